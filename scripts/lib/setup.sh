@@ -1,0 +1,131 @@
+# Sourced by the scripts beside this folder: finds a Python, installs what is missing, builds and installs wiretight.
+#
+# Everything lands in .venv/<version of the Python>, which git ignores: the virtual environment, the build folder, the
+# log, and stamps that let a second run skip what is still true. Deleting .venv is always safe.
+
+set -euo pipefail
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+cd "$root"
+unset PYTHONPATH PYTHONHOME
+export PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore
+
+say() { printf '%s\n' "$*" >&2; }
+die() { say "${0##*/}: $*"; exit 1; }
+
+# run WHAT COMMAND...: one line for the reader, the rest into the log, which is shown when the command fails.
+run() {
+  local what=$1 start
+  shift
+  printf '%s ... ' "$what" >&2
+  start=$SECONDS
+  printf '\n== %s\n$ %s\n' "$what" "$*" >>"$log"
+  if "$@" >>"$log" 2>&1 </dev/null; then
+    say "done ($((SECONDS - start)) s)"
+  else
+    say 'FAILED'
+    sed -n '/^== /h;/^== /!H;${x;p}' "$log" | tail -n 60 >&2
+    die "$what failed; the whole log is in ${log#"$root"/}"
+  fi
+}
+
+new_enough() { "$1" -c 'import sys; sys.exit(sys.version_info < (3, 10))' 2>/dev/null; }
+
+# find_python [NAME]: NAME is a path, a command or a version ("3.12"); without it, the first that will do.
+find_python() {
+  local candidate
+  local -a candidates=()
+  if [ $# -gt 0 ]; then
+    candidates=("$1" "python$1" "${PYENV_ROOT:-$HOME/.pyenv}"/versions/"$1"*/bin/python)
+  else
+    candidates=(python3 python python3.{15,14,13,12,11,10} "${PYENV_ROOT:-$HOME/.pyenv}"/versions/3.1[0-9]*/bin/python)
+  fi
+  for candidate in "${candidates[@]}"; do
+    if command -v "$candidate" >/dev/null && new_enough "$candidate"; then
+      command -v "$candidate"
+      return
+    fi
+  done
+  die "no Python 3.10 or newer found${1:+ as $1}; install one (apt install python3), or name it: --python /path/to/python3"
+}
+
+# every_python: the newest patch release of each minor version found, of pyenv's and of the system's.
+every_python() {
+  local candidate
+  for candidate in "${PYENV_ROOT:-$HOME/.pyenv}"/versions/3.1[0-9]*/bin/python /usr/bin/python3.1[0-9] \
+    /usr/local/bin/python3.1[0-9]; do
+    if [ -x "$candidate" ] && new_enough "$candidate"; then
+      "$candidate" -c 'import sys; print("%d.%d %d" % sys.version_info[:3], sys.executable)'
+    fi
+  done | sort -V -k1,1 -k2,2 | awk '{found[$1] = $3} END {for (minor in found) print minor, found[minor]}' |
+    sort -V | cut -d' ' -f2
+}
+
+# need_system PYTHON COMMAND...: the compiler, headers and commands that pip cannot install.
+need_system() {
+  local python=$1 version command
+  local -a missing=()
+  shift
+  command -v cc >/dev/null || missing+=(gcc libc6-dev)
+  command -v pkg-config >/dev/null || missing+=(pkg-config)
+  { command -v pkg-config >/dev/null && pkg-config --exists openssl; } || missing+=(libssl-dev)
+  version=$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
+  "$python" -c 'import os, sysconfig; os.stat(sysconfig.get_path("include") + "/Python.h")' 2>/dev/null ||
+    missing+=("python$version-dev")
+  "$python" -c 'import ensurepip, venv' 2>/dev/null || missing+=("python$version-venv")
+  for command; do
+    command -v "$command" >/dev/null || missing+=("$command")
+  done
+  if [ ${#missing[@]} -gt 0 ]; then
+    if [ "$(id -u)" != 0 ] || ! grep -qsE '^ID(_LIKE)?=.*(debian|ubuntu)' /etc/os-release; then
+      die "missing system packages; install them first: apt install ${missing[*]} (or what they are called here)"
+    fi
+    export DEBIAN_FRONTEND=noninteractive
+    run 'package lists' apt-get -q update
+    run "installing ${missing[*]}" apt-get -q -o DPkg::Lock::Timeout=300 install -y --no-install-recommends "${missing[@]}"
+  fi
+  pkg-config --exists 'openssl >= 3.0' ||
+    die "wiretight needs OpenSSL 3.0 or newer; pkg-config finds $(pkg-config --modversion openssl 2>&1)"
+}
+
+# once STAMP STATE COMMAND...: runs the command unless it has succeeded in this environment with the same state.
+once() {
+  local stamp=$env/stamps/$1 state=$2
+  shift 2
+  [ "$(cat "$stamp" 2>/dev/null)" = "$state" ] && return
+  rm -f "$stamp"
+  "$@"
+  printf '%s\n' "$state" >"$stamp"
+}
+
+fingerprint() { find "$@" -type f ! -name '*.so' ! -path '*/__pycache__/*' -print0 | sort -z | xargs -0 sha256sum | sha256sum; }
+
+# set_up PYTHON [GROUP...]: a Python with wiretight, its extras and these dependency groups; sets $env and $python.
+set_up() {
+  local base=$1 tag group
+  shift
+  tag=$("$base" -c 'import sys, sysconfig
+print("%d.%d.%d" % sys.version_info[:3] + ("t" if sysconfig.get_config_var("Py_GIL_DISABLED") else ""))')
+  env=$root/.venv/$tag
+  python=$env/bin/python
+  export PATH=$env/bin:$PATH
+  log=$env/setup.log
+  mkdir -p "$env/stamps"
+  exec 9>"$env/lock"
+  flock 9
+  : >"$log"
+  need_system "$base" "${commands[@]}"
+  once venv "$(realpath "$base")" run "virtual environment for Python $tag" "$base" -m venv "$env"
+  # An older pip does not know dependency groups.
+  once pip 25.1 run 'pip' "$python" -m pip install 'pip>=25.1'
+  for group in build "$@"; do
+    once "group-$group" "$(sha256sum <pyproject.toml)" \
+      run "dependencies: $group" "$python" -m pip install --group "$group"
+  done
+  once wiretight "$(fingerprint src tools meson.build meson.options pyproject.toml) $(pkg-config --modversion openssl)" \
+    run 'building wiretight' install_wiretight
+  flock -u 9
+}
+
+install_wiretight() {
+  "$python" -m pip install --no-build-isolation -Cbuild-dir="$env/build" '.[demo]'
+}
