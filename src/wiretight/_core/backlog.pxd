@@ -1,0 +1,33 @@
+"""Backlog: plaintext that was encrypted for a call which ended before the kernel took its records."""
+
+from libc.stdint cimport uint64_t
+
+cdef enum:
+    BATCH = 8       # records encrypted before they are sent
+
+
+cdef struct Mark:
+    uint64_t cipher_end     # the record is out when the wire has flushed this many bytes
+    size_t plain_end        # and then so many bytes of the call are sent
+
+
+# One call's progress: of its bytes, `committed` are encrypted and `sent` are in the kernel.
+cdef struct Writing:
+    size_t committed, sent
+    int count
+    Mark marks[BATCH]
+
+
+cdef void note(Writing *writing, uint64_t flushed) noexcept nogil
+
+
+cdef class Backlog:
+    cdef char *plain
+    cdef size_t size
+    cdef int count
+    cdef Mark *marks
+
+    cdef bint begins(self, const char *data, size_t size) noexcept nogil
+    cdef void adopt(self, size_t size, Writing *writing) noexcept nogil
+    cdef int keep(self, const char *data, const Writing *writing) except -1
+    cdef void clear(self) noexcept nogil

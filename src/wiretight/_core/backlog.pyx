@@ -1,0 +1,99 @@
+"""Backlog: plaintext that was encrypted for a call which ended before the kernel took its records.
+
+An encrypted record has its place in the stream and cannot be taken back. When a non-blocking call, or one whose time is up,
+leaves records behind, the caller has been told that their plaintext was not sent and will send it again. The backlog
+remembers that plaintext, so that the retry is recognised and its bytes are sent once, and so that a retry with other bytes
+is refused instead of reaching the peer as a mixture.
+"""
+
+from libc.stdlib cimport free, malloc
+from libc.string cimport memcmp, memcpy, memmove
+
+
+cdef void note(Writing *writing, uint64_t flushed) noexcept nogil:
+    """Counts the records of `writing` that are in the kernel now."""
+    cdef int out = 0
+    while out < writing.count and writing.marks[out].cipher_end <= flushed:
+        writing.sent = writing.marks[out].plain_end
+        out += 1
+    if out:
+        writing.count -= out
+        memmove(&writing.marks[0], &writing.marks[out], writing.count * sizeof(Mark))
+
+
+cdef class Backlog:
+    """What one connection owes an answer for."""
+
+    def __dealloc__(self):
+        self.clear()
+
+    cdef bint begins(self, const char *data, size_t size) noexcept nogil:
+        """Whether `data` is a retry: begins with the backlog, or is the beginning of it."""
+        return memcmp(self.plain, data, min(size, self.size)) == 0
+
+    cdef void adopt(self, size_t size, Writing *writing) noexcept nogil:
+        """Hands the first of it, at most `size` bytes and BATCH records, to the retrying call, from `sent` on."""
+        cdef int taken = 0
+        cdef size_t share = 0
+        cdef size_t base = writing.sent
+        while taken < self.count and taken < BATCH and share < size:
+            share = min(self.marks[taken].plain_end, size)
+            writing.marks[taken].cipher_end = self.marks[taken].cipher_end
+            writing.marks[taken].plain_end = base + share
+            taken += 1
+        writing.count = taken
+        writing.committed = base + share
+        # A record that the retry covers in part stays, with the rest of its plaintext.
+        if self.marks[taken - 1].plain_end > share:
+            taken -= 1
+        self.size -= share
+        self.count -= taken
+        if self.size == 0:
+            self.clear()
+            return
+        memmove(self.plain, self.plain + share, self.size)
+        memmove(self.marks, self.marks + taken, self.count * sizeof(Mark))
+        for i in range(self.count):
+            self.marks[i].plain_end -= share
+
+    cdef int keep(self, const char *data, const Writing *writing) except -1:
+        """Remembers what a call that ends now leaves behind: data[sent:committed]."""
+        cdef size_t share = writing.committed - writing.sent
+        cdef size_t size = share + self.size
+        cdef int count = writing.count + self.count
+        cdef char *plain = <char *>malloc(size)
+        cdef Mark *marks = <Mark *>malloc(count * sizeof(Mark))
+        if plain == NULL or marks == NULL:
+            free(plain)
+            free(marks)
+            raise MemoryError
+        # What is left of an earlier backlog was adopted before, so its records come after these; but those of a call that
+        # another thread gave up meanwhile may come first.
+        cdef bint first = self.count == 0 or writing.marks[0].cipher_end <= self.marks[0].cipher_end
+        cdef size_t mine = 0 if first else self.size
+        cdef size_t theirs = share if first else 0
+        cdef int my_marks = 0 if first else self.count
+        cdef int their_marks = writing.count if first else 0
+        memcpy(plain + mine, data + writing.sent, share)
+        if self.size:
+            memcpy(plain + theirs, self.plain, self.size)
+        for i in range(writing.count):
+            marks[my_marks + i].cipher_end = writing.marks[i].cipher_end
+            marks[my_marks + i].plain_end = writing.marks[i].plain_end - writing.sent + mine
+        for i in range(self.count):
+            marks[their_marks + i].cipher_end = self.marks[i].cipher_end
+            marks[their_marks + i].plain_end = self.marks[i].plain_end + theirs
+        self.clear()
+        self.plain = plain
+        self.marks = marks
+        self.size = size
+        self.count = count
+        return 0
+
+    cdef void clear(self) noexcept nogil:
+        free(self.plain)
+        free(self.marks)
+        self.plain = NULL
+        self.marks = NULL
+        self.size = 0
+        self.count = 0

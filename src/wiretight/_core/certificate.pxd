@@ -1,0 +1,19 @@
+"""Certificate: one X509, and the PEM files that certificates come from."""
+
+from wiretight._core.openssl.bio cimport BIO
+from wiretight._core.openssl.x509 cimport X509, stack_st_X509
+
+
+cdef class Certificate:
+    cdef X509 *x509
+
+
+cdef Certificate take_certificate(X509 *x509)       # takes the reference over
+cdef Certificate borrow_certificate(X509 *x509)     # adds a reference of its own
+cdef dict decoded(X509 *x509)                       # what getpeercert() returns
+cdef bytes der(X509 *x509)
+cdef list chain_of(stack_st_X509 *chain)            # of Certificate; [] for NULL
+
+cdef bytes file_content(object path, str argument)  # raises OSError with the file's name, TypeError with `argument`
+cdef bytes path_of(object path, str argument)
+cdef BIO *reading(const unsigned char *content, Py_ssize_t length) except NULL      # borrows the bytes

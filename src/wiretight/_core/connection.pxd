@@ -1,0 +1,38 @@
+"""Connection: one SSL*, four verbs. A verb never waits; it returns a Status."""
+
+from wiretight._core.backlog cimport Backlog, Writing
+from wiretight._core.context cimport Context
+from wiretight._core.errors cimport Failure, Status
+from wiretight._core.openssl.ssl cimport SSL
+from wiretight._core.wire cimport Wire
+
+
+cdef class Connection:
+    cdef SSL *ssl
+    cdef Wire wire
+    cdef Backlog backlog
+    cdef Context _context
+    cdef readonly bint server_side
+    cdef readonly object server_hostname
+    cdef object __weakref__
+
+    cdef Failure failure            # why the last verb FAILED
+    cdef Failure deferred           # the failure that a read met behind data: the next read has it
+    cdef bint has_deferred
+    cdef bint at_eof                # the stream ended without close_notify: for good
+
+    # Called with the wire's lock held, by whoever waits.
+    cdef Status try_handshake(self) noexcept nogil
+    cdef Status try_read(self, char *into, size_t size, size_t *got) noexcept nogil
+    cdef Status try_write(self, const char *data, size_t size, Writing *writing) noexcept nogil
+    cdef Status try_shutdown(self) noexcept nogil
+
+    cdef Status result(self, int ret) noexcept nogil
+    cdef Status refused_by_system(self) noexcept nogil
+    cdef Status ended(self) noexcept nogil
+    cdef Status encrypt(self, const char *data, size_t size, Writing *writing) noexcept nogil
+    cdef Status other_bytes(self) noexcept nogil
+    cdef int expect(self, str hostname) except -1
+    cdef int bind(self, Context context, bint server_side, object hostname) except -1
+    cdef bint guard(self) except -1
+    cdef void unguard(self, bint locked) noexcept

@@ -1,0 +1,272 @@
+"""Connection: one SSL*, four verbs. A verb never waits; it returns a Status.
+
+DONE: it did what was asked. WANT_READ, WANT_WRITE: call again when the descriptor can be read or written. CLOSED: the peer's
+close_notify has been read. FAILED: `failure` says why. The caller holds the wire's lock and has the GIL or not, as it likes.
+"""
+
+from libc.string cimport memset
+
+from wiretight._core.backlog cimport BATCH, Backlog, Writing, note
+from wiretight._core.errors cimport (
+    CLOSED, DONE, FAILED, WANT_READ, WANT_WRITE, Failure, Status, check, forget_errors, outcome, raise_queue,
+)
+from wiretight._core.openssl.bio cimport BIO_up_ref
+from wiretight._core.openssl.err cimport ERR_LIB_SSL, ERR_PACK
+from wiretight._core.openssl.ssl cimport (
+    SSL_CTX_get_verify_mode, SSL_ERROR_SSL, SSL_ERROR_SYSCALL, SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER, SSL_MODE_AUTO_RETRY, SSL_VERIFY_PEER,
+    SSL_VERIFY_POST_HANDSHAKE, SSL_do_handshake, SSL_free, SSL_get0_param, SSL_get_verify_callback, SSL_new,
+    SSL_R_BAD_WRITE_RETRY, SSL_read_ex, SSL_set_accept_state, SSL_set_app_data, SSL_set_bio, SSL_set_connect_state, SSL_set_mode,
+    SSL_set_post_handshake_auth, SSL_set_tlsext_host_name, SSL_set_verify, SSL_shutdown, SSL_write_ex,
+)
+from wiretight._core.openssl.asn1 cimport ASN1_STRING, ASN1_STRING_free, ASN1_STRING_get0_data, ASN1_STRING_length
+from wiretight._core.openssl.x509 cimport X509_VERIFY_PARAM_set1_host, X509_VERIFY_PARAM_set1_ip, a2i_IPADDRESS
+
+cdef enum:
+    RECORD = 16384          # RFC 8446, 5.1: the most plaintext that a record carries
+    SSL_ERROR_EOF = 8       # as in errors
+
+
+cdef class Connection:
+    """One TLS connection over a Wire."""
+
+    def __dealloc__(self):
+        if self.ssl != NULL:
+            SSL_free(self.ssl)
+
+    cdef int bind(self, Context context, bint server_side, object hostname) except -1:
+        """Makes the SSL* over `self.wire`, as `context` and the name of the server have it.
+
+        OpenSSL: SSL_new(3), SSL_set_bio(3), SSL_set_tlsext_host_name(3), X509_VERIFY_PARAM_set1_host(3)
+        """
+        cdef int mode
+        self.backlog = Backlog()
+        forget_errors()
+        self.ssl = SSL_new(context.ctx)
+        if self.ssl == NULL:
+            raise_queue()
+        self._context = context
+        self.server_side = server_side
+        SSL_set_app_data(self.ssl, <void *>self)
+        SSL_set_mode(self.ssl, SSL_MODE_AUTO_RETRY | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER)
+        BIO_up_ref(self.wire.bio)
+        SSL_set_bio(self.ssl, self.wire.bio, self.wire.bio)
+        if hostname is not None:
+            self.expect(hostname)
+        if context._post_handshake_auth:
+            if server_side:
+                mode = SSL_CTX_get_verify_mode(context.ctx)
+                if mode & SSL_VERIFY_PEER:
+                    SSL_set_verify(self.ssl, mode | SSL_VERIFY_POST_HANDSHAKE, SSL_get_verify_callback(self.ssl))
+            else:
+                SSL_set_post_handshake_auth(self.ssl, 1)
+        if server_side:
+            SSL_set_accept_state(self.ssl)
+        else:
+            SSL_set_connect_state(self.ssl)
+        return 0
+
+    cdef int expect(self, str hostname) except -1:
+        """Names the server: in the ClientHello unless it is an address (RFC 6066, 3), and in the verification."""
+        cdef bytes name = hostname.encode("ascii")
+        cdef ASN1_STRING *address = a2i_IPADDRESS(name)
+        forget_errors()       # a name that is no address leaves an entry
+        try:
+            if address == NULL:
+                check(SSL_set_tlsext_host_name(self.ssl, name))
+            if self._context._check_hostname:
+                if address == NULL:
+                    check(X509_VERIFY_PARAM_set1_host(SSL_get0_param(self.ssl), name, len(name)))
+                else:
+                    check(X509_VERIFY_PARAM_set1_ip(
+                        SSL_get0_param(self.ssl), ASN1_STRING_get0_data(address), ASN1_STRING_length(address)))
+        finally:
+            ASN1_STRING_free(address)
+        self.server_hostname = hostname
+        return 0
+
+    # --- The four verbs -----------------------------------------------------------------------------------------------
+
+    cdef Status try_handshake(self) noexcept nogil:
+        """Takes the handshake as far as it goes. DONE only when our last flight is in the kernel.
+
+        OpenSSL: SSL_do_handshake(3)
+        """
+        cdef Status status
+        cdef bint flushed
+        if self.at_eof:
+            return self.ended()
+        self.wire.begin()
+        forget_errors()
+        status = self.result(SSL_do_handshake(self.ssl))
+        self.wire.settle()
+        flushed = self.wire.flush()
+        if status == FAILED:
+            return FAILED       # its alert went out if it could
+        if self.wire.error:
+            # A client that has what it came for may leave before it reads our session tickets.
+            return DONE if status == DONE and self.server_side else self.refused_by_system()
+        return status if flushed else WANT_WRITE
+
+    cdef Status try_read(self, char *into, size_t size, size_t *got) noexcept nogil:
+        """Fills `into` from as many records as are there.
+
+        Over a descriptor it looks into the kernel once. Over BIOs it returns after one record, so that what the program
+        sees in the incoming BIO stays exactly what has not been read.
+
+        OpenSSL: SSL_read_ex(3)
+        """
+        cdef Status status = DONE
+        cdef size_t part = 0
+        cdef int ret
+        got[0] = 0
+        if self.at_eof and not self.has_deferred:
+            return self.ended()
+        self.wire.begin()
+        if self.has_deferred:
+            self.has_deferred = False
+            self.failure = self.deferred
+            return FAILED
+        while True:
+            self.wire.room = size - got[0]
+            self.wire.may_fetch = got[0] == 0
+            forget_errors()
+            ret = SSL_read_ex(self.ssl, into + got[0], size - got[0], &part)
+            if ret > 0:
+                got[0] += part
+                self.wire.safe = self.wire.eaten
+                if got[0] < size and self.wire.has_more():
+                    continue
+                break
+            status = self.result(ret)
+            if got[0]:
+                if status == CLOSED or status == FAILED:
+                    self.wire.keep_event()
+                if status == FAILED:
+                    self.deferred = self.failure
+                    self.has_deferred = True
+                status = DONE
+            break
+        self.wire.settle()
+        # An answer to a KeyUpdate that the kernel does not take now goes out with the next call: no reader waits for it,
+        # and what was read counts more than that it failed.
+        self.wire.flush()
+        return status
+
+    cdef Status try_write(self, const char *data, size_t size, Writing *writing) noexcept nogil:
+        """Encrypts `data` from `writing.committed` on and sends it. DONE when all of it is in the kernel.
+
+        After another status `writing.sent` bytes are. The caller goes on with the same `data` and `writing`, or leaves and
+        has the backlog keep what is committed.
+
+        OpenSSL: SSL_write_ex(3)
+        """
+        cdef Status status
+        if self.at_eof:
+            return self.ended()
+        self.wire.begin()
+        while True:
+            status = DONE
+            if writing.sent == writing.committed:
+                if writing.sent == size:
+                    return DONE
+                if self.backlog.size == 0:
+                    status = self.encrypt(data, size, writing)
+                elif self.backlog.begins(data + writing.sent, size - writing.sent):
+                    self.backlog.adopt(size - writing.sent, writing)
+                else:
+                    return self.other_bytes()
+            self.wire.settle()
+            self.wire.flush()
+            note(writing, self.wire.flushed)
+            if self.wire.error:
+                return self.refused_by_system()
+            if status == FAILED:
+                return FAILED
+            if self.wire.has_unsent():
+                return WANT_WRITE
+            if status != DONE:
+                return status
+            if writing.sent < size:
+                self.wire.let_others_in()
+
+    cdef Status try_shutdown(self) noexcept nogil:
+        """Sends our close_notify, then looks for the peer's. DONE when both have passed.
+
+        OpenSSL: SSL_shutdown(3)
+        """
+        cdef Status status
+        cdef int ret
+        self.wire.begin()
+        self.backlog.clear()
+        forget_errors()
+        ret = SSL_shutdown(self.ssl)
+        if ret == 0:
+            self.wire.flush()
+            forget_errors()
+            ret = SSL_shutdown(self.ssl)
+        status = DONE if ret >= 0 else self.result(ret)
+        self.wire.settle()
+        self.wire.flush()
+        if status == FAILED:
+            return FAILED
+        if self.wire.error:
+            return self.refused_by_system()
+        return WANT_WRITE if self.wire.has_unsent() else status
+
+    # --- Steps of them ------------------------------------------------------------------------------------------------
+
+    cdef Status encrypt(self, const char *data, size_t size, Writing *writing) noexcept nogil:
+        """Makes the next records of `data`, at most BATCH."""
+        cdef Status status
+        cdef size_t part = 0
+        cdef int ret
+        while writing.count < BATCH and writing.committed < size:
+            forget_errors()
+            ret = SSL_write_ex(self.ssl, data + writing.committed, min(<size_t>RECORD, size - writing.committed), &part)
+            if ret <= 0:
+                return self.result(ret)
+            writing.committed += part
+            writing.marks[writing.count].cipher_end = self.wire.enqueued
+            writing.marks[writing.count].plain_end = writing.committed
+            writing.count += 1
+        return DONE
+
+    cdef Status result(self, int ret) noexcept nogil:
+        cdef Status status = outcome(self.ssl, ret, &self.failure)
+        if status == FAILED:
+            if self.failure.ssl_error == SSL_ERROR_EOF:
+                self.at_eof = True
+            elif self.failure.ssl_error == SSL_ERROR_SYSCALL:
+                self.failure.errno_ = self.wire.error
+        return status
+
+    cdef Status refused_by_system(self) noexcept nogil:
+        memset(&self.failure, 0, sizeof(Failure))
+        self.failure.ssl_error = SSL_ERROR_SYSCALL
+        self.failure.errno_ = self.wire.error
+        return FAILED
+
+    cdef Status ended(self) noexcept nogil:
+        """The end without close_notify stays the answer (CPython issue 148292)."""
+        memset(&self.failure, 0, sizeof(Failure))
+        self.failure.ssl_error = SSL_ERROR_EOF
+        return FAILED
+
+    cdef Status other_bytes(self) noexcept nogil:
+        memset(&self.failure, 0, sizeof(Failure))
+        self.failure.ssl_error = SSL_ERROR_SSL
+        self.failure.code = ERR_PACK(ERR_LIB_SSL, 0, SSL_R_BAD_WRITE_RETRY)
+        return FAILED
+
+    # --- The lock, for everything that is not a verb ------------------------------------------------------------------
+
+    cdef bint guard(self) except -1:
+        """Takes the lock, unless this is a callback of ours, which holds it. Give the answer to unguard()."""
+        if self.wire.is_mine():
+            return False
+        self.wire.enter()
+        return True
+
+    cdef void unguard(self, bint locked) noexcept:
+        if locked:
+            self.wire.leave()

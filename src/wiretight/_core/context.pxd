@@ -1,0 +1,30 @@
+"""Context: one SSL_CTX and what every connection made from it starts with."""
+
+from wiretight._core.openssl.ssl cimport SSL_CTX
+
+# The protocols of a context, as the standard library numbers them.
+cdef enum:
+    PROTOCOL_TLS = 2
+    PROTOCOL_TLSv1 = 3
+    PROTOCOL_TLSv1_1 = 4
+    PROTOCOL_TLSv1_2 = 5
+    PROTOCOL_TLS_CLIENT = 16
+    PROTOCOL_TLS_SERVER = 17
+
+
+cdef class Context:
+    # Libraries that know CPython's layout read an SSL_CTX* from the first field (aiofastnet, google-auth); NULL makes
+    # them fail cleanly. A cdef method would put a vtable pointer here instead: Context has none.
+    cdef void *reserved
+    cdef SSL_CTX *ctx
+    cdef readonly int protocol
+    cdef bint _check_hostname
+    cdef unsigned int _host_flag_bits       # OpenSSL 3.0 does not hand these on from an SSL_CTX to its SSL
+    cdef bint _post_handshake_auth
+    cdef object _sni_callback               # callable or None; of the callbacks module, as are the next four
+    cdef object _message_callback           # callable or None
+    cdef object _keylog_filename            # as it was given, or None
+    cdef object _keylog                     # a KeyLog or None
+    cdef bytes _alpn                        # in the format of RFC 7301, in the order of preference
+    cdef dict __dict__
+    cdef object __weakref__

@@ -1,0 +1,480 @@
+"""Context: one SSL_CTX and what every connection made from it starts with."""
+
+from cpython.exc cimport PyErr_WarnEx
+from cpython.object cimport PyObject
+from libc.stdint cimport uint64_t
+
+from wiretight._core.errors cimport check, raise_queue, ssl_error
+from wiretight._core.openssl.asn1 cimport NID_undef, OBJ_nid2ln, OBJ_sn2nid
+from wiretight._core.openssl.err cimport ERR_clear_error
+from wiretight._core.openssl.ssl cimport (
+    SSL, SSL3_VERSION, SSL_CIPHER, SSL_CIPHER_description, SSL_CIPHER_get_auth_nid, SSL_CIPHER_get_bits,
+    SSL_CIPHER_get_cipher_nid, SSL_CIPHER_get_digest_nid, SSL_CIPHER_get_id, SSL_CIPHER_get_kx_nid,
+    SSL_CIPHER_get_name, SSL_CIPHER_get_version, SSL_CIPHER_is_aead, SSL_CTX_clear_options, SSL_CTX_free,
+    SSL_CTX_get0_param, SSL_CTX_get_ciphers, SSL_CTX_get_max_proto_version, SSL_CTX_get_min_proto_version,
+    SSL_CTX_get_num_tickets, SSL_CTX_get_options, SSL_CTX_get_security_level, SSL_CTX_get_verify_mode, SSL_CTX_new,
+    SSL_CTX_sess_accept, SSL_CTX_sess_accept_good, SSL_CTX_sess_accept_renegotiate, SSL_CTX_sess_cache_full,
+    SSL_CTX_sess_connect, SSL_CTX_sess_connect_good, SSL_CTX_sess_connect_renegotiate, SSL_CTX_sess_hits,
+    SSL_CTX_sess_misses, SSL_CTX_sess_number, SSL_CTX_sess_timeouts, SSL_CTX_set1_groups, SSL_CTX_set1_groups_list,
+    SSL_CTX_set_cipher_list, SSL_CTX_set_ciphersuites, SSL_CTX_set_max_proto_version, SSL_CTX_set_min_proto_version,
+    SSL_CTX_set_mode, SSL_CTX_set_num_tickets, SSL_CTX_set_options, SSL_CTX_set_session_id_context,
+    SSL_CTX_set_verify, SSL_DEFAULT_CIPHER_LIST, SSL_METHOD, SSL_free, SSL_new, SSL_set_cipher_list, SSL_MODE_AUTO_RETRY, SSL_MODE_RELEASE_BUFFERS,
+    SSL_OP_ALL, SSL_OP_CIPHER_SERVER_PREFERENCE, SSL_OP_DONT_INSERT_EMPTY_FRAGMENTS,
+    SSL_OP_ENABLE_MIDDLEBOX_COMPAT, SSL_OP_NO_COMPRESSION, SSL_OP_NO_SSLv3, SSL_OP_NO_TLSv1, SSL_OP_NO_TLSv1_1,
+    SSL_OP_NO_TLSv1_2, SSL_OP_NO_TLSv1_3, SSL_OP_SINGLE_DH_USE, SSL_OP_SINGLE_ECDH_USE,
+    SSL_VERIFY_FAIL_IF_NO_PEER_CERT, SSL_VERIFY_NONE, SSL_VERIFY_PEER, TLS1_1_VERSION, TLS1_2_VERSION,
+    TLS1_3_VERSION, TLS1_VERSION, TLS_client_method, TLS_method, TLS_server_method, sk_SSL_CIPHER_num,
+    sk_SSL_CIPHER_value, stack_st_SSL_CIPHER,
+)
+from wiretight._core.openssl.x509 cimport (
+    X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS, X509_V_FLAG_TRUSTED_FIRST, X509_VERIFY_PARAM_clear_flags,
+    X509_VERIFY_PARAM_get_flags, X509_VERIFY_PARAM_set_flags, X509_VERIFY_PARAM_set_hostflags,
+)
+
+cdef extern from "Python.h":
+    # As cpython.object declares it, it cannot delete.
+    int generic_setattr "PyObject_GenericSetAttr"(object self, object name, PyObject *value) except -1
+
+import os
+from operator import index
+
+from wiretight._errors import SSLError
+
+# Numbers of the standard library: verify modes, and TLSVersion's two that are no version.
+cdef enum:
+    CERT_NONE = 0
+    CERT_OPTIONAL = 1
+    CERT_REQUIRED = 2
+    MINIMUM_SUPPORTED = -2
+    MAXIMUM_SUPPORTED = -1
+
+cdef uint64_t VERSION_OPTIONS = (
+    SSL_OP_NO_SSLv3 | SSL_OP_NO_TLSv1 | SSL_OP_NO_TLSv1_1 | SSL_OP_NO_TLSv1_2 | SSL_OP_NO_TLSv1_3
+)
+
+# protocol: (its one version, its name); the others negotiate the version.
+cdef dict ONE_VERSION = {
+    PROTOCOL_TLSv1: (TLS1_VERSION, "PROTOCOL_TLSv1"),
+    PROTOCOL_TLSv1_1: (TLS1_1_VERSION, "PROTOCOL_TLSv1_1"),
+    PROTOCOL_TLSv1_2: (TLS1_2_VERSION, "PROTOCOL_TLSv1_2"),
+}
+
+cdef dict OLD_VERSIONS = {SSL3_VERSION: "SSLv3", TLS1_VERSION: "TLSv1", TLS1_1_VERSION: "TLSv1_1"}
+
+# A server that verifies its clients must name what its sessions are good for: SSL_CTX_set_session_id_context(3).
+cdef bytes SESSION_ID_CONTEXT = b"wiretight"
+
+
+cdef tuple interpreters_policy():
+    """(minimum version, ciphers) that this interpreter was built to give every context; None for ciphers means
+    OpenSSL's own, and MINIMUM_SUPPORTED that openssl.cnf decides.
+
+    A distribution sets its policy when it builds Python: Debian trusts its openssl.cnf, python.org's builds do not.
+    """
+    try:
+        import _ssl
+    except ImportError:
+        return (TLS1_2_VERSION, None)
+    ciphers = _ssl._DEFAULT_CIPHERS
+    if ciphers == SSL_DEFAULT_CIPHER_LIST.decode("ascii"):
+        ciphers = None
+    return (_ssl._SSLContext(PROTOCOL_TLS_CLIENT).minimum_version, ciphers)
+
+
+cdef tuple POLICY = interpreters_policy()
+
+
+cdef class Context:
+    """The settings that TLS connections are made with: versions, algorithms, verification, certificates, trust.
+
+    `protocol` is a number of the standard library's: PROTOCOL_TLS_CLIENT (16), PROTOCOL_TLS_SERVER (17), PROTOCOL_TLS
+    (2), or a single version (3, 4, 5). Raises ValueError for another.
+
+    Connections take most settings over when they are made: a later change is for later connections.
+
+    Since 0.1. Source: `ssl.SSLContext` of the standard library.
+
+    OpenSSL: SSL_CTX_new(3)
+    """
+
+    def __cinit__(self, int protocol, /):
+        cdef const SSL_METHOD *method
+        if protocol == PROTOCOL_TLS_CLIENT:
+            method = TLS_client_method()
+        elif protocol == PROTOCOL_TLS_SERVER:
+            method = TLS_server_method()
+        elif protocol == PROTOCOL_TLS or protocol in ONE_VERSION:
+            method = TLS_method()
+            warn_deprecated("PROTOCOL_TLS" if protocol == PROTOCOL_TLS else ONE_VERSION[protocol][1])
+        else:
+            raise ValueError(f"invalid or unsupported protocol version {protocol}")
+        ERR_clear_error()
+        self.ctx = SSL_CTX_new(method)
+        if self.ctx == NULL:
+            raise_queue()
+        self.protocol = protocol
+        set_defaults(self)
+
+    def __dealloc__(self):
+        SSL_CTX_free(self.ctx)
+
+    def __reduce__(self):
+        raise TypeError(f"cannot pickle {type(self).__name__!r} object")
+
+    def __delattr__(self, name):
+        try:
+            generic_setattr(self, name, NULL)
+        except NotImplementedError:  # what Cython raises for a property that has no deleter
+            raise AttributeError(f"attribute {name!r} of {type(self).__name__!r} objects cannot be deleted") from None
+
+    # --- protocol versions and options -------------------------------------------------------------------------------
+    @property
+    def options(self):
+        """OpenSSL's options: a sum of the OP_* flags. Setting it warns about the deprecated OP_NO_<version> ones.
+
+        Since 0.1.
+
+        OpenSSL: SSL_CTX_set_options(3)
+        """
+        return SSL_CTX_get_options(self.ctx)
+
+    @options.setter
+    def options(self, value):
+        number = index(value)
+        if number < 0:
+            raise ValueError("Cannot convert negative int")
+        cdef uint64_t wanted = number
+        cdef uint64_t present = SSL_CTX_get_options(self.ctx)
+        if wanted & ~present & VERSION_OPTIONS:
+            PyErr_WarnEx(DeprecationWarning, "ssl.OP_NO_SSL*/ssl.OP_NO_TLS* options are deprecated", 2)
+        SSL_CTX_clear_options(self.ctx, present & ~wanted)
+        SSL_CTX_set_options(self.ctx, wanted & ~present)
+
+    @property
+    def minimum_version(self):
+        """The lowest protocol version: a TLSVersion number, or -2 (MINIMUM_SUPPORTED) for no limit of the context's.
+
+        Setting -1 (MAXIMUM_SUPPORTED) means the highest version that there is. Raises ValueError for an unsupported
+        version, and on a context for one single version. Since 0.1.
+
+        OpenSSL: SSL_CTX_set_min_proto_version(3)
+        """
+        return self_limited(self, SSL_CTX_get_min_proto_version(self.ctx), MINIMUM_SUPPORTED)
+
+    @minimum_version.setter
+    def minimum_version(self, int value):
+        check_version(self, value)
+        if value == MAXIMUM_SUPPORTED:
+            value = TLS1_3_VERSION
+        if not SSL_CTX_set_min_proto_version(self.ctx, 0 if value == MINIMUM_SUPPORTED else value):
+            refuse_version(value)
+
+    @property
+    def maximum_version(self):
+        """The highest protocol version: a TLSVersion number, or -1 (MAXIMUM_SUPPORTED) for no limit of the context's.
+
+        Setting -2 (MINIMUM_SUPPORTED) means the lowest version that there is. Raises ValueError for an unsupported
+        version, and on a context for one single version. Since 0.1.
+
+        OpenSSL: SSL_CTX_set_max_proto_version(3)
+        """
+        return self_limited(self, SSL_CTX_get_max_proto_version(self.ctx), MAXIMUM_SUPPORTED)
+
+    @maximum_version.setter
+    def maximum_version(self, int value):
+        check_version(self, value)
+        if value == MINIMUM_SUPPORTED:
+            # OpenSSL refuses a version that it was built without.
+            for value in (TLS1_VERSION, TLS1_1_VERSION, TLS1_2_VERSION, TLS1_3_VERSION):
+                if SSL_CTX_set_max_proto_version(self.ctx, value):
+                    return
+            refuse_version(MINIMUM_SUPPORTED)
+        if not SSL_CTX_set_max_proto_version(self.ctx, 0 if value == MAXIMUM_SUPPORTED else value):
+            refuse_version(value)
+
+    @property
+    def security_level(self):
+        """OpenSSL's security level, 0 to 5: the least strength that keys and algorithms must have. Since 0.1.
+
+        OpenSSL: SSL_CTX_get_security_level(3)
+        """
+        return SSL_CTX_get_security_level(self.ctx)
+
+    # --- verification ------------------------------------------------------------------------------------------------
+    @property
+    def verify_mode(self):
+        """Whether the peer must show a certificate that holds: CERT_NONE (0), CERT_OPTIONAL (1), CERT_REQUIRED (2).
+
+        Raises ValueError for another number, and for CERT_NONE while check_hostname is on. Since 0.1.
+
+        OpenSSL: SSL_CTX_set_verify(3)
+        """
+        cdef int mode = SSL_CTX_get_verify_mode(self.ctx)
+        if not mode & SSL_VERIFY_PEER:
+            return CERT_NONE
+        return CERT_REQUIRED if mode & SSL_VERIFY_FAIL_IF_NO_PEER_CERT else CERT_OPTIONAL
+
+    @verify_mode.setter
+    def verify_mode(self, int value):
+        if value not in (CERT_NONE, CERT_OPTIONAL, CERT_REQUIRED):
+            raise ValueError("invalid value for verify_mode")
+        if value == CERT_NONE and self._check_hostname:
+            raise ValueError("Cannot set verify_mode to CERT_NONE when check_hostname is enabled.")
+        set_verify_mode(self, value)
+
+    @property
+    def verify_flags(self):
+        """How certificate chains are verified: a sum of the VERIFY_* flags. Since 0.1.
+
+        OpenSSL: X509_VERIFY_PARAM_set_flags(3)
+        """
+        return X509_VERIFY_PARAM_get_flags(SSL_CTX_get0_param(self.ctx))
+
+    @verify_flags.setter
+    def verify_flags(self, unsigned long value):
+        cdef unsigned long present = X509_VERIFY_PARAM_get_flags(SSL_CTX_get0_param(self.ctx))
+        ERR_clear_error()
+        check(X509_VERIFY_PARAM_clear_flags(SSL_CTX_get0_param(self.ctx), present & ~value))
+        check(X509_VERIFY_PARAM_set_flags(SSL_CTX_get0_param(self.ctx), value & ~present))
+
+    @property
+    def check_hostname(self):
+        """Whether a client checks that the server's certificate is for the name it connects to.
+
+        Setting it to True raises verify_mode from CERT_NONE to CERT_REQUIRED. Since 0.1. Source: RFC 9525.
+        """
+        return self._check_hostname
+
+    @check_hostname.setter
+    def check_hostname(self, bint value):
+        if value and SSL_CTX_get_verify_mode(self.ctx) == SSL_VERIFY_NONE:
+            set_verify_mode(self, CERT_REQUIRED)
+        self._check_hostname = value
+
+    @property
+    def _host_flags(self):
+        """How names are compared: OpenSSL's X509_CHECK_FLAG_* numbers. Since 0.1.
+
+        OpenSSL: X509_VERIFY_PARAM_set_hostflags(3)
+        """
+        return self._host_flag_bits
+
+    @_host_flags.setter
+    def _host_flags(self, unsigned int value):
+        self._host_flag_bits = value
+        X509_VERIFY_PARAM_set_hostflags(SSL_CTX_get0_param(self.ctx), value)
+
+    @property
+    def post_handshake_auth(self):
+        """Whether a TLS 1.3 server may ask for the client's certificate after the handshake. Since 0.1.
+
+        OpenSSL: SSL_set_post_handshake_auth(3)
+        """
+        return self._post_handshake_auth
+
+    @post_handshake_auth.setter
+    def post_handshake_auth(self, bint value):
+        self._post_handshake_auth = value
+
+    # --- algorithms --------------------------------------------------------------------------------------------------
+    def set_ciphers(self, str cipherlist not None, /):
+        """Chooses the ciphers of TLS 1.2 and older by OpenSSL's cipher list format.
+
+        Raises SSLError if it selects none. Since 0.1.
+
+        OpenSSL: SSL_CTX_set_cipher_list(3)
+        """
+        cdef bytes wanted = c_string(cipherlist)
+        ERR_clear_error()
+        # A list that selects no cipher would still replace the present one: it is tried on a connection first.
+        cdef SSL *trial = SSL_new(self.ctx)
+        if trial == NULL:
+            raise_queue()
+        try:
+            if not SSL_set_cipher_list(trial, wanted):
+                ERR_clear_error()
+                raise SSLError("No cipher can be selected.")
+        finally:
+            SSL_free(trial)
+        check(SSL_CTX_set_cipher_list(self.ctx, wanted))
+
+    def set_ciphersuites(self, str ciphersuites not None, /):
+        """Chooses the cipher suites of TLS 1.3: names joined by colons.
+
+        Raises SSLError for an unknown name. Since 0.1.
+
+        OpenSSL: SSL_CTX_set_ciphersuites(3)
+        """
+        if not SSL_CTX_set_ciphersuites(self.ctx, c_string(ciphersuites)):
+            ERR_clear_error()
+            raise ssl_error(0, 0, "No cipher suite can be selected.")
+
+    def get_ciphers(self):
+        """The enabled ciphers in order of preference, each a dictionary. Since 0.1.
+
+        OpenSSL: SSL_CTX_get_ciphers(3)
+        """
+        cdef stack_st_SSL_CIPHER *ciphers = SSL_CTX_get_ciphers(self.ctx)
+        cdef int i
+        return [cipher_info(sk_SSL_CIPHER_value(ciphers, i)) for i in range(sk_SSL_CIPHER_num(ciphers))]
+
+    def set_ecdh_curve(self, name, /):
+        """Makes `name`, a curve as OpenSSL names it, the only group for key exchange.
+
+        Raises ValueError for an unknown name. Since 0.1. Prefer set_groups().
+
+        OpenSSL: SSL_CTX_set1_groups(3)
+        """
+        cdef bytes encoded = os.fsencode(name)
+        if b"\0" in encoded:
+            raise ValueError("embedded null byte")
+        cdef int nid = OBJ_sn2nid(encoded)
+        if nid == NID_undef:
+            raise ValueError(f"unknown elliptic curve name {name!r}")
+        ERR_clear_error()
+        check(SSL_CTX_set1_groups(self.ctx, &nid, 1))
+
+    def set_groups(self, str grouplist not None, /):
+        """Chooses the groups for key exchange: names joined by colons, the preferred first.
+
+        Raises SSLError for an unknown name. Since 0.1.
+
+        OpenSSL: SSL_CTX_set1_groups_list(3)
+        """
+        if not SSL_CTX_set1_groups_list(self.ctx, c_string(grouplist)):
+            ERR_clear_error()
+            raise ssl_error(0, 0, "unrecognized group")
+
+    # --- sessions ----------------------------------------------------------------------------------------------------
+    @property
+    def num_tickets(self):
+        """How many session tickets a TLS 1.3 server sends after a full handshake.
+
+        Setting it raises ValueError for a negative number, and on a context that is not PROTOCOL_TLS_SERVER.
+        Since 0.1.
+
+        OpenSSL: SSL_CTX_set_num_tickets(3)
+        """
+        return SSL_CTX_get_num_tickets(self.ctx)
+
+    @num_tickets.setter
+    def num_tickets(self, Py_ssize_t value):
+        if value < 0:
+            raise ValueError("value must be non-negative")
+        if self.protocol != PROTOCOL_TLS_SERVER:
+            raise ValueError("SSLContext is not a server context.")
+        ERR_clear_error()
+        check(SSL_CTX_set_num_tickets(self.ctx, value))
+
+    def session_stats(self):
+        """How many connections and session reuses there were: eleven counters. Since 0.1.
+
+        OpenSSL: SSL_CTX_sess_number(3)
+        """
+        return {
+            "number": SSL_CTX_sess_number(self.ctx),
+            "connect": SSL_CTX_sess_connect(self.ctx),
+            "connect_good": SSL_CTX_sess_connect_good(self.ctx),
+            "connect_renegotiate": SSL_CTX_sess_connect_renegotiate(self.ctx),
+            "accept": SSL_CTX_sess_accept(self.ctx),
+            "accept_good": SSL_CTX_sess_accept_good(self.ctx),
+            "accept_renegotiate": SSL_CTX_sess_accept_renegotiate(self.ctx),
+            "hits": SSL_CTX_sess_hits(self.ctx),
+            "misses": SSL_CTX_sess_misses(self.ctx),
+            "timeouts": SSL_CTX_sess_timeouts(self.ctx),
+            "cache_full": SSL_CTX_sess_cache_full(self.ctx),
+        }
+
+
+cdef int set_defaults(Context context) except -1:
+    """What every new context has, as CPython 3.15 documents it for `ssl.SSLContext`."""
+    minimum, ciphers = POLICY
+    if context.protocol in ONE_VERSION:
+        minimum = ONE_VERSION[context.protocol][0]
+        check(SSL_CTX_set_max_proto_version(context.ctx, minimum))
+    if minimum != MINIMUM_SUPPORTED:
+        check(SSL_CTX_set_min_proto_version(context.ctx, minimum))
+    if ciphers is not None:
+        check(SSL_CTX_set_cipher_list(context.ctx, c_string(ciphers)))
+    SSL_CTX_set_options(
+        context.ctx,
+        SSL_OP_ALL & ~SSL_OP_DONT_INSERT_EMPTY_FRAGMENTS | SSL_OP_NO_SSLv3 | SSL_OP_NO_COMPRESSION
+        | SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_SINGLE_DH_USE | SSL_OP_SINGLE_ECDH_USE
+        | SSL_OP_ENABLE_MIDDLEBOX_COMPAT,
+    )
+    SSL_CTX_set_mode(context.ctx, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_AUTO_RETRY)
+    check(SSL_CTX_set_session_id_context(context.ctx, SESSION_ID_CONTEXT, len(SESSION_ID_CONTEXT)))
+    check(X509_VERIFY_PARAM_set_flags(SSL_CTX_get0_param(context.ctx), X509_V_FLAG_TRUSTED_FIRST))
+    context._host_flags = X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS
+    if context.protocol == PROTOCOL_TLS_CLIENT:
+        context.check_hostname = True
+    return 0
+
+
+cdef int set_verify_mode(Context context, int mode) except -1:
+    cdef int flags = SSL_VERIFY_NONE
+    if mode != CERT_NONE:
+        flags |= SSL_VERIFY_PEER
+    if mode == CERT_REQUIRED:
+        flags |= SSL_VERIFY_FAIL_IF_NO_PEER_CERT
+    SSL_CTX_set_verify(context.ctx, flags, NULL)
+    return 0
+
+
+# --- protocol versions -----------------------------------------------------------------------------------------------
+cdef int self_limited(Context context, int version, int unlimited) except? -1:
+    """A single-version context shows no limits, as with the standard library: its version is not a limit."""
+    return unlimited if version == 0 or context.protocol in ONE_VERSION else version
+
+
+cdef int check_version(Context context, int version) except -1:
+    if context.protocol in ONE_VERSION:
+        raise ValueError("The context's protocol doesn't support modification of highest and lowest version.")
+    if version in OLD_VERSIONS:
+        warn_deprecated(f"TLSVersion.{OLD_VERSIONS[version]}")
+    elif version not in (MINIMUM_SUPPORTED, MAXIMUM_SUPPORTED, TLS1_2_VERSION, TLS1_3_VERSION):
+        raise ValueError(f"Unsupported TLS/SSL version 0x{version:x}")
+    return 0
+
+
+cdef int refuse_version(int version) except -1:
+    ERR_clear_error()
+    raise ValueError(f"Unsupported protocol version 0x{version:x}")
+
+
+cdef int warn_deprecated(str name) except -1:
+    # Level 2: the Python face calls this, and its caller is who uses the name.
+    return PyErr_WarnEx(DeprecationWarning, f"ssl.{name} is deprecated".encode(), 2)
+
+
+# --- ciphers ---------------------------------------------------------------------------------------------------------
+cdef bytes c_string(str text):
+    cdef bytes encoded = text.encode()
+    if b"\0" in encoded:
+        raise ValueError("embedded null character")
+    return encoded
+
+
+cdef dict cipher_info(const SSL_CIPHER *cipher):
+    """OpenSSL: SSL_CIPHER_get_name(3)"""
+    cdef char description[256]
+    cdef int algorithm_bits = 0
+    cdef int strength_bits = SSL_CIPHER_get_bits(cipher, &algorithm_bits)
+    SSL_CIPHER_description(cipher, description, sizeof(description))
+    return {
+        "id": SSL_CIPHER_get_id(cipher),
+        "name": SSL_CIPHER_get_name(cipher).decode("ascii"),
+        "protocol": SSL_CIPHER_get_version(cipher).decode("ascii"),
+        "description": description.decode("ascii").rstrip("\n"),
+        "strength_bits": strength_bits,
+        "alg_bits": algorithm_bits,
+        "aead": SSL_CIPHER_is_aead(cipher),
+        "symmetric": long_name(SSL_CIPHER_get_cipher_nid(cipher)),
+        "digest": long_name(SSL_CIPHER_get_digest_nid(cipher)),
+        "kea": long_name(SSL_CIPHER_get_kx_nid(cipher)),
+        "auth": long_name(SSL_CIPHER_get_auth_nid(cipher)),
+    }
+
+
+cdef str long_name(int nid):
+    return None if nid == NID_undef else OBJ_nid2ln(nid).decode("ascii")

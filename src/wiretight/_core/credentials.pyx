@@ -1,0 +1,181 @@
+"""Credentials: the certificate chain, private key and DH parameters that a Context proves itself with.
+
+Everything is read and checked before the SSL_CTX is touched: a load that fails leaves the previous chain in use, and a
+password callback may use the context.
+"""
+
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
+from libc.string cimport memcpy
+
+from wiretight._core.certificate cimport file_content, reading
+from wiretight._core.errors cimport check, queue_exception, raise_queue, ssl_error
+from wiretight._core.openssl.bio cimport BIO, BIO_free
+from wiretight._core.openssl.err cimport (
+    ERR_GET_LIB, ERR_GET_REASON, ERR_LIB_PEM, ERR_LIB_SSL, ERR_PACK, ERR_R_PEM_LIB, ERR_clear_error,
+    ERR_peek_last_error,
+)
+from wiretight._core.openssl.evp cimport EVP_PKEY, EVP_PKEY_free, EVP_PKEY_is_a
+from wiretight._core.openssl.pem cimport (
+    PEM_R_NO_START_LINE, PEM_read_bio_Parameters, PEM_read_bio_PrivateKey, PEM_read_bio_X509, PEM_read_bio_X509_AUX,
+    password_cb,
+)
+from wiretight._core.openssl.ssl cimport SSL_CTX_set0_tmp_dh_pkey, SSL_CTX_use_cert_and_key
+from wiretight._core.openssl.x509 cimport (
+    X509, X509_check_private_key, X509_free, sk_X509_new_null, sk_X509_num, sk_X509_pop_free, sk_X509_push, sk_X509_shift,
+    stack_st_X509,
+)
+
+
+cdef class Password:
+    """The password of an encrypted key: text, or a callable that is asked only if the key needs it."""
+    cdef object source
+    cdef object error       # what stood in the way of giving it
+
+    def __cinit__(self, source):
+        if source is not None and not callable(source) and not isinstance(source, (str, bytes, bytearray)):
+            raise TypeError("password should be a string or callable")
+        self.source = source
+
+
+cdef int give_password(char *room, int size, int writing, void *password) noexcept with gil:
+    """OpenSSL: pem_password_cb(3)"""
+    cdef Password asked = <Password>password
+    cdef bytes secret
+    try:
+        given = asked.source() if callable(asked.source) else asked.source
+        if isinstance(given, str):
+            given = given.encode()
+        elif not isinstance(given, (bytes, bytearray)):
+            raise TypeError("password callback must return a string")
+        secret = bytes(given)
+        if PyBytes_GET_SIZE(secret) > size:
+            raise ValueError(f"password cannot be longer than {size} bytes")
+        memcpy(room, PyBytes_AS_STRING(secret), PyBytes_GET_SIZE(secret))
+        return <int>PyBytes_GET_SIZE(secret)
+    except BaseException as error:
+        asked.error = error
+        return -1
+
+
+cdef password_cb password_callback(Password password) noexcept:
+    # Without a callback, OpenSSL asks at the terminal for the password of an encrypted key, as `ssl` documents.
+    if password.source is None:
+        return NULL
+    return give_password
+
+
+cdef int load_cert_chain(Context context, object certfile, object keyfile, object password) except -1:
+    """OpenSSL: SSL_CTX_use_cert_and_key(3)"""
+    cdef Password asked = Password(password)
+    cdef stack_st_X509 *chain = NULL
+    cdef X509 *leaf = NULL
+    cdef EVP_PKEY *key = NULL
+    cdef bytes content = file_content(certfile, "certfile")
+    ERR_clear_error()
+    try:
+        chain = read_chain(content, asked, certfile)
+        leaf = sk_X509_shift(chain)
+        if keyfile is not None:
+            content = file_content(keyfile, "keyfile")
+        key = read_key(content, asked, certfile if keyfile is None else keyfile)
+        check(X509_check_private_key(leaf, key))
+        check(SSL_CTX_use_cert_and_key(context.ctx, leaf, key, chain, 1))
+    finally:
+        EVP_PKEY_free(key)
+        X509_free(leaf)
+        sk_X509_pop_free(chain, X509_free)
+    return 0
+
+
+cdef stack_st_X509 *read_chain(bytes content, Password password, object path) except NULL:
+    """The certificates of a PEM file in its order, one at least.
+
+    OpenSSL: PEM_read_bio_X509_AUX(3)
+    """
+    cdef password_cb callback = password_callback(password)
+    cdef stack_st_X509 *chain = sk_X509_new_null()
+    cdef BIO *bio = NULL
+    cdef X509 *x509
+    cdef bint complete = False
+    try:
+        bio = reading(content, len(content))
+        with nogil:
+            # Only the first may carry trust settings, and ask for a password.
+            x509 = PEM_read_bio_X509_AUX(bio, NULL, callback, <void *>password)
+            while x509 != NULL:
+                sk_X509_push(chain, x509)
+                x509 = PEM_read_bio_X509(bio, NULL, NULL, NULL)
+        raise_given(password)
+        if sk_X509_num(chain) == 0:
+            raise_unreadable("certificate", path)
+        if not at_end_of_pem():
+            raise_queue()
+        ERR_clear_error()
+        complete = True
+    finally:
+        BIO_free(bio)
+        if not complete:
+            sk_X509_pop_free(chain, X509_free)
+    return chain
+
+
+cdef EVP_PKEY *read_key(bytes content, Password password, object path) except NULL:
+    """The first private key of a PEM file.
+
+    OpenSSL: PEM_read_bio_PrivateKey(3)
+    """
+    cdef password_cb callback = password_callback(password)
+    cdef BIO *bio = reading(content, len(content))
+    cdef EVP_PKEY *key
+    with nogil:
+        key = PEM_read_bio_PrivateKey(bio, NULL, callback, <void *>password)
+        BIO_free(bio)
+    if key == NULL:
+        raise_given(password)
+        raise_unreadable("private key", path)
+    return key
+
+
+cdef int raise_given(Password password) except -1:
+    if password.error is not None:
+        ERR_clear_error()
+        raise password.error
+    return 0
+
+
+cdef int raise_unreadable(str wanted, object path) except -1:
+    """`ssl` has one error for a file without the thing, with a broken one, and with a wrong password: [SSL] PEM lib.
+
+    OpenSSL's own word on it becomes the cause.
+    """
+    cause = queue_exception()
+    raise ssl_error(
+        ERR_R_PEM_LIB, ERR_PACK(ERR_LIB_SSL, 0, ERR_R_PEM_LIB), f"PEM lib: no {wanted} could be read from {path!r}"
+    ) from cause
+
+
+cdef bint at_end_of_pem() noexcept:
+    cdef unsigned long code = ERR_peek_last_error()
+    return ERR_GET_LIB(code) == ERR_LIB_PEM and ERR_GET_REASON(code) == PEM_R_NO_START_LINE
+
+
+cdef int load_dh_params(Context context, object path) except -1:
+    """OpenSSL: PEM_read_bio_Parameters(3), SSL_CTX_set0_tmp_dh_pkey(3)"""
+    cdef bytes content = file_content(path, None)
+    cdef BIO *bio
+    cdef EVP_PKEY *parameters
+    ERR_clear_error()
+    bio = reading(content, len(content))
+    with nogil:
+        parameters = PEM_read_bio_Parameters(bio, NULL)
+        BIO_free(bio)
+    if parameters == NULL:
+        raise_queue()
+    try:
+        if not EVP_PKEY_is_a(parameters, "DH") and not EVP_PKEY_is_a(parameters, "DHX"):
+            raise ssl_error(0, 0, f"{path!r} holds parameters of another algorithm than Diffie-Hellman")
+        check(SSL_CTX_set0_tmp_dh_pkey(context.ctx, parameters))
+        parameters = NULL       # the context's now
+    finally:
+        EVP_PKEY_free(parameters)
+    return 0

@@ -1,0 +1,37 @@
+"""The error funnel: every OpenSSL return value and the thread's error queue are read here and nowhere else."""
+
+from wiretight._core.openssl.err cimport ERR_clear_error, ERR_peek_error
+from wiretight._core.openssl.ssl cimport SSL
+
+# What a verb of a connection returns. A want is named by what the caller must wait for.
+cdef enum Status:
+    DONE = 0
+    WANT_READ = 1
+    WANT_WRITE = 2
+    CLOSED = 3      # the peer's close_notify has been read
+    FAILED = 4      # the Failure says why
+
+# Why a verb failed: plain numbers, so that it can be taken without the GIL and raised later.
+cdef struct Failure:
+    int ssl_error           # SSL_ERROR_*, as `ssl` numbers them (EOF is 8)
+    unsigned long code      # first entry of OpenSSL's queue, 0 if there was none
+    int errno_              # of the descriptor's recv or send, 0 if that did not fail
+    long verify_result      # X509_V_ERR_*, when code is CERTIFICATE_VERIFY_FAILED
+
+# --- I/O on a connection --------------------------------------------------------------------------------------------
+cdef inline void forget_errors() noexcept nogil:
+    """Empties the thread's queue. Looking first costs a tenth of clearing what is empty.
+
+    OpenSSL: ERR_clear_error(3)
+    """
+    if ERR_peek_error():
+        ERR_clear_error()
+
+cdef Status outcome(SSL *ssl, int ret, Failure *failure) noexcept nogil
+cdef object failure_exception(const Failure *failure, object hostname)
+
+# --- everything else: one checker per return convention of OpenSSL; each raises what the queue says ----------------------
+cdef int check(int ret) except -1               # <= 0 is an error
+cdef int raise_queue(str what=*) except -1      # empties the queue and raises SSLError (or the OSError of a system error)
+cdef object queue_exception(str what=*)         # the same, returned instead of raised
+cdef object ssl_error(int ssl_error, unsigned long code, str message=*)  # an SSLError with library and reason set

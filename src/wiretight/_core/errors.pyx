@@ -1,0 +1,151 @@
+"""The error funnel: the only reader of SSL_get_error and of OpenSSL's error queue.
+
+A verb of a connection clears the thread's queue immediately before its OpenSSL call and takes the outcome immediately
+after it, so an entry that another user of the same OpenSSL left behind is never taken for ours. The outcome is plain
+numbers, taken without the GIL; the exception is made of them later, by the caller that raises.
+"""
+
+from cpython.exc cimport PyErr_SetObject
+from libc.string cimport memset
+
+from wiretight._core.openssl.err cimport (
+    ERR_GET_LIB, ERR_GET_REASON, ERR_SYSTEM_ERROR, ERR_clear_error, ERR_LIB_SSL, ERR_peek_last_error,
+    ERR_reason_error_string,
+)
+from wiretight._core.openssl.ssl cimport (
+    SSL, SSL_ERROR_NONE, SSL_ERROR_SSL, SSL_ERROR_SYSCALL, SSL_ERROR_WANT_READ, SSL_ERROR_WANT_WRITE,
+    SSL_ERROR_ZERO_RETURN, SSL_R_BAD_WRITE_RETRY, SSL_R_CERTIFICATE_VERIFY_FAILED, SSL_R_UNEXPECTED_EOF_WHILE_READING, SSL_get_error,
+    SSL_get_verify_result,
+)
+from wiretight._core.openssl.x509 cimport (
+    X509_V_ERR_HOSTNAME_MISMATCH, X509_V_ERR_IP_ADDRESS_MISMATCH, X509_verify_cert_error_string,
+)
+from wiretight._core.tables cimport library_name, reason_name
+
+import os
+
+from wiretight._errors import SSLCertVerificationError, SSLEOFError, SSLError
+
+# CPython's own number for "the stream ended without close_notify"; OpenSSL has none.
+cdef enum:
+    SSL_ERROR_EOF = 8
+
+
+cdef Status outcome(SSL *ssl, int ret, Failure *failure) noexcept nogil:
+    """What the I/O call that returned `ret` came to. Fills `failure` when that is FAILED.
+
+    OpenSSL: SSL_get_error(3)
+    """
+    cdef int error = SSL_get_error(ssl, ret)
+    if error == SSL_ERROR_NONE:
+        return DONE
+    if error == SSL_ERROR_WANT_READ:
+        return WANT_READ
+    if error == SSL_ERROR_WANT_WRITE:
+        return WANT_WRITE
+    if error == SSL_ERROR_ZERO_RETURN:
+        return CLOSED
+    memset(failure, 0, sizeof(Failure))
+    failure.ssl_error = error
+    failure.code = ERR_peek_last_error()
+    ERR_clear_error()
+    if ERR_GET_LIB(failure.code) == ERR_LIB_SSL:
+        if ERR_GET_REASON(failure.code) == SSL_R_UNEXPECTED_EOF_WHILE_READING:
+            failure.ssl_error = SSL_ERROR_EOF
+        elif ERR_GET_REASON(failure.code) == SSL_R_CERTIFICATE_VERIFY_FAILED:
+            failure.verify_result = SSL_get_verify_result(ssl)
+    return FAILED
+
+
+cdef object failure_exception(const Failure *failure, object hostname):
+    """The exception for a FAILED outcome; `hostname` is what the certificate was checked against, or None."""
+    if failure.errno_:
+        return OSError(failure.errno_, os.strerror(failure.errno_))
+    if failure.ssl_error == SSL_ERROR_EOF or (failure.ssl_error == SSL_ERROR_SYSCALL and not failure.code):
+        return described(SSLEOFError, SSL_ERROR_EOF, failure.code, "EOF occurred in violation of protocol")
+    if ERR_SYSTEM_ERROR(failure.code):
+        return OSError(ERR_GET_REASON(failure.code), os.strerror(ERR_GET_REASON(failure.code)))
+    if failure.verify_result:
+        return verification_error(failure, hostname)
+    if ERR_GET_LIB(failure.code) == ERR_LIB_SSL and ERR_GET_REASON(failure.code) == SSL_R_BAD_WRITE_RETRY:
+        return ssl_error(
+            failure.ssl_error, failure.code,
+            "an earlier send is half done and its bytes are promised to the peer: send those again first, unchanged",
+        )
+    return ssl_error(failure.ssl_error, failure.code)
+
+
+cdef object verification_error(const Failure *failure, object hostname):
+    if failure.verify_result == X509_V_ERR_HOSTNAME_MISMATCH:
+        message = f"Hostname mismatch, certificate is not valid for '{hostname}'."
+    elif failure.verify_result == X509_V_ERR_IP_ADDRESS_MISMATCH:
+        message = f"IP address mismatch, certificate is not valid for '{hostname}'."
+    else:
+        message = text(X509_verify_cert_error_string(failure.verify_result))
+    error = described(
+        SSLCertVerificationError, failure.ssl_error, failure.code,
+        f"{reason_text(failure.code)}: {message}",
+    )
+    error.verify_code = failure.verify_result
+    error.verify_message = message
+    return error
+
+
+cdef int check(int ret) except -1:
+    """Passes a return value on that is positive on success; otherwise raises what the queue says."""
+    if ret <= 0:
+        raise_queue()
+    return ret
+
+
+cdef int raise_queue(str what=None) except -1:
+    """Empties the queue and raises it, `what` standing in where OpenSSL gave no reason."""
+    error = queue_exception(what)
+    PyErr_SetObject(type(error), error)
+    return -1
+
+
+cdef object queue_exception(str what=None):
+    """The same, returned.
+
+    OpenSSL: ERR_peek_last_error(3)
+    """
+    cdef unsigned long code = ERR_peek_last_error()
+    ERR_clear_error()
+    if ERR_SYSTEM_ERROR(code):
+        return OSError(ERR_GET_REASON(code), os.strerror(ERR_GET_REASON(code)))
+    # `ssl` numbers an error outside of I/O by OpenSSL's reason.
+    return ssl_error(ERR_GET_REASON(code), code, what)
+
+
+cdef object ssl_error(int ssl_error, unsigned long code, str message=None):
+    """An SSLError with its library and reason."""
+    return described(SSLError, ssl_error, code, message or reason_text(code))
+
+
+cdef object described(type kind, int number, unsigned long code, str message):
+    library = text_or_none(library_name(ERR_GET_LIB(code))) if code else None
+    reason = text_or_none(reason_name(ERR_GET_LIB(code), ERR_GET_REASON(code))) if code else None
+    if library and reason:
+        message = f"[{library}: {reason}] {message}"
+    elif library:
+        message = f"[{library}] {message}"
+    error = kind(number, message)
+    error.library = library
+    error.reason = reason
+    return error
+
+
+cdef str reason_text(unsigned long code):
+    if not code:
+        return "A failure in the SSL library occurred"
+    cdef const char *reason = ERR_reason_error_string(code)
+    return f"unknown error (0x{code:x})" if reason == NULL else text(reason)
+
+
+cdef str text(const char *message):
+    return message.decode("ascii", "backslashreplace")
+
+
+cdef object text_or_none(const char *name):
+    return None if name == NULL else text(name)

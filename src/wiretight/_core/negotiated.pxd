@@ -1,0 +1,7 @@
+"""Negotiated: a Connection that answers what the handshake agreed on."""
+
+from wiretight._core.connection cimport Connection
+
+
+cdef class Negotiated(Connection):
+    cdef bint is_finished(self) noexcept

@@ -1,0 +1,7 @@
+"""openssl/evp.h: declarations only, in the order of the manual pages."""
+
+cdef extern from "openssl/evp.h" nogil:
+    ctypedef struct EVP_PKEY:
+        pass
+    int EVP_PKEY_is_a(const EVP_PKEY *pkey, const char *name)
+    void EVP_PKEY_free(EVP_PKEY *key)

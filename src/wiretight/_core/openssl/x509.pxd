@@ -1,0 +1,134 @@
+"""openssl/x509.h, x509v3.h, x509_vfy.h: declarations only, in the order of the manual pages."""
+
+from wiretight._core.openssl.asn1 cimport ASN1_INTEGER, ASN1_OBJECT, ASN1_STRING, ASN1_TIME
+from wiretight._core.openssl.bio cimport BIO
+from wiretight._core.openssl.evp cimport EVP_PKEY
+
+cdef extern from "openssl/x509v3.h" nogil:
+    ctypedef struct X509:
+        pass
+    ctypedef struct X509_STORE:
+        pass
+    ctypedef struct X509_VERIFY_PARAM:
+        pass
+    ctypedef struct X509_STORE_CTX:
+        pass
+    cdef struct stack_st_X509:
+        pass
+    int X509_up_ref(X509 *a)
+    void X509_free(X509 *a)
+    int sk_X509_num(stack_st_X509 *sk)
+    X509 *sk_X509_value(stack_st_X509 *sk, int i)
+    int X509_VERIFY_PARAM_set1_host(X509_VERIFY_PARAM *param, const char *name, size_t namelen)
+    int X509_VERIFY_PARAM_set1_ip(X509_VERIFY_PARAM *param, const unsigned char *ip, size_t iplen)
+    ASN1_STRING *a2i_IPADDRESS(const char *ipasc)
+    const char *X509_verify_cert_error_string(long n)
+    int X509_V_OK, X509_V_ERR_HOSTNAME_MISMATCH, X509_V_ERR_IP_ADDRESS_MISMATCH
+
+    # the name of a subject or issuer
+    ctypedef struct X509_NAME:
+        pass
+    ctypedef struct X509_NAME_ENTRY:
+        pass
+    int X509_NAME_entry_count(const X509_NAME *name)
+    X509_NAME_ENTRY *X509_NAME_get_entry(const X509_NAME *name, int loc)
+    int X509_NAME_ENTRY_set(const X509_NAME_ENTRY *ne)
+    ASN1_OBJECT *X509_NAME_ENTRY_get_object(const X509_NAME_ENTRY *ne)
+    ASN1_STRING *X509_NAME_ENTRY_get_data(const X509_NAME_ENTRY *ne)
+    int X509_NAME_print_ex(BIO *out, const X509_NAME *nm, int indent, unsigned long flags)
+    unsigned long XN_FLAG_RFC2253, XN_FLAG_ONELINE, ASN1_STRFLGS_ESC_MSB
+
+    # certificate
+    int X509_cmp(const X509 *a, const X509 *b)
+    unsigned long X509_subject_name_hash(X509 *x)
+    int X509_check_ca(X509 *x)
+    int X509_check_private_key(const X509 *x, const EVP_PKEY *k)
+    long X509_get_version(const X509 *x)
+    ASN1_INTEGER *X509_get_serialNumber(X509 *x)
+    const ASN1_TIME *X509_get0_notBefore(const X509 *x)
+    const ASN1_TIME *X509_get0_notAfter(const X509 *x)
+    X509_NAME *X509_get_subject_name(const X509 *x)
+    X509_NAME *X509_get_issuer_name(const X509 *x)
+    void *X509_get_ext_d2i(const X509 *x, int nid, int *crit, int *idx)
+    int i2d_X509(const X509 *a, unsigned char **ppout)
+    X509 *d2i_X509_bio(BIO *bp, X509 **x)
+
+    # general names and the extensions that hold them
+    cdef struct stack_st_GENERAL_NAME:
+        pass
+    cdef struct stack_st_DIST_POINT:
+        pass
+    cdef struct stack_st_ACCESS_DESCRIPTION:
+        pass
+    ctypedef stack_st_GENERAL_NAME GENERAL_NAMES
+    ctypedef stack_st_DIST_POINT CRL_DIST_POINTS
+    ctypedef stack_st_ACCESS_DESCRIPTION AUTHORITY_INFO_ACCESS
+    ctypedef struct GENERAL_NAME:
+        pass
+    ctypedef struct DIST_POINT_NAME:
+        int type
+        GENERAL_NAMES *fullname "name.fullname"
+    ctypedef struct DIST_POINT:
+        DIST_POINT_NAME *distpoint
+    ctypedef struct ACCESS_DESCRIPTION:
+        ASN1_OBJECT *method
+        GENERAL_NAME *location
+    int GEN_OTHERNAME, GEN_EMAIL, GEN_DNS, GEN_X400, GEN_DIRNAME, GEN_EDIPARTY, GEN_URI, GEN_IPADD, GEN_RID
+    void *GENERAL_NAME_get0_value(const GENERAL_NAME *a, int *ptype)
+    int GENERAL_NAME_print(BIO *out, GENERAL_NAME *gen)
+    void GENERAL_NAMES_free(GENERAL_NAMES *a)
+    int sk_GENERAL_NAME_num(const GENERAL_NAMES *sk)
+    GENERAL_NAME *sk_GENERAL_NAME_value(const GENERAL_NAMES *sk, int i)
+    void CRL_DIST_POINTS_free(CRL_DIST_POINTS *a)
+    int sk_DIST_POINT_num(const CRL_DIST_POINTS *sk)
+    DIST_POINT *sk_DIST_POINT_value(const CRL_DIST_POINTS *sk, int i)
+    void AUTHORITY_INFO_ACCESS_free(AUTHORITY_INFO_ACCESS *a)
+    int sk_ACCESS_DESCRIPTION_num(const AUTHORITY_INFO_ACCESS *sk)
+    ACCESS_DESCRIPTION *sk_ACCESS_DESCRIPTION_value(const AUTHORITY_INFO_ACCESS *sk, int i)
+
+    # stacks of certificates, and what a PEM file holds
+    ctypedef struct X509_CRL:
+        pass
+    ctypedef struct X509_INFO:
+        X509 *x509
+        X509_CRL *crl
+    cdef struct stack_st_X509_INFO:
+        pass
+    stack_st_X509 *sk_X509_new_null()
+    int sk_X509_push(stack_st_X509 *sk, X509 *x)
+    X509 *sk_X509_shift(stack_st_X509 *sk)
+    void sk_X509_pop_free(stack_st_X509 *sk, void (*free)(X509 *) noexcept)
+    void X509_INFO_free(X509_INFO *a)
+    int sk_X509_INFO_num(stack_st_X509_INFO *sk)
+    X509_INFO *sk_X509_INFO_value(stack_st_X509_INFO *sk, int i)
+    void sk_X509_INFO_pop_free(stack_st_X509_INFO *sk, void (*free)(X509_INFO *) noexcept)
+
+    # store
+    ctypedef struct X509_OBJECT:
+        pass
+    cdef struct stack_st_X509_OBJECT:
+        pass
+    int X509_STORE_add_cert(X509_STORE *store, X509 *x)
+    int X509_STORE_add_crl(X509_STORE *store, X509_CRL *crl)
+    int X509_STORE_lock(X509_STORE *store)
+    int X509_STORE_unlock(X509_STORE *store)
+    stack_st_X509 *X509_STORE_get1_all_certs(X509_STORE *store)
+    stack_st_X509_OBJECT *X509_STORE_get0_objects(const X509_STORE *store)
+    int sk_X509_OBJECT_num(const stack_st_X509_OBJECT *sk)
+    X509_OBJECT *sk_X509_OBJECT_value(const stack_st_X509_OBJECT *sk, int i)
+    int X509_OBJECT_get_type(const X509_OBJECT *a)
+    X509 *X509_OBJECT_get0_X509(const X509_OBJECT *a)
+    int X509_LU_X509, X509_LU_CRL
+    const char *X509_get_default_cert_dir()
+    const char *X509_get_default_cert_file()
+    const char *X509_get_default_cert_dir_env()
+    const char *X509_get_default_cert_file_env()
+
+    # verification parameters
+    int X509_VERIFY_PARAM_set_flags(X509_VERIFY_PARAM *param, unsigned long flags)
+    int X509_VERIFY_PARAM_clear_flags(X509_VERIFY_PARAM *param, unsigned long flags)
+    unsigned long X509_VERIFY_PARAM_get_flags(const X509_VERIFY_PARAM *param)
+    void X509_VERIFY_PARAM_set_hostflags(X509_VERIFY_PARAM *param, unsigned int flags)
+    unsigned long X509_V_FLAG_TRUSTED_FIRST
+    unsigned int X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS
+    int X509_R_NO_CERTIFICATE_OR_CRL_FOUND

@@ -1,0 +1,12 @@
+"""SSLSession: one SSL_SESSION and the context that it belongs to."""
+
+from wiretight._core.context cimport Context
+from wiretight._core.openssl.ssl cimport SSL_SESSION
+
+
+cdef class SSLSession:
+    cdef SSL_SESSION *session
+    cdef readonly Context context
+
+
+cdef SSLSession take_session(SSL_SESSION *session, Context context)     # takes the reference over

@@ -1,0 +1,83 @@
+"""SSLSession: one SSL_SESSION and the context that it belongs to."""
+
+from wiretight._core.openssl.ssl cimport (
+    SSL_SESSION, SSL_SESSION_free, SSL_SESSION_get_id, SSL_SESSION_get_ticket_lifetime_hint, SSL_SESSION_get_time,
+    SSL_SESSION_get_timeout, SSL_SESSION_has_ticket,
+)
+
+# Only take_session() has it: an SSLSession without an SSL_SESSION cannot be made from Python.
+cdef object FROM_OPENSSL = object()
+
+
+cdef class SSLSession:
+    """What a later connection needs to resume this one without a full handshake. Programs cannot make one.
+
+    It belongs to the context of its connection, and goes into the `session` argument of that context's wrap_socket()
+    and wrap_bio(). With TLS 1.3 it becomes useful only when the server's ticket has arrived: see has_ticket.
+
+    Since 0.1. Source: `ssl.SSLSession` of the standard library; RFC 5246, RFC 8446.
+    """
+
+    def __cinit__(self, origin=None):
+        if origin is not FROM_OPENSSL:
+            raise TypeError(f"cannot create {type(self).__name__!r} instances")
+
+    def __dealloc__(self):
+        SSL_SESSION_free(self.session)
+
+    def __reduce__(self):
+        raise TypeError(f"cannot pickle {type(self).__name__!r} object")
+
+    def __eq__(self, other):
+        if not isinstance(other, SSLSession):
+            return NotImplemented
+        return self is other or self.id == other.id
+
+    @property
+    def id(self):
+        """The session's identifier (bytes); b"" until a TLS 1.3 ticket has arrived. Since 0.1.
+
+        OpenSSL: SSL_SESSION_get_id(3)
+        """
+        cdef unsigned int length = 0
+        cdef const unsigned char *octets = SSL_SESSION_get_id(self.session, &length)
+        return <bytes>octets[:length]
+
+    @property
+    def time(self):
+        """When the session was made, in seconds since 1970. Since 0.1.
+
+        OpenSSL: SSL_SESSION_get_time(3)
+        """
+        return SSL_SESSION_get_time(self.session)
+
+    @property
+    def timeout(self):
+        """For how many seconds after `time` the session may be resumed. Since 0.1.
+
+        OpenSSL: SSL_SESSION_get_timeout(3)
+        """
+        return SSL_SESSION_get_timeout(self.session)
+
+    @property
+    def ticket_lifetime_hint(self):
+        """For how many seconds the server says that it will accept the ticket; 0 without one. Since 0.1.
+
+        OpenSSL: SSL_SESSION_get_ticket_lifetime_hint(3)
+        """
+        return SSL_SESSION_get_ticket_lifetime_hint(self.session)
+
+    @property
+    def has_ticket(self):
+        """Whether the session holds a ticket; with TLS 1.3 only then can it be resumed. Since 0.1.
+
+        OpenSSL: SSL_SESSION_has_ticket(3)
+        """
+        return SSL_SESSION_has_ticket(self.session)
+
+
+cdef SSLSession take_session(SSL_SESSION *session, Context context):
+    cdef SSLSession taken = SSLSession.__new__(SSLSession, FROM_OPENSSL)
+    taken.session = session
+    taken.context = context
+    return taken

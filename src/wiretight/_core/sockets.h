@@ -1,0 +1,91 @@
+/* The system calls on a descriptor, with what the systems call differently. */
+#ifndef WIRETIGHT_SOCKETS_H
+#define WIRETIGHT_SOCKETS_H
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <stdint.h>
+#include <sys/socket.h>
+#include <sys/types.h>
+#include <time.h>
+
+#ifdef MSG_NOSIGNAL
+#define WT_SEND_FLAGS (MSG_DONTWAIT | MSG_NOSIGNAL)
+#else
+#define WT_SEND_FLAGS MSG_DONTWAIT
+#endif
+
+static inline ssize_t wt_peek(int fd, void *buffer, size_t size) {
+    return recv(fd, buffer, size, MSG_DONTWAIT | MSG_PEEK);
+}
+
+/* The only call that may block, made by Wire.wait() without the lock and without the GIL. */
+static inline ssize_t wt_wait_and_peek(int fd, void *buffer, size_t size) {
+    return recv(fd, buffer, size, MSG_PEEK);
+}
+
+static inline ssize_t wt_recv(int fd, void *buffer, size_t size) {
+    return recv(fd, buffer, size, MSG_DONTWAIT);
+}
+
+static inline ssize_t wt_send(int fd, const void *buffer, size_t size) {
+    return send(fd, buffer, size, WT_SEND_FLAGS);
+}
+
+/* Whether the kernel can drop bytes from the head of the queue without copying them: tcp(7), MSG_TRUNC. */
+static inline int wt_can_drop(int fd) {
+#if defined(__linux__) && defined(SO_PROTOCOL)
+    int protocol = 0;
+    socklen_t size = sizeof protocol;
+    return getsockopt(fd, SOL_SOCKET, SO_PROTOCOL, &protocol, &size) == 0 && protocol == IPPROTO_TCP;
+#else
+    (void)fd;
+    return 0;
+#endif
+}
+
+/* macOS has no MSG_NOSIGNAL; a socket option does the same. */
+static inline void wt_no_sigpipe(int fd) {
+#ifdef SO_NOSIGPIPE
+    int on = 1;
+    (void)setsockopt(fd, SOL_SOCKET, SO_NOSIGPIPE, &on, sizeof on);
+#else
+    (void)fd;
+#endif
+}
+
+static inline ssize_t wt_drop(int fd, void *scratch, size_t size, int can_drop) {
+#if defined(__linux__)
+    if (can_drop)
+        return recv(fd, NULL, size, MSG_DONTWAIT | MSG_TRUNC);
+#endif
+    (void)can_drop;
+    return recv(fd, scratch, size, MSG_DONTWAIT);
+}
+
+static inline int wt_would_block(int error) {
+    return error == EAGAIN || error == EWOULDBLOCK;
+}
+
+static inline int64_t wt_now(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+/* Waits until `deadline` (in ns of wt_now(); negative: for ever). poll's unit is the millisecond: rounded up, or a
+   wait would end before its time and spin. */
+static inline int wt_poll(int fd, int for_write, int64_t deadline) {
+    struct pollfd entry = {fd, for_write ? POLLOUT : POLLIN, 0};
+    int64_t milliseconds = -1;
+    if (deadline >= 0) {
+        int64_t left = deadline - wt_now();
+        milliseconds = left <= 0 ? 0 : (left + 999999) / 1000000;
+        if (milliseconds > 3600000)
+            milliseconds = 3600000;
+    }
+    return poll(&entry, 1, (int)milliseconds);
+}
+
+#endif

@@ -1,0 +1,228 @@
+"""The trust store of a Context: the CA certificates and CRLs that it verifies its peers with.
+
+Everything is read and parsed before the store is touched: a load that fails adds nothing.
+"""
+
+from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
+
+from wiretight._core.certificate cimport decoded, der, file_content, path_of, reading
+from wiretight._core.errors cimport check, queue_exception, raise_queue, ssl_error
+from wiretight._core.openssl.bio cimport BIO, BIO_eof, BIO_free
+from wiretight._core.openssl.err cimport (
+    ERR_GET_LIB, ERR_GET_REASON, ERR_LIB_PEM, ERR_LIB_X509, ERR_PACK, ERR_R_PEM_LIB, ERR_clear_error,
+    ERR_peek_last_error,
+)
+from wiretight._core.openssl.pem cimport PEM_R_NO_START_LINE, PEM_X509_INFO_read_bio, PEM_read_bio_X509
+from wiretight._core.openssl.ssl cimport (
+    SSL_CTX_get_cert_store, SSL_CTX_load_verify_dir, SSL_CTX_set_default_verify_paths,
+)
+from wiretight._core.openssl.x509 cimport (
+    X509, X509_CRL, X509_INFO, X509_INFO_free, X509_LU_CRL, X509_LU_X509, X509_OBJECT, X509_OBJECT_get0_X509,
+    X509_OBJECT_get_type, X509_R_NO_CERTIFICATE_OR_CRL_FOUND, X509_STORE, X509_STORE_add_cert, X509_STORE_add_crl,
+    X509_STORE_get0_objects, X509_STORE_get1_all_certs, X509_STORE_lock, X509_STORE_unlock, X509_check_ca, X509_free,
+    X509_get_default_cert_dir, X509_get_default_cert_dir_env, X509_get_default_cert_file,
+    X509_get_default_cert_file_env, d2i_X509_bio, sk_X509_INFO_num, sk_X509_INFO_pop_free, sk_X509_INFO_value,
+    sk_X509_new_null, sk_X509_num, sk_X509_OBJECT_num, sk_X509_OBJECT_value, sk_X509_pop_free, sk_X509_push,
+    sk_X509_value, stack_st_X509, stack_st_X509_INFO, stack_st_X509_OBJECT,
+)
+
+import os
+
+
+cdef int load_verify_locations(Context context, object cafile, object capath, object cadata) except -1:
+    """OpenSSL: X509_STORE_add_cert(3), SSL_CTX_load_verify_dir(3)"""
+    cdef stack_st_X509 *certificates = NULL
+    cdef stack_st_X509_INFO *entries = NULL
+    cdef X509_STORE *store = SSL_CTX_get_cert_store(context.ctx)
+    cdef bytes directory = None
+    cdef bytes content = None
+    if cafile is None and capath is None and cadata is None:
+        raise TypeError("cafile, capath and cadata cannot be all omitted")
+    if cafile is not None:
+        path_of(cafile, "cafile")
+    if capath is not None:
+        directory = path_of(capath, "capath")
+    ERR_clear_error()
+    try:
+        if cadata is not None:
+            certificates = parse_data(cadata)
+        if cafile is not None:
+            content = file_content(cafile, "cafile")
+            entries = parse_file(content)
+        if entries != NULL:
+            add_entries(store, entries)
+        if certificates != NULL:
+            add_certificates(store, certificates)
+    finally:
+        sk_X509_INFO_pop_free(entries, X509_INFO_free)
+        sk_X509_pop_free(certificates, X509_free)
+    if directory is not None:
+        check(SSL_CTX_load_verify_dir(context.ctx, directory))
+    return 0
+
+
+cdef int set_default_verify_paths(Context context) except -1:
+    """OpenSSL: SSL_CTX_set_default_verify_paths(3)"""
+    cdef int loaded
+    ERR_clear_error()
+    with nogil:
+        loaded = SSL_CTX_set_default_verify_paths(context.ctx)
+    check(loaded)
+    # It succeeds without a default file too, and leaves on the queue that there is none.
+    ERR_clear_error()
+    return 0
+
+
+def default_verify_paths():
+    """(variable, file, variable, directory): where OpenSSL looks for CA certificates, and what overrides it.
+
+    Since 0.1. Source: `ssl.get_default_verify_paths` of the standard library.
+
+    OpenSSL: X509_get_default_cert_file(3)
+    """
+    return (
+        os.fsdecode(X509_get_default_cert_file_env()),
+        os.fsdecode(X509_get_default_cert_file()),
+        os.fsdecode(X509_get_default_cert_dir_env()),
+        os.fsdecode(X509_get_default_cert_dir()),
+    )
+
+
+cdef dict cert_store_stats(Context context):
+    """OpenSSL: X509_STORE_get0_objects(3)"""
+    cdef X509_STORE *store = SSL_CTX_get_cert_store(context.ctx)
+    cdef stack_st_X509_OBJECT *objects
+    cdef X509_OBJECT *entry
+    cdef int i, x509 = 0, crl = 0, ca = 0
+    with nogil:
+        X509_STORE_lock(store)
+        objects = X509_STORE_get0_objects(store)
+        for i in range(sk_X509_OBJECT_num(objects)):
+            entry = sk_X509_OBJECT_value(objects, i)
+            if X509_OBJECT_get_type(entry) == X509_LU_X509:
+                x509 += 1
+                ca += X509_check_ca(X509_OBJECT_get0_X509(entry)) != 0
+            elif X509_OBJECT_get_type(entry) == X509_LU_CRL:
+                crl += 1
+        X509_STORE_unlock(store)
+    ERR_clear_error()
+    return {"x509": x509, "crl": crl, "x509_ca": ca}
+
+
+cdef list get_ca_certs(Context context, bint binary_form):
+    """OpenSSL: X509_STORE_get1_all_certs(3)"""
+    cdef stack_st_X509 *certificates
+    cdef X509 *x509
+    cdef list found = []
+    cdef int i
+    ERR_clear_error()
+    with nogil:
+        certificates = X509_STORE_get1_all_certs(SSL_CTX_get_cert_store(context.ctx))
+    if certificates == NULL:
+        raise_queue()
+    try:
+        for i in range(sk_X509_num(certificates)):
+            x509 = sk_X509_value(certificates, i)
+            if X509_check_ca(x509):
+                found.append(der(x509) if binary_form else decoded(x509))
+    finally:
+        sk_X509_pop_free(certificates, X509_free)
+    return found
+
+
+# --- parsing ---------------------------------------------------------------------------------------------------------
+cdef stack_st_X509_INFO *parse_file(bytes content) except NULL:
+    """The certificates and CRLs of a PEM file, one at least.
+
+    OpenSSL: PEM_X509_INFO_read_bio(3)
+    """
+    cdef BIO *bio = reading(content, len(content))
+    cdef stack_st_X509_INFO *entries
+    cdef int i, reason = 0
+    with nogil:
+        entries = PEM_X509_INFO_read_bio(bio, NULL, NULL, NULL)
+        BIO_free(bio)
+    if entries == NULL:
+        cause = queue_exception()
+        raise ssl_error(ERR_R_PEM_LIB, ERR_PACK(ERR_LIB_X509, 0, ERR_R_PEM_LIB)) from cause
+    ERR_clear_error()
+    for i in range(sk_X509_INFO_num(entries)):
+        if sk_X509_INFO_value(entries, i).x509 != NULL or sk_X509_INFO_value(entries, i).crl != NULL:
+            return entries
+    sk_X509_INFO_pop_free(entries, X509_INFO_free)
+    reason = X509_R_NO_CERTIFICATE_OR_CRL_FOUND
+    raise ssl_error(reason, ERR_PACK(ERR_LIB_X509, 0, reason))
+
+
+cdef stack_st_X509 *parse_data(object cadata) except NULL:
+    """The certificates of a PEM str, or of the DER bytes of certificates one after another; one at least."""
+    cdef Py_buffer view
+    cdef bytes pem
+    if isinstance(cadata, str):
+        if not cadata.isascii():
+            raise TypeError("cadata should be an ASCII string or a bytes-like object")
+        pem = cadata.encode("ascii")
+        return parse_sequence(pem, len(pem), True)
+    try:
+        PyObject_GetBuffer(cadata, &view, PyBUF_SIMPLE)
+    except TypeError:
+        raise TypeError("cadata should be an ASCII string or a bytes-like object") from None
+    try:
+        return parse_sequence(<const unsigned char *>view.buf, view.len, False)
+    finally:
+        PyBuffer_Release(&view)
+
+
+cdef stack_st_X509 *parse_sequence(const unsigned char *data, Py_ssize_t length, bint is_pem) except NULL:
+    """OpenSSL: PEM_read_bio_X509(3), d2i_X509_bio(3)"""
+    cdef stack_st_X509 *certificates
+    cdef X509 *x509
+    cdef BIO *bio
+    cdef bint complete
+    cdef unsigned long last
+    if length == 0:
+        raise ValueError("Empty certificate data")
+    bio = reading(data, length)
+    with nogil:
+        certificates = sk_X509_new_null()
+        x509 = PEM_read_bio_X509(bio, NULL, NULL, NULL) if is_pem else d2i_X509_bio(bio, NULL)
+        while x509 != NULL:
+            sk_X509_push(certificates, x509)
+            x509 = PEM_read_bio_X509(bio, NULL, NULL, NULL) if is_pem else d2i_X509_bio(bio, NULL)
+        last = ERR_peek_last_error()
+        complete = (
+            ERR_GET_LIB(last) == ERR_LIB_PEM and ERR_GET_REASON(last) == PEM_R_NO_START_LINE
+        ) if is_pem else BIO_eof(bio)
+        BIO_free(bio)
+    if sk_X509_num(certificates) and complete:
+        ERR_clear_error()
+        return certificates
+    error = queue_exception()
+    if sk_X509_num(certificates) == 0:
+        error = ssl_error(
+            0, 0, ("no start line" if is_pem else "not enough data") + ": cadata does not contain a certificate"
+        )
+    sk_X509_pop_free(certificates, X509_free)
+    raise error
+
+
+# --- adding ----------------------------------------------------------------------------------------------------------
+cdef int add_entries(X509_STORE *store, stack_st_X509_INFO *entries) except -1:
+    """OpenSSL: X509_STORE_add_cert(3)"""
+    cdef X509_INFO *entry
+    cdef int i
+    for i in range(sk_X509_INFO_num(entries)):
+        entry = sk_X509_INFO_value(entries, i)
+        if entry.x509 != NULL:
+            check(X509_STORE_add_cert(store, entry.x509))
+        if entry.crl != NULL:
+            check(X509_STORE_add_crl(store, entry.crl))
+    return 0
+
+
+cdef int add_certificates(X509_STORE *store, stack_st_X509 *certificates) except -1:
+    """OpenSSL: X509_STORE_add_cert(3)"""
+    cdef int i
+    for i in range(sk_X509_num(certificates)):
+        check(X509_STORE_add_cert(store, sk_X509_value(certificates, i)))
+    return 0

@@ -1,0 +1,537 @@
+"""Wire: the BIO of a connection. It alone moves ciphertext, and it alone waits.
+
+Reading. OpenSSL asks for a record's header, then for its body. At a header the wire looks at the head of the kernel's
+queue (MSG_PEEK) through a window as large as the caller's free room; OpenSSL eats records out of the window; at the end of
+the step settle() makes the kernel drop exactly the bytes that were eaten. So many records come in one look, and yet the
+wire never holds a byte that nobody has decrypted: whatever the caller did not get is in the kernel, where select() sees it, or
+in OpenSSL, where pending() counts it. When a step has data for the caller and then meets the end of the stream (close_notify,
+an alert, a broken record), keep_event() leaves the bytes of that event in the kernel, so that select() reports it too; they
+are `stale`, and the next step drops them.
+
+Writing. OpenSSL's records are gathered in a lent buffer and leave in one send(). What the kernel does not take is owned by
+the wire, in order, until it does: OpenSSL itself never meets a full socket and so never has a write to retry.
+
+Locking. One lock for OpenSSL's object and the descriptor. It is held while OpenSSL computes and across MSG_DONTWAIT calls,
+never while waiting. Whoever closes the descriptor takes it first, through release(): no number is used after its close.
+"""
+
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from cpython.exc cimport PyErr_CheckSignals
+from cpython.pythread cimport (
+    PyThread_acquire_lock, PyThread_allocate_lock, PyThread_free_lock, PyThread_release_lock, WAIT_LOCK,
+)
+from libc.errno cimport EAGAIN, EBADF, EINTR, ENOMEM, errno
+from libc.stdlib cimport free, malloc
+from libc.string cimport memcpy, memmove
+
+from wiretight._core.openssl.bio cimport (
+    BIO_CTRL_EOF, BIO_CTRL_FLUSH, BIO_METHOD, BIO_TYPE_SOURCE_SINK, BIO_clear_retry_flags, BIO_free, BIO_get_data,
+    BIO_get_new_index, BIO_meth_new, BIO_meth_set_ctrl, BIO_meth_set_read, BIO_meth_set_write, BIO_new, BIO_set_data,
+    BIO_set_init, BIO_set_retry_read,
+)
+
+cdef extern from "pythread.h" nogil:
+    unsigned long PyThread_get_thread_ident()
+
+cdef extern from "lend.h" nogil:
+    enum:
+        WT_LENT_SIZE
+    unsigned char *wt_lend()
+    void wt_give_back(unsigned char *buffer)
+
+cdef extern from "sockets.h" nogil:
+    ssize_t wt_wait_and_peek(int fd, void *buffer, size_t size)
+    ssize_t wt_peek(int fd, void *buffer, size_t size)
+    ssize_t wt_recv(int fd, void *buffer, size_t size)
+    ssize_t wt_send(int fd, const void *buffer, size_t size)
+    ssize_t wt_drop(int fd, void *scratch, size_t size, bint can_drop)
+    bint wt_can_drop(int fd)
+    void wt_no_sigpipe(int fd)
+    bint would_block "wt_would_block"(int error)
+    int wt_poll(int fd, bint for_write, int64_t deadline)
+    int64_t wt_now()
+    int shutdown(int fd, int how)
+    int SHUT_RDWR
+
+cdef enum:
+    HEADER = 5
+    # What a record is longer than its plaintext, at most (RFC 5246, 6.2.3; RFC 8446, 5.2), and a header after it.
+    OVERHEAD = 512
+    LOOK = 4096 - OVERHEAD      # a look costs what it finds, and a handshake's flight is seldom longer
+
+
+cdef class Wire:
+    """The transport of one connection: `sock`'s descriptor, or an `incoming` and an `outgoing` BIO."""
+
+    def __cinit__(self, int fd=-1, incoming=None, outgoing=None):
+        self.fd = fd
+        self.on_socket = fd >= 0
+        self.bio = BIO_new(method)
+        if wt_mutex_init(&self.lock) < 0 or self.bio == NULL:
+            raise MemoryError
+        BIO_set_data(self.bio, <void *>self)
+        BIO_set_init(self.bio, 1)
+        if self.on_socket:
+            self.can_drop = wt_can_drop(fd)
+            wt_no_sigpipe(fd)
+        else:
+            self.incoming = incoming
+            self.outgoing = outgoing
+            if type(incoming) is MemoryBIO:
+                self.own_incoming = incoming
+            if type(outgoing) is MemoryBIO:
+                self.own_outgoing = outgoing
+
+    def __dealloc__(self):
+        if self.bio != NULL:
+            BIO_set_data(self.bio, NULL)
+            BIO_free(self.bio)
+        free(self.unsent)
+        if self.gone != NULL:
+            PyThread_free_lock(self.gone)
+        wt_mutex_destroy(&self.lock)
+
+    # --- Lock ---------------------------------------------------------------------------------------------------------
+
+    cdef int enter(self) except -1:
+        """Takes the lock; other threads run Python meanwhile."""
+        if not wt_mutex_try(&self.lock):
+            with nogil:
+                wt_mutex_lock(&self.lock)
+        self.owner = PyThread_get_thread_ident()
+        return 0
+
+    cdef int enter_io(self) except -1:
+        """The same for the four verbs, which a callback must not call on its own connection."""
+        if self.is_mine():
+            raise ValueError("a callback cannot read, write or close the connection that called it: return from it first")
+        return self.enter()
+
+    cdef bint is_mine(self) noexcept:
+        """Whether this thread is inside a callback of this connection, and so holds the lock."""
+        return self.owner == PyThread_get_thread_ident()
+
+    cdef void leave(self) noexcept nogil:
+        self.owner = 0
+        wt_mutex_unlock(&self.lock)
+
+    cdef void let_others_in(self) noexcept nogil:
+        """Between two steps of a long call: gives the lock to a thread that waits for it. Keeps `owner` true."""
+        if wt_mutex_contended(&self.lock):
+            self.leave()
+            wt_mutex_lock(&self.lock)
+            self.owner = PyThread_get_thread_ident()
+
+    # --- Incoming flow ------------------------------------------------------------------------------------------------
+
+    cdef void begin(self) noexcept nogil:
+        """Starts a step: no room, until the caller names some, and a fetch allowed."""
+        self.error = 0
+        self.room = 0
+        self.may_fetch = True
+        self.safe = 0
+        if self.stale and self.fd >= 0:
+            self.drop(self.stale)
+            self.stale = 0
+
+    cdef int take(self, char *into, int size) noexcept nogil:
+        """The BIO's read: bytes moved, 0 at the end of the stream or on an error, -1 to try again later."""
+        cdef size_t share = self.window_size - self.eaten
+        if share == 0:
+            return self.fetch(into, size)
+        if share > <size_t>size:
+            share = size
+        memcpy(into, self.window + self.eaten, share)
+        count_records(&self.records_in, <const unsigned char *>into, share)
+        self.eaten += share
+        return <int>share
+
+    cdef int fetch(self, char *into, int size) noexcept nogil:
+        cdef ssize_t got
+        cdef size_t asked = size
+        cdef bint look = size <= HEADER or self.room > <size_t>size
+        if self.fd < 0:
+            self.error = EBADF
+            return 0
+        if self.dry or not self.may_fetch:
+            return -1
+        self.settle_window()
+        if self.error:
+            return 0
+        if look:
+            if self.window == NULL:
+                self.window = wt_lend()
+                look = self.window != NULL
+        if look:
+            asked = self.look_size(size)
+        while True:
+            got = wt_peek(self.fd, self.window, asked) if look else wt_recv(self.fd, into, asked)
+            self.syscalls += 1
+            if got >= 0 or errno != EINTR:
+                break
+        if got < 0:
+            if would_block(errno):
+                self.dry = True
+                return -1
+            self.error = errno
+            return 0
+        if got == 0:
+            self.at_eof = True
+            return 0
+        if not look:
+            self.dry = <size_t>got < asked
+            self.bytes_in += got
+            count_records(&self.records_in, <const unsigned char *>into, got)
+            return <int>got
+        self.show(self.window, got, asked)
+        return self.take(into, size)
+
+    cdef size_t look_size(self, size_t needed) noexcept nogil:
+        """How many bytes to look at, for `needed` of them and the caller's room."""
+        return min(<size_t>WT_LENT_SIZE, max(needed, max(self.room, <size_t>LOOK)) + OVERHEAD)
+
+    cdef void show(self, unsigned char *window, size_t size, size_t asked) noexcept nogil:
+        """Opens the window onto the `size` bytes that a look for `asked` found."""
+        self.window = window
+        self.window_size = size
+        self.dry = size < asked
+
+    cdef bint drop(self, size_t size) noexcept nogil:
+        """Takes `size` bytes, seen before, off the kernel's queue."""
+        cdef ssize_t got
+        cdef unsigned char *scratch = NULL
+        if not self.can_drop:
+            scratch = wt_lend()
+            if scratch == NULL:
+                self.error = EAGAIN
+                return False
+        while size:
+            got = wt_drop(self.fd, scratch, min(size, <size_t>WT_LENT_SIZE), self.can_drop)
+            self.syscalls += 1
+            if got <= 0:
+                if got < 0 and errno == EINTR:
+                    continue
+                # Somebody else read from this descriptor: the stream is not ours any more.
+                self.error = errno if got < 0 else EBADF
+                break
+            self.bytes_in += got
+            size -= got
+        if scratch != NULL:
+            wt_give_back(scratch)
+        return size == 0
+
+    cdef void settle_window(self) noexcept nogil:
+        if self.eaten:
+            self.drop(self.eaten)
+        self.eaten = self.window_size = self.safe = 0
+
+    cdef void settle(self) noexcept nogil:
+        """Ends a step: what OpenSSL has eaten leaves the kernel, and the window goes back."""
+        self.settle_window()
+        if self.window != NULL:
+            wt_give_back(self.window)
+            self.window = NULL
+
+    cdef void keep_event(self) noexcept nogil:
+        """Leaves what was eaten since the last data in the kernel."""
+        self.stale = self.eaten - self.safe
+        self.eaten = self.safe
+
+    cdef bint has_more(self) noexcept nogil:
+        """Whether the window shows bytes that OpenSSL has not eaten."""
+        return self.eaten < self.window_size
+
+    cdef int take_from_bio(self, char *into, int size) noexcept nogil:
+        """The BIO's read over the incoming BIO, which is asked for exactly what OpenSSL asks."""
+        cdef int got
+        if self.own_incoming is not None:
+            got = <int>self.own_incoming.take(into, size)
+            if got == 0 and self.own_incoming.eof_written:
+                self.at_eof = True
+                return 0
+        else:
+            with gil:
+                got = self.take_from_foreign(into, size)
+        if got > 0:
+            self.bytes_in += got
+            count_records(&self.records_in, <const unsigned char *>into, got)
+            return got
+        return 0 if self.at_eof or self.raised is not None else -1
+
+    cdef int take_from_foreign(self, char *into, int size) noexcept:
+        try:
+            data = bytes(self.incoming.read(size))
+            if len(data) > size:
+                raise ValueError(f"read({size}) of the incoming BIO returned {len(data)} bytes")
+            memcpy(into, PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data))
+            if not data and getattr(self.incoming, "eof", False):
+                self.at_eof = True
+            return <int>len(data)
+        except BaseException as error:
+            self.raised = error
+            return 0
+
+    # --- Outgoing flow ------------------------------------------------------------------------------------------------
+
+    cdef int put(self, const char *data, int size) noexcept nogil:
+        """The BIO's write: takes all of it, or returns -1 when there is no memory."""
+        if self.lost:
+            return -1
+        if self.gathered == NULL and not self.has_unsent():
+            self.gathered = wt_lend()
+        if self.gathered == NULL or <size_t>size > WT_LENT_SIZE - self.gathered_size:
+            if self.own(<const unsigned char *>data, size) < 0:
+                return -1
+        else:
+            memcpy(self.gathered + self.gathered_size, data, size)
+            self.gathered_size += size
+        self.enqueued += size
+        count_records(&self.records_out, <const unsigned char *>data, size)
+        return size
+
+    cdef int put_into_bio(self, const char *data, int size) noexcept nogil:
+        cdef int kept
+        if self.own_outgoing is not None:
+            kept = self.own_outgoing.put(data, size)
+        else:
+            with gil:
+                kept = self.put_into_foreign(data, size)
+        if kept < 0:
+            return -1
+        self.bytes_out += size
+        count_records(&self.records_out, <const unsigned char *>data, size)
+        return size
+
+    cdef int put_into_foreign(self, const char *data, int size) noexcept:
+        try:
+            wrote = self.outgoing.write(PyBytes_FromStringAndSize(data, size))
+            if wrote is not None and wrote != size:
+                raise ValueError(f"write() of the outgoing BIO took {wrote} of {size} bytes: it must take all")
+            return 0
+        except BaseException as error:
+            self.raised = error
+            return -1
+
+    cdef int own(self, const unsigned char *data, size_t size) noexcept nogil:
+        """Appends to what the wire owns, after what has been gathered before it."""
+        cdef size_t held = self.unsent_end - self.unsent_start
+        cdef size_t capacity = held + self.gathered_size + size
+        cdef unsigned char *larger
+        if capacity > self.unsent_capacity - self.unsent_start:
+            larger = <unsigned char *>malloc(capacity)
+            if larger == NULL:
+                return -1
+            if held:
+                memcpy(larger, self.unsent + self.unsent_start, held)
+            free(self.unsent)
+            self.unsent = larger
+            self.unsent_capacity = capacity
+            self.unsent_start = 0
+            self.unsent_end = held
+        if self.gathered_size:
+            memcpy(self.unsent + self.unsent_end, self.gathered, self.gathered_size)
+            self.unsent_end += self.gathered_size
+            self.gathered_size = 0
+        if size:
+            memcpy(self.unsent + self.unsent_end, data, size)
+            self.unsent_end += size
+        return 0
+
+    cdef bint flush(self) noexcept nogil:
+        """Ends a step's output: sends what the kernel takes. True when nothing is left; `error` has an errno."""
+        cdef size_t sent
+        if self.has_unsent():
+            self.unsent_start += self.send_some(self.unsent + self.unsent_start, self.unsent_end - self.unsent_start)
+            if not self.has_unsent():
+                free(self.unsent)
+                self.unsent = NULL
+                self.unsent_start = self.unsent_end = self.unsent_capacity = 0
+        if self.gathered != NULL:
+            if self.gathered_size:
+                sent = 0 if self.has_unsent() else self.send_some(self.gathered, self.gathered_size)
+                self.gathered_size -= sent
+                if self.gathered_size:
+                    memmove(self.gathered, self.gathered + sent, self.gathered_size)
+                    if self.own(NULL, 0) < 0:
+                        self.lost = True
+            wt_give_back(self.gathered)
+            self.gathered = NULL
+        return not self.has_unsent()
+
+    cdef size_t send_some(self, const unsigned char *data, size_t size) noexcept nogil:
+        cdef size_t sent = 0
+        cdef ssize_t took
+        if self.fd < 0:
+            self.error = EBADF
+            return 0
+        if self.lost:
+            self.error = ENOMEM
+            return 0
+        while sent < size:
+            took = wt_send(self.fd, data + sent, size - sent)
+            self.syscalls += 1
+            if took < 0:
+                if errno == EINTR:
+                    continue
+                if not would_block(errno):
+                    self.error = errno
+                break
+            sent += took
+        self.flushed += sent
+        self.bytes_out += sent
+        return sent
+
+    cdef bint has_unsent(self) noexcept nogil:
+        return self.unsent_start < self.unsent_end
+
+    # --- Waiting, and the end -----------------------------------------------------------------------------------------
+
+    cdef Wake wait(self, bint for_write, int64_t deadline) noexcept nogil:
+        """Waits until the descriptor can be read or written, or until `deadline` (ns of wt_now(); negative: for ever).
+
+        Called and left with the lock held and without the GIL; the lock is given up meanwhile. After INTERRUPTED the caller
+        runs serve_signals() and waits again.
+        """
+        cdef int fd = self.fd
+        cdef int ready = 1
+        cdef bint interrupted
+        cdef uint64_t taken = self.bytes_in
+        cdef size_t size = self.look_size(HEADER)
+        cdef ssize_t seen = -1
+        cdef unsigned char *look = NULL
+        if fd < 0:
+            return READY        # the next step says what is wrong
+        # Without a deadline the wait can be a look that blocks, poll() and recv() in one. It runs without the lock and takes
+        # nothing from the kernel; the step uses it if nobody else took anything meanwhile.
+        if deadline < 0 and not for_write:
+            look = wt_lend()
+        self.waiting += 1
+        self.syscalls += 1
+        self.leave()
+        if look != NULL:
+            seen = wt_wait_and_peek(fd, look, size)
+        interrupted = seen < 0 and look != NULL and errno == EINTR
+        if seen <= 0 and not interrupted:
+            ready = wt_poll(fd, for_write, deadline)
+            interrupted = ready < 0 and errno == EINTR
+        wt_mutex_lock(&self.lock)
+        self.owner = PyThread_get_thread_ident()
+        self.waiting -= 1
+        if self.fd < 0 and self.waiting == 0 and self.gone != NULL:
+            PyThread_release_lock(self.gone)
+        if not for_write:
+            self.dry = False
+        if seen > 0 and self.bytes_in == taken and self.window == NULL:
+            self.show(look, seen, size)
+        elif look != NULL:
+            wt_give_back(look)
+        if interrupted:
+            return INTERRUPTED
+        return READY if ready or deadline < 0 or wt_now() < deadline else TIMED_OUT
+
+    cdef int serve_signals(self) except -1:
+        """Runs Python's signal handlers (PEP 475) without the lock, and raises what they raise with it held again."""
+        self.leave()
+        try:
+            PyErr_CheckSignals()
+        finally:
+            self.enter()
+        return 0
+
+    cdef int release(self, bint shut_down) except -1:
+        """Gives the descriptor back: from here on no call touches it.
+
+        A thread inside wait() would sleep on: with `shut_down` the connection is shut down, which wakes it, and this
+        returns after it has left. Threads that are not waiting are not affected, nor are other holders of the
+        descriptor when nobody waits.
+        """
+        cdef int fd
+        if self.is_mine():
+            self.fd = -1    # inside a callback: the step that called it meets no descriptor when it goes on
+            return 0
+        self.enter()
+        fd = self.fd
+        self.fd = -1
+        if fd < 0 or not self.waiting or not shut_down:
+            self.leave()
+            return 0
+        if self.gone == NULL:
+            self.gone = PyThread_allocate_lock()
+            if self.gone == NULL:
+                self.fd = fd
+                self.leave()
+                raise MemoryError
+            PyThread_acquire_lock(self.gone, WAIT_LOCK)
+        shutdown(fd, SHUT_RDWR)
+        self.leave()
+        with nogil:
+            PyThread_acquire_lock(self.gone, WAIT_LOCK)
+        return 0
+
+
+cdef void count_records(RecordCount *records, const unsigned char *data, size_t size) noexcept nogil:
+    """Follows the record headers (RFC 8446, 5.1) through a stream that comes in any pieces."""
+    cdef size_t share
+    while size:
+        if records.body_left == 0:
+            records.header[records.header_size] = data[0]
+            records.header_size += 1
+            data += 1
+            size -= 1
+            if records.header_size == HEADER:
+                records.header_size = 0
+                records.body_left = (<size_t>records.header[3] << 8) | records.header[4]
+                records.count += 1
+        else:
+            share = min(size, records.body_left)
+            records.body_left -= share
+            data += share
+            size -= share
+
+
+# --- The BIO's callbacks ----------------------------------------------------------------------------------------------
+
+cdef int read_callback(BIO *bio, char *into, int size) noexcept nogil:
+    cdef void *wire = BIO_get_data(bio)
+    cdef int got
+    BIO_clear_retry_flags(bio)
+    if wire == NULL or size <= 0:
+        return -1
+    if (<Wire>wire).on_socket:
+        got = (<Wire>wire).take(into, size)
+    else:
+        got = (<Wire>wire).take_from_bio(into, size)
+    if got < 0:
+        BIO_set_retry_read(bio)
+    elif got == 0 and not (<Wire>wire).at_eof:
+        return -1
+    return got
+
+
+cdef int write_callback(BIO *bio, const char *data, int size) noexcept nogil:
+    cdef void *wire = BIO_get_data(bio)
+    BIO_clear_retry_flags(bio)
+    if wire == NULL or size <= 0:
+        return -1
+    if (<Wire>wire).on_socket:
+        return (<Wire>wire).put(data, size)
+    return (<Wire>wire).put_into_bio(data, size)
+
+
+cdef long control_callback(BIO *bio, int command, long number, void *pointer) noexcept nogil:
+    cdef void *wire = BIO_get_data(bio)
+    if command == BIO_CTRL_FLUSH:
+        return 1
+    if command == BIO_CTRL_EOF:
+        return wire == NULL or (<Wire>wire).at_eof
+    return 0
+
+
+cdef BIO_METHOD *method = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, b"wiretight")
+if (
+    method == NULL
+    or not BIO_meth_set_read(method, read_callback)
+    or not BIO_meth_set_write(method, write_callback)
+    or not BIO_meth_set_ctrl(method, control_callback)
+):
+    raise MemoryError
