@@ -1,0 +1,8 @@
+"""`python -m wiretight`: demo, connect, serve and info."""
+
+import sys
+
+from wiretight._cli.main import main
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,401 @@
+"""SSLContext: what every connection made from it starts with."""
+
+from __future__ import annotations
+
+import abc
+import os
+import socket
+import sys
+import warnings
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from wiretight._constants import (
+    HOSTFLAG_NEVER_CHECK_SUBJECT,
+    PROTOCOL_TLS,
+    PROTOCOL_TLS_CLIENT,
+    PROTOCOL_TLS_SERVER,
+    Options,
+    Purpose,
+    TLSVersion,
+    VerifyFlags,
+    VerifyMode,
+    _ASN1Object,
+    _SSLMethod,
+    _TLSAlertType,
+    _TLSContentType,
+    _TLSMessageType,
+)
+from wiretight._core.session import SSLSession
+from wiretight._core.sslcontext import _SSLContext
+from wiretight._errors import SSLError, standard
+from wiretight._object import SSLObject
+from wiretight._socket import SSLSocket
+
+_native: Any = _SSLContext  # whose descriptors lie under the properties of the same names
+
+_MESSAGE_TYPES = {
+    _TLSContentType.ALERT: _TLSAlertType,
+    _TLSContentType.HEADER: _TLSContentType,
+    _TLSContentType.INNER_CONTENT_TYPE: _TLSContentType,
+}
+
+
+def _named(kind: Any, number: int) -> Any:
+    """The member of an enum, or the number itself where the enum has no name for it."""
+    try:
+        return kind(number)
+    except ValueError:
+        return number
+
+
+class SSLContext(_SSLContext, metaclass=abc.ABCMeta):
+    """Certificates, keys, trust and options, shared by the connections that are made from it.
+
+    `protocol` is PROTOCOL_TLS_CLIENT (verifies the server's certificate and name) or PROTOCOL_TLS_SERVER. Raises
+    ValueError for an unknown one; the others are deprecated, as is none.
+
+    It passes for the standard library's: isinstance(context, ssl.SSLContext) is true, and so is the reverse for that
+    library's own contexts. It is no subclass: that would hold a second, unconfigured context, which any method that is
+    missing here would silently configure instead.
+
+    Since 0.1. Source: `ssl.SSLContext`.
+    OpenSSL: SSL_CTX_new(3)
+    """
+
+    __module__ = "wiretight"
+
+    sslsocket_class: type[SSLSocket] = SSLSocket
+    sslobject_class: type[SSLObject] = SSLObject
+
+    # aiofastnet would otherwise read an SSL_CTX* of the interpreter's OpenSSL out of this object.
+    _aiofastnet_force_fallback_ssl = True
+
+    def __new__(cls, protocol: int | None = None, *args: Any, **kwargs: Any) -> SSLContext:
+        if protocol is None:
+            warnings.warn("ssl.SSLContext() without protocol argument is deprecated.", DeprecationWarning, stacklevel=2)
+            protocol = PROTOCOL_TLS
+        return _SSLContext.__new__(cls, protocol)
+
+    @property  # type: ignore[misc]
+    def __class__(self) -> type:
+        return type(self) if standard is None else standard.SSLContext
+
+    @__class__.setter
+    def __class__(self, cls: type) -> None:  # sanic and eventlet assign it
+        object.__dict__["__class__"].__set__(self, cls)
+
+    # --- Connections --------------------------------------------------------------------------------------------------
+
+    def wrap_socket(
+        self,
+        sock: socket.socket,
+        server_side: bool = False,
+        do_handshake_on_connect: bool = True,
+        suppress_ragged_eofs: bool = True,
+        server_hostname: str | bytes | None = None,
+        session: SSLSession | None = None,
+    ) -> SSLSocket:
+        """A TLS connection over a stream socket, which it takes over: `sock` is detached.
+
+        `server_hostname` is sent to the server, and verified if `check_hostname`; an address is verified only.
+        `suppress_ragged_eofs` turns the peer's end without close_notify into an ordinary end of data. The handshake
+        happens here if the socket is connected, otherwise in connect(), or in accept() on the accepted socket.
+
+        Raises ValueError for arguments that don't belong together, NotImplementedError for another kind of socket,
+        SSLError or OSError where the handshake fails, and closes the socket then. Since 0.1. Source: RFC 8446.
+        """
+        return self.sslsocket_class._create(
+            sock=sock,
+            server_side=server_side,
+            do_handshake_on_connect=do_handshake_on_connect,
+            suppress_ragged_eofs=suppress_ragged_eofs,
+            server_hostname=server_hostname,
+            context=self,
+            session=session,
+        )
+
+    def wrap_bio(
+        self,
+        incoming: Any,
+        outgoing: Any,
+        server_side: bool = False,
+        server_hostname: str | bytes | None = None,
+        session: SSLSession | None = None,
+    ) -> SSLObject:
+        """A TLS connection over two memory BIOs: MemoryBIO, the standard library's, or anything alike.
+
+        Raises ValueError for arguments that don't belong together. Since 0.1. Source: RFC 8446.
+        """
+        self._check_parameters(server_side, server_hostname, session)
+        return self.sslobject_class._create(
+            incoming,
+            outgoing,
+            server_side=server_side,
+            server_hostname=self._encode_hostname(server_hostname),
+            session=session,
+            context=self,
+        )
+
+    def _check_parameters(
+        self, server_side: bool, server_hostname: str | bytes | None, session: SSLSession | None
+    ) -> None:
+        if server_side and server_hostname:
+            raise ValueError("server_hostname can only be specified in client mode")
+        if server_side and session is not None:
+            raise ValueError("session can only be specified in client mode")
+        if self.check_hostname and not server_hostname:
+            raise ValueError("check_hostname requires server_hostname")
+
+    def _encode_hostname(self, hostname: str | bytes | None) -> str | None:
+        """A host name as an A-label. Source: RFC 3490 (IDNA 2003), as `ssl` has it."""
+        if hostname is None:
+            return None
+        if isinstance(hostname, str):
+            return hostname.encode("idna").decode("ascii")
+        return hostname.decode("ascii")
+
+    # --- What a connection may negotiate ------------------------------------------------------------------------------
+
+    @property
+    def protocol(self) -> Any:
+        """The PROTOCOL_* that this context was made with. Since 0.1."""
+        return _SSLMethod(_native.protocol.__get__(self))
+
+    @property
+    def options(self) -> Options:
+        """OP_* flags. Setting OP_NO_TLS* is deprecated: use minimum_version and maximum_version. Since 0.1.
+
+        OpenSSL: SSL_CTX_set_options(3)
+        """
+        return Options(_native.options.__get__(self))
+
+    @options.setter
+    def options(self, value: int) -> None:
+        _native.options.__set__(self, value)
+
+    @property
+    def minimum_version(self) -> TLSVersion:
+        """The oldest TLSVersion to negotiate. Raises ValueError for an unknown one. Since 0.1.
+
+        OpenSSL: SSL_CTX_set_min_proto_version(3)
+        """
+        return TLSVersion(_native.minimum_version.__get__(self))
+
+    @minimum_version.setter
+    def minimum_version(self, value: int) -> None:
+        if value == TLSVersion.SSLv3:
+            self.options &= ~Options.OP_NO_SSLv3
+        _native.minimum_version.__set__(self, value)
+
+    @property
+    def maximum_version(self) -> TLSVersion:
+        """The newest TLSVersion to negotiate. Raises ValueError for an unknown one. Since 0.1.
+
+        OpenSSL: SSL_CTX_set_max_proto_version(3)
+        """
+        return TLSVersion(_native.maximum_version.__get__(self))
+
+    @maximum_version.setter
+    def maximum_version(self, value: int) -> None:
+        _native.maximum_version.__set__(self, value)
+
+    def set_alpn_protocols(self, alpn_protocols: Iterable[str]) -> None:
+        """The application protocols to offer or to accept, ASCII, the preferred one first; the server's order wins.
+
+        Raises SSLError for a name that is not 1 to 255 bytes long. Since 0.1. Source: RFC 7301.
+        """
+        wire = bytearray()
+        for protocol in alpn_protocols:
+            name = bytes(protocol, "ascii")
+            if not 1 <= len(name) <= 255:
+                raise SSLError("ALPN protocols must be 1 to 255 in length")
+            wire.append(len(name))
+            wire += name
+        self._set_alpn_protocols(wire)
+
+    def set_npn_protocols(self, npn_protocols: Iterable[str]) -> None:
+        """NPN is dead: use set_alpn_protocols(). Warns, then raises NotImplementedError. Since 0.1."""
+        warnings.warn("ssl NPN is deprecated, use ALPN instead", DeprecationWarning, stacklevel=2)
+        raise NotImplementedError("OpenSSL has no NPN any more: use set_alpn_protocols()")
+
+    def set_servername_callback(self, server_name_callback: Callable[..., int | None] | None) -> None:
+        """Like sni_callback, which new code uses; the name reaches it in the encoding of `ssl` 3.6. Since 0.1.
+
+        Raises TypeError for what cannot be called. Source: RFC 6066, section 3.
+        """
+        if server_name_callback is None:
+            self.sni_callback = None
+            return
+        if not callable(server_name_callback):
+            raise TypeError("not a callable object")
+
+        def encoded(connection: Any, name: str | None, context: SSLContext) -> int | None:
+            return server_name_callback(connection, self._encode_hostname(name), context)
+
+        self.sni_callback = encoded
+
+    # --- Trust --------------------------------------------------------------------------------------------------------
+
+    @property
+    def verify_mode(self) -> VerifyMode:
+        """CERT_NONE, CERT_OPTIONAL or CERT_REQUIRED: whether the peer must show a certificate that verifies.
+
+        Raises ValueError for CERT_NONE while check_hostname is on. Since 0.1.
+        OpenSSL: SSL_CTX_set_verify(3)
+        """
+        return VerifyMode(_native.verify_mode.__get__(self))
+
+    @verify_mode.setter
+    def verify_mode(self, value: int) -> None:
+        _native.verify_mode.__set__(self, value)
+
+    @property
+    def verify_flags(self) -> VerifyFlags:
+        """VERIFY_* flags of the verification. Since 0.1.
+
+        OpenSSL: X509_VERIFY_PARAM_set_flags(3)
+        """
+        return VerifyFlags(_native.verify_flags.__get__(self))
+
+    @verify_flags.setter
+    def verify_flags(self, value: int) -> None:
+        _native.verify_flags.__set__(self, value)
+
+    @property
+    def hostname_checks_common_name(self) -> bool:
+        """Whether a certificate without names of its own (SAN) may name the host in its subject. Since 0.1.
+
+        Source: RFC 9525, section 2, says not to. OpenSSL: X509_VERIFY_PARAM_set_hostflags(3)
+        """
+        return not self._host_flags & HOSTFLAG_NEVER_CHECK_SUBJECT
+
+    @hostname_checks_common_name.setter
+    def hostname_checks_common_name(self, value: bool) -> None:
+        if value:
+            self._host_flags &= ~HOSTFLAG_NEVER_CHECK_SUBJECT
+        else:
+            self._host_flags |= HOSTFLAG_NEVER_CHECK_SUBJECT
+
+    def load_default_certs(self, purpose: Any = Purpose.SERVER_AUTH) -> None:
+        """Trusts the CA certificates that this system has for `purpose`.
+
+        Raises TypeError for another kind of purpose. Since 0.1.
+        OpenSSL: SSL_CTX_set_default_verify_paths(3)
+        """
+        if not isinstance(purpose, _ASN1Object):
+            raise TypeError(purpose)
+        self.set_default_verify_paths()
+
+    # --- Watching -----------------------------------------------------------------------------------------------------
+
+    @property
+    def _msg_callback(self) -> Callable[..., None] | None:
+        """Called as (connection, "read" or "write", version, content type, message type, bytes); as in `ssl`, for
+        debugging only."""
+        callback = _native._msg_callback.__get__(self)
+        return getattr(callback, "user_function", callback)
+
+    @_msg_callback.setter
+    def _msg_callback(self, callback: Callable[..., None] | None) -> None:
+        if callback is None:
+            _native._msg_callback.__set__(self, None)
+            return
+        if not callable(callback):
+            raise TypeError(f"{callback} is not callable.")
+
+        def named(
+            connection: Any, direction: str, version: int, content_type: int, message_type: int, data: bytes
+        ) -> None:
+            content = _named(_TLSContentType, content_type)
+            message = _named(_MESSAGE_TYPES.get(content, _TLSMessageType), message_type)
+            callback(connection, direction, _named(TLSVersion, version), content, message, data)
+
+        named.user_function = callback  # type: ignore[attr-defined]
+        _native._msg_callback.__set__(self, named)
+
+
+if standard is not None:
+    # A library that holds a context of the standard library and asks us "is this a context?" must hear yes: after a no it
+    # could go on without one, that is, without verification. Registered for the class itself; subclasses inherit nothing.
+    SSLContext.register(standard.SSLContext)
+
+
+def create_default_context(
+    purpose: Any = Purpose.SERVER_AUTH,
+    *,
+    cafile: str | os.PathLike[str] | None = None,
+    capath: str | os.PathLike[str] | None = None,
+    cadata: str | bytes | None = None,
+) -> SSLContext:
+    """A context with the settings that are right for most programs.
+
+    With SERVER_AUTH, for a client: certificate and name of the server are verified, against the given CA certificates
+    (a file, a folder of hashed files, PEM text or DER bytes) or else the system's. With CLIENT_AUTH, for a server. Writes
+    the keys of its connections to the file that SSLKEYLOGFILE names.
+
+    Raises TypeError or ValueError for another purpose, OSError or SSLError for certificates that cannot be read.
+    Since 0.1. Source: `ssl.create_default_context` of Python 3.13 (VERIFY_X509_STRICT, VERIFY_X509_PARTIAL_CHAIN).
+    """
+    context = SSLContext(_protocol_for(purpose))
+    if context.protocol == PROTOCOL_TLS_CLIENT:
+        context.verify_mode = VerifyMode.CERT_REQUIRED
+        context.check_hostname = True
+    context.verify_flags |= VerifyFlags.VERIFY_X509_PARTIAL_CHAIN | VerifyFlags.VERIFY_X509_STRICT
+    _load_trust(context, purpose, cafile, capath, cadata)
+    return context
+
+
+def _create_unverified_context(
+    protocol: int | None = None,
+    *,
+    cert_reqs: int | None = VerifyMode.CERT_NONE,
+    check_hostname: bool = False,
+    purpose: Any = Purpose.SERVER_AUTH,
+    certfile: str | os.PathLike[str] | None = None,
+    keyfile: str | os.PathLike[str] | None = None,
+    cafile: str | os.PathLike[str] | None = None,
+    capath: str | os.PathLike[str] | None = None,
+    cadata: str | bytes | None = None,
+) -> SSLContext:
+    """A context that verifies nothing unless it is told to. The name is part of what the standard library's clients use.
+
+    Raises as create_default_context(), and ValueError for a key without its certificate. Since 0.1.
+    """
+    implied = _protocol_for(purpose)
+    context = SSLContext(implied if protocol is None else protocol)
+    context.check_hostname = check_hostname
+    if cert_reqs is not None:
+        context.verify_mode = VerifyMode(cert_reqs)
+    if check_hostname:
+        context.check_hostname = True
+    if keyfile and not certfile:
+        raise ValueError("certfile must be specified")
+    if certfile:
+        context.load_cert_chain(certfile, keyfile)
+    _load_trust(context, purpose, cafile, capath, cadata)
+    return context
+
+
+def _protocol_for(purpose: Any) -> int:
+    if not isinstance(purpose, _ASN1Object):
+        raise TypeError(purpose)
+    if purpose == Purpose.SERVER_AUTH:
+        return PROTOCOL_TLS_CLIENT
+    if purpose == Purpose.CLIENT_AUTH:
+        return PROTOCOL_TLS_SERVER
+    raise ValueError(purpose)
+
+
+def _load_trust(context: SSLContext, purpose: Any, cafile: Any, capath: Any, cadata: Any) -> None:
+    if cafile or capath or cadata:
+        context.load_verify_locations(cafile, capath, cadata)
+    elif context.verify_mode != VerifyMode.CERT_NONE:
+        context.load_default_certs(purpose)
+    keylog = os.environ.get("SSLKEYLOGFILE")
+    if keylog and not sys.flags.ignore_environment:
+        context.keylog_filename = keylog
+
+
+_create_default_https_context = create_default_context
+_create_stdlib_context = _create_unverified_context

@@ -1,0 +1,133 @@
+"""Negotiated: what a connection can tell about itself, the same for SSLSocket and SSLObject."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+from wiretight._constants import CHANNEL_BINDING_TYPES
+from wiretight._core.certificate import ENCODING_DER, Certificate
+from wiretight._core.sslsocket import _SSLSocket
+from wiretight._pem import CertificateBytes
+
+
+def _der(chain: list[Certificate] | None) -> list[bytes]:
+    return [CertificateBytes(certificate.public_bytes(ENCODING_DER)) for certificate in chain or ()]
+
+
+class Negotiated:
+    """The part of SSLSocket and SSLObject that moves no bytes. Everything is None while there is no connection."""
+
+    __slots__ = ()
+    _sslobj: _SSLSocket | None
+
+    def _connection(self) -> _SSLSocket:
+        """The connection, for what has no answer without one. Raises AttributeError, as `ssl` does."""
+        sslobj = self._sslobj
+        if sslobj is None:
+            raise AttributeError(f"{self} has no TLS connection: it is not connected yet, closed, or unwrapped")
+        return sslobj
+
+    def getpeercert(self, binary_form: bool = False) -> Any:
+        """The peer's certificate: a dict, or with `binary_form` its DER bytes; None if the peer showed none.
+
+        The dict is empty where the certificate was not verified (CERT_NONE). Raises ValueError before the handshake is
+        done. Since 0.1. Source: RFC 5280.
+        """
+        return self._connection().getpeercert(binary_form)
+
+    def get_verified_chain(self) -> list[bytes]:
+        """The DER certificates from the peer's up to the trusted root, as verification built them.
+
+        Empty where the session was resumed. Since 0.1.
+        OpenSSL: SSL_get0_verified_chain(3)
+        """
+        return _der(self._connection().get_verified_chain())
+
+    def get_unverified_chain(self) -> list[bytes]:
+        """The DER certificates that the peer sent, its own first; nothing about them has been checked here.
+
+        Since 0.1.
+        OpenSSL: SSL_get_peer_cert_chain(3)
+        """
+        return _der(self._connection().get_unverified_chain())
+
+    def selected_npn_protocol(self) -> None:
+        """Always None: NPN is dead, use selected_alpn_protocol(). Deprecated as in `ssl`. Since 0.1."""
+        warnings.warn("ssl NPN is deprecated, use ALPN instead", DeprecationWarning, stacklevel=2)
+
+    def selected_alpn_protocol(self) -> str | None:
+        """The application protocol that both sides agreed on ("h2"), or None. Since 0.1. Source: RFC 7301."""
+        sslobj = self._sslobj
+        return None if sslobj is None else sslobj.selected_alpn_protocol()
+
+    def cipher(self) -> tuple[str, str, int] | None:
+        """Cipher suite, protocol version that defined it, and secret bits; None before the handshake. Since 0.1."""
+        sslobj = self._sslobj
+        return None if sslobj is None else sslobj.cipher()
+
+    def group(self) -> str | None:
+        """The group of the key exchange ("x25519"), or None. Since 0.1. Source: RFC 8446, section 4.2.7."""
+        sslobj = self._sslobj
+        return None if sslobj is None else sslobj.group()
+
+    def client_sigalg(self) -> str | None:
+        """The signature algorithm that the client signed with, or None.
+
+        Raises NotImplementedError where OpenSSL is older than 3.5. Since 0.1. Source: RFC 8446, section 4.2.3.
+        """
+        sslobj = self._sslobj
+        return None if sslobj is None else sslobj.client_sigalg()
+
+    def server_sigalg(self) -> str | None:
+        """The signature algorithm that the server signed with, or None.
+
+        Raises NotImplementedError where OpenSSL is older than 3.5. Since 0.1. Source: RFC 8446, section 4.2.3.
+        """
+        sslobj = self._sslobj
+        return None if sslobj is None else sslobj.server_sigalg()
+
+    def shared_ciphers(self) -> list[tuple[str, str, int]] | None:
+        """On a server, the cipher suites that the client offered and we support; None on a client. Since 0.1."""
+        sslobj = self._sslobj
+        return None if sslobj is None else sslobj.shared_ciphers()
+
+    def compression(self) -> str | None:
+        """The TLS compression in use, or None; TLS 1.3 has none. Since 0.1. Source: RFC 3749."""
+        sslobj = self._sslobj
+        return None if sslobj is None else sslobj.compression()
+
+    def pending(self) -> int:
+        """How many decrypted bytes can be read without touching the transport. Since 0.1.
+
+        OpenSSL: SSL_pending(3)
+        """
+        sslobj = self._sslobj
+        return 0 if sslobj is None else sslobj.pending()
+
+    def version(self) -> str | None:
+        """The protocol version in use ("TLSv1.3"), or None before the handshake. Since 0.1."""
+        sslobj = self._sslobj
+        return None if sslobj is None else sslobj.version()
+
+    def get_channel_binding(self, cb_type: str = "tls-unique") -> bytes | None:
+        """The bytes that bind an authentication to this connection, or None before the handshake.
+
+        Raises ValueError for a `cb_type` that is not in CHANNEL_BINDING_TYPES. As in `ssl`, "tls-unique" is answered on
+        TLS 1.3 too, where RFC 8446 (appendix C.5) does not define it. Since 0.1. Source: RFC 5929.
+        """
+        if cb_type not in CHANNEL_BINDING_TYPES:
+            raise ValueError(f"{cb_type!r} channel binding type not implemented")
+        sslobj = self._sslobj
+        return None if sslobj is None else sslobj.get_channel_binding(cb_type)
+
+    def verify_client_post_handshake(self) -> None:
+        """Asks a TLS 1.3 client for its certificate; the request leaves with the next write.
+
+        Raises SSLError on a client, on TLS 1.2, or where the client did not offer it (SSLContext.post_handshake_auth);
+        ValueError where there is no connection. Since 0.1. Source: RFC 8446, section 4.6.2.
+        """
+        sslobj = self._sslobj
+        if sslobj is None:
+            raise ValueError(f"No SSL wrapper around {self}")
+        sslobj.verify_client_post_handshake()

@@ -1,0 +1,124 @@
+"""SSLObject: a TLS connection over two memory BIOs; its program moves the bytes."""
+
+# ruff: noqa: A002, N802  the names are those of `ssl`
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from wiretight._core.sslsocket import _SSLSocket
+from wiretight._errors import standard
+from wiretight._negotiated import Negotiated
+
+if TYPE_CHECKING:
+    from ssl import SSLObject as _Standard
+
+    from wiretight._context import SSLContext
+    from wiretight._core.session import SSLSession
+else:
+    _Standard = object if standard is None else standard.SSLObject
+
+
+class SSLObject(Negotiated, _Standard):
+    """A TLS connection over two memory BIOs, made by SSLContext.wrap_bio().
+
+    Any operation raises SSLWantReadError when it needs more in the incoming BIO, and SSLWantWriteError when the outgoing
+    one takes no more; call it again then. What it left in the outgoing BIO must be sent in either case.
+
+    Since 0.1. Source: `ssl.SSLObject`, of which it is a subclass.
+    """
+
+    __module__ = "wiretight"
+
+    _sslobj: _SSLSocket
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        raise TypeError(
+            f"{type(self).__name__} does not have a public constructor. Instances are returned by SSLContext.wrap_bio()."
+        )
+
+    @classmethod
+    def _create(
+        cls,
+        incoming: Any,
+        outgoing: Any,
+        server_side: bool = False,
+        server_hostname: str | None = None,
+        session: SSLSession | None = None,
+        context: SSLContext | None = None,
+    ) -> SSLObject:
+        assert context is not None
+        self = cls.__new__(cls)
+        self._sslobj = context._wrap_bio(incoming, outgoing, server_side, server_hostname, owner=self, session=session)
+        return self
+
+    @property
+    def context(self) -> SSLContext:
+        """The context in use; an sni_callback assigns another one to change certificate and ALPN. Since 0.1."""
+        return self._sslobj.context
+
+    @context.setter
+    def context(self, ctx: SSLContext) -> None:
+        self._sslobj.context = ctx
+
+    @property
+    def session(self) -> SSLSession | None:
+        """The session, to be resumed by giving it to wrap_bio(); None if there is none.
+
+        A client may set it before the handshake; raises ValueError later, on a server, or for another context's
+        session, TypeError for anything else. Since 0.1. Source: RFC 8446, section 2.2.
+        """
+        return self._sslobj.session
+
+    @session.setter
+    def session(self, session: SSLSession) -> None:
+        self._sslobj.session = session
+
+    @property
+    def session_reused(self) -> bool:
+        """Whether this connection resumed an earlier session. Since 0.1."""
+        return self._sslobj.session_reused
+
+    @property
+    def server_side(self) -> bool:
+        """Whether this is the server's end. Since 0.1."""
+        return self._sslobj.server_side
+
+    @property
+    def server_hostname(self) -> str | None:
+        """The name of the server as an A-label, or None. Since 0.1."""
+        return self._sslobj.server_hostname
+
+    def do_handshake(self) -> None:
+        """Takes the handshake as far as the incoming bytes allow.
+
+        Raises SSLWantReadError until the peer has answered, SSLCertVerificationError where its certificate is refused,
+        SSLError for any other failure. Since 0.1.
+        OpenSSL: SSL_do_handshake(3)
+        """
+        self._sslobj.do_handshake()
+
+    def read(self, len: int = 1024, buffer: Any = None) -> Any:
+        """Up to `len` decrypted bytes; with `buffer`, reads into it and returns their number.
+
+        b"" or 0 means the peer's close_notify. Raises SSLWantReadError while nothing has come, SSLEOFError where the
+        incoming BIO ended without close_notify: the data may be cut short. Since 0.1.
+        OpenSSL: SSL_read_ex(3)
+        """
+        return self._sslobj.read(len) if buffer is None else self._sslobj.read(len, buffer)
+
+    def write(self, data: Any) -> int:
+        """Encrypts the bytes-like `data` into the outgoing BIO and returns how many bytes of it were taken.
+
+        Raises SSLWantReadError where the handshake needs the peer first, SSLError after unwrap(). Since 0.1.
+        OpenSSL: SSL_write_ex(3)
+        """
+        return self._sslobj.write(data)
+
+    def unwrap(self) -> None:
+        """Sends close_notify and reads the peer's.
+
+        Raises SSLWantReadError until that has come: call it again then. Since 0.1. Source: RFC 8446, section 6.1.
+        OpenSSL: SSL_shutdown(3)
+        """
+        self._sslobj.shutdown()

@@ -1,0 +1,53 @@
+"""Certificates as DER bytes and as PEM text."""
+
+# ruff: noqa: A002, N802  the names are those of `ssl`
+
+from __future__ import annotations
+
+import base64
+import textwrap
+
+from wiretight._core.certificate import ENCODING_DER, ENCODING_PEM
+
+PEM_HEADER = "-----BEGIN CERTIFICATE-----"
+PEM_FOOTER = "-----END CERTIFICATE-----"
+
+
+def DER_cert_to_PEM_cert(der_cert_bytes: bytes) -> str:
+    """The PEM text of a DER certificate, with header, footer and lines of 64 characters.
+
+    Since 0.1. Source: RFC 7468, section 5.
+    """
+    body = base64.standard_b64encode(der_cert_bytes).decode("ascii")
+    return "\n".join([PEM_HEADER, *textwrap.wrap(body, 64), PEM_FOOTER, ""])
+
+
+def PEM_cert_to_DER_cert(pem_cert_string: str) -> bytes:
+    """The DER bytes of a certificate in PEM text, which must hold that one certificate and nothing else.
+
+    Raises ValueError where the header or the footer is missing. Since 0.1. Source: RFC 7468, section 5.
+    """
+    if not pem_cert_string.startswith(PEM_HEADER):
+        raise ValueError(f"Invalid PEM encoding; must start with {PEM_HEADER}")
+    text = pem_cert_string.strip()
+    if not text.endswith(PEM_FOOTER):
+        raise ValueError(f"Invalid PEM encoding; must end with {PEM_FOOTER}")
+    return base64.decodebytes(text[len(PEM_HEADER) : -len(PEM_FOOTER)].encode("ascii", "strict"))
+
+
+class CertificateBytes(bytes):
+    """The DER bytes of one certificate of a chain.
+
+    They are `bytes`, as in Python 3.13, with the method that the certificates of `_sslobj` have: code that was written for
+    an older Python, where SSLSocket.get_unverified_chain() does not exist, takes ours for that one. Since 0.1.
+    """
+
+    def public_bytes(self, format: int = ENCODING_PEM) -> str | bytes:
+        """PEM text (1) or DER bytes (2). Raises ValueError for another number. Since 0.1."""
+        if format == ENCODING_PEM:
+            return DER_cert_to_PEM_cert(self)
+        if format == ENCODING_DER:
+            return bytes(self)
+        raise ValueError(
+            f"Unsupported format {format}: use ENCODING_PEM ({ENCODING_PEM}) or ENCODING_DER ({ENCODING_DER})"
+        )

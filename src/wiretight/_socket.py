@@ -1,0 +1,456 @@
+"""SSLSocket: a socket that speaks TLS.
+
+Everything that it does to the socket itself is `socket.socket.X(self, …)`, never super(): between the two stands the
+standard library's SSLSocket, which is here for isinstance() only.
+"""
+
+# ruff: noqa: A002, N802  the names are those of `ssl`
+
+from __future__ import annotations
+
+import errno
+import socket
+from typing import TYPE_CHECKING, Any
+
+from wiretight._core.sslsocket import _SSLSocket
+from wiretight._errors import SSLEOFError, SSLError, standard
+from wiretight._negotiated import Negotiated
+
+if TYPE_CHECKING:
+    from ssl import SSLSocket as _Standard
+
+    from wiretight._context import SSLContext
+    from wiretight._core.session import SSLSession
+else:
+    _Standard = socket.socket if standard is None else standard.SSLSocket
+
+_IN_PROGRESS = (errno.ENOTCONN, errno.EINVAL)  # an unconnected AF_UNIX socket says EINVAL
+
+
+class SSLSocket(Negotiated, _Standard):
+    """A TLS connection over a socket, made by SSLContext.wrap_socket(). It is a socket.socket.
+
+    Two threads may use it at once, one receiving and one sending, and any thread may close it. Its timeout (seconds; None
+    blocks, 0 never waits) is for each call as a whole: TimeoutError where it passes. Without waiting, an operation raises
+    SSLWantReadError or SSLWantWriteError: wait for that and call it again, a send with the same bytes.
+
+    Since 0.1. Source: `ssl.SSLSocket`, of which it is a subclass.
+    """
+
+    __module__ = "wiretight"
+
+    _sslobj: _SSLSocket | None = None  # the connection; None before connect(), after unwrap() and close()
+    _connected = False
+    _context: SSLContext
+    _session: SSLSession | None
+    server_side: bool
+    server_hostname: str | None
+    do_handshake_on_connect: bool
+    suppress_ragged_eofs: bool
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        raise TypeError(
+            f"{type(self).__name__} does not have a public constructor. "
+            "Instances are returned by SSLContext.wrap_socket()."
+        )
+
+    @classmethod
+    def _create(
+        cls,
+        sock: socket.socket,
+        server_side: bool = False,
+        do_handshake_on_connect: bool = True,
+        suppress_ragged_eofs: bool = True,
+        server_hostname: str | bytes | None = None,
+        context: SSLContext | None = None,
+        session: SSLSession | None = None,
+    ) -> SSLSocket:
+        assert context is not None
+        if sock.getsockopt(socket.SOL_SOCKET, socket.SO_TYPE) != socket.SOCK_STREAM:
+            raise NotImplementedError("only stream sockets are supported")
+        context._check_parameters(server_side, server_hostname, session)
+        name = context._encode_hostname(server_hostname)
+        timeout = sock.gettimeout()
+
+        self = cls.__new__(cls, family=sock.family, type=sock.type, proto=sock.proto, fileno=sock.fileno())
+        socket.socket.__init__(self, family=sock.family, type=sock.type, proto=sock.proto, fileno=sock.fileno())
+        sock.detach()
+        try:
+            self._context = context
+            self._session = session
+            self.server_side = server_side
+            self.server_hostname = name
+            self.do_handshake_on_connect = do_handshake_on_connect
+            self.suppress_ragged_eofs = suppress_ragged_eofs
+            socket.socket.settimeout(self, timeout)
+            if self._has_peer():
+                self._connected = True
+                self._wrap()
+                if do_handshake_on_connect:
+                    if timeout == 0.0:
+                        raise ValueError("do_handshake_on_connect should not be specified for non-blocking sockets")
+                    self.do_handshake()
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    def _wrap(self) -> None:
+        self._sslobj = self._context._wrap_socket(
+            self, self.server_side, self.server_hostname, owner=self, session=self._session
+        )
+
+    def _has_peer(self) -> bool:
+        """Whether the socket is connected. Raises SSLError where it no longer is, but left data behind.
+
+        What came before TLS would otherwise be read by a program that takes it for authenticated (CVE-2023-40217).
+        """
+        try:
+            self.getpeername()
+            return True
+        except OSError as error:
+            if error.errno not in _IN_PROGRESS:
+                raise
+        try:
+            left = socket.socket.recv(self, 1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+        except OSError as error:
+            if error.errno not in _IN_PROGRESS:
+                raise
+            return False
+        if left:
+            reason = "Closed before TLS handshake with data in recv buffer."
+            refusal = SSLError(errno.ENOTCONN, reason)
+            refusal.reason = reason
+            refusal.library = None  # type: ignore[assignment]
+            raise refusal
+        return False
+
+    # --- Reading and writing ------------------------------------------------------------------------------------------
+
+    def recv(self, buflen: int = 1024, flags: int = 0) -> bytes:
+        """Up to `buflen` decrypted bytes, b"" at the end; `flags` must be 0.
+
+        It takes what is there, from several records if need be, and waits only for the first byte. Raises
+        SSLWantReadError on a non-blocking socket, SSLEOFError for an end without close_notify unless
+        suppress_ragged_eofs, ValueError for flags. Since 0.1.
+        OpenSSL: SSL_read_ex(3)
+        """
+        if (sslobj := self._sslobj) is None or flags:
+            self._refuse_flags("recv", flags)
+            return socket.socket.recv(self, buflen, flags)
+        try:
+            return sslobj.read(buflen)
+        except SSLEOFError:
+            if not self.suppress_ragged_eofs:
+                raise
+            return b""
+
+    def recv_into(self, buffer: Any, nbytes: int | None = None, flags: int = 0) -> Any:
+        """As recv(), into a writable buffer: the number of bytes, 0 at the end.
+
+        Without `nbytes` (or with 0) it may fill the whole buffer. Since 0.1.
+        OpenSSL: SSL_read_ex(3)
+        """
+        if (sslobj := self._sslobj) is None or flags:
+            self._refuse_flags("recv_into", flags)
+            return socket.socket.recv_into(self, buffer, nbytes or 0, flags)
+        try:
+            if buffer is None:
+                return sslobj.read(1024 if nbytes is None else nbytes)
+            return sslobj.read(nbytes or 0, buffer)
+        except SSLEOFError:
+            if not self.suppress_ragged_eofs:
+                raise
+            return b"" if buffer is None else 0
+
+    def send(self, data: Any, flags: int = 0) -> int:
+        """Encrypts and sends bytes, and returns how many of them the system has taken; `flags` must be 0.
+
+        That is all of them, except on a non-blocking socket. Raises SSLWantWriteError where it took none: call again with
+        the same bytes. Raises SSLError (reason BAD_WRITE_RETRY) for other bytes after a record that has gone out in part;
+        the connection stays usable. Since 0.1.
+        OpenSSL: SSL_write_ex(3)
+        """
+        if (sslobj := self._sslobj) is None or flags:
+            self._refuse_flags("send", flags)
+            return socket.socket.send(self, data, flags)
+        return sslobj.write(data)
+
+    def sendall(self, data: Any, flags: int = 0) -> None:
+        """Sends all of `data`, any buffer; `flags` must be 0. The timeout is for each part that the system takes.
+
+        After an exception it is unknown how much was sent. Since 0.1.
+        OpenSSL: SSL_write_ex(3)
+        """
+        if (sslobj := self._sslobj) is None or flags:
+            self._refuse_flags("sendall", flags)
+            return socket.socket.sendall(self, data, flags)
+        sent = sslobj.write(data)
+        if sent != (len(data) if type(data) is bytes else memoryview(data).nbytes):
+            with memoryview(data) as view, view.cast("B") as rest:
+                while sent < len(rest):
+                    sent += sslobj.write(rest[sent:])
+        return None
+
+    def read(self, len: int = 1024, buffer: Any = None) -> Any:
+        """As recv(), or with `buffer` as recv_into(). Since 0.1.
+
+        Raises ValueError where there is no TLS connection. OpenSSL: SSL_read_ex(3)
+        """
+        if (sslobj := self._sslobj) is None:
+            raise ValueError("Read on closed or unwrapped SSL socket.")
+        try:
+            return sslobj.read(len) if buffer is None else sslobj.read(len, buffer)
+        except SSLEOFError:
+            if not self.suppress_ragged_eofs:
+                raise
+            return b"" if buffer is None else 0
+
+    def write(self, data: Any) -> int:
+        """As send(). Raises ValueError where there is no TLS connection. Since 0.1.
+
+        OpenSSL: SSL_write_ex(3)
+        """
+        if (sslobj := self._sslobj) is None:
+            raise ValueError("Write on closed or unwrapped SSL socket.")
+        return sslobj.write(data)
+
+    def sendfile(self, file: Any, offset: int = 0, count: int | None = None) -> int:
+        """Sends a file, opened in binary mode, from `offset`, all of it or `count` bytes; returns how many were sent.
+
+        Raises ValueError for a text file or a non-blocking socket. Since 0.1. Source: `socket.socket.sendfile`.
+        """
+        if self._sslobj is None:
+            return socket.socket.sendfile(self, file, offset, count)
+        return self._sendfile_use_send(file, offset, count)  # type: ignore[attr-defined, no-any-return]
+
+    def _refuse_flags(self, method: str, flags: int) -> None:
+        if flags and self._sslobj is not None:
+            raise ValueError(f"non-zero flags not allowed in calls to {method}() on {type(self)}")
+
+    # --- What TLS has no meaning for ----------------------------------------------------------------------------------
+
+    def recvfrom(self, buflen: int = 1024, flags: int = 0) -> Any:
+        """Refused (ValueError) on a TLS connection. Since 0.1."""
+        self._refuse("recvfrom")
+        return socket.socket.recvfrom(self, buflen, flags)
+
+    def recvfrom_into(self, buffer: Any, nbytes: int | None = None, flags: int = 0) -> Any:
+        """Refused (ValueError) on a TLS connection. Since 0.1."""
+        self._refuse("recvfrom_into")
+        return socket.socket.recvfrom_into(self, buffer, nbytes or 0, flags)
+
+    def sendto(self, data: Any, flags_or_addr: Any, addr: Any = None) -> int:  # type: ignore[override]
+        """Refused (ValueError) on a TLS connection. Since 0.1."""
+        self._refuse("sendto")
+        if addr is None:
+            return socket.socket.sendto(self, data, flags_or_addr)
+        return socket.socket.sendto(self, data, flags_or_addr, addr)
+
+    def _refuse(self, method: str) -> None:
+        if self._sslobj is not None:
+            raise ValueError(f"{method} not allowed on instances of {type(self)}")
+
+    def recvmsg(self, *args: Any, **kwargs: Any) -> Any:
+        """Refused (NotImplementedError): ancillary data would bypass TLS. Since 0.1."""
+        raise NotImplementedError(f"recvmsg not allowed on instances of {type(self)}")
+
+    def recvmsg_into(self, *args: Any, **kwargs: Any) -> Any:
+        """Refused (NotImplementedError): ancillary data would bypass TLS. Since 0.1."""
+        raise NotImplementedError(f"recvmsg_into not allowed on instances of {type(self)}")
+
+    def sendmsg(self, *args: Any, **kwargs: Any) -> Any:
+        """Refused (NotImplementedError): ancillary data would bypass TLS. Since 0.1."""
+        raise NotImplementedError(f"sendmsg not allowed on instances of {type(self)}")
+
+    def dup(self) -> Any:
+        """Refused (NotImplementedError): two sockets cannot share one connection. Since 0.1."""
+        raise NotImplementedError(f"Can't dup() {type(self).__name__} instances")
+
+    # --- Connecting ---------------------------------------------------------------------------------------------------
+
+    def do_handshake(self, block: bool = False) -> None:
+        """Performs the handshake; with `block`, waits for its end on a non-blocking socket too.
+
+        Raises SSLCertVerificationError where the peer's certificate is refused, SSLError for any other failure, OSError
+        where there is no peer, TimeoutError. Since 0.1.
+        OpenSSL: SSL_do_handshake(3)
+        """
+        self._check_connected()
+        sslobj = self._sslobj
+        if sslobj is None:
+            self.getpeername()  # a closed socket says so itself
+            raise ValueError(f"No SSL wrapper around {self}")
+        if block and self.gettimeout() == 0.0:
+            self.settimeout(None)
+            try:
+                sslobj.do_handshake()
+            finally:
+                self.settimeout(0.0)
+        else:
+            sslobj.do_handshake()
+
+    def connect(self, addr: Any) -> None:
+        """Connects to `addr`, then performs the handshake if do_handshake_on_connect.
+
+        Raises ValueError on a server's socket or a connected one; otherwise as connect() of a socket and do_handshake().
+        Since 0.1.
+        """
+        self._before_connect()
+        socket.socket.connect(self, addr)
+        self._after_connect()
+
+    def connect_ex(self, addr: Any) -> int:
+        """As connect(), but returns the errno where the connection fails, 0 otherwise. The handshake still raises.
+
+        Since 0.1.
+        """
+        self._before_connect()
+        result = socket.socket.connect_ex(self, addr)
+        if result == 0:
+            self._after_connect()
+        return result
+
+    def _before_connect(self) -> None:
+        """Puts TLS on the socket before there is anything to send to, and leaves it there whatever comes.
+
+        `ssl` takes it off again where connect() fails, which a connection in progress does (EINPROGRESS, a timeout): what
+        is sent after that goes out in plaintext.
+        """
+        if self.server_side:
+            raise ValueError("can't connect in server-side mode")
+        if self._connected:
+            raise ValueError("attempt to connect already-connected SSLSocket!")
+        if self._sslobj is not None:
+            self._sslobj.release(False)
+        self._wrap()
+
+    def _after_connect(self) -> None:
+        self._connected = True
+        if self.do_handshake_on_connect:
+            self.do_handshake()
+
+    def accept(self) -> tuple[SSLSocket, Any]:
+        """A new connection and its address, after the handshake if do_handshake_on_connect.
+
+        As in `ssl`, the handshake has no timeout: in a server, set do_handshake_on_connect=False, and perform it in the
+        thread that serves the connection. Since 0.1.
+        """
+        raw, address = socket.socket.accept(self)
+        try:
+            accepted = self._context.wrap_socket(
+                raw,
+                server_side=True,
+                do_handshake_on_connect=self.do_handshake_on_connect,
+                suppress_ragged_eofs=self.suppress_ragged_eofs,
+            )
+        except BaseException:
+            raw.close()
+            raise
+        return accepted, address
+
+    def _check_connected(self) -> None:
+        if not self._connected:
+            self.getpeername()
+            self._connected = self._sslobj is not None  # a connect() that was in progress has come through
+
+    def _checkClosed(self, msg: object = None) -> None:
+        """Nothing: the name is part of what programs know of `ssl`."""
+
+    def _connection(self) -> _SSLSocket:
+        self._check_connected()
+        return Negotiated._connection(self)
+
+    # --- Ending -------------------------------------------------------------------------------------------------------
+
+    def unwrap(self) -> socket.socket:
+        """Sends close_notify, waits for the peer's, and returns this socket, now without TLS.
+
+        Raises ValueError where there is no TLS connection, SSLError (APPLICATION_DATA_AFTER_CLOSE_NOTIFY) where the peer
+        still sends data: read it first. On a non-blocking socket, call it again after SSLWantReadError.
+        Since 0.1. Source: RFC 8446, section 6.1.
+        OpenSSL: SSL_shutdown(3)
+        """
+        sslobj = self._sslobj
+        if sslobj is None:
+            raise ValueError(f"No SSL wrapper around {self}")
+        plain = sslobj.shutdown()
+        self._drop_connection(False)
+        return plain
+
+    def shutdown(self, how: int) -> None:
+        """Shuts down reading (SHUT_RD), writing (SHUT_WR) or both (SHUT_RDWR) of the socket.
+
+        Before writing ends, the peer is told by close_notify, as far as that goes without waiting. TLS stays: what the
+        peer still sends is decrypted, and a send fails.
+
+        Intended difference: `ssl` drops TLS here, so that recv() returns ciphertext and send() sends plaintext
+        (CPython issue 124618). Since 0.1. Source: RFC 8446, section 6.1.
+        """
+        sslobj = self._sslobj
+        if sslobj is not None and how in (socket.SHUT_WR, socket.SHUT_RDWR):
+            tell = getattr(sslobj, "close_notify", None)  # TEMPORARY: until the core has it
+            if tell is not None:
+                tell()
+        socket.socket.shutdown(self, how)
+
+    def detach(self) -> int:
+        """The descriptor, which is the caller's from now on; TLS is gone from it. Since 0.1."""
+        self._drop_connection(False)
+        return socket.socket.detach(self)
+
+    def _real_close(self) -> None:  # close() calls it, when the last file of makefile() is closed too
+        self._drop_connection(True)
+        socket.socket._real_close(self)  # type: ignore[attr-defined]
+
+    def __del__(self) -> None:
+        self._drop_connection(True)
+        socket.socket.__del__(self)  # type: ignore[attr-defined]  # its ResourceWarning, and it closes
+
+    def _drop_connection(self, shut_down: bool) -> None:
+        """Takes TLS off, before the descriptor is anybody else's.
+
+        Threads that are inside a call return first; `shut_down` shuts the socket down to wake them.
+        """
+        sslobj = self._sslobj
+        if sslobj is not None:
+            sslobj.release(shut_down)
+            self._sslobj = None
+
+    # --- Properties ---------------------------------------------------------------------------------------------------
+
+    @property
+    def context(self) -> SSLContext:
+        """The context in use; an sni_callback assigns another one to change certificate and ALPN.
+
+        Raises TypeError for anything else. Since 0.1.
+        """
+        return self._context
+
+    @context.setter
+    def context(self, ctx: SSLContext) -> None:
+        Negotiated._connection(self).context = ctx
+        self._context = ctx
+
+    @property
+    def session(self) -> SSLSession | None:
+        """The session, to be resumed by giving it to wrap_socket(); None if there is none.
+
+        A client may set it before the handshake; raises ValueError later, on a server, or for another context's
+        session, TypeError for anything else. Since 0.1. Source: RFC 8446, section 2.2.
+        """
+        sslobj = self._sslobj
+        return None if sslobj is None else sslobj.session
+
+    @session.setter
+    def session(self, session: SSLSession) -> None:
+        sslobj = self._sslobj
+        if sslobj is not None:
+            sslobj.session = session
+        self._session = session
+
+    @property
+    def session_reused(self) -> bool | None:
+        """Whether this connection resumed an earlier session; None without a connection. Since 0.1."""
+        sslobj = self._sslobj
+        return None if sslobj is None else sslobj.session_reused
