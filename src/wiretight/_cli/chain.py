@@ -1,0 +1,109 @@
+"""Chain: the certificates that a peer sent, decoded; and why verification refused them, in a sentence."""
+
+import hashlib
+import ipaddress
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import wiretight as ssl
+
+_DAY = 86400
+
+# X509_V_ERR_*: OpenSSL's X509_verify_cert_error_string(3)
+_NOT_YET_VALID, _EXPIRED = 9, 10
+_SELF_SIGNED, _SELF_SIGNED_IN_CHAIN = 18, 19
+_NO_ISSUER = (2, 20, 21)
+_WRONG_NAME, _WRONG_ADDRESS = 62, 64
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """One certificate, in words. `days_left` counts whole days, and is negative or 0 once it has `expired`."""
+
+    subject: str
+    issuer: str
+    not_before: str
+    not_after: str
+    expired: bool
+    days_left: int
+    names: list[str]
+    sha256: str
+
+    @property
+    def valid(self) -> str:
+        """The time of validity, with what is left of it."""
+        days = _days(abs(self.days_left))
+        left = f"expired {days} ago" if self.expired else f"{days} left"
+        return f"{self.not_before} to {self.not_after}, {left}"
+
+
+def sent_by(connection: ssl.SSLSocket) -> list[Certificate]:
+    """The chain as the peer sent it, its own certificate first; needs no verification."""
+    # Decoded certificates, as every version of the interface from Python 3.10 on has them on its inner object only.
+    inner = connection._sslobj
+    return [] if inner is None else [_decoded(native) for native in inner.get_unverified_chain() or ()]
+
+
+def reason(error: ssl.SSLCertVerificationError, name: str, chain: list[Certificate]) -> str:
+    """Why the chain was refused for the server `name`."""
+    code = error.verify_code
+    last = chain[-1] if chain else None
+    if code == _EXPIRED and (late := min(chain, key=lambda it: _seconds(it.not_after), default=None)):
+        whose = "the certificate" if late is chain[0] else f"the certificate {late.subject!r} of the chain"
+        return f"{whose} expired {_days(abs(late.days_left))} ago ({late.not_after})"
+    if code == _NOT_YET_VALID and (early := max(chain, key=lambda it: _seconds(it.not_before), default=None)):
+        whose = "the certificate" if early is chain[0] else f"the certificate {early.subject!r} of the chain"
+        return f"{whose} is not valid before {early.not_before}: is this machine's clock right?"
+    if code in (_WRONG_NAME, _WRONG_ADDRESS) and chain:
+        return f"the name {name} is not among those of the certificate: {', '.join(chain[0].names) or 'it has none'}"
+    if code == _SELF_SIGNED:
+        return "the certificate is self-signed and not trusted (see --cafile)"
+    if code == _SELF_SIGNED_IN_CHAIN and last:
+        return f"unknown issuer: the chain ends at {last.subject!r}, which is not trusted (see --cafile)"
+    if code in _NO_ISSUER and last:
+        return f"unknown issuer: {last.issuer!r} is neither trusted nor sent by the server (see --cafile)"
+    return f"{error.verify_message} (X509_V_ERR {code})"
+
+
+def is_address(name: str) -> bool:
+    """`name` is an IP address, for which TLS sends no server name (RFC 6066 section 3)."""
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return True
+
+
+def _decoded(native: Any) -> Certificate:
+    facts = native.get_info()
+    left = _seconds(facts["notAfter"]) - time.time()
+    return Certificate(
+        subject=_name(facts.get("subject", ())),
+        issuer=_name(facts.get("issuer", ())),
+        not_before=facts["notBefore"],
+        not_after=facts["notAfter"],
+        expired=left < 0,
+        days_left=int(left / _DAY),
+        names=[_usual(value) for _, value in facts.get("subjectAltName", ())],
+        sha256=hashlib.sha256(ssl.PEM_cert_to_DER_cert(native.public_bytes())).hexdigest(),
+    )
+
+
+def _name(parts: tuple[tuple[tuple[str, str], ...], ...]) -> str:
+    return ", ".join(f"{key}={value}" for rdn in parts for key, value in rdn)
+
+
+def _usual(name: str) -> str:
+    # OpenSSL writes IPv6 addresses out in full: 0:0:0:0:0:0:0:1.
+    return str(ipaddress.ip_address(name)) if is_address(name) else name
+
+
+def _seconds(moment: str) -> int:
+    return ssl.cert_time_to_seconds(moment)
+
+
+def _days(count: int) -> str:
+    if count == 0:
+        return "less than a day"
+    return "1 day" if count == 1 else f"{count} days"

@@ -1,0 +1,193 @@
+"""`demo`: one file through a TLS server on loopback in every way there is, compared byte by byte."""
+
+import argparse
+import re
+import statistics
+import sys
+import tempfile
+import textwrap
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import wiretight as ssl
+from wiretight._cli import blocking, eventloop, memorybio, programs, selecting
+from wiretight._cli.authority import Authority
+from wiretight._cli.download import shares
+from wiretight._cli.errors import CommandError, what_happened
+from wiretight._cli.fileserver import HOST, Fault, file_server, limit_version
+from wiretight._cli.negotiated import UNKNOWN
+from wiretight._cli.payload import Copy, Payload
+from wiretight._cli.terminal import MIB, Progress, print_json, print_table
+from wiretight._cli.way import NotInstalledError, Passage, Target, Way
+
+WAYS: dict[str, Way] = {
+    "blocking": blocking.fetch,
+    "selectors": selecting.fetch,
+    "memory-bio": memorybio.fetch,
+    "asyncio": eventloop.fetch,
+    "curl": programs.fetch_with_curl,
+    "openssl": programs.fetch_with_openssl,
+}
+
+_SERVER_NAME = "localhost"
+_UNITS = {"": MIB, "B": 1, "K": 1024, "M": MIB, "G": 1024 * MIB}
+
+
+@dataclass(frozen=True)
+class Row:
+    """How one way went. `difference` says what came out wrong; `result` is ok, MISMATCH, FAILED: … or skipped: …"""
+
+    way: str
+    connections: int
+    protocol: str
+    cipher: str
+    group: str
+    handshake_ms: float | None  # median over the connections
+    throughput_mib_s: float | None  # from the first connect() to the last byte
+    result: str
+    difference: str | None = None
+
+
+def add_arguments(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add the command to the parser."""
+    command = commands.add_parser(
+        "demo",
+        help="move a file over TLS in every way and compare what arrives",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        description=textwrap.dedent("""\
+            Starts a TLS server on loopback, with a certificate made on the spot, moves a file of random bytes
+            through it in every way, and compares the SHA-256 digests.
+
+            ways:
+              blocking    one connection, calls that wait
+              selectors   one thread driving many non-blocking connections at once, the file shared out over them
+              memory-bio  SSLObject and memory BIOs, for a transport of one's own
+              asyncio     asyncio's own TLS, given our context: create_connection(ssl=context)
+              curl        the program, if it is installed
+              openssl     `openssl s_client`, if it is installed"""),
+        epilog=textwrap.dedent("""\
+            examples:
+              python -m wiretight demo                             256 MiB, every way
+              python -m wiretight demo --size 1G --way blocking    one way, a larger file
+              python -m wiretight demo --way selectors --connections 200
+              python -m wiretight demo --tls 1.2 --json | python -m json.tool
+
+            handshake is the median over a way's connections; throughput counts from the first connect to the last
+            byte. The exit status is 1 if anything arrived other than it was sent."""),
+    )
+    command.add_argument(
+        "--size", type=_size, default=256 * MIB, help="size of the file: 64K, 1G, 256 (MiB; the default)"
+    )
+    command.add_argument("--connections", type=_count, default=50, help="connections of the selectors way (default 50)")
+    command.add_argument("--way", action="append", choices=WAYS, help="only this way; may be given again (default all)")
+    command.add_argument("--tls", choices=["1.2", "1.3"], help="only this version (default: the best that both know)")
+    command.add_argument("--json", action="store_true", help="print the table as JSON")
+    command.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run the command; 1 if any way's copy differs from the file."""
+    rows = move(options.way or list(WAYS), options.size, options.connections, options.tls)
+    if options.json:
+        print_json([asdict(row) for row in rows])
+    else:
+        _print(rows)
+    bad = [row for row in rows if row.result != "ok" and not row.result.startswith("skipped")]
+    for row in bad:
+        print(f"wiretight: {row.way}: {row.difference}", file=sys.stderr)
+    return 1 if bad else 0
+
+
+def move(
+    ways: Sequence[str], size: int, connections: int = 50, tls: str | None = None, fault: Fault | None = None
+) -> list[Row]:
+    """Move `size` bytes in each of `ways` from one server. `fault` makes that server damage them."""
+    authority = Authority()
+    try:
+        with tempfile.TemporaryDirectory(prefix="wiretight-demo-", ignore_cleanup_errors=True) as name:
+            folder = Path(name)
+            ca_file = authority.write_certificate(folder / "ca.pem")
+            certificate = authority.write_server(folder / "server.pem", _SERVER_NAME, HOST)
+            payload = Payload(folder / "file", size)
+            copy = Copy(folder / "copy", payload)
+            context = ssl.create_default_context(cafile=str(ca_file))
+            limit_version(context, tls)
+            with file_server(payload.path, certificate, tls, fault or Fault()) as port, Progress(size) as progress:
+                target = Target(HOST, port, _SERVER_NAME, context, ca_file, tls)
+                return [_one(way, target, copy, connections, progress) for way in dict.fromkeys(ways)]
+    except OSError as error:
+        raise CommandError(f"the demo cannot keep its two files of {size} bytes: {error}") from error
+
+
+def _one(way: str, target: Target, copy: Copy, connections: int, progress: Progress) -> Row:
+    parts = connections if way == "selectors" else 1
+    downloads = shares(copy.fresh(), parts, progress.begin(way))
+    begun = time.perf_counter()
+    try:
+        passage = WAYS[way](target, downloads)
+    except NotInstalledError as absent:
+        row = _row(way, len(downloads), Passage(), None, f"skipped: {absent}")
+    except (OSError, EOFError) as error:
+        sentence = f"the server {what_happened(error)}"
+        row = _row(way, len(downloads), Passage(), None, f"FAILED: {sentence}", sentence)
+    else:
+        seconds = time.perf_counter() - begun
+        received = sum(download.count for download in downloads)
+        difference = copy.difference(received)
+        row = _row(
+            way, len(downloads), passage, received / MIB / seconds, "MISMATCH" if difference else "ok", difference
+        )
+    progress.end(way, row.result)
+    return row
+
+
+def _row(
+    way: str, connections: int, passage: Passage, throughput: float | None, result: str, difference: str | None = None
+) -> Row:
+    agreed = passage.negotiated
+    return Row(
+        way,
+        connections,
+        agreed.protocol if agreed else UNKNOWN,
+        agreed.cipher if agreed else UNKNOWN,
+        agreed.group if agreed else UNKNOWN,
+        statistics.median(passage.handshakes) * 1000 if passage.handshakes else None,
+        throughput,
+        result,
+        difference,
+    )
+
+
+def _print(rows: Sequence[Row]) -> None:
+    print_table(
+        ["way", "protocol", "cipher", "group", "handshake (ms)", "throughput (MiB/s)", "result"],
+        [
+            [
+                row.way if row.connections == 1 else f"{row.way} ({row.connections})",
+                row.protocol,
+                row.cipher,
+                row.group,
+                UNKNOWN if row.handshake_ms is None else f"{row.handshake_ms:.1f}",
+                UNKNOWN if row.throughput_mib_s is None else f"{row.throughput_mib_s:.0f}",
+                row.result,
+            ]
+            for row in rows
+        ],
+        numeric=frozenset({"handshake (ms)", "throughput (MiB/s)"}),
+    )
+
+
+def _size(text: str) -> int:
+    found = re.fullmatch(r"(\d+)([BKMG]?)", text.upper())
+    size = int(found[1]) * _UNITS[found[2]] if found else 0
+    if not size:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a size: give a number of MiB, or one with B, K, M or G")
+    return size
+
+
+def _count(text: str) -> int:
+    if not text.isdigit() or not 1 <= int(text) <= 1000:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1 to 1000")
+    return int(text)

@@ -1,0 +1,60 @@
+"""CommandError, one sentence for the user; and the sentences for what can go wrong on a connection."""
+
+import socket
+
+import wiretight as ssl
+
+
+class CommandError(Exception):
+    """What went wrong and what to do about it, in one sentence without a full stop."""
+
+
+_NOT_TLS = "does not speak TLS on this port: it answered with something else, for example plain HTTP"
+_NO_COMMON_VERSION = "shares no TLS version with us (see --tls)"
+_NO_HANDSHAKE = "refused the handshake: no cipher suite or group in common, or it demands a client certificate"
+_WANTS_CERTIFICATE = "demands a client certificate"
+
+# By the mnemonic that OpenSSL gives as SSLError.reason. A plain answer has several, by where its first bytes point.
+_SENTENCES = {
+    "WRONG_VERSION_NUMBER": _NOT_TLS,
+    "PACKET_LENGTH_TOO_LONG": _NOT_TLS,
+    "RECORD_LAYER_FAILURE": _NOT_TLS,
+    "HTTP_REQUEST": "sent plain HTTP where TLS was expected",
+    "UNKNOWN_PROTOCOL": _NOT_TLS,
+    "TLSV1_ALERT_PROTOCOL_VERSION": _NO_COMMON_VERSION,
+    "UNSUPPORTED_PROTOCOL": _NO_COMMON_VERSION,
+    "NO_PROTOCOLS_AVAILABLE": "no TLS version is left after --tls and the system's OpenSSL configuration",
+    "SSLV3_ALERT_HANDSHAKE_FAILURE": _NO_HANDSHAKE,
+    "TLSV1_ALERT_INSUFFICIENT_SECURITY": _NO_HANDSHAKE,
+    "TLSV1_UNRECOGNIZED_NAME": "knows no server of that name (see --servername)",
+    "TLSV1_ALERT_NO_APPLICATION_PROTOCOL": "accepts none of the ALPN protocols offered (see --alpn)",
+    "TLSV13_ALERT_CERTIFICATE_REQUIRED": _WANTS_CERTIFICATE,
+    "TLSV1_ALERT_UNKNOWN_CA": "does not trust the certificate that it was shown",
+    "SSLV3_ALERT_BAD_CERTIFICATE": "refused the certificate that it was shown, or was shown none",
+    "SSLV3_ALERT_CERTIFICATE_UNKNOWN": "refused the certificate that it was shown",
+}
+
+
+def connection_failure(error: Exception, peer: str, timeout: float | None = None) -> CommandError:
+    """The sentence for an error met on the way to, or on, a connection with `peer` (its address or name)."""
+    return CommandError(f"{peer} {what_happened(error, timeout)}")
+
+
+def what_happened(error: Exception, timeout: float | None = None) -> str:
+    """The same without its subject: "refused the connection …"."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"could not be verified: {error.verify_message}"
+    if isinstance(error, ssl.SSLEOFError):
+        return "closed the connection in the middle of TLS"
+    if isinstance(error, ssl.SSLError):
+        reason = getattr(error, "reason", None)
+        return _SENTENCES.get(reason or "") or f"failed in TLS: {reason or error}"
+    if isinstance(error, (socket.gaierror, UnicodeError)):
+        return "is an unknown host: check the spelling and the network"
+    if isinstance(error, TimeoutError):
+        return "did not answer in time" if timeout is None else f"did not answer within {timeout:g} s"
+    if isinstance(error, ConnectionRefusedError):
+        return "refused the connection: nothing listens there"
+    if isinstance(error, (ConnectionResetError, BrokenPipeError)):
+        return "closed the connection abruptly"
+    return f"cannot be reached: {getattr(error, 'strerror', None) or error}"

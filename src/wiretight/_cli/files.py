@@ -1,0 +1,45 @@
+"""Files that a user names: said to be unusable in a sentence that names them."""
+
+from pathlib import Path
+
+import wiretight as ssl
+from wiretight._cli.errors import CommandError
+
+_CERTIFICATE = "-----BEGIN CERTIFICATE-----"
+_KEY = "PRIVATE KEY-----"
+
+
+def readable(path: str) -> str:
+    """The text of `path`. Raises `CommandError` where it cannot be read."""
+    try:
+        return Path(path).read_text(encoding="latin-1")
+    except OSError as error:
+        raise CommandError(f"{path} cannot be read: {error.strerror}") from error
+
+
+def folder(path: str) -> str:
+    """`path`, if it is a folder that can be listed."""
+    try:
+        next(Path(path).iterdir(), None)
+    except OSError as error:
+        raise CommandError(f"{path} cannot be served: {error.strerror}") from error
+    return path
+
+
+def load_chain(context: ssl.SSLContext, certificate: str, key: str | None) -> None:
+    """Load a server's certificate and key. Raises `CommandError` saying which of the two is wrong, and how."""
+    if _CERTIFICATE not in readable(certificate):
+        raise CommandError(f"{certificate} holds no certificate in PEM form")
+    if _KEY not in readable(key or certificate):
+        raise CommandError(f"{key or certificate} holds no private key in PEM form (see --key)")
+
+    def encrypted() -> str:
+        # Without a function OpenSSL would ask on the terminal, and a server started by a service manager would hang.
+        raise CommandError(f"{key or certificate} is encrypted: decrypt it with `openssl pkey -in … -out …`")
+
+    try:
+        context.load_cert_chain(certificate, key, password=encrypted)
+    except ssl.SSLError as error:
+        if error.reason == "KEY_VALUES_MISMATCH":
+            raise CommandError(f"{key or certificate} is not the private key of {certificate}") from error
+        raise CommandError(f"{certificate} and its key cannot be used: {error.reason or error}") from error

@@ -1,0 +1,68 @@
+"""main: arguments in, exit status out; the only place that turns a failure into a line on stderr."""
+
+import argparse
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from types import FrameType
+from typing import NoReturn
+
+from wiretight._cli import connect, demo, info, serve
+from wiretight._cli.errors import CommandError
+from wiretight._cli.terminal import clean
+
+INTERRUPTED = 130  # what a shell reports for a program ended by SIGINT
+TERMINATED = 143  # … by SIGTERM
+PIPE_CLOSED = 141  # … by SIGPIPE
+
+
+def parser() -> argparse.ArgumentParser:
+    """The arguments of every command, with help that teaches by example."""
+    top = argparse.ArgumentParser(
+        prog="python -m wiretight",
+        description="TLS sockets for Python: try them out, look at a server, serve a folder.",
+        epilog="`python -m wiretight COMMAND --help` explains a command, with examples.",
+    )
+    commands = top.add_subparsers(metavar="COMMAND", required=True)
+    for command in (demo, connect, serve, info):
+        command.add_arguments(commands)
+    return top
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command.
+
+    Returns 0 for success, 1 for a failure (said in one line on stderr), 130 after Ctrl-C; wrong usage leaves through
+    `SystemExit(2)`.
+    """
+    _accept_any_text()
+    signal.signal(signal.SIGTERM, _terminated)
+    try:
+        options = parser().parse_args(arguments)
+        status: int = options.run(options)
+        sys.stdout.flush()
+        return status
+    except CommandError as failure:
+        print(f"wiretight: {clean(str(failure))}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:
+        # Commands turn the network's errors into a CommandError, so this is whoever read our output, leaving early.
+        # The interpreter flushes stdout once more on its way out: that has to succeed.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return PIPE_CLOSED
+
+
+def _accept_any_text() -> None:
+    # A certificate may hold any character; an ASCII terminal must not turn that into an error.
+    for stream in (sys.stdout, sys.stderr):
+        reconfigure = getattr(stream, "reconfigure", None)
+        if reconfigure is not None:
+            reconfigure(errors="backslashreplace")
+
+
+def _terminated(_signal_number: int, _frame: FrameType | None) -> NoReturn:
+    # An exception, so that temporary files and the demo's server go the normal way.
+    sys.exit(TERMINATED)

@@ -1,0 +1,110 @@
+"""`serve`: HTTPS for a folder."""
+
+import argparse
+import contextlib
+import functools
+import http.server
+import sys
+import tempfile
+import textwrap
+from collections.abc import Iterator
+from pathlib import Path
+
+import wiretight as ssl
+from wiretight._cli.authority import Authority
+from wiretight._cli.errors import CommandError
+from wiretight._cli.files import folder, load_chain
+from wiretight._cli.fileserver import limit_version
+from wiretight._cli.httpsserver import HTTPSServer
+from wiretight._cli.terminal import clean
+
+
+def add_arguments(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add the command to the parser."""
+    command = commands.add_parser(
+        "serve",
+        help="serve HTTPS for a folder",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        description=textwrap.dedent("""\
+            Serves the files of a folder over HTTPS, to this machine only unless --bind says otherwise. Anyone who can
+            connect can read everything in the folder. For development: it has no limit on the number of clients."""),
+        epilog=textwrap.dedent("""\
+            examples:
+              python -m wiretight serve --self-made                     this folder, at https://localhost:8443/
+              python -m wiretight serve --cert cert.pem --key key.pem --bind 0.0.0.0 --port 443 /srv/www
+
+            --cert takes the server's certificate followed by its intermediates, as certbot's fullchain.pem has them;
+            the key may be in the same file."""),
+    )
+    command.add_argument("folder", metavar="FOLDER", nargs="?", default=".", help="what to serve (default: this one)")
+    command.add_argument("--cert", metavar="FILE", help="certificate chain, PEM")
+    command.add_argument("--key", metavar="FILE", help="private key, PEM, not encrypted (default: in --cert)")
+    command.add_argument("--self-made", action="store_true", help="make a certificate on the spot (needs trustme)")
+    command.add_argument("--port", type=_port, default=8443, metavar="N", help="port, 0 for any (default 8443)")
+    command.add_argument("--bind", default="127.0.0.1", metavar="ADDR", help="address to listen on (default 127.0.0.1)")
+    command.add_argument("--tls", choices=["1.2", "1.3"], help="accept only this version")
+    command.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run the command, until it is interrupted."""
+    if not options.cert and not options.self_made:
+        raise CommandError(
+            "serve needs a certificate: give --cert and --key (from a CA such as Let's Encrypt), "
+            "or --self-made to have one made on the spot"
+        )
+    if options.cert and options.self_made:
+        raise CommandError("--cert and --self-made exclude each other")
+    handler = functools.partial(_Handler, directory=folder(options.folder))
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    limit_version(context, options.tls)
+    with _certificate(options, context) as trust, _listening(options, handler, context) as server:
+        host = options.bind if ":" not in options.bind else f"[{options.bind}]"
+        name = "localhost" if options.bind == "127.0.0.1" else host
+        print(f"serving {clean(options.folder)} at https://{name}:{server.server_port}/{trust}", flush=True)
+        server.serve_forever()
+    return 0
+
+
+@contextlib.contextmanager
+def _certificate(options: argparse.Namespace, context: ssl.SSLContext) -> Iterator[str]:
+    """Load the certificate; gives what is to be said about trusting it."""
+    if not options.self_made:
+        load_chain(context, options.cert, options.key)
+        yield ""
+        return
+    authority = Authority()
+    with tempfile.TemporaryDirectory(prefix="wiretight-serve-", ignore_cleanup_errors=True) as name:
+        server = authority.write_server(Path(name, "server.pem"), "localhost", "127.0.0.1", "::1")
+        context.load_cert_chain(server)
+        server.unlink()
+        ca_file = authority.write_certificate(Path(name, "ca.pem"))
+        yield f" (to trust it, while it runs: curl --cacert {ca_file} …)"
+
+
+def _listening(
+    options: argparse.Namespace, handler: "functools.partial[_Handler]", context: ssl.SSLContext
+) -> HTTPSServer:
+    try:
+        return HTTPSServer((options.bind, options.port), handler, context, _note)
+    except OSError as error:
+        raise CommandError(f"cannot listen on {options.bind} port {options.port}: {error.strerror or error}") from error
+
+
+def _note(line: str) -> None:
+    print(f"wiretight: {clean(line)}", file=sys.stderr, flush=True)
+
+
+def _port(text: str) -> int:
+    if not text.isdigit() or int(text) > 65535:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a port number from 0 to 65535")
+    return int(text)
+
+
+class _Handler(http.server.SimpleHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    timeout = 60  # seconds that a client may stay silent between and within requests
+
+    def log_message(self, format: str, *args: object) -> None:  # the base class's name
+        """One line on stderr for a request."""
+        print(f"{self.client_address[0]} {clean(format % args)}", file=sys.stderr, flush=True)

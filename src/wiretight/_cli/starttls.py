@@ -1,0 +1,63 @@
+"""STARTTLS: asking a mail or file server, in its own words, to go on in TLS."""
+
+import re
+import socket
+from dataclasses import dataclass
+
+from wiretight._cli.errors import CommandError
+
+_LINE_LIMIT = 4096
+_LINES_LIMIT = 100
+
+
+@dataclass(frozen=True)
+class _Protocol:
+    """What is said, and how the last line of an answer begins: other lines may come before it."""
+
+    greeting: str
+    says: tuple[tuple[bytes, str], ...]  # (our line, its accepted answer)
+    any_last: str
+
+
+_PROTOCOLS = {
+    # RFC 3207; the name in EHLO is for the server's log only
+    "smtp": _Protocol(r"220 ", ((b"EHLO localhost", r"250 "), (b"STARTTLS", r"220 ")), r"\d{3} "),
+    # RFC 3501 section 6.2.1
+    "imap": _Protocol(r"\* (OK|PREAUTH)", ((b"a STARTTLS", r"a OK"),), r"(\* (OK|PREAUTH|BYE)|a )"),
+    # RFC 2595 section 4
+    "pop3": _Protocol(r"\+OK", ((b"STLS", r"\+OK"),), r"(\+OK|-ERR)"),
+    # RFC 4217
+    "ftp": _Protocol(r"220 ", ((b"AUTH TLS", r"234 "),), r"\d{3} "),
+}
+
+NAMES = tuple(_PROTOCOLS)
+
+
+def start(raw: socket.socket, protocol: str, peer: str) -> None:
+    """Bring `raw`, freshly connected to `peer`, to the point where the TLS handshake begins."""
+    rules = _PROTOCOLS[protocol]
+    _expect(raw, rules, rules.greeting, peer)
+    for line, accepted in rules.says:
+        raw.sendall(line + b"\r\n")
+        _expect(raw, rules, accepted, peer)
+
+
+def _expect(raw: socket.socket, rules: _Protocol, accepted: str, peer: str) -> None:
+    for _ in range(_LINES_LIMIT):
+        line = _line(raw, peer)
+        if re.match(rules.any_last, line):
+            if not re.match(accepted, line):
+                raise CommandError(f"{peer} does not offer STARTTLS: it answered {line!r}")
+            return
+    raise CommandError(f"{peer} does not stop talking before STARTTLS: is --starttls the right protocol?")
+
+
+def _line(raw: socket.socket, peer: str) -> str:
+    # Byte by byte: whatever follows the line break belongs to TLS, and reading on would let plain bytes into it.
+    line = bytearray()
+    while not line.endswith(b"\n"):
+        byte = raw.recv(1)
+        if not byte or len(line) == _LINE_LIMIT:
+            raise CommandError(f"{peer} does not answer as --starttls expects")
+        line += byte
+    return line.decode("latin-1").rstrip()

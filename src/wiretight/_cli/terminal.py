@@ -1,0 +1,136 @@
+"""Output: tables, facts and progress, with rich on a terminal and as aligned plain text anywhere else."""
+
+import json
+import sys
+from collections.abc import Callable, Sequence
+from types import TracebackType
+from typing import Any, TextIO
+
+try:
+    import rich.box
+    import rich.console
+    import rich.progress
+    import rich.table
+    import rich.text
+except ImportError:  # an extra: everything works in plain text without it
+    HAVE_RICH = False
+else:
+    HAVE_RICH = True
+
+MIB = 1024 * 1024
+
+
+def clean(text: str) -> str:
+    """`text` with every control and invisible character escaped: a certificate must not drive the user's terminal."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
+
+
+def print_json(value: object) -> None:
+    """`value` for a machine, on stdout."""
+    print(json.dumps(value, indent=2))
+
+
+def print_table(headings: Sequence[str], rows: Sequence[Sequence[str]], numeric: frozenset[str] = frozenset()) -> None:
+    """One table on stdout; the columns named in `numeric` are set to the right."""
+    rows = [[clean(cell) for cell in row] for row in rows]
+    console = _console(sys.stdout)
+    if console is None:
+        widths = [max(len(row[i]) for row in [headings, *rows]) for i in range(len(headings))]
+        for row in [headings, *rows]:
+            cells = [
+                cell.rjust(width) if heading in numeric else cell.ljust(width)
+                for heading, cell, width in zip(headings, row, widths, strict=True)
+            ]
+            print("  ".join(cells).rstrip())
+        return
+    table = rich.table.Table(box=rich.box.SIMPLE_HEAD, pad_edge=False)
+    for heading in headings:
+        table.add_column(heading, justify="right" if heading in numeric else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*(rich.text.Text(cell, style=_style(cell)) for cell in row))
+    console.print(table)
+
+
+def print_facts(title: str, facts: Sequence[tuple[str, str]]) -> None:
+    """A heading and, under it, `name  value` lines on stdout. A line break in a value starts another value line."""
+    console = _console(sys.stdout)
+    width = max(len(name) for name, _ in facts)
+    lines = [
+        ("" if number else name, clean(line)) for name, value in facts for number, line in enumerate(value.split("\n"))
+    ]
+    if console is None:
+        print(clean(title))
+        for label, line in lines:
+            print(f"  {label.ljust(width)}  {line}".rstrip())
+        return
+    console.print(rich.text.Text(clean(title), style="bold"))
+    for label, line in lines:
+        start = rich.text.Text(f"  {label.ljust(width)}  ", style="cyan")
+        console.print(start + rich.text.Text(line, style=_style(line)), soft_wrap=True)
+
+
+class Progress:
+    """How far a transfer has come, on stderr: a bar on a terminal, otherwise a line when it begins and when it ends."""
+
+    def __init__(self, total: int) -> None:
+        self._total = total
+        self._step = max(1, total // 100)  # redrawing for every record would be a visible part of the time measured
+        self._unshown = 0
+        self._bar: Any = None  # rich.progress.Progress, where there is one
+        self._task: Any = None
+        console = _console(sys.stderr)
+        if console is not None:
+            self._bar = rich.progress.Progress(
+                rich.progress.TextColumn("{task.description:<12}"),
+                rich.progress.BarColumn(),
+                rich.progress.DownloadColumn(binary_units=True),
+                rich.progress.TimeElapsedColumn(),
+                rich.progress.TextColumn("{task.fields[result]}", markup=False),
+                console=console,
+                refresh_per_second=5,  # each refresh takes the interpreter away from the transfer being timed
+            )
+
+    def __enter__(self) -> "Progress":  # noqa: PYI034  # Self came with Python 3.11
+        if self._bar is not None:
+            self._bar.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+
+    def begin(self, name: str) -> Callable[[int], None]:
+        """Announce `name`; returns the function to call with every number of bytes that arrived."""
+        if self._bar is None:
+            print(f"{name}: {self._total / MIB:,.4g} MiB ...", file=sys.stderr, flush=True)
+            return lambda _count: None
+        self._unshown = 0
+        self._task = self._bar.add_task(name, total=self._total, result="")
+        return self._arrived
+
+    def end(self, name: str, result: str) -> None:
+        """Say how `name`, the last to begin, ended."""
+        if self._bar is None:
+            print(f"{name}: {result}", file=sys.stderr, flush=True)
+            return
+        self._bar.update(self._task, advance=self._unshown, result=clean(result))
+        self._bar.stop_task(self._task)
+
+    def _arrived(self, count: int) -> None:
+        self._unshown += count
+        if self._unshown >= self._step:
+            self._bar.advance(self._task, self._unshown)
+            self._unshown = 0
+
+
+def _console(stream: TextIO) -> "rich.console.Console | None":
+    if not HAVE_RICH:
+        return None
+    console = rich.console.Console(file=stream, highlight=False)
+    return console if console.is_terminal and not console.is_dumb_terminal else None
+
+
+def _style(cell: str) -> str:
+    if cell.startswith(("ok", "yes")):
+        return "green"
+    return "bold red" if cell.startswith(("NO", "FAILED", "MISMATCH")) else ""

@@ -1,0 +1,99 @@
+"""What every command has in common: help, info, output that suits who reads it, quiet ends."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tests.cli.command import COLOUR, in_terminal, started, wiretight, wiretight_without
+from tests.kit.subject import tls
+from wiretight._cli.terminal import clean
+
+
+@pytest.mark.parametrize("command", [[], ["demo"], ["connect"], ["serve"], ["info"]], ids=lambda words: "".join(words))
+def test_help_is_given(command: list[str]) -> None:
+    result = wiretight(*command, "--help")
+
+    assert result.stdout.startswith("usage: python -m wiretight")
+    assert result.returncode == 0
+
+
+@pytest.mark.parametrize("command", ["demo", "connect", "serve"])
+def test_help_teaches_with_examples(command: str) -> None:
+    examples = wiretight(command, "--help").stdout.partition("examples:")[2]
+
+    assert f"python -m wiretight {command}" in examples
+
+
+@pytest.mark.parametrize("arguments", [[], ["fly"], ["info", "--fast"], ["connect"]], ids=" ".join)
+def test_wrong_usage_is_status_2(arguments: list[str]) -> None:
+    result = wiretight(*arguments)
+
+    assert result.stderr.startswith("usage:")
+    assert "Traceback" not in result.stderr
+    assert result.returncode == 2
+
+
+def test_info_names_versions_and_trust_paths() -> None:
+    facts = json.loads(wiretight("info", "--json", environment={"SSL_CERT_FILE": "/no/such/file"}).stdout)
+
+    assert facts["openssl"] == tls.OPENSSL_VERSION
+    assert "TLSv1_3" in facts["versions"]
+    assert facts["ca_file"] == "/no/such/file (from SSL_CERT_FILE; it does not exist)"
+    assert facts["ca_certificates_loaded"] >= 0
+
+
+def test_info_for_people_has_the_same_facts() -> None:
+    lines = wiretight("info").stdout.splitlines()
+
+    assert lines[0] == "wiretight"
+    assert any(line.split() == ["openssl", *tls.OPENSSL_VERSION.split()] for line in lines)
+
+
+def test_a_reader_that_leaves_early_gets_no_traceback() -> None:
+    with started("info", "--json") as process:
+        assert process.stdout is not None
+        process.stdout.close()
+        assert process.stderr is not None
+        said = process.stderr.read()
+
+    assert said == ""
+    assert process.returncode == 141
+
+
+def test_a_terminal_gets_colour() -> None:
+    _, seen = in_terminal("info")
+
+    assert COLOUR.search(seen)
+
+
+def test_no_color_leaves_out_colour() -> None:
+    _, seen = in_terminal("info", environment={"NO_COLOR": "1"})
+
+    codes = {part for code in COLOUR.findall(seen) for part in code[2:-1].split(";")}
+    assert codes <= {"0", "", "1"}
+
+
+def test_a_dumb_terminal_gets_plain_text() -> None:
+    _, seen = in_terminal("info", environment={"TERM": "dumb"})
+
+    assert "\x1b" not in seen
+
+
+def test_without_rich_a_terminal_gets_plain_text() -> None:
+    assert wiretight_without("rich", "info").returncode == 0
+
+
+def test_output_that_cannot_be_encoded_is_escaped() -> None:
+    result = wiretight("connect", "bücher", environment={"PYTHONIOENCODING": "ascii"})
+
+    assert result.stderr.startswith(r"wiretight: 'b\xfccher' is not HOST:PORT")
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [("plain ü", "plain ü"), ("\x1b[2J", r"\x1b[2J"), ("a\nb\tc", r"a\nb\tc"), ("\u202eevil", r"\u202eevil")],
+)
+def test_text_from_elsewhere_cannot_drive_the_terminal(text: str, shown: str) -> None:
+    assert clean(text) == shown

@@ -1,0 +1,280 @@
+"""connect: what a server negotiates is shown, and why its certificate is refused is said in a sentence."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import json
+import socket
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import trustme
+
+from tests.cli.command import assert_one_line, wiretight
+from tests.cli.conftest import Serving
+from tests.kit.certificates import ADDRESS, HOST, Certificates
+from tests.kit.subject import tls
+
+NOW = dt.datetime.now(dt.timezone.utc)
+
+
+def report(port: int, *arguments: object) -> Any:
+    result = wiretight("connect", f"{HOST}:{port}", "--json", *arguments)
+    assert result.stdout, result.stderr
+    return json.loads(result.stdout)
+
+
+@pytest.mark.parametrize(("version", "protocol"), [("1.2", "TLSv1.2"), ("1.3", "TLSv1.3")])
+def test_what_was_negotiated_is_reported(
+    web_port: int, certificates: Certificates, version: str, protocol: str
+) -> None:
+    facts = report(web_port, "--cafile", certificates.ca_file, "--tls", version)
+
+    assert facts["protocol"] == protocol
+    assert facts["bits"] in (128, 256)
+    assert facts["server_name"] == HOST
+    assert facts["verified"] is True
+    assert facts["refused"] is None
+    assert facts["session_reused"] is True
+    assert facts["client_certificate_demanded"] is False
+
+
+def test_the_chain_is_reported(web_port: int, certificates: Certificates) -> None:
+    (leaf,) = report(web_port, "--cafile", certificates.ca_file)["chain"]
+
+    der = tls.PEM_cert_to_DER_cert(certificates.server.chain.read_text())
+    assert leaf["sha256"] == hashlib.sha256(der).hexdigest()
+    assert leaf["names"] == [HOST, ADDRESS, "::1"]
+    assert "trustme" in leaf["issuer"]
+    assert leaf["days_left"] > 0
+
+
+def test_an_agreed_protocol_is_reported(serving: Serving, certificates: Certificates) -> None:
+    port = serving(certificates.server_context(alpn=["acme", "http/1.1"]))
+
+    assert report(port, "--cafile", certificates.ca_file)["alpn"] == "http/1.1"
+    assert report(port, "--cafile", certificates.ca_file, "--alpn", "x,acme")["alpn"] == "acme"
+    assert report(port, "--cafile", certificates.ca_file, "--alpn", "")["alpn"] is None
+
+
+def test_an_address_sends_no_name(web_port: int, certificates: Certificates) -> None:
+    result = wiretight("connect", f"{ADDRESS}:{web_port}", "--cafile", certificates.ca_file)
+
+    assert "SNI sent       none" in result.stdout
+    assert "verified       yes" in result.stdout
+    assert result.returncode == 0
+
+
+def test_the_report_for_people_is_plain_in_a_pipe(web_port: int, certificates: Certificates) -> None:
+    result = wiretight("connect", f"{HOST}:{web_port}", "--cafile", certificates.ca_file)
+
+    for line in ("verified       yes", "session reuse  yes", "certificate 0, the server's own", "days left"):
+        assert line in result.stdout
+    assert "\x1b" not in result.stdout
+    assert result.stderr == ""
+
+
+def test_an_unknown_issuer_is_named(serving: Serving, certificates: Certificates) -> None:
+    port = serving(certificates.server_context(credentials=certificates.server_of_other_ca))
+
+    refused(port, certificates, "unknown issuer", "trustme")
+
+
+def test_an_expired_certificate_says_since_when(serving: Serving, certificates: Certificates) -> None:
+    port = serving(certificates.server_context(credentials=certificates.expired))
+
+    refused(port, certificates, "the certificate expired", "1 day", "ago")
+
+
+def test_a_certificate_of_the_future_says_from_when(serving: Serving, tmp_path: Path) -> None:
+    ca = trustme.CA()
+    future = ca.issue_cert(HOST, not_before=NOW + dt.timedelta(days=9), not_after=NOW + dt.timedelta(days=99))
+    ca.cert_pem.write_to_path(tmp_path / "ca.pem")
+    context = tls.SSLContext(tls.PROTOCOL_TLS_SERVER)
+    future.configure_cert(context)
+
+    result = wiretight("connect", f"{HOST}:{serving(context)}", "--cafile", tmp_path / "ca.pem")
+
+    assert_one_line(result, "is not valid before")
+
+
+def test_a_wrong_name_says_which_names_are_right(serving: Serving, certificates: Certificates) -> None:
+    port = serving(certificates.server_context(credentials=certificates.elsewhere))
+
+    refused(port, certificates, f"the name {HOST} is not among", "elsewhere.example")
+
+
+def test_a_wrong_address_says_which_names_are_right(serving: Serving, certificates: Certificates) -> None:
+    port = serving(certificates.server_context(credentials=certificates.elsewhere))
+
+    result = wiretight("connect", f"{ADDRESS}:{port}", "--cafile", certificates.ca_file)
+
+    assert_one_line(result, f"the name {ADDRESS} is not among", "elsewhere.example")
+
+
+def test_the_right_name_can_be_given_apart_from_the_host(serving: Serving, certificates: Certificates) -> None:
+    port = serving(certificates.server_context(credentials=certificates.elsewhere))
+
+    facts = report(port, "--cafile", certificates.ca_file, "--servername", "elsewhere.example")
+
+    assert (facts["server_name"], facts["verified"]) == ("elsewhere.example", True)
+
+
+def test_the_chain_of_a_refused_server_is_shown(serving: Serving, certificates: Certificates) -> None:
+    port = serving(certificates.server_context(credentials=certificates.expired))
+
+    result = wiretight("connect", f"{HOST}:{port}", "--cafile", certificates.ca_file)
+
+    assert "verified       NO: the certificate expired" in result.stdout
+    assert "days left" not in result.stdout
+    assert "SHA-256" in result.stdout
+
+
+def test_insecure_does_not_verify(serving: Serving, certificates: Certificates) -> None:
+    port = serving(certificates.server_context(credentials=certificates.expired))
+
+    result = wiretight("connect", f"{HOST}:{port}", "--insecure")
+
+    assert "verified       not asked" in result.stdout
+    assert result.returncode == 0
+
+
+def test_a_demand_for_a_client_certificate_is_reported(serving: Serving, certificates: Certificates) -> None:
+    port = serving(certificates.server_context(client_ca=certificates.ca_file))
+
+    assert report(port, "--cafile", certificates.ca_file, "--tls", "1.3")["client_certificate_demanded"] is True
+
+
+def test_on_tls_1_2_the_same_demand_ends_the_handshake(serving: Serving, certificates: Certificates) -> None:
+    port = serving(certificates.server_context(client_ca=certificates.ca_file))
+
+    result = wiretight("connect", f"{HOST}:{port}", "--cafile", certificates.ca_file, "--tls", "1.2")
+
+    assert_one_line(result, "demands a client certificate")
+
+
+def test_a_certificate_cannot_write_to_the_terminal(serving: Serving, tmp_path: Path) -> None:
+    ca = trustme.CA()
+    ca.cert_pem.write_to_path(tmp_path / "ca.pem")
+    context = tls.SSLContext(tls.PROTOCOL_TLS_SERVER)
+    ca.issue_cert(HOST, common_name="\x1b[2Jgone\u202e").configure_cert(context)
+
+    result = wiretight("connect", f"{HOST}:{serving(context)}", "--cafile", tmp_path / "ca.pem")
+
+    assert r"commonName=\x1b[2Jgone\u202e" in result.stdout
+    assert "\x1b" not in result.stdout
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["localhost", "localhost:", ":443", "localhost:0", "localhost:65536", "localhost:x", "::1:443", "a b:1", ""],
+)
+def test_a_bad_address_is_said(address: str) -> None:
+    assert_one_line(wiretight("connect", address), "is not HOST:PORT", "[::1]:443")
+
+
+def test_a_refused_connection_is_said() -> None:
+    with socket.create_server((ADDRESS, 0)) as listener:
+        port = listener.getsockname()[1]
+
+    assert_one_line(wiretight("connect", f"{ADDRESS}:{port}"), f"{ADDRESS}:{port}", "refused the connection")
+
+
+@pytest.mark.parametrize("name", ["nobody.invalid", "a" * 64 + ".example", "a..b"])
+def test_an_unknown_host_is_said(name: str) -> None:
+    assert_one_line(wiretight("connect", f"{name}:443"), name, "unknown host")
+
+
+def test_silence_is_said() -> None:
+    with socket.create_server((ADDRESS, 0)) as listener:
+        port = listener.getsockname()[1]
+        result = wiretight("connect", f"{ADDRESS}:{port}", "--timeout", "0.2")
+
+    assert_one_line(result, "did not answer within 0.2 s")
+
+
+def test_plain_http_at_the_other_end_is_said(saying: Callable[..., int]) -> None:
+    port = saying(b"", b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")
+
+    assert_one_line(wiretight("connect", f"{ADDRESS}:{port}"), "does not speak TLS", "plain HTTP")
+
+
+def test_a_server_that_hangs_up_is_said(saying: Callable[..., int]) -> None:
+    port = saying(b"", b"")
+
+    assert_one_line(wiretight("connect", f"{ADDRESS}:{port}"), "closed the connection")
+
+
+def test_no_common_version_is_said(serving: Serving, certificates: Certificates) -> None:
+    port = serving(certificates.server_context(tls.TLSVersion.TLSv1_2))
+
+    assert_one_line(wiretight("connect", f"{HOST}:{port}", "--tls", "1.3"), "shares no TLS version")
+
+
+def test_an_unusable_ca_file_is_said(certificates: Certificates, tmp_path: Path) -> None:
+    (tmp_path / "empty").touch()
+
+    assert_one_line(wiretight("connect", "localhost:1", "--cafile", tmp_path / "no"), "cannot be read", "No such file")
+    assert_one_line(wiretight("connect", "localhost:1", "--cafile", tmp_path), "cannot be read", "directory")
+    for file in (tmp_path / "empty", certificates.server.key):
+        assert_one_line(wiretight("connect", "localhost:1", "--cafile", file), "holds no CA certificate")
+
+
+@pytest.mark.parametrize("arguments", [["--servername", ".example"], ["--alpn", "x" * 256], ["--alpn", "ä"]])
+def test_an_impossible_name_is_said(web_port: int, arguments: list[str]) -> None:
+    assert_one_line(wiretight("connect", f"{HOST}:{web_port}", *arguments), arguments[1])
+
+
+@pytest.mark.parametrize(
+    ("protocol", "lines"),
+    [
+        ("smtp", [b"220-hello\r\n220 ready\r\n", b"250-here\r\n250 STARTTLS\r\n", b"220 go\r\n"]),
+        ("imap", [b"* OK ready\r\n", b"* a note\r\na OK begin\r\n"]),
+        ("pop3", [b"+OK ready\r\n", b"+OK begin\r\n"]),
+        ("ftp", [b"220 ready\r\n", b"234 begin\r\n"]),
+    ],
+)
+def test_starttls_brings_a_plain_connection_to_tls(
+    saying: Callable[..., int], certificates: Certificates, protocol: str, lines: list[bytes]
+) -> None:
+    context = certificates.server_context()
+
+    def tls_from_here(sock: socket.socket) -> None:
+        while not sock.recv(4096).endswith(b"\n"):
+            pass
+        sock.sendall(lines[-1])
+        with context.wrap_socket(sock, server_side=True) as wrapped:
+            wrapped.recv(1)
+
+    port = saying(*lines[:-1], then=tls_from_here)
+
+    facts = report(port, "--cafile", certificates.ca_file, "--starttls", protocol)
+
+    assert (facts["verified"], facts["session_reused"]) == (True, True)
+
+
+@pytest.mark.parametrize(
+    ("protocol", "lines"),
+    [
+        ("smtp", [b"554 go away\r\n"]),
+        ("smtp", [b"220 ready\r\n", b"250 here\r\n", b"454 not now\r\n"]),
+        ("imap", [b"* OK ready\r\n", b"a BAD what\r\n"]),
+        ("pop3", [b"+OK ready\r\n", b"-ERR what\r\n"]),
+        ("ftp", [b"220 ready\r\n", b"502 what\r\n"]),
+        ("ftp", [b"x" * 5000]),
+        ("ftp", [b"note\r\n" * 200]),
+        ("ftp", [b""]),
+    ],
+)
+def test_a_server_without_starttls_is_said(saying: Callable[..., int], protocol: str, lines: list[bytes]) -> None:
+    port = saying(*lines)
+
+    assert_one_line(wiretight("connect", f"{ADDRESS}:{port}", "--starttls", protocol), f"{ADDRESS}:{port}")
+
+
+def refused(port: int, certificates: Certificates, *words: str) -> None:
+    """The server at `port` is refused, for the reason that these words give."""
+    assert_one_line(wiretight("connect", f"{HOST}:{port}", "--cafile", certificates.ca_file), "was refused", *words)

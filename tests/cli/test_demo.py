@@ -1,0 +1,180 @@
+"""demo: every way brings the file over whole, and none that does not goes unnoticed."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.cli.command import COLOUR, COMMAND, assert_one_line, in_terminal, started, wiretight, wiretight_without
+from wiretight._cli import demo
+from wiretight._cli.fileserver import Fault
+from wiretight._cli.main import parser
+
+OUR_WAYS = ("blocking", "selectors", "memory-bio", "asyncio")
+HALF_A_MEGABYTE = 512 * 1024
+
+
+@pytest.mark.parametrize(("tls", "protocol"), [("1.2", "TLSv1.2"), ("1.3", "TLSv1.3")])
+def test_every_way_brings_the_file_over_whole(tls: str, protocol: str) -> None:
+    result = wiretight("demo", "--size", "2M", "--tls", tls, "--json")
+
+    rows = {row["way"]: row for row in json.loads(result.stdout)}
+    assert tuple(rows) == tuple(demo.WAYS)
+    for way in OUR_WAYS:
+        assert rows[way]["result"] == "ok"
+        assert rows[way]["protocol"] == protocol
+        assert rows[way]["handshake_ms"] > 0
+        assert rows[way]["throughput_mib_s"] > 0
+    for program in ("curl", "openssl"):
+        assert rows[program]["result"] in ("ok", f"skipped: {program} is not installed")
+        assert rows[program]["protocol"] in (protocol, "-")
+    assert rows["selectors"]["connections"] == 50
+    assert result.returncode == 0
+
+
+def test_a_pipe_gets_an_aligned_table_without_escape_sequences() -> None:
+    result = wiretight("demo", "--size", "64K", "--way", "blocking", "--way", "memory-bio")
+
+    head, *rows = result.stdout.splitlines()
+    assert head.split("  ")[0] == "way"
+    assert [row.split()[0] for row in rows] == ["blocking", "memory-bio"]
+    assert {row.index("TLSv1") for row in rows} == {head.index("protocol")}
+    assert all(row.endswith("ok") for row in rows)
+    assert "\x1b" not in result.stdout + result.stderr
+    assert result.stderr.splitlines()[:2] == ["blocking: 0.0625 MiB ...", "blocking: ok"]
+
+
+def test_a_terminal_gets_a_table_in_colour_and_a_bar() -> None:
+    status, seen = in_terminal("demo", "--size", "64K", "--way", "blocking")
+
+    assert COLOUR.search(seen)
+    assert "blocking" in seen
+    assert "64.0/64.0" in COLOUR.sub("", seen)
+    assert status == 0
+
+
+def test_no_color_is_honoured() -> None:
+    _, seen = in_terminal("info", environment={"NO_COLOR": "1"})
+
+    assert not any(code.strip("\x1b[m").split(";")[0].startswith(("3", "9")) for code in COLOUR.findall(seen))
+
+
+@pytest.mark.parametrize("way", OUR_WAYS)
+def test_a_changed_byte_is_noticed_and_located(way: str) -> None:
+    (row,) = demo.move([way], HALF_A_MEGABYTE, connections=3, fault=Fault(flip=300_000))
+
+    assert row.result == "MISMATCH"
+    assert row.difference is not None
+    assert "524288 bytes expected, 524288 got" in row.difference
+    assert row.difference.endswith("first differing offset 300000")
+    expected, got = (word for word in row.difference.replace(",", " ").split() if len(word) == 64)
+    assert expected != got
+
+
+@pytest.mark.parametrize("way", OUR_WAYS)
+def test_a_missing_end_is_noticed(way: str) -> None:
+    (row,) = demo.move([way], HALF_A_MEGABYTE, connections=1, fault=Fault(stop=300_000))
+
+    assert row.result == "MISMATCH"
+    assert row.difference is not None
+    assert "524288 bytes expected, 300000 got" in row.difference
+
+
+@pytest.mark.parametrize("way", ["curl", "openssl"])
+def test_a_changed_byte_is_noticed_in_what_another_program_fetched(way: str) -> None:
+    (row,) = demo.move([way], HALF_A_MEGABYTE, fault=Fault(flip=0))
+
+    if row.result.startswith("skipped"):
+        pytest.skip(row.result)
+    assert row.difference is not None
+    assert row.difference.endswith("first differing offset 0")
+
+
+def test_a_mismatch_is_said_on_stderr_and_in_the_exit_status(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    move = demo.move
+    monkeypatch.setattr(demo, "move", lambda *arguments: move(*arguments, Fault(flip=7)))
+    options = parser().parse_args(["demo", "--size", "64K", "--way", "blocking", "--json"])
+
+    assert demo.run(options) == 1
+
+    printed = capsys.readouterr()
+    assert json.loads(printed.out)[0]["result"] == "MISMATCH"
+    assert "wiretight: blocking: 65536 bytes expected, 65536 got" in printed.err
+
+
+def test_a_file_of_fewer_bytes_than_connections_takes_fewer_connections() -> None:
+    (row,) = demo.move(["selectors"], 3, connections=50)
+
+    assert (row.connections, row.result) == (3, "ok")
+
+
+@pytest.mark.parametrize("size", ["1B", "16383B", "16384B", "16385B", "1M"])
+def test_sizes_around_a_record_come_over_whole(size: str) -> None:
+    result = wiretight("demo", "--size", size, "--way", "blocking", "--way", "selectors", "--connections", 2)
+
+    assert result.returncode == 0, result.stderr
+
+
+def test_a_full_disk_is_said_in_one_line() -> None:
+    # A limit on the size of files stops the same write() that a full disk would.
+    result = subprocess.run(
+        ["sh", "-c", 'ulimit -f 64; exec "$@"', "sh", *COMMAND, "demo", "--size", "1M"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert_one_line(result, "cannot keep its two files of 1048576 bytes", "too large")
+
+
+def test_without_trustme_the_demo_says_what_to_install() -> None:
+    assert_one_line(wiretight_without("trustme", "demo"), "pip install 'wiretight[demo]'")
+
+
+def test_without_rich_the_demo_speaks_plain_text() -> None:
+    result = wiretight_without("rich", "demo", "--size", "64K", "--way", "blocking")
+
+    assert result.stdout.splitlines()[1].endswith("ok")
+    assert result.returncode == 0
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--size", "0"],
+        ["--size", "many"],
+        ["--size", "-1"],
+        ["--connections", "0"],
+        ["--connections", "1001"],
+        ["--way", "pigeon"],
+        ["--tls", "1.1"],
+    ],
+)
+def test_wrong_usage_is_status_2(arguments: list[str]) -> None:
+    result = wiretight("demo", *arguments)
+
+    assert "Traceback" not in result.stderr
+    assert arguments[0] in result.stderr
+    assert result.returncode == 2
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_an_interrupted_demo_ends_quietly_and_leaves_nothing_behind(
+    number: signal.Signals, status: int, tmp_path: Path
+) -> None:
+    environment = {"TMPDIR": str(tmp_path)}
+    with started("demo", "--size", "64M", "--connections", "1000", environment=environment) as process:
+        assert process.stderr is not None
+        assert process.stderr.readline() == "blocking: 64 MiB ...\n"
+        process.send_signal(number)
+        _, said = process.communicate()
+
+    assert process.returncode == status
+    assert "Traceback" not in said
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,197 @@
+"""serve: a folder over HTTPS, which no silent client can hold up."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import queue
+import signal
+import socket
+import subprocess
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives import serialization
+
+from tests.cli.command import assert_one_line, started, wiretight, wiretight_without
+from tests.cli.conftest import _Pages
+from tests.kit.certificates import ADDRESS, HOST, Certificates
+from tests.kit.threads import PATIENCE
+from wiretight._cli.httpsserver import HTTPSServer
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder with a page in it."""
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    (folder / "page.txt").write_text("a page")
+    return folder
+
+
+@contextlib.contextmanager
+def serving_folder(*arguments: object) -> Iterator[tuple[subprocess.Popen[str], int, str]]:
+    """`serve` on a port of its choice: its process, its port and the line that it begins with."""
+    with started("serve", "--port", 0, *arguments) as process:
+        try:
+            assert process.stdout is not None
+            line = process.stdout.readline()
+            assert "https://" in line, process.communicate()
+            yield process, int(line.split("https://")[1].split("/")[0].rpartition(":")[2]), line
+        finally:
+            process.kill()
+
+
+def page(port: int, certificates: Certificates, path: str = "/page.txt") -> str:
+    connection = http.client.HTTPSConnection(HOST, port, timeout=PATIENCE, context=certificates.client_context())
+    try:
+        connection.request("GET", path)
+        return connection.getresponse().read().decode()
+    finally:
+        connection.close()
+
+
+def test_a_folder_is_served(folder: Path, certificates: Certificates) -> None:
+    with serving_folder("--cert", certificates.server.chain, "--key", certificates.server.key, folder) as (_, port, _):
+        assert page(port, certificates) == "a page"
+        assert "page.txt" in page(port, certificates, "/")
+        assert "404" in page(port, certificates, "/../../etc/passwd")
+
+
+def test_a_key_may_be_in_the_file_of_its_certificate(folder: Path, certificates: Certificates, tmp_path: Path) -> None:
+    both = tmp_path / "both.pem"
+    both.write_text(certificates.server.key.read_text() + certificates.server.chain.read_text())
+
+    with serving_folder("--cert", both, folder) as (_, port, _):
+        assert page(port, certificates) == "a page"
+
+
+def test_a_certificate_made_on_the_spot_comes_with_what_to_trust(folder: Path) -> None:
+    with serving_folder("--self-made", folder) as (_, port, line):
+        ca_file = line.split("--cacert ")[1].split(" ")[0]
+        fetched = wiretight("connect", f"{HOST}:{port}", "--cafile", ca_file)
+
+        assert "verified       yes" in fetched.stdout
+        assert [path.name for path in Path(ca_file).parent.iterdir()] == ["ca.pem"]
+
+
+def test_a_silent_client_holds_up_nobody(folder: Path, certificates: Certificates) -> None:
+    with (
+        serving_folder("--cert", certificates.server.chain, "--key", certificates.server.key, folder) as (_, port, _),
+        contextlib.ExitStack() as silent,
+    ):
+        for _ in range(5):
+            silent.enter_context(socket.create_connection((ADDRESS, port)))
+
+        assert page(port, certificates) == "a page"
+
+
+def test_a_silent_client_is_given_up_at_the_deadline(certificates: Certificates) -> None:
+    notes: queue.Queue[str] = queue.Queue()
+    context = certificates.server_context()
+    with HTTPSServer((ADDRESS, 0), _Pages, context, notes.put, handshake_seconds=0.1) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        try:
+            with socket.create_connection((ADDRESS, server.server_port)):
+                assert notes.get(timeout=PATIENCE) == f"{ADDRESS} did not answer in time"
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def test_plain_http_is_noted_in_one_line(folder: Path, certificates: Certificates) -> None:
+    with serving_folder("--cert", certificates.server.chain, "--key", certificates.server.key, folder) as served:
+        process, port, _ = served
+        with socket.create_connection((ADDRESS, port)) as plain:
+            plain.sendall(b"GET / HTTP/1.1\r\n\r\n")
+            assert process.stderr is not None
+            assert process.stderr.readline() == f"wiretight: {ADDRESS} sent plain HTTP where TLS was expected\n"
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_serving_ends_quietly(number: signal.Signals, status: int, folder: Path, certificates: Certificates) -> None:
+    with serving_folder("--self-made", folder) as (process, _, line):
+        process.send_signal(number)
+        _, said = process.communicate(timeout=PATIENCE)
+
+    assert process.returncode == status
+    assert said == ""
+    assert not Path(line.split("--cacert ")[1].split(" ")[0]).exists()
+
+
+def test_no_certificate_is_said_with_the_ways_to_get_one() -> None:
+    assert_one_line(wiretight("serve"), "--cert", "--self-made")
+
+
+def test_two_certificates_are_said(certificates: Certificates) -> None:
+    assert_one_line(wiretight("serve", "--self-made", "--cert", certificates.server.chain), "exclude each other")
+
+
+def test_unusable_files_are_said(certificates: Certificates, tmp_path: Path) -> None:
+    chain, key = certificates.server
+    junk = tmp_path / "junk.pem"
+    junk.write_text("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n")
+
+    def serve(certificate: Path, of: Path | None = None) -> subprocess.CompletedProcess[str]:
+        return wiretight("serve", "--port", 0, "--cert", certificate, *(["--key", of] if of else []))
+
+    assert_one_line(serve(tmp_path / "no.pem", key), "no.pem cannot be read: No such file")
+    assert_one_line(serve(chain, tmp_path / "no.key"), "no.key cannot be read: No such file")
+    assert_one_line(serve(tmp_path, key), "cannot be read: Is a directory")
+    assert_one_line(serve(key, key), "holds no certificate in PEM form")
+    assert_one_line(serve(chain), "holds no private key in PEM form", "--key")
+    assert_one_line(serve(chain, certificates.client.key), "client.key is not the private key of", "server.pem")
+    assert_one_line(serve(junk, key), "junk.pem", "cannot be used")
+
+
+def test_an_encrypted_key_is_said_and_nobody_is_asked(certificates: Certificates, tmp_path: Path) -> None:
+    key = serialization.load_pem_private_key(certificates.server.key.read_bytes(), None)
+    encrypted = tmp_path / "encrypted.key"
+    encrypted.write_bytes(
+        key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.BestAvailableEncryption(b"secret"),
+        )
+    )
+
+    result = wiretight("serve", "--port", 0, "--cert", certificates.server.chain, "--key", encrypted)
+
+    assert_one_line(result, "encrypted.key is encrypted", "openssl pkey")
+
+
+def test_a_port_that_is_taken_is_said(certificates: Certificates) -> None:
+    chain, key = certificates.server
+    with socket.create_server((ADDRESS, 0)) as listener:
+        port = listener.getsockname()[1]
+        result = wiretight("serve", "--cert", chain, "--key", key, "--port", port)
+
+    assert_one_line(result, f"cannot listen on {ADDRESS} port {port}", "in use")
+
+
+@pytest.mark.parametrize("address", ["192.0.2.1", "nobody.invalid"])
+def test_an_address_of_somebody_else_is_said(certificates: Certificates, address: str) -> None:
+    chain, key = certificates.server
+
+    result = wiretight("serve", "--cert", chain, "--key", key, "--bind", address)
+
+    assert_one_line(result, f"cannot listen on {address}")
+
+
+def test_a_folder_that_is_none_is_said(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.touch()
+
+    assert_one_line(wiretight("serve", "--self-made", tmp_path / "no"), "cannot be served: No such file")
+    assert_one_line(wiretight("serve", "--self-made", file), "cannot be served: Not a directory")
+
+
+def test_without_trustme_a_certificate_cannot_be_made() -> None:
+    assert_one_line(wiretight_without("trustme", "serve", "--self-made"), "pip install 'wiretight[demo]'")
+
+
+def test_a_port_out_of_range_is_wrong_usage() -> None:
+    assert wiretight("serve", "--port", 65536).returncode == 2

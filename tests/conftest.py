@@ -1,0 +1,57 @@
+"""Fixtures of the test kit. What they are made of is in tests/kit; tests/README.md lists both."""
+
+from __future__ import annotations
+
+import ssl as standard
+from typing import Any
+
+import pytest
+
+from tests.kit.certificates import Certificates
+from tests.kit.deliveries import DELIVERIES, Delivery
+from tests.kit.pair import Pair
+from tests.kit.sockets import MODES, Mode
+from tests.kit.subject import NAME
+
+
+def pytest_report_header() -> str:
+    return f"subject: {NAME} (WIRETIGHT_TEST_SUBJECT), standard ssl on {standard.OPENSSL_VERSION}"
+
+
+@pytest.fixture(scope="session")
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
+    return Certificates(tmp_path_factory.mktemp("certificates"))
+
+
+@pytest.fixture(params=[standard.TLSVersion.TLSv1_2, standard.TLSVersion.TLSv1_3], ids=["tls12", "tls13"])
+def version(request: pytest.FixtureRequest) -> standard.TLSVersion:
+    """Both versions of TLS: whoever asks for a context or a pair runs twice."""
+    return request.param
+
+
+@pytest.fixture
+def server_context(certificates: Certificates, version: standard.TLSVersion) -> Any:
+    return certificates.server_context(version)
+
+
+@pytest.fixture
+def client_context(certificates: Certificates, version: standard.TLSVersion) -> Any:
+    return certificates.client_context(version)
+
+
+@pytest.fixture
+def pair(client_context: Any, server_context: Any) -> Pair:
+    """Two SSLObjects of the subject that have not shaken hands."""
+    return Pair(client_context, server_context)
+
+
+@pytest.fixture(params=DELIVERIES, ids=lambda delivery: delivery.__name__)
+def delivery(request: pytest.FixtureRequest) -> Delivery:
+    """The same bytes whole, byte by byte, and record by record."""
+    return request.param
+
+
+@pytest.fixture(params=MODES, ids=lambda mode: mode.name)
+def mode(request: pytest.FixtureRequest) -> Mode:
+    """A socket that blocks, one with a timeout, and one that never waits."""
+    return request.param

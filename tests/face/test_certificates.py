@@ -1,0 +1,120 @@
+"""Certificates as text and bytes, dates, and the certificate of a server."""
+
+from __future__ import annotations
+
+import ssl as standard
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.kit.certificates import Certificates
+from tests.kit.servers import Server
+from tests.kit.subject import tls
+
+DATES = [
+    "Jan  5 09:34:43 2018 GMT",
+    "jan 05 9:4:3 2018 GMT",
+    "Feb 31 00:00:00 2000 GMT",
+    "Dec 31 23:59:60 2008 GMT",
+    "Jan  5 09:34:43 9999 GMT",
+]
+NO_DATES = [
+    "",
+    "Jan  5 09:34:43 2018",
+    "Jan  5 09:34:43 2018 UTC",
+    "Foo  5 09:34:43 2018 GMT",
+    "Jan 32 00:00:00 2000 GMT",
+    "Jan  0 00:00:00 2000 GMT",
+    "Jan  1 24:00:00 2000 GMT",
+    "Jan  1 00:60:00 2000 GMT",
+    "Jan  1 00:00:62 2000 GMT",
+    " Jan 5 09:34:43 2018 GMT",
+]
+
+
+@pytest.mark.parametrize("date", DATES)
+def test_a_date_is_as_many_seconds_as_the_standard_library_says(date: str) -> None:
+    assert tls.cert_time_to_seconds(date) == standard.cert_time_to_seconds(date)
+
+
+@pytest.mark.parametrize("text", NO_DATES)
+def test_what_is_no_date_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="time data .* does not match format"):
+        tls.cert_time_to_seconds(text)
+
+
+@pytest.mark.parametrize("size", [0, 1, 47, 48, 49, 1000])
+def test_der_becomes_pem_and_back(size: int) -> None:
+    der = bytes(range(256)) * 4
+    pem = tls.DER_cert_to_PEM_cert(der[:size])
+    assert pem == standard.DER_cert_to_PEM_cert(der[:size])
+    assert tls.PEM_cert_to_DER_cert(pem) == der[:size]
+    assert tls.PEM_cert_to_DER_cert(f"{pem}\n\n") == der[:size]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("certificate", "must start with -----BEGIN CERTIFICATE-----"),
+        ("-----BEGIN CERTIFICATE-----\nYWJj", "must end with -----END CERTIFICATE-----"),
+    ],
+)
+def test_pem_without_header_or_footer_is_refused(text: str, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        tls.PEM_cert_to_DER_cert(text)
+
+
+def leaf(chain: Path) -> str:
+    return chain.read_text().split("-----END CERTIFICATE-----")[0] + "-----END CERTIFICATE-----\n"
+
+
+def leave(sock: Any) -> None:
+    """The handler of a server whose clients close without reading: what it sent would reset the connection."""
+
+
+def test_the_certificate_of_a_server_is_fetched_without_being_verified(certificates: Certificates) -> None:
+    with Server(certificates.server_context(), leave, ragged_eof_ok=True) as server:
+        assert tls.get_server_certificate(server.address) == leaf(certificates.server.chain)
+
+
+def test_it_is_verified_against_a_given_ca(certificates: Certificates) -> None:
+    with Server(certificates.server_context(), leave, ragged_eof_ok=True) as server:
+        pem = tls.get_server_certificate(server.address, ca_certs=str(certificates.ca_file))
+        assert pem == leaf(certificates.server.chain)
+        with pytest.raises(tls.SSLCertVerificationError):
+            tls.get_server_certificate(server.address, ca_certs=str(certificates.other_ca_file))
+        assert isinstance(server.next_error(), tls.SSLError)
+
+
+def test_the_default_paths_are_what_openssl_says(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    paths = tls.get_default_verify_paths()
+    assert (paths.openssl_cafile_env, paths.openssl_capath_env) == ("SSL_CERT_FILE", "SSL_CERT_DIR")
+    assert paths.capath is None or Path(paths.capath).is_dir()
+    cafile = tmp_path / "ca.pem"
+    cafile.write_text("")
+    monkeypatch.setenv("SSL_CERT_FILE", str(cafile))
+    monkeypatch.setenv("SSL_CERT_DIR", str(tmp_path / "missing"))
+    paths = tls.get_default_verify_paths()
+    assert paths.cafile == str(cafile)
+    assert paths.capath is None
+
+
+def test_a_chain_is_der_bytes_that_know_their_pem(pair: Any, certificates: Certificates) -> None:
+    pair.handshake()
+    (first, *_) = chain = pair.client.get_unverified_chain()
+    assert all(isinstance(certificate, bytes) for certificate in chain)
+    assert first == pair.client.getpeercert(True)
+    assert standard.DER_cert_to_PEM_cert(first) == leaf(certificates.server.chain)
+    assert pair.client.get_verified_chain()[0] == first
+    assert len(pair.client.get_verified_chain()) >= 2
+    assert pair.server.get_unverified_chain() == pair.server.get_verified_chain() == []
+
+
+def test_truststore_finds_public_bytes_on_what_an_older_python_did_not_have(pair: Any) -> None:
+    pair.handshake()
+    (first, *_) = pair.client.get_unverified_chain()
+    assert first.public_bytes(2) == bytes(first)
+    assert first.public_bytes(1) == standard.DER_cert_to_PEM_cert(first)
+    with pytest.raises(ValueError, match="Unsupported format"):
+        first.public_bytes(3)

@@ -1,0 +1,160 @@
+"""wiretight's objects pass for the standard library's, and the standard library's contexts for wiretight's."""
+
+from __future__ import annotations
+
+import copy
+import inspect
+import pickle
+import socket
+import ssl as standard
+from typing import Any
+
+import pytest
+
+import wiretight
+
+EXCEPTIONS = [
+    "SSLError",
+    "SSLZeroReturnError",
+    "SSLWantReadError",
+    "SSLWantWriteError",
+    "SSLSyscallError",
+    "SSLEOFError",
+    "SSLCertVerificationError",
+    "CertificateError",
+    "socket_error",
+]
+ENUMS = ["AlertDescription", "Options", "Purpose", "SSLErrorNumber", "TLSVersion", "VerifyFlags", "VerifyMode"]
+PRIVATE_ENUMS = ["_ASN1Object", "_SSLMethod", "_TLSAlertType", "_TLSContentType", "_TLSMessageType"]
+PROPERTIES = [
+    "hostname_checks_common_name",
+    "maximum_version",
+    "minimum_version",
+    "options",
+    "protocol",
+    "verify_flags",
+    "verify_mode",
+    "_msg_callback",
+]
+
+
+@pytest.fixture
+def context() -> wiretight.SSLContext:
+    return wiretight.SSLContext(wiretight.PROTOCOL_TLS_CLIENT)
+
+
+@pytest.mark.parametrize("name", [*EXCEPTIONS, *ENUMS, *PRIVATE_ENUMS, "DefaultVerifyPaths"])
+def test_it_is_the_standard_librarys_own_object(name: str) -> None:
+    assert getattr(wiretight, name) is getattr(standard, name)
+
+
+def test_a_context_is_an_instance_of_the_standard_context(context: Any) -> None:
+    assert isinstance(context, standard.SSLContext)
+    assert context.__class__ is standard.SSLContext
+    assert type(context) is wiretight.SSLContext
+
+
+def test_a_standard_context_is_an_instance_of_our_context() -> None:
+    assert isinstance(standard.create_default_context(), wiretight.SSLContext)
+
+
+def test_so_is_an_instance_of_a_subclass_of_the_standard_context() -> None:
+    class Theirs(standard.SSLContext):
+        pass
+
+    assert isinstance(Theirs(standard.PROTOCOL_TLS_CLIENT), wiretight.SSLContext)
+    assert issubclass(Theirs, wiretight.SSLContext)
+
+
+def test_a_standard_context_is_no_instance_of_a_subclass_of_ours(context: Any) -> None:
+    class Ours(wiretight.SSLContext):
+        pass
+
+    assert not isinstance(standard.create_default_context(), Ours)
+    assert not isinstance(context, Ours)
+    ours = Ours(wiretight.PROTOCOL_TLS_CLIENT)
+    assert isinstance(ours, Ours)
+    assert isinstance(ours, wiretight.SSLContext)
+    assert isinstance(ours, standard.SSLContext)
+
+
+@pytest.mark.parametrize("other", [None, 3, "context", object(), socket.socket])
+def test_anything_else_is_no_context(other: Any) -> None:
+    assert not isinstance(other, wiretight.SSLContext)
+
+
+def test_the_class_of_a_context_can_be_assigned(context: Any) -> None:
+    class Ours(wiretight.SSLContext):
+        extra = 1
+
+    context.__class__ = Ours
+    assert type(context) is Ours
+    assert context.extra == 1
+    assert isinstance(context, standard.SSLContext)
+
+
+def test_assigning_a_class_of_another_layout_is_refused(context: Any) -> None:
+    with pytest.raises(TypeError):
+        context.__class__ = standard.SSLContext
+
+
+def test_sockets_and_objects_are_of_subclasses_of_the_standard_ones() -> None:
+    assert issubclass(wiretight.SSLSocket, standard.SSLSocket)
+    assert issubclass(wiretight.SSLSocket, socket.socket)
+    assert issubclass(wiretight.SSLObject, standard.SSLObject)
+
+
+@pytest.mark.parametrize("kind", ["SSLSocket", "SSLObject"])
+def test_nothing_that_moves_bytes_or_answers_is_inherited_from_the_standard_class(kind: str) -> None:
+    ours, theirs = getattr(wiretight, kind), getattr(standard, kind)
+    inherited = [
+        name
+        for name, value in vars(theirs).items()
+        if (callable(value) or isinstance(value, (property, classmethod)))
+        and getattr(ours, name) is getattr(theirs, name)
+        and name not in {"_real_connect", "__class__"}
+    ]
+    assert not inherited
+
+
+@pytest.mark.parametrize("kind", ["SSLSocket", "SSLObject"])
+def test_programs_cannot_make_a_connection_by_its_class(kind: str) -> None:
+    with pytest.raises(TypeError, match=f"{kind} does not have a public constructor"):
+        getattr(wiretight, kind)()
+
+
+@pytest.mark.parametrize("name", PROPERTIES)
+def test_properties_of_a_context_are_python_properties_over_native_ones(name: str) -> None:
+    assert isinstance(vars(wiretight.SSLContext)[name], property)
+    if name == "hostname_checks_common_name":  # which is _host_flags below
+        name = "_host_flags"
+    native = getattr(super(wiretight.SSLContext, wiretight.SSLContext), name)
+    assert inspect.isgetsetdescriptor(native) or hasattr(native, "__set__")
+
+
+def test_the_native_descriptor_sets_what_the_property_shows(context: Any) -> None:
+    # gevent, eventlet and truststore set options in this way.
+    native = super(wiretight.SSLContext, wiretight.SSLContext).options
+    native.__set__(context, context.options | wiretight.OP_NO_TICKET)
+    assert context.options & wiretight.OP_NO_TICKET
+
+
+def test_aiofastnet_is_told_not_to_read_our_memory(context: Any) -> None:
+    assert context._aiofastnet_force_fallback_ssl is True
+
+
+def test_a_context_is_true(context: Any) -> None:
+    # Libraries ask `if not ssl_context`.
+    assert context
+
+
+@pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy, pickle.dumps])
+def test_a_context_is_neither_copied_nor_pickled(context: Any, copied: Any) -> None:
+    with pytest.raises(TypeError, match="cannot pickle 'SSLContext' object"):
+        copied(context)
+
+
+def test_a_context_can_be_referenced_weakly_and_carry_attributes(context: Any) -> None:
+    context.note = 1
+    assert context.note == 1
+    assert "SSLContext" in repr(context)

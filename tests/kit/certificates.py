@@ -1,0 +1,92 @@
+"""Certificates made on the spot by trustme, once per session, and contexts for both roles made of them."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from pathlib import Path
+from types import ModuleType
+from typing import Any, NamedTuple
+
+import trustme
+
+from tests.kit.subject import tls
+
+HOST = "localhost"
+ADDRESS = "127.0.0.1"
+ELSEWHERE = "elsewhere.example"
+
+
+class Credentials(NamedTuple):
+    """PEM files: a certificate chain, leaf first, and its private key."""
+
+    chain: Path
+    key: Path
+
+
+class Certificates:
+    """A CA, another CA that nobody trusts, and what they signed."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        ca, other_ca = trustme.CA(), trustme.CA()
+        self.ca_file = folder / "ca.pem"
+        self.other_ca_file = folder / "other_ca.pem"
+        ca.cert_pem.write_to_path(self.ca_file)
+        other_ca.cert_pem.write_to_path(self.other_ca_file)
+
+        yesterday = dt.datetime.now(dt.timezone.utc) - dt.timedelta(days=1)
+        self.server = self._write("server", ca.issue_cert(HOST, ADDRESS, "::1"))
+        self.elsewhere = self._write("elsewhere", ca.issue_cert(ELSEWHERE))
+        self.expired = self._write("expired", ca.issue_cert(HOST, ADDRESS, not_after=yesterday))
+        self.client = self._write("client", ca.issue_cert("client@example.org", common_name="client"))
+        self.server_of_other_ca = self._write("server_of_other_ca", other_ca.issue_cert(HOST, ADDRESS))
+        self.client_of_other_ca = self._write("client_of_other_ca", other_ca.issue_cert("client@example.org"))
+
+    def _write(self, name: str, leaf: trustme.LeafCert) -> Credentials:
+        credentials = Credentials(self.folder / f"{name}.pem", self.folder / f"{name}.key")
+        for at, certificate in enumerate(leaf.cert_chain_pems):
+            certificate.write_to_path(credentials.chain, append=at > 0)
+        leaf.private_key_pem.write_to_path(credentials.key)
+        return credentials
+
+    def server_context(
+        self,
+        version: Any = None,
+        *,
+        credentials: Credentials | None = None,
+        client_ca: Path | None = None,
+        alpn: Sequence[str] = (),
+        module: ModuleType = tls,
+    ) -> Any:
+        """A context for a server, of one TLS version or of any. With `client_ca` it requires a client certificate."""
+        context = module.SSLContext(module.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(*(credentials or self.server))
+        if client_ca is not None:
+            context.verify_mode = module.CERT_REQUIRED
+            context.load_verify_locations(client_ca)
+        return _restricted(context, version, alpn)
+
+    def client_context(
+        self,
+        version: Any = None,
+        *,
+        ca_file: Path | None = None,
+        credentials: Credentials | None = None,
+        alpn: Sequence[str] = (),
+        module: ModuleType = tls,
+    ) -> Any:
+        """A context for a client, of one TLS version or of any. It verifies the server's chain and its name."""
+        context = module.SSLContext(module.PROTOCOL_TLS_CLIENT)
+        context.load_verify_locations(ca_file or self.ca_file)
+        if credentials is not None:
+            context.load_cert_chain(*credentials)
+        return _restricted(context, version, alpn)
+
+
+def _restricted(context: Any, version: Any, alpn: Sequence[str]) -> Any:
+    if version is not None:
+        context.minimum_version = context.maximum_version = version
+    if alpn:
+        context.set_alpn_protocols(list(alpn))
+    return context

@@ -1,0 +1,55 @@
+"""What is written down in two places agrees, and files stay short enough to be read."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.repo.source import CORE, PACKAGE, ROOT, meson_list, sources
+from wiretight import _core
+
+LONGEST = 500
+FRAGMENT = re.compile(r"(\d+|\+[\w-]+)\.(security|added|changed|fixed|removed)(\.\d+)?\.md")
+
+
+@pytest.mark.parametrize("path", sources(".py", ".pyx", ".pxd", ".pyi", ".h"), ids=lambda path: path.name)
+def test_a_file_of_the_package_is_short_enough_to_be_read(path: Path) -> None:
+    assert len(path.read_text().splitlines()) <= LONGEST, f"{path} is two things: give the second one a file"
+
+
+def test_every_module_of_the_core_is_built() -> None:
+    assert {path.stem for path in sources(".pyx")} == set(meson_list(CORE / "meson.build", "modules"))
+
+
+def test_the_core_loads_what_is_built_in_the_same_order() -> None:
+    assert list(_core.MODULES) == meson_list(CORE / "meson.build", "modules")
+
+
+def test_every_python_file_is_installed() -> None:
+    folders = {"_core", "_cli"}  # these are installed by rules of their own
+    files = {path.name for path in sources(".py") if path.relative_to(PACKAGE).parts[0] not in folders}
+    assert files == set(meson_list(PACKAGE / "meson.build", "installed")) - {"py.typed"}
+
+
+def test_every_module_that_the_face_uses_has_a_stub() -> None:
+    python = "\n".join(path.read_text() for path in sources(".py"))
+    used = set(re.findall(r"from wiretight\._core\.(\w+) import", python))
+    assert used <= {path.stem for path in sources(".pyi")}
+
+
+def test_the_scripts_build_with_what_the_package_asks_for() -> None:
+    pyproject = (ROOT / "pyproject.toml").read_text()
+    required, group = (
+        re.search(rf"^{key} = \[(.*?)\]", pyproject, re.MULTILINE | re.DOTALL) for key in ("requires", "build")
+    )
+    assert required
+    assert group
+    assert set(re.findall(r'"[^"]+"', required[1])) <= set(re.findall(r'"[^"]+"', group[1]))
+
+
+def test_a_fragment_of_the_changelog_has_a_name_that_towncrier_reads() -> None:
+    fragments = [path.name for path in (ROOT / "changelog").iterdir() if path.name != "README.md"]
+    assert fragments
+    assert all(FRAGMENT.fullmatch(name) for name in fragments)
