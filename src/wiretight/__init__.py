@@ -4,7 +4,7 @@ Use it by `import wiretight as ssl`.
 """
 
 # fmt: off
-# ruff: noqa: F401, I001, PLC0414, RUF022
+# ruff: noqa: F401, I001, RUF022
 
 # Before anything native, which raises them.
 from wiretight._errors import (

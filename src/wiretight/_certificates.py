@@ -60,16 +60,16 @@ def get_default_verify_paths() -> DefaultVerifyPaths:
     """Where the OpenSSL in use looks for CA certificates.
 
     `cafile` and `capath` are what is there (None if nothing is): the environment variables SSL_CERT_FILE and
-    SSL_CERT_DIR, otherwise the paths that OpenSSL was built with. They are this OpenSSL's: a wheel's own OpenSSL and the
-    interpreter's may differ. Since 0.1.
+    SSL_CERT_DIR, otherwise the paths that OpenSSL was built with. They are this OpenSSL's: a wheel's own OpenSSL and
+    the interpreter's may differ. Since 0.1.
     OpenSSL: X509_get_default_cert_file(3)
     """
     file_env, file, path_env, path = default_verify_paths()
     cafile = os.environ.get(file_env, file)
     capath = os.environ.get(path_env, path)
     return DefaultVerifyPaths(
-        cafile if os.path.isfile(cafile) else None,
-        capath if os.path.isdir(capath) else None,
+        cafile if os.path.isfile(cafile) else None,  # type: ignore[arg-type]  # noqa: PTH113
+        capath if os.path.isdir(capath) else None,  # type: ignore[arg-type]  # noqa: PTH112
         file_env,
         file,
         path_env,

@@ -8,9 +8,9 @@ from __future__ import annotations
 from typing import Any
 
 from wiretight._core.tables import CONSTANTS, FEATURES
-from wiretight._errors import standard
+from wiretight._errors import HAS_STANDARD, standard
 
-if standard is not None:
+if HAS_STANDARD:
     AlertDescription = standard.AlertDescription
     DefaultVerifyPaths = standard.DefaultVerifyPaths
     Options = standard.Options
@@ -27,18 +27,11 @@ if standard is not None:
 else:
     from wiretight._enums import (  # type: ignore[assignment]
         AlertDescription,
-        DefaultVerifyPaths,
         Options,
-        Purpose,
         SSLErrorNumber,
-        TLSVersion,
         VerifyFlags,
         VerifyMode,
-        _ASN1Object,
         _SSLMethod,
-        _TLSAlertType,
-        _TLSContentType,
-        _TLSMessageType,
     )
 
 
@@ -155,4 +148,5 @@ _RESTRICTED_SERVER_CIPHERS: str = getattr(standard, "_RESTRICTED_SERVER_CIPHERS"
 
 def get_protocol_name(protocol_code: int) -> str:
     """The name of a PROTOCOL_* number, or "<unknown>". Since 0.1. Source: `ssl.get_protocol_name`."""
-    return _PROTOCOL_NAMES.get(protocol_code, "<unknown>")
+    name: str = _PROTOCOL_NAMES.get(protocol_code, "<unknown>")
+    return name

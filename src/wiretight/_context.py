@@ -8,7 +8,7 @@ import socket
 import sys
 import warnings
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from wiretight._constants import (
     HOSTFLAG_NEVER_CHECK_SUBJECT,
@@ -28,9 +28,19 @@ from wiretight._constants import (
 )
 from wiretight._core.session import SSLSession
 from wiretight._core.sslcontext import _SSLContext
-from wiretight._errors import SSLError, standard
+from wiretight._errors import HAS_STANDARD, SSLError, standard
 from wiretight._object import SSLObject
 from wiretight._socket import SSLSocket
+
+if TYPE_CHECKING:
+    from ssl import SSLContext as _Standard
+
+    from typing_extensions import Self
+
+    class _Base(_SSLContext, _Standard):  # type: ignore[misc, override]
+        """To a type checker it is a subclass, so that it can go wherever a standard context can."""
+else:
+    _Base = _SSLContext
 
 _native: Any = _SSLContext  # whose descriptors lie under the properties of the same names
 
@@ -49,7 +59,7 @@ def _named(kind: Any, number: int) -> Any:
         return number
 
 
-class SSLContext(_SSLContext, metaclass=abc.ABCMeta):
+class SSLContext(_Base, metaclass=abc.ABCMeta):
     """Certificates, keys, trust and options, shared by the connections that are made from it.
 
     `protocol` is PROTOCOL_TLS_CLIENT (verifies the server's certificate and name) or PROTOCOL_TLS_SERVER. Raises
@@ -71,15 +81,15 @@ class SSLContext(_SSLContext, metaclass=abc.ABCMeta):
     # aiofastnet would otherwise read an SSL_CTX* of the interpreter's OpenSSL out of this object.
     _aiofastnet_force_fallback_ssl = True
 
-    def __new__(cls, protocol: int | None = None, *args: Any, **kwargs: Any) -> SSLContext:
+    def __new__(cls, protocol: int | None = None, *args: Any, **kwargs: Any) -> Self:  # noqa: ARG004
         if protocol is None:
             warnings.warn("ssl.SSLContext() without protocol argument is deprecated.", DeprecationWarning, stacklevel=2)
             protocol = PROTOCOL_TLS
         return _SSLContext.__new__(cls, protocol)
 
-    @property  # type: ignore[misc]
+    @property
     def __class__(self) -> type:
-        return type(self) if standard is None else standard.SSLContext
+        return standard.SSLContext if HAS_STANDARD else type(self)
 
     @__class__.setter
     def __class__(self, cls: type) -> None:  # sanic and eventlet assign it
@@ -87,7 +97,7 @@ class SSLContext(_SSLContext, metaclass=abc.ABCMeta):
 
     # --- Connections --------------------------------------------------------------------------------------------------
 
-    def wrap_socket(
+    def wrap_socket(  # type: ignore[override]
         self,
         sock: socket.socket,
         server_side: bool = False,
@@ -115,7 +125,7 @@ class SSLContext(_SSLContext, metaclass=abc.ABCMeta):
             session=session,
         )
 
-    def wrap_bio(
+    def wrap_bio(  # type: ignore[override]
         self,
         incoming: Any,
         outgoing: Any,
@@ -158,7 +168,7 @@ class SSLContext(_SSLContext, metaclass=abc.ABCMeta):
     # --- What a connection may negotiate ------------------------------------------------------------------------------
 
     @property
-    def protocol(self) -> Any:
+    def protocol(self) -> Any:  # type: ignore[override]
         """The PROTOCOL_* that this context was made with. Since 0.1."""
         return _SSLMethod(_native.protocol.__get__(self))
 
@@ -214,7 +224,7 @@ class SSLContext(_SSLContext, metaclass=abc.ABCMeta):
             wire += name
         self._set_alpn_protocols(wire)
 
-    def set_npn_protocols(self, npn_protocols: Iterable[str]) -> None:
+    def set_npn_protocols(self, npn_protocols: Iterable[str]) -> None:  # noqa: ARG002
         """NPN is dead: use set_alpn_protocols(). Warns, then raises NotImplementedError. Since 0.1."""
         warnings.warn("ssl NPN is deprecated, use ALPN instead", DeprecationWarning, stacklevel=2)
         raise NotImplementedError("OpenSSL has no NPN any more: use set_alpn_protocols()")
@@ -290,14 +300,15 @@ class SSLContext(_SSLContext, metaclass=abc.ABCMeta):
     # --- Watching -----------------------------------------------------------------------------------------------------
 
     @property
-    def _msg_callback(self) -> Callable[..., None] | None:
+    def _msg_callback(self) -> Callable[..., object] | None:
         """Called as (connection, "read" or "write", version, content type, message type, bytes); as in `ssl`, for
-        debugging only."""
-        callback = _native._msg_callback.__get__(self)
+        debugging only.
+        """
+        callback: Callable[..., object] | None = _native._msg_callback.__get__(self)
         return getattr(callback, "user_function", callback)
 
     @_msg_callback.setter
-    def _msg_callback(self, callback: Callable[..., None] | None) -> None:
+    def _msg_callback(self, callback: Callable[..., object] | None) -> None:
         if callback is None:
             _native._msg_callback.__set__(self, None)
             return
@@ -315,9 +326,9 @@ class SSLContext(_SSLContext, metaclass=abc.ABCMeta):
         _native._msg_callback.__set__(self, named)
 
 
-if standard is not None:
-    # A library that holds a context of the standard library and asks us "is this a context?" must hear yes: after a no it
-    # could go on without one, that is, without verification. Registered for the class itself; subclasses inherit nothing.
+if HAS_STANDARD:
+    # A library that holds a context of the standard library and asks us "is this a context?" must hear yes: after a no
+    # it could go on without one, that is, without verification. Subclasses of ours inherit nothing of this.
     SSLContext.register(standard.SSLContext)
 
 
@@ -331,8 +342,8 @@ def create_default_context(
     """A context with the settings that are right for most programs.
 
     With SERVER_AUTH, for a client: certificate and name of the server are verified, against the given CA certificates
-    (a file, a folder of hashed files, PEM text or DER bytes) or else the system's. With CLIENT_AUTH, for a server. Writes
-    the keys of its connections to the file that SSLKEYLOGFILE names.
+    (a file, a folder of hashed files, PEM text or DER bytes) or else the system's. With CLIENT_AUTH, for a server.
+    Writes the keys of its connections to the file that SSLKEYLOGFILE names.
 
     Raises TypeError or ValueError for another purpose, OSError or SSLError for certificates that cannot be read.
     Since 0.1. Source: `ssl.create_default_context` of Python 3.13 (VERIFY_X509_STRICT, VERIFY_X509_PARTIAL_CHAIN).
@@ -358,7 +369,7 @@ def _create_unverified_context(
     capath: str | os.PathLike[str] | None = None,
     cadata: str | bytes | None = None,
 ) -> SSLContext:
-    """A context that verifies nothing unless it is told to. The name is part of what the standard library's clients use.
+    """A context that verifies nothing unless it is told to. The standard library's clients know it by this name.
 
     Raises as create_default_context(), and ValueError for a key without its certificate. Since 0.1.
     """
@@ -377,7 +388,7 @@ def _create_unverified_context(
     return context
 
 
-def _protocol_for(purpose: Any) -> int:
+def _protocol_for(purpose: Any) -> Any:
     if not isinstance(purpose, _ASN1Object):
         raise TypeError(purpose)
     if purpose == Purpose.SERVER_AUTH:

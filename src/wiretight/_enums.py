@@ -84,7 +84,10 @@ class _ASN1Object(NamedTuple):
 
 
 class Purpose(_ASN1Object, Enum):
-    """Who is to be verified: a server by its client, or a client by its server. Since 0.1. Source: RFC 5280, 4.2.1.12."""
+    """Who is to be verified: a server by its client, or a client by its server.
+
+    Since 0.1. Source: RFC 5280, section 4.2.1.12.
+    """
 
     SERVER_AUTH = 129, "serverAuth", "TLS Web Server Authentication", "1.3.6.1.5.5.7.3.1"
     CLIENT_AUTH = 130, "clientAuth", "TLS Web Client Authentication", "1.3.6.1.5.5.7.3.2"

@@ -1,17 +1,19 @@
 """The exceptions, and the one place that imports the standard library's `ssl`.
 
-An `except ssl.SSLError` written long before wiretight must catch what wiretight raises, and the other way round: so these
-are the standard library's own objects. A Python that was built without `_ssl` gets classes of the same shape.
+An `except ssl.SSLError` written long before wiretight must catch what wiretight raises, and the other way round: so
+these are the standard library's own objects. A Python that was built without `_ssl` gets classes of the same shape.
 """
 
 from __future__ import annotations
 
 try:
     import ssl as standard
-except ImportError:  # a Python without OpenSSL: nobody there can hold a standard exception
+except ImportError:
     standard = None  # type: ignore[assignment]
 
-if standard is not None:
+HAS_STANDARD: bool = standard is not None
+
+if HAS_STANDARD:
     SSLError = standard.SSLError
     SSLZeroReturnError = standard.SSLZeroReturnError
     SSLWantReadError = standard.SSLWantReadError
@@ -57,3 +59,17 @@ else:
 
 CertificateError = SSLCertVerificationError
 socket_error = OSError
+
+__all__ = [
+    "HAS_STANDARD",
+    "CertificateError",
+    "SSLCertVerificationError",
+    "SSLEOFError",
+    "SSLError",
+    "SSLSyscallError",
+    "SSLWantReadError",
+    "SSLWantWriteError",
+    "SSLZeroReturnError",
+    "socket_error",
+    "standard",
+]

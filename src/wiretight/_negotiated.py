@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from typing import Any
+from typing import Any, cast
 
 from wiretight._constants import CHANNEL_BINDING_TYPES
 from wiretight._core.certificate import ENCODING_DER, Certificate
@@ -12,7 +12,7 @@ from wiretight._pem import CertificateBytes
 
 
 def _der(chain: list[Certificate] | None) -> list[bytes]:
-    return [CertificateBytes(certificate.public_bytes(ENCODING_DER)) for certificate in chain or ()]
+    return [CertificateBytes(cast("bytes", certificate.public_bytes(ENCODING_DER))) for certificate in chain or ()]
 
 
 class Negotiated:
@@ -72,20 +72,18 @@ class Negotiated:
         return None if sslobj is None else sslobj.group()
 
     def client_sigalg(self) -> str | None:
-        """The signature algorithm that the client signed with, or None.
+        """The algorithm that the client signed with. It needs OpenSSL 3.5; so far NotImplementedError. Since 0.1.
 
-        Raises NotImplementedError where OpenSSL is older than 3.5. Since 0.1. Source: RFC 8446, section 4.2.3.
+        Source: RFC 8446, section 4.2.3.
         """
-        sslobj = self._sslobj
-        return None if sslobj is None else sslobj.client_sigalg()
+        raise NotImplementedError("the signature algorithms of a connection are not available yet")
 
     def server_sigalg(self) -> str | None:
-        """The signature algorithm that the server signed with, or None.
+        """The algorithm that the server signed with. It needs OpenSSL 3.5; so far NotImplementedError. Since 0.1.
 
-        Raises NotImplementedError where OpenSSL is older than 3.5. Since 0.1. Source: RFC 8446, section 4.2.3.
+        Source: RFC 8446, section 4.2.3.
         """
-        sslobj = self._sslobj
-        return None if sslobj is None else sslobj.server_sigalg()
+        raise NotImplementedError("the signature algorithms of a connection are not available yet")
 
     def shared_ciphers(self) -> list[tuple[str, str, int]] | None:
         """On a server, the cipher suites that the client offered and we support; None on a client. Since 0.1."""

@@ -1,13 +1,11 @@
 """SSLObject: a TLS connection over two memory BIOs; its program moves the bytes."""
 
-# ruff: noqa: A002, N802  the names are those of `ssl`
-
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 from wiretight._core.sslsocket import _SSLSocket
-from wiretight._errors import standard
+from wiretight._errors import HAS_STANDARD, standard
 from wiretight._negotiated import Negotiated
 
 if TYPE_CHECKING:
@@ -16,14 +14,14 @@ if TYPE_CHECKING:
     from wiretight._context import SSLContext
     from wiretight._core.session import SSLSession
 else:
-    _Standard = object if standard is None else standard.SSLObject
+    _Standard = standard.SSLObject if HAS_STANDARD else object
 
 
 class SSLObject(Negotiated, _Standard):
     """A TLS connection over two memory BIOs, made by SSLContext.wrap_bio().
 
-    Any operation raises SSLWantReadError when it needs more in the incoming BIO, and SSLWantWriteError when the outgoing
-    one takes no more; call it again then. What it left in the outgoing BIO must be sent in either case.
+    Any operation raises SSLWantReadError when it needs more in the incoming BIO: feed it, and call again. What is in the
+    outgoing BIO afterwards must be sent in any case.
 
     Since 0.1. Source: `ssl.SSLObject`, of which it is a subclass.
     """
@@ -32,9 +30,10 @@ class SSLObject(Negotiated, _Standard):
 
     _sslobj: _SSLSocket
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ARG002
         raise TypeError(
-            f"{type(self).__name__} does not have a public constructor. Instances are returned by SSLContext.wrap_bio()."
+            f"{type(self).__name__} does not have a public constructor. "
+            "Instances are returned by SSLContext.wrap_bio()."
         )
 
     @classmethod
@@ -45,23 +44,22 @@ class SSLObject(Negotiated, _Standard):
         server_side: bool = False,
         server_hostname: str | None = None,
         session: SSLSession | None = None,
-        context: SSLContext | None = None,
+        context: Any = None,  # never None: the default is that of `ssl`
     ) -> SSLObject:
-        assert context is not None
         self = cls.__new__(cls)
         self._sslobj = context._wrap_bio(incoming, outgoing, server_side, server_hostname, owner=self, session=session)
         return self
 
-    @property
+    @property  # type: ignore[override]
     def context(self) -> SSLContext:
         """The context in use; an sni_callback assigns another one to change certificate and ALPN. Since 0.1."""
-        return self._sslobj.context
+        return self._sslobj.context  # type: ignore[return-value]
 
     @context.setter
     def context(self, ctx: SSLContext) -> None:
         self._sslobj.context = ctx
 
-    @property
+    @property  # type: ignore[override]
     def session(self) -> SSLSession | None:
         """The session, to be resumed by giving it to wrap_bio(); None if there is none.
 
@@ -70,7 +68,7 @@ class SSLObject(Negotiated, _Standard):
         """
         return self._sslobj.session
 
-    @session.setter
+    @session.setter  # type: ignore[override]
     def session(self, session: SSLSession) -> None:
         self._sslobj.session = session
 

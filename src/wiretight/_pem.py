@@ -1,6 +1,6 @@
 """Certificates as DER bytes and as PEM text."""
 
-# ruff: noqa: A002, N802  the names are those of `ssl`
+# ruff: noqa: N802  the names are those of `ssl`
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ def PEM_cert_to_DER_cert(pem_cert_string: str) -> bytes:
 class CertificateBytes(bytes):
     """The DER bytes of one certificate of a chain.
 
-    They are `bytes`, as in Python 3.13, with the method that the certificates of `_sslobj` have: code that was written for
-    an older Python, where SSLSocket.get_unverified_chain() does not exist, takes ours for that one. Since 0.1.
+    They are `bytes`, as in Python 3.13, with the method that the certificates of `_sslobj` have: code that was written
+    for an older Python, where SSLSocket.get_unverified_chain() does not exist, takes ours for that one. Since 0.1.
     """
 
     def public_bytes(self, format: int = ENCODING_PEM) -> str | bytes:
@@ -48,6 +48,4 @@ class CertificateBytes(bytes):
             return DER_cert_to_PEM_cert(self)
         if format == ENCODING_DER:
             return bytes(self)
-        raise ValueError(
-            f"Unsupported format {format}: use ENCODING_PEM ({ENCODING_PEM}) or ENCODING_DER ({ENCODING_DER})"
-        )
+        raise ValueError(f"Unsupported format {format}: use ENCODING_PEM (1) or ENCODING_DER (2)")

@@ -1,21 +1,22 @@
 """The random generator of OpenSSL. Python's own `secrets` is the better choice in new code."""
 
-# ruff: noqa: A002, N802  the names are those of `ssl`
+# ruff: noqa: N802  the names are those of `ssl`
 
 from __future__ import annotations
 
 import os
+from typing import Any
 
-from wiretight._errors import standard
+from wiretight._errors import HAS_STANDARD, standard
 
-if standard is not None:
+if HAS_STANDARD:
     RAND_add = standard.RAND_add
     RAND_bytes = standard.RAND_bytes
     RAND_status = standard.RAND_status
 else:
     RAND_bytes = os.urandom
 
-    def RAND_add(string: str | bytes, entropy: float, /) -> None:
+    def RAND_add(string: Any, entropy: float, /) -> None:
         """Nothing: the system's generator needs no help. Since 0.1."""
 
     def RAND_status() -> bool:

@@ -4,8 +4,6 @@ Everything that it does to the socket itself is `socket.socket.X(self, …)`, ne
 standard library's SSLSocket, which is here for isinstance() only.
 """
 
-# ruff: noqa: A002, N802  the names are those of `ssl`
-
 from __future__ import annotations
 
 import errno
@@ -13,7 +11,7 @@ import socket
 from typing import TYPE_CHECKING, Any
 
 from wiretight._core.sslsocket import _SSLSocket
-from wiretight._errors import SSLEOFError, SSLError, standard
+from wiretight._errors import HAS_STANDARD, SSLEOFError, SSLError, SSLZeroReturnError, standard
 from wiretight._negotiated import Negotiated
 
 if TYPE_CHECKING:
@@ -22,7 +20,7 @@ if TYPE_CHECKING:
     from wiretight._context import SSLContext
     from wiretight._core.session import SSLSession
 else:
-    _Standard = socket.socket if standard is None else standard.SSLSocket
+    _Standard = standard.SSLSocket if HAS_STANDARD else socket.socket
 
 _IN_PROGRESS = (errno.ENOTCONN, errno.EINVAL)  # an unconnected AF_UNIX socket says EINVAL
 
@@ -30,9 +28,9 @@ _IN_PROGRESS = (errno.ENOTCONN, errno.EINVAL)  # an unconnected AF_UNIX socket s
 class SSLSocket(Negotiated, _Standard):
     """A TLS connection over a socket, made by SSLContext.wrap_socket(). It is a socket.socket.
 
-    Two threads may use it at once, one receiving and one sending, and any thread may close it. Its timeout (seconds; None
-    blocks, 0 never waits) is for each call as a whole: TimeoutError where it passes. Without waiting, an operation raises
-    SSLWantReadError or SSLWantWriteError: wait for that and call it again, a send with the same bytes.
+    Two threads may use it at once, one receiving and one sending, and any thread may close it. Its timeout (seconds;
+    None blocks, 0 never waits) is for each call as a whole: TimeoutError where it passes. A non-blocking operation
+    raises SSLWantReadError or SSLWantWriteError: wait for that and call it again, a send with the same bytes.
 
     Since 0.1. Source: `ssl.SSLSocket`, of which it is a subclass.
     """
@@ -41,6 +39,7 @@ class SSLSocket(Negotiated, _Standard):
 
     _sslobj: _SSLSocket | None = None  # the connection; None before connect(), after unwrap() and close()
     _connected = False
+    _write_is_shut = False  # by shutdown(); reading goes on to the peer's end
     _context: SSLContext
     _session: SSLSession | None
     server_side: bool
@@ -48,7 +47,7 @@ class SSLSocket(Negotiated, _Standard):
     do_handshake_on_connect: bool
     suppress_ragged_eofs: bool
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ARG002
         raise TypeError(
             f"{type(self).__name__} does not have a public constructor. "
             "Instances are returned by SSLContext.wrap_socket()."
@@ -62,18 +61,17 @@ class SSLSocket(Negotiated, _Standard):
         do_handshake_on_connect: bool = True,
         suppress_ragged_eofs: bool = True,
         server_hostname: str | bytes | None = None,
-        context: SSLContext | None = None,
+        context: Any = None,  # never None: the default is that of `ssl`
         session: SSLSession | None = None,
     ) -> SSLSocket:
-        assert context is not None
         if sock.getsockopt(socket.SOL_SOCKET, socket.SO_TYPE) != socket.SOCK_STREAM:
             raise NotImplementedError("only stream sockets are supported")
         context._check_parameters(server_side, server_hostname, session)
         name = context._encode_hostname(server_hostname)
         timeout = sock.gettimeout()
 
-        self = cls.__new__(cls, family=sock.family, type=sock.type, proto=sock.proto, fileno=sock.fileno())
-        socket.socket.__init__(self, family=sock.family, type=sock.type, proto=sock.proto, fileno=sock.fileno())
+        self = cls.__new__(cls)
+        socket.socket.__init__(self, sock.family, sock.type, sock.proto, sock.fileno())
         sock.detach()
         try:
             self._context = context
@@ -140,8 +138,8 @@ class SSLSocket(Negotiated, _Standard):
             return socket.socket.recv(self, buflen, flags)
         try:
             return sslobj.read(buflen)
-        except SSLEOFError:
-            if not self.suppress_ragged_eofs:
+        except (SSLEOFError, SSLZeroReturnError) as error:
+            if not self._is_end(error):
                 raise
             return b""
 
@@ -158,17 +156,17 @@ class SSLSocket(Negotiated, _Standard):
             if buffer is None:
                 return sslobj.read(1024 if nbytes is None else nbytes)
             return sslobj.read(nbytes or 0, buffer)
-        except SSLEOFError:
-            if not self.suppress_ragged_eofs:
+        except (SSLEOFError, SSLZeroReturnError) as error:
+            if not self._is_end(error):
                 raise
             return b"" if buffer is None else 0
 
     def send(self, data: Any, flags: int = 0) -> int:
         """Encrypts and sends bytes, and returns how many of them the system has taken; `flags` must be 0.
 
-        That is all of them, except on a non-blocking socket. Raises SSLWantWriteError where it took none: call again with
-        the same bytes. Raises SSLError (reason BAD_WRITE_RETRY) for other bytes after a record that has gone out in part;
-        the connection stays usable. Since 0.1.
+        That is all of them, except on a non-blocking socket, and where the timeout passes after a part. Raises
+        SSLWantWriteError where it took none: call again with the same bytes. Raises SSLError (reason BAD_WRITE_RETRY)
+        for other bytes after a record that has gone out in part; the connection stays usable. Since 0.1.
         OpenSSL: SSL_write_ex(3)
         """
         if (sslobj := self._sslobj) is None or flags:
@@ -201,8 +199,8 @@ class SSLSocket(Negotiated, _Standard):
             raise ValueError("Read on closed or unwrapped SSL socket.")
         try:
             return sslobj.read(len) if buffer is None else sslobj.read(len, buffer)
-        except SSLEOFError:
-            if not self.suppress_ragged_eofs:
+        except (SSLEOFError, SSLZeroReturnError) as error:
+            if not self._is_end(error):
                 raise
             return b"" if buffer is None else 0
 
@@ -222,7 +220,12 @@ class SSLSocket(Negotiated, _Standard):
         """
         if self._sslobj is None:
             return socket.socket.sendfile(self, file, offset, count)
-        return self._sendfile_use_send(file, offset, count)  # type: ignore[attr-defined, no-any-return]
+        sent: int = self._sendfile_use_send(file, offset, count)  # type: ignore[attr-defined]
+        return sent
+
+    def _is_end(self, error: SSLError) -> bool:
+        """Whether this error of a read is the end of the data to this program."""
+        return self.suppress_ragged_eofs if isinstance(error, SSLEOFError) else self._write_is_shut
 
     def _refuse_flags(self, method: str, flags: int) -> None:
         if flags and self._sslobj is not None:
@@ -240,7 +243,7 @@ class SSLSocket(Negotiated, _Standard):
         self._refuse("recvfrom_into")
         return socket.socket.recvfrom_into(self, buffer, nbytes or 0, flags)
 
-    def sendto(self, data: Any, flags_or_addr: Any, addr: Any = None) -> int:  # type: ignore[override]
+    def sendto(self, data: Any, flags_or_addr: Any, addr: Any = None) -> int:
         """Refused (ValueError) on a TLS connection. Since 0.1."""
         self._refuse("sendto")
         if addr is None:
@@ -293,8 +296,8 @@ class SSLSocket(Negotiated, _Standard):
     def connect(self, addr: Any) -> None:
         """Connects to `addr`, then performs the handshake if do_handshake_on_connect.
 
-        Raises ValueError on a server's socket or a connected one; otherwise as connect() of a socket and do_handshake().
-        Since 0.1.
+        Raises ValueError on a server's socket or a connected one, otherwise what connect() of a socket and
+        do_handshake() raise. Since 0.1.
         """
         self._before_connect()
         socket.socket.connect(self, addr)
@@ -314,8 +317,8 @@ class SSLSocket(Negotiated, _Standard):
     def _before_connect(self) -> None:
         """Puts TLS on the socket before there is anything to send to, and leaves it there whatever comes.
 
-        `ssl` takes it off again where connect() fails, which a connection in progress does (EINPROGRESS, a timeout): what
-        is sent after that goes out in plaintext.
+        `ssl` takes it off again where connect() fails, and a connection in progress counts as that (EINPROGRESS, a
+        timeout): what is sent then goes out in plaintext.
         """
         if self.server_side:
             raise ValueError("can't connect in server-side mode")
@@ -354,7 +357,7 @@ class SSLSocket(Negotiated, _Standard):
             self.getpeername()
             self._connected = self._sslobj is not None  # a connect() that was in progress has come through
 
-    def _checkClosed(self, msg: object = None) -> None:
+    def _checkClosed(self, msg: object = None) -> None:  # noqa: N802
         """Nothing: the name is part of what programs know of `ssl`."""
 
     def _connection(self) -> _SSLSocket:
@@ -366,17 +369,17 @@ class SSLSocket(Negotiated, _Standard):
     def unwrap(self) -> socket.socket:
         """Sends close_notify, waits for the peer's, and returns this socket, now without TLS.
 
-        Raises ValueError where there is no TLS connection, SSLError (APPLICATION_DATA_AFTER_CLOSE_NOTIFY) where the peer
-        still sends data: read it first. On a non-blocking socket, call it again after SSLWantReadError.
+        Raises ValueError where there is no TLS connection, SSLError (APPLICATION_DATA_AFTER_CLOSE_NOTIFY) where the
+        peer still sends data: read it first. On a non-blocking socket, call it again after SSLWantReadError.
         Since 0.1. Source: RFC 8446, section 6.1.
         OpenSSL: SSL_shutdown(3)
         """
         sslobj = self._sslobj
         if sslobj is None:
             raise ValueError(f"No SSL wrapper around {self}")
-        plain = sslobj.shutdown()
+        sslobj.shutdown()
         self._drop_connection(False)
-        return plain
+        return self
 
     def shutdown(self, how: int) -> None:
         """Shuts down reading (SHUT_RD), writing (SHUT_WR) or both (SHUT_RDWR) of the socket.
@@ -389,9 +392,9 @@ class SSLSocket(Negotiated, _Standard):
         """
         sslobj = self._sslobj
         if sslobj is not None and how in (socket.SHUT_WR, socket.SHUT_RDWR):
-            tell = getattr(sslobj, "close_notify", None)  # TEMPORARY: until the core has it
-            if tell is not None:
-                tell()
+            if hasattr(sslobj, "close_notify"):  # TEMPORARY: until the core has it
+                sslobj.close_notify()
+            self._write_is_shut = True
         socket.socket.shutdown(self, how)
 
     def detach(self) -> int:
@@ -419,7 +422,7 @@ class SSLSocket(Negotiated, _Standard):
 
     # --- Properties ---------------------------------------------------------------------------------------------------
 
-    @property
+    @property  # type: ignore[override]
     def context(self) -> SSLContext:
         """The context in use; an sni_callback assigns another one to change certificate and ALPN.
 
@@ -432,7 +435,7 @@ class SSLSocket(Negotiated, _Standard):
         Negotiated._connection(self).context = ctx
         self._context = ctx
 
-    @property
+    @property  # type: ignore[override]
     def session(self) -> SSLSession | None:
         """The session, to be resumed by giving it to wrap_socket(); None if there is none.
 
@@ -442,7 +445,7 @@ class SSLSocket(Negotiated, _Standard):
         sslobj = self._sslobj
         return None if sslobj is None else sslobj.session
 
-    @session.setter
+    @session.setter  # type: ignore[override]
     def session(self, session: SSLSession) -> None:
         sslobj = self._sslobj
         if sslobj is not None:

@@ -23,13 +23,7 @@ def wiretight(*arguments: object, environment: Mapping[str, str] | None = None) 
 
 def wiretight_without(module: str, *arguments: object) -> Result:
     """The same on a machine where `module` is not installed."""
-    program = (
-        "import sys\n"
-        f"sys.modules[{module!r}] = None\n"  # what makes the import statement raise ImportError
-        "from wiretight._cli.main import main\n"
-        "sys.exit(main())\n"
-    )
-    return _run([sys.executable, "-c", program, *map(str, arguments)], None)
+    return _run([*_command_without(module), *map(str, arguments)], None)
 
 
 def started(*arguments: object, environment: Mapping[str, str] | None = None) -> subprocess.Popen[str]:
@@ -43,7 +37,9 @@ def started(*arguments: object, environment: Mapping[str, str] | None = None) ->
     )
 
 
-def in_terminal(*arguments: object, environment: Mapping[str, str] | None = None) -> tuple[int, str]:
+def in_terminal(
+    *arguments: object, environment: Mapping[str, str] | None = None, without: str | None = None
+) -> tuple[int, str]:
     """The exit status and everything that a terminal of 120 columns would have been sent."""
     ours, theirs = pty.openpty()
     variables = {
@@ -53,7 +49,7 @@ def in_terminal(*arguments: object, environment: Mapping[str, str] | None = None
         "LINES": "40",
         **(environment or {}),
     }
-    command = [*COMMAND, *map(str, arguments)]
+    command = [*(_command_without(without) if without else COMMAND), *map(str, arguments)]
     with subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs, env=variables) as process:
         os.close(theirs)
         seen = bytearray()
@@ -80,6 +76,16 @@ def assert_one_line(result: Result, *words: str, status: int = 1) -> None:
 
 
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+
+
+def _command_without(module: str) -> list[str]:
+    program = (
+        "import sys\n"
+        f"sys.modules[{module!r}] = None\n"  # what makes the import statement raise ImportError
+        "from wiretight._cli.main import main\n"
+        "sys.exit(main())\n"
+    )
+    return [sys.executable, "-c", program]
 
 
 def _run(command: list[str], environment: Mapping[str, str] | None) -> Result:

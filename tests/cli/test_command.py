@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from tests.cli.command import COLOUR, in_terminal, started, wiretight, wiretight_without
+from tests.cli.command import COLOUR, in_terminal, started, wiretight
 from tests.kit.subject import tls
 from wiretight._cli.terminal import clean
 
@@ -82,7 +82,10 @@ def test_a_dumb_terminal_gets_plain_text() -> None:
 
 
 def test_without_rich_a_terminal_gets_plain_text() -> None:
-    assert wiretight_without("rich", "info").returncode == 0
+    status, seen = in_terminal("info", without="rich")
+
+    assert "\x1b" not in seen
+    assert status == 0
 
 
 def test_output_that_cannot_be_encoded_is_escaped() -> None:

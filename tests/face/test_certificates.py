@@ -40,7 +40,7 @@ def test_a_date_is_as_many_seconds_as_the_standard_library_says(date: str) -> No
 
 @pytest.mark.parametrize("text", NO_DATES)
 def test_what_is_no_date_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match="time data .* does not match format"):
+    with pytest.raises(ValueError, match=r"time data .* does not match format"):
         tls.cert_time_to_seconds(text)
 
 

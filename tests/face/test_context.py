@@ -192,7 +192,7 @@ def test_what_is_read_only_cannot_be_set(client: Any, name: str) -> None:
         setattr(client, name, 1)
 
 
-@pytest.mark.parametrize("name", ["options", "verify_mode", "check_hostname", "keylog_filename", "sni_callback", "protocol"])
+@pytest.mark.parametrize("name", ["options", "verify_mode", "check_hostname", "keylog_filename", "sni_callback"])
 def test_nothing_can_be_deleted(client: Any, name: str) -> None:
     with pytest.raises(AttributeError):
         delattr(client, name)
@@ -213,9 +213,11 @@ def warnings_of(action: Any) -> list[tuple[type, str, str]]:
         lambda module: module.SSLContext(module.PROTOCOL_TLSv1_2),
         lambda module: setattr(module.SSLContext(16), "options", module.OP_NO_TLSv1),
         lambda module: setattr(module.SSLContext(16), "minimum_version", module.TLSVersion.TLSv1),
-        lambda module: module.SSLContext(16).wrap_bio(
-            standard.MemoryBIO(), standard.MemoryBIO(), server_hostname="a"
-        ).selected_npn_protocol(),
+        lambda module: (
+            module.SSLContext(16)
+            .wrap_bio(standard.MemoryBIO(), standard.MemoryBIO(), server_hostname="a")
+            .selected_npn_protocol()
+        ),
     ],
 )
 def test_deprecated_names_warn_like_the_standard_librarys_and_blame_their_user(deprecated: Any) -> None:

@@ -14,7 +14,16 @@ import pytest
 import wiretight
 
 # Not public in `ssl` although they have no underscore; and what 3.11 and older still have, but 3.15 has not.
-NOT_OURS = {"Enum", "IntEnum", "IntFlag", "match_hostname", "wrap_socket", "RAND_pseudo_bytes", "RAND_egd", "annotations"}
+NOT_OURS = {
+    "Enum",
+    "IntEnum",
+    "IntFlag",
+    "match_hostname",
+    "wrap_socket",
+    "RAND_pseudo_bytes",
+    "RAND_egd",
+    "annotations",
+}
 # Names that came later than 3.10 or are missing in an older Python's `ssl`.
 LATER = {
     "HAS_PHA": True,
@@ -62,7 +71,7 @@ def test_what_came_later_is_there_on_every_python(name: str) -> None:
 
 def test_later_options_are_options_on_an_older_python_too() -> None:
     assert isinstance(wiretight.OP_ENABLE_KTLS, wiretight.Options)
-    assert wiretight.OP_ENABLE_KTLS | wiretight.OP_NO_TICKET == wiretight.Options(8 | wiretight.OP_NO_TICKET)
+    assert wiretight.Options(8 | wiretight.OP_NO_TICKET) == wiretight.OP_ENABLE_KTLS | wiretight.OP_NO_TICKET
 
 
 def test_the_low_level_is_a_module() -> None:

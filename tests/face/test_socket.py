@@ -117,7 +117,9 @@ def test_read_is_recv_with_or_without_a_buffer(client: Any, server: Any) -> None
 # --- Writing ---------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("data", [b"12345678", bytearray(b"12345678"), array.array("i", [1, 2]), memoryview(b"xxxxxxxx")])
+@pytest.mark.parametrize(
+    "data", [b"12345678", bytearray(b"12345678"), array.array("i", [1, 2]), memoryview(b"xxxxxxxx")]
+)
 def test_any_buffer_is_sent(client: Any, server: Any, data: Any) -> None:
     assert client.send(data) == 8
     client.sendall(data)
@@ -203,7 +205,10 @@ def test_sendfile_sends_a_file_or_a_part_of_it(
 
 
 def test_sendfile_refuses_text_and_non_blocking_sockets(client: Any, tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="file should be opened in binary mode"), (tmp_path / "text").open("w+") as text:
+    with (
+        pytest.raises(ValueError, match="file should be opened in binary mode"),
+        (tmp_path / "text").open("w+") as text,
+    ):
         client.sendfile(text)
     client.setblocking(False)
     with pytest.raises(ValueError, match="non-blocking sockets are not supported"):

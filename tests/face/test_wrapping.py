@@ -109,7 +109,15 @@ def test_a_failed_handshake_closes_the_socket(certificates: Certificates) -> Non
 
 @pytest.mark.parametrize(
     ("given", "name"),
-    [("localhost", "localhost"), (b"localhost", "localhost"), ("bücher.example", "xn--bcher-kva.example"), ("-_a", "-_a"), (None, None)],
+    [
+        ("localhost", "localhost"),
+        (b"localhost", "localhost"),
+        ("bücher.example", "xn--bcher-kva.example"),
+        ("faß.example", "fass.example"),  # IDNA 2003
+        ("-_a", "-_a"),
+        ("127.0.0.1", "127.0.0.1"),
+        (None, None),
+    ],
 )
 def test_a_name_is_an_a_label(client: Any, given: Any, name: str | None) -> None:
     client.check_hostname = False

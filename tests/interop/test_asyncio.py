@@ -162,6 +162,7 @@ def test_start_tls_on_a_plain_connection(peers):
             assert await client.received.get() == b"understood\n"
             await serving
             client.transport.close()
+            server.transport.close()
             assert await client.closed is None
             assert await server.closed is None
 

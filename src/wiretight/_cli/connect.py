@@ -177,7 +177,7 @@ def _look(dialler: _Dialler, report: Report, verify: bool) -> Report:
 
 
 def _demands_certificate(connection: ssl.SSLSocket) -> bool:
-    """Give the server time for what TLS 1.3 sends after the handshake: session tickets, or the alert that is asked for."""
+    """Give the server time for what TLS 1.3 sends after the handshake: session tickets, or the alert asked for here."""
     connection.settimeout(0)
     deadline = time.monotonic() + _TICKET_SECONDS
     while not (connection.session is not None and connection.session.has_ticket):

@@ -4,18 +4,10 @@ import json
 import sys
 from collections.abc import Callable, Sequence
 from types import TracebackType
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
-try:
-    import rich.box
+if TYPE_CHECKING:
     import rich.console
-    import rich.progress
-    import rich.table
-    import rich.text
-except ImportError:  # an extra: everything works in plain text without it
-    HAVE_RICH = False
-else:
-    HAVE_RICH = True
 
 MIB = 1024 * 1024
 
@@ -43,6 +35,10 @@ def print_table(headings: Sequence[str], rows: Sequence[Sequence[str]], numeric:
             ]
             print("  ".join(cells).rstrip())
         return
+    import rich.box
+    import rich.table
+    import rich.text
+
     table = rich.table.Table(box=rich.box.SIMPLE_HEAD, pad_edge=False)
     for heading in headings:
         table.add_column(heading, justify="right" if heading in numeric else "left", overflow="fold")
@@ -63,6 +59,8 @@ def print_facts(title: str, facts: Sequence[tuple[str, str]]) -> None:
         for label, line in lines:
             print(f"  {label.ljust(width)}  {line}".rstrip())
         return
+    import rich.text
+
     console.print(rich.text.Text(clean(title), style="bold"))
     for label, line in lines:
         start = rich.text.Text(f"  {label.ljust(width)}  ", style="cyan")
@@ -80,6 +78,8 @@ class Progress:
         self._task: Any = None
         console = _console(sys.stderr)
         if console is not None:
+            import rich.progress
+
             self._bar = rich.progress.Progress(
                 rich.progress.TextColumn("{task.description:<12}"),
                 rich.progress.BarColumn(),
@@ -124,10 +124,15 @@ class Progress:
 
 
 def _console(stream: TextIO) -> "rich.console.Console | None":
-    if not HAVE_RICH:
+    """A console of rich for a terminal that can show what it draws; None says: plain text."""
+    if not stream.isatty():
+        return None
+    try:
+        import rich.console
+    except ImportError:  # an extra
         return None
     console = rich.console.Console(file=stream, highlight=False)
-    return console if console.is_terminal and not console.is_dumb_terminal else None
+    return None if console.is_dumb_terminal else console
 
 
 def _style(cell: str) -> str:

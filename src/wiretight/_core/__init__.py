@@ -14,6 +14,7 @@ MODULES = (
     "tables",
     "errors",
     "memorybio",
+    "x509names",
     "certificate",
     "context",
     "session",

@@ -1,7 +1,7 @@
 """Every callback that OpenSSL makes from a handshake into Python: SNI, ALPN, key log, messages.
 
-OpenSSL calls in the middle of a verb, with the connection's lock held and without the GIL. So each of them takes the GIL,
-and lets no exception through: C code is in between. What happens to an exception instead:
+OpenSSL calls in the middle of a verb, with the connection's lock held and maybe without the GIL. So each of them takes
+the GIL, and lets no exception through: C code is in between. What happens to an exception instead:
 
 - SNI: the handshake ends with an alert, and sys.unraisablehook gets it, as with `ssl`: the verb itself raises the
   SSLError of the alert.
@@ -124,7 +124,7 @@ cdef int on_application_protocols(
 
 # --- key log ---------------------------------------------------------------------------------------------------------
 cdef class KeyLog:
-    """A file open for appending. Closed with its last user: a handshake may still write when the context has a new one."""
+    """A file open for appending. It is closed with its last user: a handshake may outlast the context's use of it."""
     cdef int fd
 
     def __cinit__(self, path):

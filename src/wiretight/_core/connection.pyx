@@ -4,6 +4,7 @@ DONE: it did what was asked. WANT_READ, WANT_WRITE: call again when the descript
 close_notify has been read. FAILED: `failure` says why. The caller holds the wire's lock and has the GIL or not, as it likes.
 """
 
+from cython cimport no_gc_clear
 from libc.string cimport memset
 
 from wiretight._core.backlog cimport BATCH, Backlog, Writing, note
@@ -26,6 +27,7 @@ cdef enum:
     SSL_ERROR_EOF = 8       # as in errors
 
 
+@no_gc_clear
 cdef class Connection:
     """One TLS connection over a Wire."""
 
@@ -122,6 +124,9 @@ cdef class Connection:
         if self.at_eof and not self.has_deferred:
             return self.ended()
         self.wire.begin()
+        self.wire.drop_stale()
+        if self.wire.is_overfull() and not self.wire.flush():
+            return WANT_WRITE
         if self.has_deferred:
             self.has_deferred = False
             self.failure = self.deferred
@@ -197,6 +202,7 @@ cdef class Connection:
         cdef Status status
         cdef int ret
         self.wire.begin()
+        self.wire.drop_stale()
         self.backlog.clear()
         forget_errors()
         ret = SSL_shutdown(self.ssl)

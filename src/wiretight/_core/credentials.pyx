@@ -21,8 +21,8 @@ from wiretight._core.openssl.pem cimport (
 )
 from wiretight._core.openssl.ssl cimport SSL_CTX_set0_tmp_dh_pkey, SSL_CTX_use_cert_and_key
 from wiretight._core.openssl.x509 cimport (
-    X509, X509_check_private_key, X509_free, sk_X509_new_null, sk_X509_num, sk_X509_pop_free, sk_X509_push, sk_X509_shift,
-    stack_st_X509,
+    X509, X509_check_private_key, X509_free, sk_X509_new_null, sk_X509_num, sk_X509_pop_free, sk_X509_push,
+    sk_X509_shift, stack_st_X509,
 )
 
 
@@ -162,18 +162,19 @@ cdef bint at_end_of_pem() noexcept:
 cdef int load_dh_params(Context context, object path) except -1:
     """OpenSSL: PEM_read_bio_Parameters(3), SSL_CTX_set0_tmp_dh_pkey(3)"""
     cdef bytes content = file_content(path, None)
-    cdef BIO *bio
     cdef EVP_PKEY *parameters
+    cdef BIO *bio
     ERR_clear_error()
     bio = reading(content, len(content))
     with nogil:
         parameters = PEM_read_bio_Parameters(bio, NULL)
         BIO_free(bio)
-    if parameters == NULL:
-        raise_queue()
     try:
-        if not EVP_PKEY_is_a(parameters, "DH") and not EVP_PKEY_is_a(parameters, "DHX"):
-            raise ssl_error(0, 0, f"{path!r} holds parameters of another algorithm than Diffie-Hellman")
+        if parameters == NULL or not (EVP_PKEY_is_a(parameters, "DH") or EVP_PKEY_is_a(parameters, "DHX")):
+            raise ssl_error(
+                PEM_R_NO_START_LINE, ERR_PACK(ERR_LIB_PEM, 0, PEM_R_NO_START_LINE),
+                f"no start line: no Diffie-Hellman parameters could be read from {path!r}",
+            ) from queue_exception()
         check(SSL_CTX_set0_tmp_dh_pkey(context.ctx, parameters))
         parameters = NULL       # the context's now
     finally:

@@ -1,5 +1,7 @@
 """SSLSession: one SSL_SESSION and the context that it belongs to."""
 
+cimport cython
+
 from wiretight._core.openssl.ssl cimport (
     SSL_SESSION, SSL_SESSION_free, SSL_SESSION_get_id, SSL_SESSION_get_ticket_lifetime_hint, SSL_SESSION_get_time,
     SSL_SESSION_get_timeout, SSL_SESSION_has_ticket,
@@ -9,6 +11,7 @@ from wiretight._core.openssl.ssl cimport (
 cdef object FROM_OPENSSL = object()
 
 
+@cython.final
 cdef class SSLSession:
     """What a later connection needs to resume this one without a full handshake. Programs cannot make one.
 

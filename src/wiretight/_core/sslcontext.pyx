@@ -149,7 +149,7 @@ cdef class _SSLContext(Context):
 cdef str a_label(object hostname):
     """The host name as it goes over the wire and into the certificate check: an IDNA 2003 A-label, its case kept.
 
-    Bytes are taken to be one already.
+    Bytes are taken to be one already. Raises UnicodeError for what cannot be encoded.
     """
     if hostname is None:
         return None
@@ -159,4 +159,6 @@ cdef str a_label(object hostname):
         raise TypeError(f"server_hostname must be str, bytes or None, not {type(hostname).__name__}")
     if b"\0" in hostname:
         raise TypeError("server_hostname must not contain a null character")
+    if not hostname or hostname.startswith(b"."):
+        raise ValueError("server_hostname cannot be an empty string or start with a leading dot.")
     return bytes(hostname).decode("ascii")

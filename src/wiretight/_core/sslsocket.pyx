@@ -4,6 +4,7 @@ drive() is the one loop that calls a verb, waits for what it wants and calls it 
 call: None waits for ever, 0 never, and a number of seconds is one deadline for the whole call.
 """
 
+from cython cimport no_gc_clear
 from cpython.buffer cimport PyBUF_SIMPLE, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
 from cpython.object cimport PyObject
 from libc.errno cimport EBADF
@@ -43,6 +44,7 @@ cdef enum:
 cdef tuple VERB_NAMES = ("handshake", "read", "write", "read")
 
 
+@no_gc_clear
 cdef class _SSLSocket(Negotiated):
     """The connection behind an SSLSocket or an SSLObject. Since 0.1."""
 
@@ -276,7 +278,10 @@ cdef _SSLSocket made(Wire wire, Context context, bint server_side, object hostna
 
 cdef _SSLSocket over_socket(Context context, object sock, bint server_side, object hostname, object owner, object session):
     """A connection over the descriptor of `sock`, which is held weakly."""
-    cdef _SSLSocket connection = made(Wire(sock.fileno()), context, server_side, hostname, owner, session)
+    cdef int fd = sock.fileno()
+    if fd < 0:
+        raise OSError(EBADF, os.strerror(EBADF))
+    cdef _SSLSocket connection = made(Wire(fd), context, server_side, hostname, owner, session)
     connection.socket_reference = weakref.ref(sock)
     return connection
 

@@ -17,7 +17,7 @@ from wiretight._core.openssl.ssl cimport (
     SSL_CTX_get_cert_store, SSL_CTX_load_verify_dir, SSL_CTX_set_default_verify_paths,
 )
 from wiretight._core.openssl.x509 cimport (
-    X509, X509_CRL, X509_INFO, X509_INFO_free, X509_LU_CRL, X509_LU_X509, X509_OBJECT, X509_OBJECT_get0_X509,
+    X509, X509_INFO, X509_INFO_free, X509_LU_CRL, X509_LU_X509, X509_OBJECT, X509_OBJECT_get0_X509,
     X509_OBJECT_get_type, X509_R_NO_CERTIFICATE_OR_CRL_FOUND, X509_STORE, X509_STORE_add_cert, X509_STORE_add_crl,
     X509_STORE_get0_objects, X509_STORE_get1_all_certs, X509_STORE_lock, X509_STORE_unlock, X509_check_ca, X509_free,
     X509_get_default_cert_dir, X509_get_default_cert_dir_env, X509_get_default_cert_file,

@@ -56,6 +56,7 @@ cdef class Wire:
     cdef size_t window_size, eaten, safe
     cdef size_t room                # the caller's free room
     cdef bint may_fetch
+    cdef int fetches
     cdef size_t stale               # bytes at the head of the kernel's queue that OpenSSL has eaten before
     cdef bint dry                   # the last look emptied the kernel
     cdef bint at_eof
@@ -82,6 +83,7 @@ cdef class Wire:
 
     # Incoming flow
     cdef void begin(self) noexcept nogil
+    cdef void drop_stale(self) noexcept nogil
     cdef int take(self, char *into, int size) noexcept nogil
     cdef int fetch(self, char *into, int size) noexcept nogil
     cdef size_t look_size(self, size_t needed) noexcept nogil
@@ -102,6 +104,7 @@ cdef class Wire:
     cdef bint flush(self) noexcept nogil
     cdef size_t send_some(self, const unsigned char *data, size_t size) noexcept nogil
     cdef bint has_unsent(self) noexcept nogil
+    cdef bint is_overfull(self) noexcept nogil
 
     # Waiting, and the end
     cdef Wake wait(self, bint for_write, int64_t deadline) noexcept nogil

@@ -6,7 +6,7 @@ the step settle() makes the kernel drop exactly the bytes that were eaten. So ma
 wire never holds a byte that nobody has decrypted: whatever the caller did not get is in the kernel, where select() sees it, or
 in OpenSSL, where pending() counts it. When a step has data for the caller and then meets the end of the stream (close_notify,
 an alert, a broken record), keep_event() leaves the bytes of that event in the kernel, so that select() reports it too; they
-are `stale`, and the next step drops them.
+are `stale`, and the next read drops them.
 
 Writing. OpenSSL's records are gathered in a lent buffer and leave in one send(). What the kernel does not take is owned by
 the wire, in order, until it does: OpenSSL itself never meets a full socket and so never has a write to retry.
@@ -15,6 +15,7 @@ Locking. One lock for OpenSSL's object and the descriptor. It is held while Open
 never while waiting. Whoever closes the descriptor takes it first, through release(): no number is used after its close.
 """
 
+from cython cimport no_gc_clear
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from cpython.exc cimport PyErr_CheckSignals
 from cpython.pythread cimport (
@@ -57,9 +58,11 @@ cdef enum:
     HEADER = 5
     # What a record is longer than its plaintext, at most (RFC 5246, 6.2.3; RFC 8446, 5.2), and a header after it.
     OVERHEAD = 512
+    MOST_FETCHES = 16           # in one step
     LOOK = 4096 - OVERHEAD      # a look costs what it finds, and a handshake's flight is seldom longer
 
 
+@no_gc_clear
 cdef class Wire:
     """The transport of one connection: `sock`'s descriptor, or an `incoming` and an `outgoing` BIO."""
 
@@ -129,7 +132,11 @@ cdef class Wire:
         self.error = 0
         self.room = 0
         self.may_fetch = True
+        self.fetches = 0
         self.safe = 0
+
+    cdef void drop_stale(self) noexcept nogil:
+        """Takes a kept event off the kernel's queue: for the verbs that report it."""
         if self.stale and self.fd >= 0:
             self.drop(self.stale)
             self.stale = 0
@@ -153,8 +160,11 @@ cdef class Wire:
         if self.fd < 0:
             self.error = EBADF
             return 0
-        if self.dry or not self.may_fetch:
+        # The bound gives the caller back the lock and its deadline when a peer floods it with records that carry no data.
+        if self.dry or not self.may_fetch or self.fetches == MOST_FETCHES:
             return -1
+        self.fetches += 1
+        self.drop_stale()
         self.settle_window()
         if self.error:
             return 0
@@ -384,6 +394,10 @@ cdef class Wire:
     cdef bint has_unsent(self) noexcept nogil:
         return self.unsent_start < self.unsent_end
 
+    cdef bint is_overfull(self) noexcept nogil:
+        """Whether more is unsent than one call can leave: a peer makes us answer and does not read."""
+        return self.unsent_end - self.unsent_start > 2 * <size_t>WT_LENT_SIZE
+
     # --- Waiting, and the end -----------------------------------------------------------------------------------------
 
     cdef Wake wait(self, bint for_write, int64_t deadline) noexcept nogil:
@@ -427,7 +441,8 @@ cdef class Wire:
             wt_give_back(look)
         if interrupted:
             return INTERRUPTED
-        return READY if ready or deadline < 0 or wt_now() < deadline else TIMED_OUT
+        # Checked although there may be something to read: a peer that keeps it so must not keep the caller.
+        return READY if deadline < 0 or wt_now() < deadline else TIMED_OUT
 
     cdef int serve_signals(self) except -1:
         """Runs Python's signal handlers (PEP 475) without the lock, and raises what they raise with it held again."""

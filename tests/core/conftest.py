@@ -1,0 +1,27 @@
+"""The peers of the core's tests."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from tests.core.peer import Peer
+from tests.kit.sockets import TRANSPORTS
+
+Transport = Callable[[], tuple[socket.socket, socket.socket]]
+
+
+@pytest.fixture(params=TRANSPORTS, ids=lambda transport: transport.__name__.removesuffix("_pair"))
+def transport(request: pytest.FixtureRequest) -> Transport:
+    """TCP, where the kernel drops what was looked at, and AF_UNIX, where it has to be copied out."""
+    return request.param
+
+
+@pytest.fixture
+def peer(client_context: Any, server_context: Any, transport: Transport) -> Iterator[Peer]:
+    """A client's SSLSocket that has shaken hands, and the other end in the test's hands."""
+    with Peer(client_context, server_context, transport=transport) as peer:
+        yield peer

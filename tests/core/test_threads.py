@@ -1,0 +1,292 @@
+"""One connection, used by four threads: a reader and a writer on each end."""
+
+from __future__ import annotations
+
+import array
+import hashlib
+import os
+import random
+import socket
+import ssl as standard
+import sys
+import threading
+import time
+from typing import Any
+
+import pytest
+
+from tests.kit.deliveries import shut
+from tests.kit.sockets import WITH_TIMEOUT, handshake, tcp_pair, tls_sockets
+from tests.kit.threads import PATIENCE, Task
+
+# Seconds of the long run on TLS 1.3; that on TLS 1.2 has a sixth of it.
+STRESS_SECONDS = float(os.environ.get("WIRETIGHT_STRESS_SECONDS", "60"))
+
+LARGEST = 200_000
+
+
+def stream(start: int, size: int) -> bytes:
+    """Bytes `start` to `start + size` of a stream of 64-bit numbers in order: every byte has one place only."""
+    first, last = start // 8, (start + size + 7) // 8
+    numbers = array.array("Q", range(first, last))
+    if sys.byteorder == "little":
+        numbers.byteswap()
+    return numbers.tobytes()[start - 8 * first :][:size]
+
+
+def some_size(chance: random.Random) -> int:
+    """As many small as large ones."""
+    return int(LARGEST ** chance.random())
+
+
+class Writer:
+    """Sends the stream in pieces of random sizes, by send() and by sendall(), until it is told to stop."""
+
+    def __init__(self, sock: Any, seed: int) -> None:
+        self.sock = sock
+        self.chance = random.Random(seed)
+        self.digest = hashlib.sha256()
+        self.sent = 0
+        self.stop = threading.Event()
+
+    def run(self) -> int:
+        while not self.stop.is_set():
+            data = stream(self.sent, some_size(self.chance))
+            if self.chance.random() < 0.5:
+                self.sock.sendall(data)
+                count = len(data)
+            else:
+                count = self.sock.send(data)
+            self.digest.update(data[:count])
+            self.sent += count
+        return self.sent
+
+
+class Reader:
+    """Receives pieces of random sizes, by recv() and by recv_into(), and compares each byte with the stream."""
+
+    def __init__(self, sock: Any, seed: int, moved: threading.Event | None = None, enough: int = 0) -> None:
+        self.sock = sock
+        self.chance = random.Random(seed)
+        self.digest = hashlib.sha256()
+        self.received = 0
+        self.moved = moved  # set when `enough` bytes have come
+        self.enough = enough
+
+    def run(self) -> int:
+        buffer = bytearray(LARGEST)
+        while True:
+            size = some_size(self.chance)
+            if self.chance.random() < 0.5:
+                data = self.sock.recv(size)
+            else:
+                data = bytes(memoryview(buffer)[: self.sock.recv_into(buffer, size)])
+            if not data:
+                return self.received
+            assert data == stream(self.received, len(data)), f"wrong bytes after byte {self.received}"
+            self.digest.update(data)
+            self.received += len(data)
+            if self.moved is not None and self.received > self.enough:
+                self.moved.set()
+
+
+def test_every_byte_arrives_intact(client_context, server_context, version):
+    seconds = STRESS_SECONDS if version is standard.TLSVersion.TLSv1_3 else STRESS_SECONDS / 6
+    with tls_sockets(client_context, server_context) as (client, server):
+        client.settimeout(PATIENCE)
+        server.settimeout(PATIENCE)
+        writers = [Writer(client, 1), Writer(server, 2)]
+        readers = [Reader(server, 3), Reader(client, 4)]
+        reading = [Task(reader.run) for reader in readers]
+        writing = [Task(writer.run) for writer in writers]
+        end = time.monotonic() + seconds
+        while time.monotonic() < end and all(task.running for task in reading + writing):
+            reading[0].thread.join(0.1)
+        for writer in writers:
+            writer.stop.set()
+        sent = [task.result() for task in writing]
+        # Each end says that there is no more, and its TLS stays: the other direction is still on its way.
+        for sock in (client, server):
+            sock.shutdown(socket.SHUT_WR)
+        assert [task.result() for task in reading] == sent
+        assert [reader.digest.digest() for reader in readers] == [writer.digest.digest() for writer in writers]
+        assert min(sent) > 0
+
+
+def test_a_blocked_recv_does_not_delay_a_send(client_context, server_context, mode):
+    if mode.timeout == 0:
+        pytest.skip("a non-blocking recv does not block")
+    with tls_sockets(client_context, server_context, mode=mode) as (client, server):
+        for number in range(50):
+            started = threading.Event()
+
+            def receive(started: threading.Event = started) -> Any:
+                started.set()
+                return client.recv(100)
+
+            receiving = Task(receive)
+            assert started.wait(PATIENCE)
+            for _ in range(5):
+                client.sendall(b"ping")
+                assert server.recv(4) == b"ping"
+            assert receiving.running
+            server.sendall(b"%d" % number)
+            assert receiving.result() == b"%d" % number
+
+
+def test_a_blocked_recv_does_not_delay_a_long_send(client_context, server_context, mode):
+    """Longer than the buffers of the kernel: the send waits too, at the same time."""
+    if mode.timeout == 0:
+        pytest.skip("a non-blocking recv does not block")
+    with tls_sockets(client_context, server_context, mode=mode) as (client, server):
+        receiving = Task(client.recv, 100)
+        arriving = Task(Reader(server, 5).run)
+        for at in range(0, 32_000_000, 8_000_000):
+            client.sendall(stream(at, 8_000_000))
+        assert receiving.running
+        server.sendall(b"now")
+        assert receiving.result() == b"now"
+        client.shutdown(socket.SHUT_WR)
+        assert arriving.result() == 32_000_000
+
+
+def test_a_blocked_send_does_not_delay_a_recv(client_context, server_context, mode):
+    if mode.timeout == 0:
+        pytest.skip("a non-blocking send does not block")
+    with tls_sockets(client_context, server_context, mode=mode) as (client, server):
+        sending = Task(client.sendall, stream(0, 64_000_000))
+        for number in range(50):
+            server.sendall(b"%d" % number)
+            assert client.recv(100) == b"%d" % number
+        assert sending.running
+        arriving = Task(Reader(server, 6).run)
+        sending.result()
+        client.shutdown(socket.SHUT_WR)
+        assert arriving.result() == 64_000_000
+
+
+def test_many_readers_and_writers_share_what_comes(client_context, server_context):
+    """Not only one of each: the records of several senders are whole, and each is received by somebody."""
+    line = 100
+    with tls_sockets(client_context, server_context) as (client, server):
+
+        def send(name: bytes) -> None:
+            for _ in range(500):
+                client.sendall(name * line)
+
+        def receive(into: list[bytes]) -> None:
+            while data := server.recv(line):
+                into.append(data)
+
+        parts: list[list[bytes]] = [[], [], []]
+        receiving = [Task(receive, part) for part in parts]
+        for task in [Task(send, name) for name in (b"a", b"b", b"c")]:
+            task.result()
+        client.shutdown(socket.SHUT_WR)
+        for task in receiving:
+            task.result()
+        received = [data for part in parts for data in part]
+        assert sorted(received) == [b"a" * line] * 500 + [b"b" * line] * 500 + [b"c" * line] * 500
+
+
+# --- The end, in mid-flight -------------------------------------------------------------------------------------------
+
+
+def close_locally(client: Any, server: Any) -> None:
+    client.close()
+
+
+def close_by_the_peer(client: Any, server: Any) -> None:
+    server.close()
+
+
+def shut_down_the_transport(client: Any, server: Any) -> None:
+    shut(client)
+
+
+def shut_down_writing(client: Any, server: Any) -> None:
+    """close_notify, and a FIN behind it."""
+    client.shutdown(socket.SHUT_WR)
+
+
+def shut_down_both_ways(client: Any, server: Any) -> None:
+    client.shutdown(socket.SHUT_RDWR)
+
+
+def close_both_at_once(client: Any, server: Any) -> None:
+    closing = Task(server.close)
+    client.close()
+    closing.result()
+
+
+def close_one_twice_at_once(client: Any, server: Any) -> None:
+    closing = Task(client.close)
+    client.close()
+    closing.result()
+
+
+ENDS = [
+    close_locally,
+    close_by_the_peer,
+    shut_down_the_transport,
+    shut_down_writing,
+    shut_down_both_ways,
+    close_both_at_once,
+    close_one_twice_at_once,
+]
+
+
+def how_it_ended(task: Task) -> str:
+    """Returns the kind of a documented end; anything else is raised."""
+    try:
+        task.result()
+    except (OSError, ValueError) as error:  # SSLError and TimeoutError are OSErrors
+        return type(error).__name__
+    return "end of stream"
+
+
+@pytest.mark.parametrize("timeout", [None, PATIENCE], ids=["blocking", "timeout"])
+@pytest.mark.parametrize("end", ENDS, ids=lambda end: end.__name__)
+def test_a_connection_that_ends_in_mid_flight_ends_as_documented(client_context, server_context, end, timeout):
+    for seed in range(25):
+        chance = random.Random(seed)
+        plain_client, plain_server = tcp_pair()
+        client = client_context.wrap_socket(plain_client, server_hostname="localhost", do_handshake_on_connect=False)
+        server = server_context.wrap_socket(plain_server, server_side=True, do_handshake_on_connect=False)
+        with client, server:
+            handshake(client, server)
+            client.settimeout(timeout)
+            server.settimeout(timeout)
+            # Some are ended before their first byte.
+            moved = threading.Event()
+            enough = chance.choice([0, 1, 1000, 100_000, 1_000_000])
+            readers = [Reader(server, seed, moved, enough), Reader(client, seed + 100)]
+            writers = [Writer(client, seed + 200), Writer(server, seed + 300)]
+            at_client = [Task(readers[1].run), Task(writers[0].run)]
+            at_server = [Task(readers[0].run), Task(writers[1].run)]
+            if enough:
+                assert moved.wait(PATIENCE)
+            end(client, server)
+            if end is shut_down_writing:
+                # The other direction is open still: its writer ends when it is told to.
+                writers[1].stop.set()
+                assert how_it_ended(at_server[1]) == "end of stream"
+                server.shutdown(socket.SHUT_WR)
+            for task in at_client + at_server:
+                how_it_ended(task)
+
+
+def test_an_unwrap_of_both_ends_after_threads_is_clean(client_context, server_context):
+    with tls_sockets(client_context, server_context, mode=WITH_TIMEOUT) as (client, server):
+        writer = Writer(client, 1)
+        writing = Task(writer.run)
+        reader = Reader(server, 2, threading.Event(), 1_000_000)
+        reading = Task(reader.run)
+        assert reader.moved is not None
+        assert reader.moved.wait(PATIENCE)
+        writer.stop.set()
+        sent = writing.result()
+        unwrapping = Task(client.unwrap)
+        assert reading.result() == sent
+        server.unwrap()
+        unwrapping.result()
