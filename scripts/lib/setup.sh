@@ -101,7 +101,9 @@ fingerprint() { find "$@" -type f ! -name '*.so' ! -path '*/__pycache__/*' -prin
 
 # set_up PYTHON [GROUP...]: a Python with wiretight, its extras and these dependency groups; sets $env and $python.
 set_up() {
-  local base=$1 tag group
+  local base tag group
+  # Not the shim or the virtual environment that it may have been found by.
+  base=$("$1" -c 'import os, sys; print(os.path.realpath(sys._base_executable))')
   shift
   tag=$("$base" -c 'import sys, sysconfig
 print("%d.%d.%d" % sys.version_info[:3] + ("t" if sysconfig.get_config_var("Py_GIL_DISABLED") else ""))')
@@ -114,7 +116,7 @@ print("%d.%d.%d" % sys.version_info[:3] + ("t" if sysconfig.get_config_var("Py_G
   flock 9
   : >"$log"
   need_system "$base" "${commands[@]}"
-  once venv "$(realpath "$base")" run "virtual environment for Python $tag" "$base" -m venv "$env"
+  once venv "$base" run "virtual environment for Python $tag" "$base" -m venv "$env"
   # An older pip does not know dependency groups.
   once pip 25.1 run 'pip' "$python" -m pip install 'pip>=25.1'
   for group in build "$@"; do

@@ -25,13 +25,20 @@ if HAS_STANDARD:
     _TLSAlertType: Any = standard._TLSAlertType  # type: ignore[attr-defined]
     _TLSMessageType: Any = standard._TLSMessageType  # type: ignore[attr-defined]
 else:
-    from wiretight._enums import (  # type: ignore[assignment]
+    from wiretight._enums import (  # type: ignore[assignment]  # noqa: F401
         AlertDescription,
+        DefaultVerifyPaths,
         Options,
+        Purpose,
         SSLErrorNumber,
+        TLSVersion,
         VerifyFlags,
         VerifyMode,
+        _ASN1Object,
         _SSLMethod,
+        _TLSAlertType,
+        _TLSContentType,
+        _TLSMessageType,
     )
 
 

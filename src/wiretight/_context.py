@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import abc
 import os
-import socket
 import sys
 import warnings
 from collections.abc import Callable, Iterable
@@ -15,6 +14,9 @@ from wiretight._constants import (
     PROTOCOL_TLS,
     PROTOCOL_TLS_CLIENT,
     PROTOCOL_TLS_SERVER,
+    VERIFY_X509_PARTIAL_CHAIN,
+    VERIFY_X509_STRICT,
+    OP_NO_SSLv3,
     Options,
     Purpose,
     TLSVersion,
@@ -30,7 +32,7 @@ from wiretight._core.session import SSLSession
 from wiretight._core.sslcontext import _SSLContext
 from wiretight._errors import HAS_STANDARD, SSLError, standard
 from wiretight._object import SSLObject
-from wiretight._socket import SSLSocket
+from wiretight._socket import PlainSocket, SSLSocket
 
 if TYPE_CHECKING:
     from ssl import SSLContext as _Standard
@@ -99,7 +101,7 @@ class SSLContext(_Base, metaclass=abc.ABCMeta):
 
     def wrap_socket(  # type: ignore[override]
         self,
-        sock: socket.socket,
+        sock: PlainSocket,
         server_side: bool = False,
         do_handshake_on_connect: bool = True,
         suppress_ragged_eofs: bool = True,
@@ -195,7 +197,7 @@ class SSLContext(_Base, metaclass=abc.ABCMeta):
     @minimum_version.setter
     def minimum_version(self, value: int) -> None:
         if value == TLSVersion.SSLv3:
-            self.options &= ~Options.OP_NO_SSLv3
+            self.options &= ~OP_NO_SSLv3
         _native.minimum_version.__set__(self, value)
 
     @property
@@ -352,7 +354,7 @@ def create_default_context(
     if context.protocol == PROTOCOL_TLS_CLIENT:
         context.verify_mode = VerifyMode.CERT_REQUIRED
         context.check_hostname = True
-    context.verify_flags |= VerifyFlags.VERIFY_X509_PARTIAL_CHAIN | VerifyFlags.VERIFY_X509_STRICT
+    context.verify_flags |= VERIFY_X509_PARTIAL_CHAIN | VERIFY_X509_STRICT
     _load_trust(context, purpose, cafile, capath, cadata)
     return context
 

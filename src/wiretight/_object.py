@@ -20,7 +20,7 @@ else:
 class SSLObject(Negotiated, _Standard):
     """A TLS connection over two memory BIOs, made by SSLContext.wrap_bio().
 
-    Any operation raises SSLWantReadError when it needs more in the incoming BIO: feed it, and call again. What is in the
+    Any operation raises SSLWantReadError when it needs more in the incoming BIO: feed it, call again. What is in the
     outgoing BIO afterwards must be sent in any case.
 
     Since 0.1. Source: `ssl.SSLObject`, of which it is a subclass.

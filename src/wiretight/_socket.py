@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 else:
     _Standard = standard.SSLSocket if HAS_STANDARD else socket.socket
 
+PlainSocket = socket.socket  # what wrap_socket() takes over
+
 _IN_PROGRESS = (errno.ENOTCONN, errno.EINVAL)  # an unconnected AF_UNIX socket says EINVAL
 
 
@@ -378,7 +380,8 @@ class SSLSocket(Negotiated, _Standard):
         if sslobj is None:
             raise ValueError(f"No SSL wrapper around {self}")
         sslobj.shutdown()
-        self._drop_connection(False)
+        sslobj.release(False)
+        self._sslobj = None
         return self
 
     def shutdown(self, how: int) -> None:
@@ -392,33 +395,34 @@ class SSLSocket(Negotiated, _Standard):
         """
         sslobj = self._sslobj
         if sslobj is not None and how in (socket.SHUT_WR, socket.SHUT_RDWR):
-            if hasattr(sslobj, "close_notify"):  # TEMPORARY: until the core has it
-                sslobj.close_notify()
+            sslobj.close_notify()
             self._write_is_shut = True
         socket.socket.shutdown(self, how)
 
     def detach(self) -> int:
         """The descriptor, which is the caller's from now on; TLS is gone from it. Since 0.1."""
-        self._drop_connection(False)
-        return socket.socket.detach(self)
+        self._release(False)
+        descriptor = socket.socket.detach(self)
+        self._sslobj = None
+        return descriptor
 
     def _real_close(self) -> None:  # close() calls it, when the last file of makefile() is closed too
-        self._drop_connection(True)
+        self._release(True)
         socket.socket._real_close(self)  # type: ignore[attr-defined]
+        self._sslobj = None
 
     def __del__(self) -> None:
-        self._drop_connection(True)
+        self._release(True)
         socket.socket.__del__(self)  # type: ignore[attr-defined]  # its ResourceWarning, and it closes
 
-    def _drop_connection(self, shut_down: bool) -> None:
-        """Takes TLS off, before the descriptor is anybody else's.
+    def _release(self, shut_down: bool) -> None:
+        """Makes the connection forget the descriptor, before that is anybody else's.
 
-        Threads that are inside a call return first; `shut_down` shuts the socket down to wake them.
+        Threads that are inside a call return first; `shut_down` shuts the socket down to wake them. `_sslobj` stays
+        until the descriptor is gone: without it, another thread's send() would go out in plaintext.
         """
-        sslobj = self._sslobj
-        if sslobj is not None:
+        if (sslobj := self._sslobj) is not None:
             sslobj.release(shut_down)
-            self._sslobj = None
 
     # --- Properties ---------------------------------------------------------------------------------------------------
 

@@ -1,5 +1,6 @@
 """The low level, named as in CPython's `_ssl`: programs reach it as `ssl._ssl`."""
 
+from wiretight import _constants
 from wiretight._constants import _DEFAULT_CIPHERS
 from wiretight._core.certificate import ENCODING_DER, ENCODING_PEM, Certificate, nid2obj, txt2obj
 from wiretight._core.certificate import test_decode_cert as _test_decode_cert
@@ -7,7 +8,9 @@ from wiretight._core.memorybio import MemoryBIO
 from wiretight._core.session import SSLSession
 from wiretight._core.sslcontext import _SSLContext
 from wiretight._core.sslsocket import _SSLSocket
-from wiretight._core.tables import OPENSSL_VERSION, OPENSSL_VERSION_INFO, OPENSSL_VERSION_NUMBER
+from wiretight._core.tables import CONSTANTS, OPENSSL_VERSION, OPENSSL_VERSION_INFO, OPENSSL_VERSION_NUMBER
+from wiretight._core.tables import OPENSSL_VERSION_INFO as _OPENSSL_API_VERSION
+from wiretight._core.truststore import default_verify_paths as get_default_verify_paths
 from wiretight._errors import (
     SSLCertVerificationError,
     SSLEOFError,
@@ -26,6 +29,7 @@ __all__ = [
     "OPENSSL_VERSION_INFO",
     "OPENSSL_VERSION_NUMBER",
     "_DEFAULT_CIPHERS",
+    "_OPENSSL_API_VERSION",
     "Certificate",
     "MemoryBIO",
     "RAND_add",
@@ -42,6 +46,25 @@ __all__ = [
     "_SSLContext",
     "_SSLSocket",
     "_test_decode_cert",
+    "get_default_verify_paths",
     "nid2obj",
     "txt2obj",
 ]
+
+# As numbers, which CPython's `_ssl` has them as: exactly those of this Python's enums, which are made from that module.
+for _enum in (
+    _constants.AlertDescription,
+    _constants.Options,
+    _constants.SSLErrorNumber,
+    _constants.VerifyFlags,
+    _constants.VerifyMode,
+    _constants._SSLMethod,
+):
+    globals().update({_name: int(_member) for _name, _member in _enum.__members__.items()})
+globals().update({f"PROTO_{_name}": int(_member) for _name, _member in _constants.TLSVersion.__members__.items()})
+globals().update(
+    {_name.replace("X509_CHECK_FLAG_", "HOSTFLAG_"): _number for _name, _number in CONSTANTS.items() if "CHECK_FLAG" in _name}
+)
+globals().update({_name: _value for _name, _value in vars(_constants).items() if _name.startswith("HAS_")})
+PROTOCOL_SSLv23 = int(_constants.PROTOCOL_SSLv23)
+HAS_TLS_UNIQUE = True

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.kit.certificates import Certificates
+from tests.kit.pair import Pair
 from tests.kit.servers import Server
 from tests.kit.subject import tls
 
@@ -118,3 +119,15 @@ def test_truststore_finds_public_bytes_on_what_an_older_python_did_not_have(pair
     assert first.public_bytes(1) == standard.DER_cert_to_PEM_cert(first)
     with pytest.raises(ValueError, match="Unsupported format"):
         first.public_bytes(3)
+
+
+@pytest.mark.parametrize("module", [tls, standard], ids=lambda module: module.__name__)
+def test_a_chain_without_its_ca_is_completed_from_the_trusted_certificates(
+    certificates: Certificates, module: Any
+) -> None:
+    client = certificates.client_context(credentials=certificates.client, module=module)
+    pair = Pair(client, certificates.server_context(client_ca=certificates.ca_file))
+    pair.handshake()
+    pair.transfer(b"data", pair.client)
+    chain = [standard.DER_cert_to_PEM_cert(certificate) for certificate in pair.server.get_unverified_chain()]
+    assert chain == [leaf(certificates.client.chain), leaf(certificates.ca_file)]

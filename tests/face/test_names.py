@@ -38,6 +38,7 @@ PRIVATE = [
     "_create_stdlib_context",
     "_create_unverified_context",
     "_DEFAULT_CIPHERS",
+    "_OPENSSL_API_VERSION",
     "_RESTRICTED_SERVER_CIPHERS",
     "_PROTOCOL_NAMES",
     "_SSLContext",

@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 
 from tests.kit.pair import Pair
+from tests.kit.sockets import tls_sockets
 from tests.kit.subject import tls
+from tests.kit.threads import Task
 
 
 @pytest.fixture
@@ -27,6 +29,22 @@ def test_a_session_is_resumed(session: Any, client_context: Any, server_context:
     assert again.client.session_reused is again.server.session_reused is True
     assert again.client.get_unverified_chain()[0] == again.client.getpeercert(True)
     assert again.transfer(b"data", again.client) == b"data"
+
+
+@pytest.mark.parametrize("ending", ["close", "unwrap", "none"])
+def test_a_session_outlives_its_connection(client_context: Any, server_context: Any, ending: str) -> None:
+    with tls_sockets(client_context, server_context) as (client, server):
+        server.sendall(b"data")
+        client.recv(4)
+        session = client.session
+        if ending == "unwrap":
+            task = Task(server.unwrap)
+            client.unwrap()
+            task.result()
+        elif ending == "close":
+            client.close()
+    with tls_sockets(client_context, server_context, session=session) as (client, _):
+        assert client.session_reused is True
 
 
 def test_a_session_can_be_set_before_the_handshake(session: Any, client_context: Any, server_context: Any) -> None:

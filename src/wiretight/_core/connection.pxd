@@ -16,6 +16,8 @@ cdef class Connection:
     cdef readonly object server_hostname
     cdef object __weakref__
 
+    cdef public object callback_error   # what a callback of this connection raised: the verb that called it raises it
+
     cdef Failure failure            # why the last verb FAILED
     cdef Failure deferred           # the failure that a read met behind data: the next read has it
     cdef bint has_deferred
@@ -26,6 +28,8 @@ cdef class Connection:
     cdef Status try_read(self, char *into, size_t size, size_t *got) noexcept nogil
     cdef Status try_write(self, const char *data, size_t size, Writing *writing) noexcept nogil
     cdef Status try_shutdown(self) noexcept nogil
+
+    cdef void send_close_notify(self) noexcept nogil
 
     cdef Status result(self, int ret) noexcept nogil
     cdef Status refused_by_system(self) noexcept nogil

@@ -16,8 +16,9 @@ from wiretight._core.openssl.err cimport ERR_LIB_SSL, ERR_PACK
 from wiretight._core.openssl.ssl cimport (
     SSL_CTX_get_verify_mode, SSL_ERROR_SSL, SSL_ERROR_SYSCALL, SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER, SSL_MODE_AUTO_RETRY, SSL_VERIFY_PEER,
     SSL_VERIFY_POST_HANDSHAKE, SSL_do_handshake, SSL_free, SSL_get0_param, SSL_get_verify_callback, SSL_new,
-    SSL_R_BAD_WRITE_RETRY, SSL_read_ex, SSL_set_accept_state, SSL_set_app_data, SSL_set_bio, SSL_set_connect_state, SSL_set_mode,
-    SSL_set_post_handshake_auth, SSL_set_tlsext_host_name, SSL_set_verify, SSL_shutdown, SSL_write_ex,
+    SSL_R_BAD_WRITE_RETRY, SSL_RECEIVED_SHUTDOWN, SSL_SENT_SHUTDOWN, SSL_get_shutdown,
+    SSL_is_init_finished, SSL_read_ex, SSL_set_accept_state, SSL_set_app_data, SSL_set_bio, SSL_set_connect_state, SSL_set_mode,
+    SSL_set_post_handshake_auth, SSL_set_shutdown, SSL_set_tlsext_host_name, SSL_set_verify, SSL_shutdown, SSL_write_ex,
 )
 from wiretight._core.openssl.asn1 cimport ASN1_STRING, ASN1_STRING_free, ASN1_STRING_get0_data, ASN1_STRING_length
 from wiretight._core.openssl.x509 cimport X509_VERIFY_PARAM_set1_host, X509_VERIFY_PARAM_set1_ip, a2i_IPADDRESS
@@ -33,6 +34,9 @@ cdef class Connection:
 
     def __dealloc__(self):
         if self.ssl != NULL:
+            # Without this OpenSSL takes a connection that was just closed for a broken one, and forbids to resume its
+            # session, which a program may hold. After a fatal alert it has done so already.
+            SSL_set_shutdown(self.ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN)
             SSL_free(self.ssl)
 
     cdef int bind(self, Context context, bint server_side, object hostname) except -1:
@@ -133,13 +137,13 @@ cdef class Connection:
             return FAILED
         while True:
             self.wire.room = size - got[0]
-            self.wire.may_fetch = got[0] == 0
+            self.wire.may_fetch = got[0] == 0 or self.wire.fetches == 0
             forget_errors()
             ret = SSL_read_ex(self.ssl, into + got[0], size - got[0], &part)
             if ret > 0:
                 got[0] += part
                 self.wire.safe = self.wire.eaten
-                if got[0] < size and self.wire.has_more():
+                if got[0] < size and self.wire.may_have_more():
                     continue
                 break
             status = self.result(ret)
@@ -218,6 +222,19 @@ cdef class Connection:
         if self.wire.error:
             return self.refused_by_system()
         return WANT_WRITE if self.wire.has_unsent() else status
+
+    cdef void send_close_notify(self) noexcept nogil:
+        """Half of a shutdown: our close_notify, as far as the kernel takes it.
+
+        OpenSSL: SSL_shutdown(3)
+        """
+        if SSL_is_init_finished(self.ssl) and not SSL_get_shutdown(self.ssl) & SSL_SENT_SHUTDOWN:
+            self.wire.begin()
+            forget_errors()
+            SSL_shutdown(self.ssl)
+            forget_errors()
+            self.wire.settle()
+            self.wire.flush()
 
     # --- Steps of them ------------------------------------------------------------------------------------------------
 

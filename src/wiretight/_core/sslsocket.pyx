@@ -13,6 +13,7 @@ from libc.stdint cimport int64_t
 import os
 import weakref
 
+from wiretight._core.context cimport PROTOCOL_TLS_CLIENT, PROTOCOL_TLS_SERVER
 from wiretight._core.errors cimport CLOSED, DONE, FAILED, WANT_READ, WANT_WRITE, failure_exception
 from wiretight._core.openssl.ssl cimport SSL_RECEIVED_SHUTDOWN, SSL_SENT_SHUTDOWN, SSL_get_shutdown, SSL_pending
 from wiretight._core.wire cimport INTERRUPTED, READY, TIMED_OUT, Wake, Wire
@@ -111,8 +112,11 @@ cdef class _SSLSocket(Negotiated):
                     problem = self.exception_for(status, verb) if wake != TIMED_OUT else timed_out(verb)
             elif status != DONE and (writing.sent == 0 or status == FAILED):
                 problem = self.exception_for(status, verb) if wake != TIMED_OUT else timed_out(verb)
+            if self.callback_error is not None:
+                problem = with_context(problem, self.callback_error)
+                self.callback_error = None
         finally:
-            if writing.committed > writing.sent and wire.fd >= 0:
+            if writing.committed > writing.sent and (wire.fd >= 0 or not wire.on_socket):
                 self.backlog.keep(data, &writing)
             wire.leave()
         if problem is not None:
@@ -228,6 +232,15 @@ cdef class _SSLSocket(Negotiated):
         self.drive(SHUTDOWN, NULL, 0)
         return self.underlying_socket() if self.wire.on_socket else None
 
+    def close_notify(self):
+        """Tells the peer that nothing follows, as far as that goes without waiting; reading goes on.
+
+        Says nothing about failures: the peer may be gone. Since 0.1. OpenSSL: SSL_shutdown(3)
+        """
+        self.wire.enter_io()
+        self.send_close_notify()
+        self.wire.leave()
+
     # --- The descriptor -----------------------------------------------------------------------------------------------
 
     def release(self, shutdown=True):
@@ -256,6 +269,14 @@ cdef class _SSLSocket(Negotiated):
         return False
 
 
+cdef object with_context(object problem, object cause):
+    """What a callback raised, or the problem of the verb with that behind it."""
+    if problem is None:
+        return cause
+    problem.__context__ = cause
+    return problem
+
+
 cdef object timed_out(Verb verb):
     return TimeoutError(f"The {VERB_NAMES[<int>verb]} operation timed out")
 
@@ -267,6 +288,10 @@ cdef object plain(type kind, int number, str message):
 
 
 cdef _SSLSocket made(Wire wire, Context context, bint server_side, object hostname, object owner, object session):
+    if server_side and context.protocol == PROTOCOL_TLS_CLIENT:
+        raise plain(SSLError, 0, "Cannot create a server socket with a PROTOCOL_TLS_CLIENT context")
+    if not server_side and context.protocol == PROTOCOL_TLS_SERVER:
+        raise plain(SSLError, 0, "Cannot create a client socket with a PROTOCOL_TLS_SERVER context")
     cdef _SSLSocket connection = _SSLSocket.__new__(_SSLSocket)
     connection.wire = wire
     connection.bind(context, server_side, hostname)

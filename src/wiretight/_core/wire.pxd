@@ -94,12 +94,12 @@ cdef class Wire:
     cdef void settle_window(self) noexcept nogil
     cdef void settle(self) noexcept nogil
     cdef void keep_event(self) noexcept nogil
-    cdef bint has_more(self) noexcept nogil
+    cdef bint may_have_more(self) noexcept nogil
 
     # Outgoing flow
     cdef int put(self, const char *data, int size) noexcept nogil
-    cdef int put_into_bio(self, const char *data, int size) noexcept nogil
-    cdef int put_into_foreign(self, const char *data, int size) noexcept
+    cdef int put_into_bio(self, const char *data, size_t size) noexcept nogil
+    cdef int put_into_foreign(self, const char *data, size_t size) noexcept
     cdef int own(self, const unsigned char *data, size_t size) noexcept nogil
     cdef bint flush(self) noexcept nogil
     cdef size_t send_some(self, const unsigned char *data, size_t size) noexcept nogil

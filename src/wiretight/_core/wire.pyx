@@ -213,7 +213,7 @@ cdef class Wire:
         if not self.can_drop:
             scratch = wt_lend()
             if scratch == NULL:
-                self.error = EAGAIN
+                self.error = ENOMEM
                 return False
         while size:
             got = wt_drop(self.fd, scratch, min(size, <size_t>WT_LENT_SIZE), self.can_drop)
@@ -247,9 +247,9 @@ cdef class Wire:
         self.stale = self.eaten - self.safe
         self.eaten = self.safe
 
-    cdef bint has_more(self) noexcept nogil:
-        """Whether the window shows bytes that OpenSSL has not eaten."""
-        return self.eaten < self.window_size
+    cdef bint may_have_more(self) noexcept nogil:
+        """Whether a step that has data should ask for another record: the window shows one, or there was no look yet."""
+        return self.eaten < self.window_size or (self.on_socket and self.fetches == 0 and not self.dry)
 
     cdef int take_from_bio(self, char *into, int size) noexcept nogil:
         """The BIO's read over the incoming BIO, which is asked for exactly what OpenSSL asks."""
@@ -287,9 +287,12 @@ cdef class Wire:
         """The BIO's write: takes all of it, or returns -1 when there is no memory."""
         if self.lost:
             return -1
-        if self.gathered == NULL and not self.has_unsent():
+        if self.on_socket and self.gathered == NULL and not self.has_unsent():
             self.gathered = wt_lend()
-        if self.gathered == NULL or <size_t>size > WT_LENT_SIZE - self.gathered_size:
+        if not self.on_socket and not self.has_unsent() and self.put_into_bio(data, size) == 0:
+            self.flushed += size
+            self.bytes_out += size
+        elif self.gathered == NULL or <size_t>size > WT_LENT_SIZE - self.gathered_size:
             if self.own(<const unsigned char *>data, size) < 0:
                 return -1
         else:
@@ -299,20 +302,16 @@ cdef class Wire:
         count_records(&self.records_out, <const unsigned char *>data, size)
         return size
 
-    cdef int put_into_bio(self, const char *data, int size) noexcept nogil:
+    cdef int put_into_bio(self, const char *data, size_t size) noexcept nogil:
+        """Gives the outgoing BIO all of it, or returns -1 and has given nothing."""
         cdef int kept
         if self.own_outgoing is not None:
-            kept = self.own_outgoing.put(data, size)
-        else:
-            with gil:
-                kept = self.put_into_foreign(data, size)
-        if kept < 0:
-            return -1
-        self.bytes_out += size
-        count_records(&self.records_out, <const unsigned char *>data, size)
-        return size
+            return self.own_outgoing.put(data, size)
+        with gil:
+            kept = self.put_into_foreign(data, size)
+        return kept
 
-    cdef int put_into_foreign(self, const char *data, int size) noexcept:
+    cdef int put_into_foreign(self, const char *data, size_t size) noexcept:
         try:
             wrote = self.outgoing.write(PyBytes_FromStringAndSize(data, size))
             if wrote is not None and wrote != size:
@@ -371,13 +370,16 @@ cdef class Wire:
     cdef size_t send_some(self, const unsigned char *data, size_t size) noexcept nogil:
         cdef size_t sent = 0
         cdef ssize_t took
-        if self.fd < 0:
+        if not self.on_socket:
+            if self.raised is None and self.put_into_bio(<const char *>data, size) == 0:
+                sent = size
+        elif self.fd < 0:
             self.error = EBADF
             return 0
-        if self.lost:
+        elif self.lost:
             self.error = ENOMEM
             return 0
-        while sent < size:
+        while self.on_socket and sent < size:
             took = wt_send(self.fd, data + sent, size - sent)
             self.syscalls += 1
             if took < 0:
@@ -528,9 +530,7 @@ cdef int write_callback(BIO *bio, const char *data, int size) noexcept nogil:
     BIO_clear_retry_flags(bio)
     if wire == NULL or size <= 0:
         return -1
-    if (<Wire>wire).on_socket:
-        return (<Wire>wire).put(data, size)
-    return (<Wire>wire).put_into_bio(data, size)
+    return (<Wire>wire).put(data, size)
 
 
 cdef long control_callback(BIO *bio, int command, long number, void *pointer) noexcept nogil:

@@ -39,6 +39,7 @@ cdef extern from "openssl/ssl.h" nogil:
     int SSL_get_error(const SSL *ssl, int ret)
     int SSL_pending(const SSL *ssl)
     int SSL_get_shutdown(const SSL *ssl)
+    void SSL_set_shutdown(SSL *ssl, int mode)
     bint SSL_is_init_finished(const SSL *ssl)
 
     int SSL_ERROR_NONE, SSL_ERROR_SSL, SSL_ERROR_WANT_READ, SSL_ERROR_WANT_WRITE, SSL_ERROR_WANT_X509_LOOKUP
@@ -110,6 +111,7 @@ cdef extern from "openssl/ssl.h" nogil:
     uint64_t SSL_CTX_get_options(const SSL_CTX *ctx)
     long SSL_CTX_set_mode(SSL_CTX *ctx, long mode)
     int SSL_CTX_get_security_level(const SSL_CTX *ctx)
+    int SSL_get_security_level(const SSL *s)
     uint64_t SSL_OP_ALL, SSL_OP_DONT_INSERT_EMPTY_FRAGMENTS, SSL_OP_NO_COMPRESSION, SSL_OP_CIPHER_SERVER_PREFERENCE
     uint64_t SSL_OP_SINGLE_DH_USE, SSL_OP_SINGLE_ECDH_USE, SSL_OP_ENABLE_MIDDLEBOX_COMPAT
     uint64_t SSL_OP_NO_SSLv3, SSL_OP_NO_TLSv1, SSL_OP_NO_TLSv1_1, SSL_OP_NO_TLSv1_2, SSL_OP_NO_TLSv1_3
@@ -118,6 +120,7 @@ cdef extern from "openssl/ssl.h" nogil:
     # context: algorithms
     int SSL_CTX_set_cipher_list(SSL_CTX *ctx, const char *control)
     int SSL_set_cipher_list(SSL *ssl, const char *str)
+    int SSL_set_ciphersuites(SSL *ssl, const char *str)
     int SSL_CTX_set_ciphersuites(SSL_CTX *ctx, const char *str)
     stack_st_SSL_CIPHER *SSL_CTX_get_ciphers(const SSL_CTX *ctx)
     int SSL_CTX_set1_groups(SSL_CTX *ctx, int *glist, int glistlen)

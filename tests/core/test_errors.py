@@ -1,0 +1,503 @@
+"""What is nobody's error stays nobody's error, and what comes from outside in mid-call does no harm."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import signal
+import socket
+import ssl as standard
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from tests.core.peer import Peer, until
+from tests.kit.certificates import HOST
+from tests.kit.deliveries import shut, unread_by_peer
+from tests.kit.pair import WANT, Pair, attempt
+from tests.kit.sockets import handshake, unix_pair
+from tests.kit.subject import tls
+from tests.kit.threads import PATIENCE, Task
+from wiretight._core import tables
+
+# --- The thread's error queue, shared with everybody who uses the same OpenSSL -----------------------------------------
+
+SYSTEM, SSL = 2, 20
+
+
+class Queue:
+    """OpenSSL's error queue of this thread, as another user of wiretight's OpenSSL has it."""
+
+    def __init__(self) -> None:
+        self.openssl = ctypes.CDLL(tables.__file__)  # finds the symbols of the libraries that it was linked with
+        self.openssl.ERR_peek_error.restype = ctypes.c_ulong
+
+    def leave(self, library: int, reason: int) -> None:
+        self.openssl.ERR_new()
+        self.openssl.ERR_set_debug(b"somebody.c", 1, b"else")
+        self.openssl.ERR_set_error(library, reason, None)
+
+    def is_empty(self) -> bool:
+        return self.openssl.ERR_peek_error() == 0
+
+
+@pytest.fixture
+def queue() -> Iterator[Queue]:
+    queue = Queue()
+    if not hasattr(queue.openssl, "ERR_new"):
+        pytest.skip("wiretight has an OpenSSL of its own, whose error queue nobody else can reach")
+    yield queue
+    queue.openssl.ERR_clear_error()
+
+
+# What a connection takes for an end, for a failure of the system, of the peer, of the program.
+LEFT_BEHIND = [(SSL, 294), (SYSTEM, 104), (SSL, 134), (SSL, 127), (SSL, 1)]
+
+
+@pytest.fixture(
+    params=LEFT_BEHIND,
+    ids=["unexpected-eof", "connection-reset", "certificate-verify-failed", "bad-write-retry", "unknown"],
+)
+def litter(request: pytest.FixtureRequest, queue: Queue) -> Callable[[], None]:
+    """Leaves two entries in the queue."""
+
+    def leave() -> None:
+        queue.leave(*request.param)
+        queue.leave(*request.param)
+
+    return leave
+
+
+def littered(litter: Callable[[], None], operation: Callable[..., Any], *args: Any) -> Any:
+    litter()
+    return attempt(operation, *args)
+
+
+def test_litter_is_no_failure_of_a_handshake(pair, litter):
+    unfinished = [pair.client, pair.server]
+    while unfinished:
+        unfinished = [side for side in unfinished if littered(litter, side.do_handshake) is WANT]
+        pair.pump()
+
+
+def test_litter_is_no_failure_of_a_read(pair, litter):
+    pair.handshake()
+    assert littered(litter, pair.client.read) is WANT
+    pair.server.write(b"hello")
+    pair.pump()
+    assert littered(litter, pair.client.read, 2) == b"he"
+    assert littered(litter, pair.client.read) == b"llo"
+    assert attempt(pair.server.unwrap) is WANT
+    pair.pump()
+    assert littered(litter, pair.client.read) == b""
+
+
+def test_litter_is_no_failure_of_a_write(pair, litter):
+    pair.handshake()
+    assert littered(litter, pair.client.write, b"hello") == 5
+    pair.pump()
+    assert pair.server.read() == b"hello"
+
+
+def test_litter_is_no_failure_of_an_unwrap(pair, litter):
+    pair.handshake()
+    assert littered(litter, pair.client.unwrap) is WANT
+    pair.pump()
+    assert littered(litter, pair.server.unwrap) in (None, WANT)
+    pair.pump()
+    assert littered(litter, pair.client.unwrap) is None
+
+
+def test_litter_is_no_failure_of_a_socket(peer, litter):
+    assert littered(litter, peer.sock.recv, 10) is WANT
+    peer.deliver(peer.encrypt(b"hello"))
+    assert littered(litter, peer.sock.recv, 10) == b"hello"
+    assert littered(litter, peer.sock.send, b"answer") == 6
+    assert littered(litter, peer.sock.unwrap) is WANT
+    peer.deliver(peer.close_notify())
+    assert littered(litter, peer.sock.unwrap) is peer.sock
+
+
+def test_litter_does_not_change_what_a_failure_is(pair, litter):
+    pair.handshake()
+    pair.server.write(b"hello")
+    pair.pump_altered(lambda record: record.damaged())
+    with pytest.raises(standard.SSLError, match="BAD_RECORD_MAC"):
+        littered(litter, pair.client.read)
+
+
+def test_litter_does_not_change_what_an_end_is(pair, litter):
+    pair.handshake()
+    pair.to_client.incoming.write_eof()
+    with pytest.raises(standard.SSLEOFError):
+        littered(litter, pair.client.read)
+
+
+def test_litter_is_no_failure_of_a_context(certificates, litter):
+    litter()
+    context = certificates.client_context()
+    for operation, argument in (
+        (context.set_ciphers, "HIGH"),
+        (context.set_alpn_protocols, ["h2"]),
+        (context.load_verify_locations, certificates.ca_file),
+    ):
+        litter()
+        operation(argument)
+    litter()
+    context.load_cert_chain(*certificates.client)
+    litter()
+    assert context.get_ca_certs()
+
+
+def test_litter_is_no_failure_of_a_question(pair, litter):
+    pair.handshake()
+    for question in (pair.client.getpeercert, pair.client.cipher, pair.client.pending, pair.client.version):
+        litter()
+        question()
+    litter()
+    assert pair.client.session is not None
+
+
+def test_a_failure_of_ours_is_not_left_for_others(certificates, pair, queue):
+    pair.handshake()
+    pair.server.write(b"hello")
+    pair.pump_altered(lambda record: record.damaged())
+    with pytest.raises(standard.SSLError):
+        pair.client.read()
+    assert queue.is_empty()
+    with pytest.raises(standard.SSLError):
+        certificates.client_context().set_ciphers("no such cipher")
+    assert queue.is_empty()
+    with pytest.raises(standard.SSLError):
+        certificates.client_context().load_cert_chain(certificates.client.chain, certificates.server.key)
+    assert queue.is_empty()
+
+
+# --- Callbacks that call their own connection --------------------------------------------------------------------------
+
+VERBS: dict[str, Callable[[Any], Any]] = {
+    "do_handshake": lambda side: side.do_handshake(),
+    "read": lambda side: side.read(),
+    "write": lambda side: side.write(b"x"),
+    "unwrap": lambda side: side.unwrap(),
+}
+
+
+@pytest.mark.parametrize("verb", VERBS.values(), ids=VERBS)
+def test_an_sni_callback_cannot_drive_its_own_connection(pair, server_context, verb):
+    refused = []
+
+    def callback(side: Any, name: str, context: Any) -> None:
+        with pytest.raises(ValueError, match="return from it first") as error:
+            verb(side)
+        refused.append(error.value)
+
+    server_context.sni_callback = callback
+    pair.handshake()
+    assert len(refused) == 1
+    assert pair.transfer(b"hello", pair.client) == b"hello"
+    assert pair.transfer(b"hello", pair.server) == b"hello"
+
+
+def test_an_sni_callback_may_ask_its_own_connection(pair, server_context):
+    answers = []
+
+    def callback(side: Any, name: str, context: Any) -> None:
+        answers.append((name, side.version(), side.pending(), side.cipher(), side.server_side, side.context is context))
+
+    server_context.sni_callback = callback
+    pair.handshake()
+    ((name, version, pending, _, server_side, same),) = answers
+    assert (name, version, pending, server_side, same) == (HOST, None, 0, True, True)
+
+
+@pytest.mark.parametrize("verb", VERBS.values(), ids=VERBS)
+def test_a_message_callback_cannot_drive_its_own_connection(client_context, server_context, verb):
+    refused = []
+
+    def callback(side: Any, *message: Any) -> None:
+        with pytest.raises(ValueError, match="return from it first") as error:
+            verb(side)
+        refused.append(error.value)
+
+    client_context._msg_callback = callback
+    pair = Pair(client_context, server_context)
+    pair.handshake()
+    assert refused
+    assert pair.transfer(b"hello", pair.client) == b"hello"
+
+
+LETTING_GO: dict[str, Callable[[Any], Any]] = {
+    "close": lambda sock: sock.close(),
+    "detach": lambda sock: socket.close(sock.detach()),
+    "shutdown": shut,
+}
+
+
+@pytest.mark.parametrize("let_go", LETTING_GO.values(), ids=LETTING_GO)
+def test_a_callback_that_lets_go_of_its_own_socket_ends_the_handshake(client_context, server_context, transport, let_go):
+    server_context.sni_callback = lambda sock, name, context: let_go(sock)
+    near, far = transport()
+    with far, server_context.wrap_socket(near, server_side=True, do_handshake_on_connect=False) as server:
+        client = client_context.wrap_bio(incoming := tls.MemoryBIO(), outgoing := tls.MemoryBIO(), server_hostname=HOST)
+        assert attempt(client.do_handshake) is WANT
+        far.sendall(outgoing.read())
+        with pytest.raises(OSError):
+            server.do_handshake()
+        with pytest.raises((OSError, ValueError)):
+            server.send(b"x")
+    assert not incoming.pending
+
+
+def test_a_callback_that_closes_its_own_socket_leaves_the_number_alone(client_context, server_context, tmp_path):
+    opened = []
+
+    def callback(sock: Any, name: str, context: Any) -> None:
+        number = sock.fileno()
+        sock.close()
+        opened.append((tmp_path / "foreign").open("wb", buffering=0))
+        assert opened[0].fileno() == number
+
+    server_context.sni_callback = callback
+    near, far = unix_pair()
+    with far, server_context.wrap_socket(near, server_side=True, do_handshake_on_connect=False) as server:
+        client = client_context.wrap_bio(tls.MemoryBIO(), outgoing := tls.MemoryBIO(), server_hostname=HOST)
+        assert attempt(client.do_handshake) is WANT
+        far.sendall(outgoing.read())
+        with pytest.raises(OSError):
+            server.do_handshake()
+    opened[0].close()
+    assert (tmp_path / "foreign").read_bytes() == b""
+
+
+def test_a_callback_may_use_another_connection(certificates, version, pair, server_context):
+    other = Pair(certificates.client_context(version), certificates.server_context(version))
+
+    def callback(side: Any, name: str, context: Any) -> None:
+        other.handshake()
+        assert other.transfer(b"nested", other.client) == b"nested"
+
+    server_context.sni_callback = callback
+    pair.handshake()
+    assert pair.transfer(b"hello", pair.client) == b"hello"
+    assert other.transfer(b"again", other.server) == b"again"
+
+
+def test_a_callback_that_waits_for_another_thread_does_not_stop_other_connections(certificates, version, pair, server_context):
+    other = Pair(certificates.client_context(version), certificates.server_context(version))
+
+    def callback(side: Any, name: str, context: Any) -> None:
+        Task(other.handshake).result()
+
+    server_context.sni_callback = callback
+    pair.handshake()
+
+
+# --- Signals ----------------------------------------------------------------------------------------------------------
+
+
+class Bell(Exception):
+    """Raised by a signal handler."""
+
+
+@contextlib.contextmanager
+def ringing(handler: Callable[[], None], then: Callable[[], None] = lambda: None) -> Iterator[list[int]]:
+    """SIGUSR1 comes again and again until its handler has run in the main thread; then `then`, in another thread."""
+    rung: list[int] = []
+    over = threading.Event()
+
+    def on_signal(number: int, frame: object) -> None:
+        rung.append(number)
+        if len(rung) == 1:
+            handler()
+
+    def ring() -> None:
+        # One that comes just before poll() does not interrupt it: there has to be another.
+        while not rung and not over.wait(0.005):
+            signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGUSR1)
+        then()
+
+    before = signal.signal(signal.SIGUSR1, on_signal)
+    task = Task(ring)
+    try:
+        yield rung
+    finally:
+        over.set()
+        task.result()
+        signal.signal(signal.SIGUSR1, before)
+
+
+def bell() -> None:
+    raise Bell
+
+
+@pytest.mark.parametrize("timeout", [None, PATIENCE], ids=["blocking", "timeout"])
+def test_a_signal_handler_runs_during_a_recv_that_goes_on(peer, timeout):
+    peer.sock.settimeout(timeout)
+    raw = peer.encrypt(b"hello")
+    handled = []
+    with ringing(lambda: handled.append(1), then=lambda: peer.plain.sendall(raw)):
+        assert peer.sock.recv(100) == b"hello"
+    assert handled == [1]
+
+
+@pytest.mark.parametrize("timeout", [None, PATIENCE], ids=["blocking", "timeout"])
+def test_a_signal_handler_that_raises_ends_the_recv_and_not_the_connection(peer, timeout):
+    peer.sock.settimeout(timeout)
+    with ringing(bell), pytest.raises(Bell):
+        peer.sock.recv(100)
+    peer.deliver(peer.encrypt(b"hello"))
+    assert peer.sock.recv(100) == b"hello"
+    assert peer.sock.send(b"answer") == 6
+
+
+def test_a_signal_handler_that_raises_in_mid_record_loses_nothing(peer):
+    raw = peer.encrypt(b"hello")
+    peer.sock.settimeout(PATIENCE)
+    peer.deliver(raw[:-1])
+    with ringing(bell), pytest.raises(Bell):
+        peer.sock.recv(100)
+    peer.deliver(raw[-1:])
+    assert peer.sock.recv(100) == b"hello"
+
+
+def test_a_signal_handler_may_use_the_connection_that_it_interrupts(peer):
+    peer.sock.settimeout(PATIENCE)
+    raw = peer.encrypt(b"hello")
+    with ringing(lambda: peer.sock.sendall(b"from the handler"), then=lambda: peer.plain.sendall(raw)):
+        assert peer.sock.recv(100) == b"hello"
+    until(lambda: peer.drain() or peer.incoming.pending, "it has arrived")
+    assert peer.decrypted() == b"from the handler"
+
+
+def test_a_signal_handler_that_raises_ends_a_send_whose_retry_is_safe(client_context, server_context):
+    def small() -> tuple[socket.socket, socket.socket]:
+        near, far = unix_pair()
+        near.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 10000)
+        return near, far
+
+    with Peer(client_context, server_context, transport=small) as peer:
+        sent = b""
+        while True:
+            part = b"%08d" % len(sent) * 1000
+            try:
+                peer.sock.send(part)
+            except standard.SSLWantWriteError:
+                break
+            sent += part
+        peer.sock.settimeout(PATIENCE)
+        with ringing(bell), pytest.raises(Bell):
+            peer.sock.send(part)
+        with pytest.raises(standard.SSLError, match="BAD_WRITE_RETRY"):
+            peer.sock.send(b"other")
+        sending = Task(peer.sock.send, part)
+        arrived = []
+        until(lambda: peer.drain() and arrived.append(peer.decrypted()) or not sending.running, "the retry has gone out")
+        assert sending.result() == len(part)
+        peer.drain()
+        assert b"".join(arrived) + peer.decrypted() == sent + part
+
+
+def test_a_signal_handler_that_raises_ends_a_handshake_that_goes_on_later(client_context, server_context):
+    near, far = unix_pair()
+    with client_context.wrap_socket(near, server_hostname=HOST, do_handshake_on_connect=False) as client:
+        with server_context.wrap_socket(far, server_side=True, do_handshake_on_connect=False) as server:
+            with ringing(bell), pytest.raises(Bell):
+                client.do_handshake()
+            handshake(client, server)
+
+
+# --- One deadline for the whole call ----------------------------------------------------------------------------------
+
+
+class Trickle:
+    """Sends a byte, waits until it was taken, rests, sends the next; until it is stopped or has sent all."""
+
+    def __init__(self, plain: socket.socket, raw: bytes) -> None:
+        self.plain = plain
+        self.raw = raw
+        self.sent = 0
+        self.stop = threading.Event()
+        self.task = Task(self.run)
+
+    def run(self) -> None:
+        for at in range(len(self.raw)):
+            self.plain.send(self.raw[at : at + 1])
+            self.sent += 1
+            # Each rest is far shorter than the timeout of the receiver, all of them together far longer.
+            while not self.stop.wait(0.01) and unread_by_peer(self.plain):
+                pass
+            if self.stop.is_set():
+                return
+
+    def ended(self) -> int:
+        self.stop.set()
+        self.task.result()
+        return self.sent
+
+
+def test_a_recv_has_one_deadline_however_slowly_its_record_comes(client_context, server_context):
+    with Peer(client_context, server_context, transport=unix_pair) as peer:
+        raw = peer.encrypt(bytes(2000))
+        peer.sock.settimeout(0.2)
+        trickle = Trickle(peer.plain, raw)
+        with pytest.raises(TimeoutError, match="read operation timed out"):
+            peer.sock.recv(100)
+        sent = trickle.ended()
+        assert 0 < sent < len(raw), "the call ended before the record was there"
+        # It is a timeout, not the end.
+        peer.deliver(raw[sent:])
+        assert peer.sock.recv(3000) == bytes(2000)
+
+
+def test_a_handshake_has_one_deadline_however_slowly_its_flight_comes(client_context, server_context):
+    near, far = unix_pair()
+    with far, client_context.wrap_socket(near, server_hostname=HOST, do_handshake_on_connect=False) as client:
+        incoming, outgoing = tls.MemoryBIO(), tls.MemoryBIO()
+        server = server_context.wrap_bio(incoming, outgoing, server_side=True)
+        client.settimeout(0)
+        assert attempt(client.do_handshake) is WANT
+        incoming.write(far.recv(65536))
+        assert attempt(server.do_handshake) is WANT
+        client.settimeout(0.2)
+        trickle = Trickle(far, bytes(outgoing.read()))
+        with pytest.raises(TimeoutError, match="handshake operation timed out"):
+            client.do_handshake()
+        assert 0 < trickle.ended() < len(trickle.raw)
+
+
+def test_an_unwrap_has_one_deadline_however_much_comes_instead(client_context, server_context):
+    with Peer(client_context, server_context, transport=unix_pair) as peer:
+        peer.sock.settimeout(0.2)
+        trickle = Trickle(peer.plain, peer.encrypt(bytes(2000)))
+        with pytest.raises(TimeoutError, match="read operation timed out"):
+            peer.sock.unwrap()
+        assert 0 < trickle.ended() < len(trickle.raw)
+
+
+def test_a_timeout_leaves_the_connection_usable(peer):
+    for _ in range(3):
+        peer.sock.settimeout(0.01)
+        with pytest.raises(TimeoutError):
+            peer.sock.recv(100)
+        peer.deliver(peer.encrypt(b"hello"))
+        assert peer.sock.recv(100) == b"hello"
+        assert peer.sock.send(b"x") == 1
+
+
+def test_a_change_of_the_timeout_holds_for_the_next_call(peer):
+    peer.sock.settimeout(0.01)
+    with pytest.raises(TimeoutError):
+        peer.sock.recv(1)
+    peer.sock.settimeout(0)
+    with pytest.raises(standard.SSLWantReadError):
+        peer.sock.recv(1)
+    peer.sock.settimeout(0.01)
+    with pytest.raises(TimeoutError):
+        peer.sock.recv(1)
+    peer.sock.settimeout(None)
+    receiving = Task(peer.sock.recv, 10)
+    peer.deliver(peer.encrypt(b"hello"))
+    assert receiving.result() == b"hello"

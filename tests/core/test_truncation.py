@@ -1,0 +1,166 @@
+"""A stream that somebody cut is never taken for one that its sender ended (RFC 8446, section 6.1)."""
+
+from __future__ import annotations
+
+import socket
+import ssl as standard
+from typing import Any
+
+import pytest
+
+from tests.core.peer import Peer
+from tests.kit.certificates import HOST
+from tests.kit.pair import WANT, Pair, attempt
+from tests.kit.sockets import driven, unix_pair
+
+MESSAGES = [b"first", b"the second message", b"3"]
+
+
+def flight(side: Any, outgoing: Any) -> tuple[bytes, bytes]:
+    """A server's records of MESSAGES and its close_notify, and the plaintext of them."""
+    for message in MESSAGES:
+        side.write(message)
+    attempt(side.unwrap)
+    return bytes(outgoing.read()), b"".join(MESSAGES)
+
+
+def read_to_the_end(read: Any) -> tuple[bytes, Any]:
+    """The data, and what came after it: b"" or the error."""
+    data = b""
+    while True:
+        try:
+            part = read(7)
+        except standard.SSLError as error:
+            return data, error
+        if not part:
+            return data, b""
+        data += part
+
+
+def shaken(client_context: Any, server_context: Any) -> Pair:
+    pair = Pair(client_context, server_context)
+    pair.handshake()
+    return pair
+
+
+@pytest.fixture
+def size(client_context, server_context):
+    """Of the flight: the same for every connection of one version."""
+    pair = shaken(client_context, server_context)
+    return len(flight(pair.server, pair.to_client.outgoing)[0])
+
+
+def test_an_uncut_flight_ends_cleanly(client_context, server_context):
+    pair = shaken(client_context, server_context)
+    raw, plaintext = flight(pair.server, pair.to_client.outgoing)
+    pair.to_client.incoming.write(raw)
+    pair.to_client.incoming.write_eof()
+    assert read_to_the_end(pair.client.read) == (plaintext, b"")
+
+
+def test_data_cut_at_any_byte_is_not_a_clean_end(client_context, server_context, size):
+    for cut in range(size):
+        pair = shaken(client_context, server_context)
+        raw, plaintext = flight(pair.server, pair.to_client.outgoing)
+        pair.to_client.incoming.write(raw[:cut])
+        pair.to_client.incoming.write_eof()
+        data, end = read_to_the_end(pair.client.read)
+        assert plaintext.startswith(data)
+        assert isinstance(end, standard.SSLEOFError), f"cut at byte {cut} of {size}: {end!r}"
+
+
+def test_the_end_of_a_cut_stream_is_final(client_context, server_context, size):
+    for cut in range(0, size, 11):
+        pair = shaken(client_context, server_context)
+        raw, _ = flight(pair.server, pair.to_client.outgoing)
+        pair.to_client.incoming.write(raw[:cut])
+        pair.to_client.incoming.write_eof()
+        read_to_the_end(pair.client.read)
+        for operation in (pair.client.read, lambda pair=pair: pair.client.write(b"x"), pair.client.do_handshake) * 2:
+            with pytest.raises(standard.SSLEOFError):
+                operation()
+
+
+def test_a_handshake_cut_at_any_byte_fails(client_context, server_context, version):
+    """The server's first flight: certificate, key exchange and, in TLS 1.3, its Finished."""
+    cut = 0
+    while True:
+        pair = Pair(client_context, server_context)
+        assert attempt(pair.client.do_handshake) is WANT
+        pair.pump()
+        assert attempt(pair.server.do_handshake) is WANT
+        raw = pair.to_client.outgoing.read()
+        if cut >= len(raw):
+            break
+        pair.to_client.incoming.write(raw[:cut])
+        pair.to_client.incoming.write_eof()
+        with pytest.raises(standard.SSLEOFError):
+            pair.client.do_handshake()
+        with pytest.raises(standard.SSLEOFError):
+            pair.client.read()
+        cut += 1
+    assert cut > 500
+
+
+@pytest.mark.parametrize("suppress", [False, True], ids=["strict", "suppress_ragged_eofs"])
+def test_sockets_cut_at_any_byte(client_context, server_context, size, suppress):
+    for cut in range(size + 1):
+        with Peer(client_context, server_context, transport=unix_pair, suppress_ragged_eofs=suppress) as peer:
+            raw, plaintext = flight(peer.tls, peer.outgoing)
+            peer.deliver(raw[:cut])
+            peer.plain.shutdown(socket.SHUT_WR)
+            data, end = read_to_the_end(lambda size, sock=peer.sock: driven(sock, sock.recv, size))
+            assert plaintext.startswith(data)
+            if suppress or cut == size:
+                assert end == b""
+            else:
+                assert isinstance(end, standard.SSLEOFError), f"cut at byte {cut} of {size}: {end!r}"
+
+
+def test_the_end_of_a_cut_socket_is_final(client_context, server_context, transport):
+    with Peer(client_context, server_context, transport=transport, suppress_ragged_eofs=False) as peer:
+        peer.deliver(peer.encrypt(b"hello")[:-1])
+        peer.plain.shutdown(socket.SHUT_WR)
+        for _ in range(3):
+            with pytest.raises(standard.SSLEOFError):
+                driven(peer.sock, peer.sock.recv, 100)
+            with pytest.raises(standard.SSLEOFError):
+                peer.sock.recv_into(bytearray(100))
+            with pytest.raises(standard.SSLEOFError):
+                peer.sock.send(b"x")
+
+
+def test_a_suppressed_end_is_final_too(client_context, server_context, transport):
+    with Peer(client_context, server_context, transport=transport) as peer:
+        peer.plain.shutdown(socket.SHUT_WR)
+        for _ in range(3):
+            assert peer.sock.recv(100) == b""
+            assert peer.sock.recv_into(bytearray(100)) == 0
+
+
+@pytest.mark.parametrize("suppress", [False, True], ids=["strict", "suppress_ragged_eofs"])
+def test_a_cut_handshake_is_never_suppressed(client_context, suppress):
+    near, far = unix_pair()
+    with far:
+        with client_context.wrap_socket(
+            near, server_hostname=HOST, do_handshake_on_connect=False, suppress_ragged_eofs=suppress
+        ) as client:
+            far.shutdown(socket.SHUT_WR)
+            with pytest.raises(standard.SSLEOFError):
+                client.do_handshake()
+
+
+def test_an_unwrap_of_a_cut_stream_fails(client_context, server_context):
+    """Whoever asks for the peer's close_notify is told that it did not come."""
+    with Peer(client_context, server_context, transport=unix_pair) as peer:
+        peer.plain.shutdown(socket.SHUT_WR)
+        with pytest.raises(standard.SSLEOFError):
+            peer.sock.unwrap()
+
+
+def test_a_reset_is_not_an_end(client_context, server_context):
+    with Peer(client_context, server_context, suppress_ragged_eofs=True) as peer:
+        peer.sock.send(b"unread")
+        peer.plain.close()
+        with pytest.raises(ConnectionResetError):
+            peer.sock.recv(100)
