@@ -67,6 +67,11 @@ import warnings
 from collections import namedtuple
 from socket import SO_TYPE, SOCK_STREAM, SOL_SOCKET, create_connection, socket
 
+# What only this Python's `ssl` still has.
+from wiretight import _removed
+
+globals().update(_removed.NAMES)
+
 __version__ = "0.1.0.dev0"  # that of meson.build
 
 __all__ = [

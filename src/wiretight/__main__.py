@@ -1,4 +1,4 @@
-"""`python -m wiretight`: demo, connect, serve and info."""
+"""`python -m wiretight`: demo, connect, serve, info, run and doctor."""
 
 import sys
 

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Iterator, MutableMapping
+from collections.abc import Iterator
 from dataclasses import dataclass
-from types import BuiltinFunctionType, FunctionType, ModuleType
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from wiretight._errors import HAS_STANDARD, standard
-
-if TYPE_CHECKING:
-    from wiretight._doctor import Stale
+from wiretight._older import keep_working
+from wiretight._references import Stale, namespaces, own_modules, replacement, replacements, stale_references
 
 # Where a program may have put a function of its own, which then has to go on working (PEP 476).
 _HOOKS = {
@@ -26,7 +24,7 @@ class Rebound(NamedTuple):
 
     module: str
     name: str
-    namespace: MutableMapping[str, Any]
+    namespace: dict[str, Any]
     before: Any
     now: Any
 
@@ -43,8 +41,6 @@ class Installation:
 
         It looks through every loaded module, which takes a moment. Since 0.1.
         """
-        from wiretight._doctor import stale_references
-
         return stale_references()
 
     def __repr__(self) -> str:
@@ -71,6 +67,7 @@ def install() -> Installation:
         if _installation is None:
             _refuse_a_patched_standard()
             loaded = frozenset(sys.modules)
+            keep_working()
             _installation = Installation(tuple(_rebind_all(replacements())), loaded)
         return _installation
 
@@ -85,32 +82,14 @@ def uninstall() -> None:
         if _installation is None:
             return
         for rebound in reversed(_installation.rebound):
-            if rebound.namespace.get(rebound.name) is rebound.now:
+            if rebound.namespace.get(rebound.name) is not rebound.now:
+                continue
+            if rebound.before is None:
+                del rebound.namespace[rebound.name]
+            else:
                 rebound.namespace[rebound.name] = rebound.before
         _hand_back(_installation.loaded)
         _installation = None
-
-
-def namespaces() -> Iterator[tuple[str, MutableMapping[str, Any]]]:
-    """The globals of every loaded module but the standard `ssl` and wiretight. Since 0.1."""
-    for name, module in list(sys.modules.items()):
-        if isinstance(module, ModuleType) and module not in _standard_modules() and not _is_own(name):
-            yield name, module.__dict__
-
-
-def _is_own(module: str) -> bool:
-    return module == "wiretight" or module.startswith("wiretight.")
-
-
-def _standard_modules() -> tuple[ModuleType, ...]:
-    return (standard, standard._ssl) if HAS_STANDARD else ()  # type: ignore[attr-defined]
-
-
-def _own_modules() -> tuple[ModuleType, ...]:
-    import wiretight
-    from wiretight import _ssl
-
-    return wiretight, _ssl
 
 
 def _refuse_a_patched_standard() -> None:
@@ -120,49 +99,26 @@ def _refuse_a_patched_standard() -> None:
         )
 
 
-def replacements() -> dict[int, tuple[Any, Any]]:
-    """By its id, every object of the standard `ssl` for which wiretight has another, with that one. Since 0.1."""
-    pairs = [(theirs, ours) for theirs, ours in zip(_standard_modules(), _own_modules(), strict=False)]
-    for theirs, ours in tuple(pairs):
-        for name, old in vars(theirs).items():
-            new = vars(ours).get(name, old)
-            if new is not old and isinstance(old, (type, FunctionType, BuiltinFunctionType)):
-                pairs.append((old, new))
-    found: dict[int, tuple[Any, Any]] = {}
-    for old, new in pairs:
-        found.setdefault(id(old), (old, new))
-    return found
-
-
 def _rebind_all(replacements: dict[int, tuple[Any, Any]]) -> Iterator[Rebound]:
-    own, low_level = _own_modules()
+    own, low_level = own_modules()
     # First, so that whatever another thread imports meanwhile gets the new one.
     for name, module in (("ssl", own), ("_ssl", low_level)):
         yield _rebind("sys.modules", name, sys.modules, module)
     for name, default in _HOOKS.items() if HAS_STANDARD else ():
         hook = getattr(standard, name)
         if hook is not getattr(standard, default):
-            yield _rebind(own.__name__, name, vars(own), _replacement(hook, replacements) or hook)
+            yield _rebind(own.__name__, name, vars(own), replacement(hook, replacements) or hook)
     for module_name, namespace in namespaces():
-        for name, value in namespace.copy().items():  # type: ignore[attr-defined]
-            new = _replacement(value, replacements)
+        for name, value in namespace.copy().items():
+            new = replacement(value, replacements)
             if new is not None and namespace.get(name) is value:
                 yield _rebind(module_name, name, namespace, new)
 
 
-def _rebind(module: str, name: str, namespace: MutableMapping[str, Any], new: Any) -> Rebound:
+def _rebind(module: str, name: str, namespace: dict[str, Any], new: Any) -> Rebound:
     before = namespace.get(name)
     namespace[name] = new
     return Rebound(module, name, namespace, before, new)
-
-
-def _replacement(value: Any, replacements: dict[int, tuple[Any, Any]]) -> Any:
-    """What stands for `value` after install(), or None: a replaced object, or a tuple of such, for isinstance()."""
-    if id(value) in replacements:
-        return replacements[id(value)][1]
-    if type(value) is tuple and any(id(item) in replacements for item in value):
-        return tuple(replacements[id(item)][1] if id(item) in replacements else item for item in value)
-    return None
 
 
 def _hand_back(loaded: frozenset[str]) -> None:
@@ -173,14 +129,14 @@ def _hand_back(loaded: frozenset[str]) -> None:
             continue
         found = {
             name: old
-            for name, value in namespace.copy().items()  # type: ignore[attr-defined]
-            if (old := _replacement(value, backwards)) is not None
+            for name, value in namespace.copy().items()
+            if (old := replacement(value, backwards)) is not None
         }
         if found and "wiretight" not in _source(namespace):
             namespace.update(found)
 
 
-def _source(namespace: MutableMapping[str, Any]) -> str:
+def _source(namespace: dict[str, Any]) -> str:
     try:
         return namespace["__spec__"].loader.get_source(namespace["__spec__"].name) or ""
     except (AttributeError, ImportError, KeyError, OSError, SyntaxError, UnicodeError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import abc
 import warnings
 from typing import Any, cast
 
@@ -13,6 +14,19 @@ from wiretight._pem import CertificateBytes
 
 def _der(chain: list[Certificate] | None) -> list[bytes]:
     return [CertificateBytes(cast("bytes", certificate.public_bytes(ENCODING_DER))) for certificate in chain or ()]
+
+
+class TakesStandard(abc.ABCMeta):
+    """isinstance(x, cls) is also true of the standard library's instances, if the class names theirs as `_counterpart`.
+
+    A program in which install() came late has both kinds, and asks with our class.
+    """
+
+    def __instancecheck__(cls, instance: object) -> bool:
+        if type.__instancecheck__(cls, instance):
+            return True
+        counterpart = vars(cls).get("_counterpart")  # not that of a base: subclasses of ours are nothing but ours
+        return counterpart is not None and isinstance(instance, counterpart)
 
 
 class Negotiated:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from wiretight._core.sslsocket import _SSLSocket
 from wiretight._errors import HAS_STANDARD, standard
-from wiretight._negotiated import Negotiated
+from wiretight._negotiated import Negotiated, TakesStandard
 
 if TYPE_CHECKING:
     from ssl import SSLObject as _Standard
@@ -17,7 +17,7 @@ else:
     _Standard = standard.SSLObject if HAS_STANDARD else object
 
 
-class SSLObject(Negotiated, _Standard):
+class SSLObject(Negotiated, _Standard, metaclass=TakesStandard):
     """A TLS connection over two memory BIOs, made by SSLContext.wrap_bio().
 
     Any operation raises SSLWantReadError when it needs more in the incoming BIO: feed it, call again. What is in the
@@ -27,6 +27,7 @@ class SSLObject(Negotiated, _Standard):
     """
 
     __module__ = "wiretight"
+    _counterpart = standard.SSLObject if HAS_STANDARD else None
 
     _sslobj: _SSLSocket
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from wiretight._core.sslsocket import _SSLSocket
 from wiretight._errors import HAS_STANDARD, SSLEOFError, SSLError, SSLZeroReturnError, standard
-from wiretight._negotiated import Negotiated
+from wiretight._negotiated import Negotiated, TakesStandard
 
 if TYPE_CHECKING:
     from ssl import SSLSocket as _Standard
@@ -27,7 +27,7 @@ PlainSocket = socket.socket  # what wrap_socket() takes over
 _IN_PROGRESS = (errno.ENOTCONN, errno.EINVAL)  # an unconnected AF_UNIX socket says EINVAL
 
 
-class SSLSocket(Negotiated, _Standard):
+class SSLSocket(Negotiated, _Standard, metaclass=TakesStandard):
     """A TLS connection over a socket, made by SSLContext.wrap_socket(). It is a socket.socket.
 
     Two threads may use it at once, one receiving and one sending, and any thread may close it. Its timeout (seconds;
@@ -38,6 +38,7 @@ class SSLSocket(Negotiated, _Standard):
     """
 
     __module__ = "wiretight"
+    _counterpart = standard.SSLSocket if HAS_STANDARD else None
 
     _sslobj: _SSLSocket | None = None  # the connection; None before connect(), after unwrap() and close()
     _connected = False
@@ -69,7 +70,6 @@ class SSLSocket(Negotiated, _Standard):
         if sock.getsockopt(socket.SOL_SOCKET, socket.SO_TYPE) != socket.SOCK_STREAM:
             raise NotImplementedError("only stream sockets are supported")
         context._check_parameters(server_side, server_hostname, session)
-        name = context._encode_hostname(server_hostname)
         timeout = sock.gettimeout()
 
         self = cls.__new__(cls)
@@ -79,7 +79,7 @@ class SSLSocket(Negotiated, _Standard):
             self._context = context
             self._session = session
             self.server_side = server_side
-            self.server_hostname = name
+            self.server_hostname = context._encode_hostname(server_hostname)
             self.do_handshake_on_connect = do_handshake_on_connect
             self.suppress_ragged_eofs = suppress_ragged_eofs
             socket.socket.settimeout(self, timeout)

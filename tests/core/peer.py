@@ -8,6 +8,7 @@ import socket
 import struct
 import termios
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from tests.kit.certificates import HOST
@@ -39,8 +40,8 @@ def until(condition: Callable[[], Any], what: str) -> None:
 class Peer:
     """`sock`, an SSLSocket that has shaken hands and does not block; `tls`, an SSLObject, is the other end of its TLS.
 
-    `plain` is the other end of its transport. What `tls` encrypts reaches `sock` when the test delivers it, in the pieces
-    that the test makes of it; what `sock` sends stays in the kernel until the test drains it.
+    `plain` is the other end of its transport. What `tls` encrypts reaches `sock` when the test delivers it, in pieces
+    as the test makes them; what `sock` sends stays in the kernel until the test drains it.
     """
 
     def __init__(
@@ -98,10 +99,15 @@ class Peer:
 
     def deliver(self, raw: bytes) -> None:
         """Sends bytes and waits until all of them lie in the kernel at the socket's end."""
-        expected = in_kernel(self.sock) + len(raw)
+        expected = in_kernel(self.sock)
         while raw:
-            raw = raw[self.plain.send(raw) :]
-            until(lambda: in_kernel(self.sock) >= expected - len(raw), "what was sent has arrived")
+            sent = self.plain.send(raw)
+            expected += sent
+            raw = raw[sent:]
+            until(partial(self._has, expected), "what was sent has arrived")
+
+    def _has(self, size: int) -> bool:
+        return in_kernel(self.sock) >= size
 
     # --- From the socket ----------------------------------------------------------------------------------------------
 
@@ -131,7 +137,7 @@ class Peer:
         self.plain.close()
         self.sock.close()
 
-    def __enter__(self) -> Peer:
+    def __enter__(self):
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -10,9 +10,14 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, assume, settings
+from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule, run_state_machine_as_test
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    rule,
+    run_state_machine_as_test,
+)
 
 from tests.core.peer import Peer, readable, until
 from tests.kit.pair import WANT
@@ -170,7 +175,9 @@ def test_a_longer_retry_with_the_same_beginning_works(peer):
     sender.finish(70_000)
 
 
-@pytest.mark.parametrize("kind", [bytes, bytearray, lambda data: memoryview(bytearray(data)), lambda data: array.array("B", data)])
+@pytest.mark.parametrize(
+    "kind", [bytes, bytearray, lambda data: memoryview(bytearray(data)), lambda data: array.array("B", data)]
+)
 def test_the_same_bytes_in_another_object_are_a_retry(peer, kind):
     sender = Sender(peer)
     sender.fill(30_000)
@@ -300,6 +307,7 @@ class FullSocket(RuleBasedStateMachine):
         self.stack = contextlib.ExitStack()
         self.waiting = 0  # so many bytes were offered, and none of them acknowledged
         self.promised = 0  # so many of them, at least, are in records already
+        self.fresh = True  # no earlier offer, sent in part, has left a rest in records
 
     @initialize(transport=st.sampled_from([unix_pair, tcp_pair]))
     def connect(self, transport: Any) -> None:
@@ -308,15 +316,20 @@ class FullSocket(RuleBasedStateMachine):
 
     @rule(size=offers)
     def offer(self, size: int) -> None:
-        if self.sender.offer(size) is not WANT:
-            self.waiting = self.promised = 0
+        if self.sender.acknowledged > len(STREAM) // 2:
             return
-        self.waiting = max(self.waiting, size)
-        self.promised = self.promised or min(size, RECORD)
+        sent = self.sender.offer(size)
+        if sent is WANT:
+            self.waiting = max(self.waiting, size)
+            self.promised = self.promised or (min(size, RECORD) if self.fresh else 1)
+        else:
+            self.waiting = self.promised = 0
+            self.fresh = sent == size
 
-    @precondition(lambda self: self.promised)
     @rule(size=offers, at=st.floats(0, 1))
     def offer_other_bytes(self, size: int, at: float) -> None:
+        if not self.promised:  # not a precondition: TCP decides when it is full, and hypothesis wants to repeat itself
+            return
         start = self.sender.acknowledged
         data = bytearray(STREAM[start : start + size])
         data[int(at * (min(size, self.promised) - 1))] ^= 1
@@ -332,11 +345,6 @@ class FullSocket(RuleBasedStateMachine):
     def receive(self, data: bytes) -> None:
         self.peer.deliver(self.peer.encrypt(data))
         assert self.peer.sock.recv(100) == data
-
-    @invariant()
-    def the_stream_is_not_used_up(self) -> None:
-        if hasattr(self, "sender"):
-            assume(self.sender.acknowledged < len(STREAM) // 2)
 
     def teardown(self) -> None:
         try:
@@ -355,6 +363,6 @@ def test_any_order_of_offers_and_drains(client_context, server_context):
             deadline=None,
             max_examples=60,
             stateful_step_count=30,
-            suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
+            suppress_health_check=[HealthCheck.too_slow],
         ),
     )

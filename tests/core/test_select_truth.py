@@ -1,4 +1,4 @@
-"""After every recv(), whatever is left is counted by pending() or seen by select(): a program that waits misses nothing."""
+"""After every recv(), what is left is counted by pending() or seen by select(): a program that waits misses nothing."""
 
 from __future__ import annotations
 

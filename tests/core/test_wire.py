@@ -255,7 +255,9 @@ class OutOfOrderError(Exception):
     pass
 
 
-@pytest.mark.parametrize("refusal", [OutOfOrderError("the tape is torn"), KeyboardInterrupt()], ids=["error", "interrupt"])
+@pytest.mark.parametrize(
+    "refusal", [OutOfOrderError("the tape is torn"), KeyboardInterrupt()], ids=["error", "interrupt"]
+)
 def test_what_a_bio_raises_while_it_is_read_comes_through(client_context, server_context, refusal):
     pair = over(DuckBIO, client_context, server_context)
     pair.server.write(b"hello")

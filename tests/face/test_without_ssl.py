@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import wiretight
+
 PROGRAM = """
 import sys
 class WithoutOpenSSL:
@@ -43,8 +45,8 @@ print(ends[0].version(), client.minimum_version.name)
 
 
 def test_it_shakes_hands_with_classes_of_its_own(certificates) -> None:
-    source = Path(__file__).parents[2] / "src"
-    paths = [str(source), *filter(None, [os.environ.get("PYTHONPATH")])]
+    installed = Path(wiretight.__file__).parents[1]
+    paths = [str(installed), *filter(None, [os.environ.get("PYTHONPATH")])]
     ran = subprocess.run(
         [sys.executable, "-c", PROGRAM, certificates.ca_file, *certificates.server],
         env=os.environ | {"PYTHONPATH": os.pathsep.join(paths)},

@@ -130,6 +130,7 @@ def test_what_is_no_name_is_a_unicode_error(client: Any, plain: socket.socket, n
         client.wrap_bio(*bios(), server_hostname=name)
     with pytest.raises(UnicodeError):
         client.wrap_socket(plain, server_hostname=name)
+    assert plain.fileno() == -1
 
 
 def test_a_name_with_a_null_character_is_a_type_error(client: Any) -> None:

@@ -14,7 +14,7 @@ from tests.repo.source import CORE, PACKAGE, module_name, sources
 # From the bottom up: a module may import from the lines below its own, not from its own line and not from above.
 LAYERS = (
     {"_errors", "_core.openssl", "_core"},
-    {"_core.tables"},
+    {"_core.tables", "_core.ciphers"},
     {"_core.errors", "_enums", "_random"},
     {"_core.memorybio", "_core.x509names", "_core.context", "_core.backlog", "_constants"},
     {"_core.certificate", "_core.session", "_core.wire"},
@@ -26,7 +26,8 @@ LAYERS = (
     {"_negotiated"},
     {"_object", "_socket"},
     {"_context"},
-    {"_certificates"},
+    {"_certificates", "_older", "_references", "_removed"},
+    {"_install"},
     {""},
     {"_cli"},
     {"__main__"},

@@ -8,10 +8,12 @@ from collections.abc import Sequence
 from types import FrameType
 from typing import NoReturn
 
-from wiretight._cli import connect, demo, info, serve
+from wiretight._cli import connect, demo, doctor, info, serve
+from wiretight._cli import run as program
 from wiretight._cli.errors import CommandError
 from wiretight._cli.terminal import clean
 
+WRONG_USAGE = 2
 INTERRUPTED = 130  # what a shell reports for a program ended by SIGINT
 TERMINATED = 143  # … by SIGTERM
 PIPE_CLOSED = 141  # … by SIGPIPE
@@ -25,7 +27,7 @@ def parser() -> argparse.ArgumentParser:
         epilog="`python -m wiretight COMMAND --help` explains a command, with examples.",
     )
     commands = top.add_subparsers(metavar="COMMAND", required=True)
-    for command in (demo, connect, serve, info):
+    for command in (demo, connect, serve, info, program, doctor):
         command.add_arguments(commands)
     return top
 
@@ -36,6 +38,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns 0 for success, 1 for a failure (said in one line on stderr), 130 after Ctrl-C; wrong usage leaves through
     `SystemExit(2)`.
     """
+    arguments = sys.argv[1:] if arguments is None else arguments
+    if arguments[:1] == ["run"] and arguments[1:] not in (["-h"], ["--help"]):
+        return _run_program(arguments[1:])
     _accept_any_text()
     signal.signal(signal.SIGTERM, _terminated)
     try:
@@ -53,6 +58,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # The interpreter flushes stdout once more on its way out: that has to succeed.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return PIPE_CLOSED
+
+
+def _run_program(arguments: Sequence[str]) -> int:
+    # Its streams, signals and exceptions are its own.
+    try:
+        program.run(arguments)
+    except CommandError as failure:
+        print(f"wiretight: {clean(str(failure))}", file=sys.stderr)
+        return WRONG_USAGE
+    return 0
 
 
 def _accept_any_text() -> None:

@@ -16,6 +16,7 @@ MODULES = (
     "memorybio",
     "x509names",
     "certificate",
+    "ciphers",
     "context",
     "session",
     "credentials",

@@ -33,7 +33,7 @@ import os
 # --- server name -----------------------------------------------------------------------------------------------------
 cdef int set_sni_callback(Context context, object callback) except -1:
     """OpenSSL: SSL_CTX_set_tlsext_servername_callback(3)"""
-    if context.protocol == PROTOCOL_TLS_CLIENT:
+    if context._protocol == PROTOCOL_TLS_CLIENT:
         raise ValueError("sni_callback cannot be set on TLS_CLIENT context")
     context._sni_callback = callable_or_none(callback)
     if callback is None:

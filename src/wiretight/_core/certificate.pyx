@@ -45,7 +45,7 @@ cdef class Certificate:
 
     def __cinit__(self, origin=None):
         if origin is not FROM_OPENSSL:
-            raise TypeError(f"cannot create {type(self).__name__!r} instances")
+            raise TypeError(f"cannot create '{type(self).__module__}.{type(self).__name__}' instances")
 
     def __dealloc__(self):
         X509_free(self.x509)

@@ -1,6 +1,6 @@
 """Context: one SSL_CTX and what every connection made from it starts with."""
 
-from wiretight._core.openssl.ssl cimport SSL_CTX
+from wiretight._core.openssl.ssl cimport SSL, SSL_CTX
 
 # The protocols of a context, as the standard library numbers them.
 cdef enum:
@@ -17,9 +17,11 @@ cdef class Context:
     # them fail cleanly. A cdef method would put a vtable pointer here instead: Context has none.
     cdef void *reserved
     cdef SSL_CTX *ctx
-    cdef readonly int protocol
+    cdef int _protocol
     cdef bint _check_hostname
-    cdef unsigned int _host_flag_bits       # OpenSSL 3.0 does not hand these on from an SSL_CTX to its SSL
+    cdef bint _in_use                       # a connection has been made
+    cdef bytes _later_ciphers               # as they were set after that, or None
+    cdef bytes _later_ciphersuites
     cdef bint _post_handshake_auth
     cdef object _sni_callback               # callable or None; of the callbacks module, as are the next four
     cdef object _message_callback           # callable or None
@@ -28,3 +30,6 @@ cdef class Context:
     cdef bytes _alpn                        # in the format of RFC 7301, in the order of preference
     cdef dict __dict__
     cdef object __weakref__
+
+
+cdef SSL *new_connection(Context context) except NULL   # with everything that the context prescribes

@@ -4,31 +4,29 @@ from cpython.exc cimport PyErr_WarnEx
 from cpython.object cimport PyObject
 from libc.stdint cimport uint64_t
 
+from wiretight._core.ciphers cimport described
 from wiretight._core.errors cimport check, raise_queue, ssl_error
-from wiretight._core.openssl.asn1 cimport NID_undef, OBJ_nid2ln, OBJ_sn2nid
+from wiretight._core.openssl.asn1 cimport NID_undef, OBJ_sn2nid
 from wiretight._core.openssl.err cimport ERR_clear_error
 from wiretight._core.openssl.ssl cimport (
-    SSL, SSL3_VERSION, SSL_CIPHER, SSL_CIPHER_description, SSL_CIPHER_get_auth_nid, SSL_CIPHER_get_bits,
-    SSL_CIPHER_get_cipher_nid, SSL_CIPHER_get_digest_nid, SSL_CIPHER_get_id, SSL_CIPHER_get_kx_nid,
-    SSL_CIPHER_get_name, SSL_CIPHER_get_version, SSL_CIPHER_is_aead, SSL_CTX_clear_options, SSL_CTX_free,
-    SSL_CTX_get0_param, SSL_CTX_get_ciphers, SSL_CTX_get_max_proto_version, SSL_CTX_get_min_proto_version,
-    SSL_CTX_get_num_tickets, SSL_CTX_get_options, SSL_CTX_get_security_level, SSL_CTX_get_verify_mode, SSL_CTX_new,
-    SSL_CTX_sess_accept, SSL_CTX_sess_accept_good, SSL_CTX_sess_accept_renegotiate, SSL_CTX_sess_cache_full,
-    SSL_CTX_sess_connect, SSL_CTX_sess_connect_good, SSL_CTX_sess_connect_renegotiate, SSL_CTX_sess_hits,
-    SSL_CTX_sess_misses, SSL_CTX_sess_number, SSL_CTX_sess_timeouts, SSL_CTX_set1_groups, SSL_CTX_set1_groups_list,
-    SSL_CTX_set_cipher_list, SSL_CTX_set_ciphersuites, SSL_CTX_set_max_proto_version, SSL_CTX_set_min_proto_version,
-    SSL_CTX_set_mode, SSL_CTX_set_num_tickets, SSL_CTX_set_options, SSL_CTX_set_session_id_context,
-    SSL_CTX_set_verify, SSL_DEFAULT_CIPHER_LIST, SSL_METHOD, SSL_MODE_AUTO_RETRY, SSL_MODE_RELEASE_BUFFERS,
-    SSL_OP_ALL, SSL_OP_CIPHER_SERVER_PREFERENCE, SSL_OP_DONT_INSERT_EMPTY_FRAGMENTS, SSL_OP_ENABLE_MIDDLEBOX_COMPAT,
-    SSL_OP_NO_COMPRESSION, SSL_OP_NO_SSLv3, SSL_OP_NO_TLSv1, SSL_OP_NO_TLSv1_1, SSL_OP_NO_TLSv1_2,
-    SSL_OP_NO_TLSv1_3, SSL_OP_SINGLE_DH_USE, SSL_OP_SINGLE_ECDH_USE, SSL_VERIFY_FAIL_IF_NO_PEER_CERT,
-    SSL_VERIFY_NONE, SSL_VERIFY_PEER, SSL_free, SSL_new, SSL_set_cipher_list, TLS1_1_VERSION, TLS1_2_VERSION,
-    TLS1_3_VERSION, TLS1_VERSION, TLS_client_method, TLS_method, TLS_server_method, sk_SSL_CIPHER_num,
-    sk_SSL_CIPHER_value, stack_st_SSL_CIPHER,
+    SSL, SSL3_VERSION, SSL_CTX_clear_options, SSL_CTX_free, SSL_CTX_get0_param, SSL_CTX_get_max_proto_version,
+    SSL_CTX_get_min_proto_version, SSL_CTX_get_num_tickets, SSL_CTX_get_options, SSL_CTX_get_verify_mode,
+    SSL_CTX_new, SSL_CTX_sess_accept, SSL_CTX_sess_accept_good, SSL_CTX_sess_accept_renegotiate,
+    SSL_CTX_sess_cache_full, SSL_CTX_sess_connect, SSL_CTX_sess_connect_good, SSL_CTX_sess_connect_renegotiate,
+    SSL_CTX_sess_hits, SSL_CTX_sess_misses, SSL_CTX_sess_number, SSL_CTX_sess_timeouts, SSL_CTX_set1_groups,
+    SSL_CTX_set1_groups_list, SSL_CTX_set_cipher_list, SSL_CTX_set_ciphersuites, SSL_CTX_set_max_proto_version,
+    SSL_CTX_set_min_proto_version, SSL_CTX_set_mode, SSL_CTX_set_num_tickets, SSL_CTX_set_options,
+    SSL_CTX_set_session_id_context, SSL_CTX_set_verify, SSL_DEFAULT_CIPHER_LIST, SSL_METHOD, SSL_MODE_AUTO_RETRY,
+    SSL_MODE_RELEASE_BUFFERS, SSL_OP_ALL, SSL_OP_CIPHER_SERVER_PREFERENCE, SSL_OP_DONT_INSERT_EMPTY_FRAGMENTS,
+    SSL_OP_ENABLE_MIDDLEBOX_COMPAT, SSL_OP_NO_COMPRESSION, SSL_OP_NO_SSLv3, SSL_OP_NO_TLSv1, SSL_OP_NO_TLSv1_1,
+    SSL_OP_NO_TLSv1_2, SSL_OP_NO_TLSv1_3, SSL_OP_SINGLE_DH_USE, SSL_OP_SINGLE_ECDH_USE,
+    SSL_VERIFY_FAIL_IF_NO_PEER_CERT, SSL_VERIFY_NONE, SSL_VERIFY_PEER, SSL_free,
+    SSL_get_cipher_list_stack, SSL_get_security_level, SSL_new, SSL_set_cipher_list, SSL_set_ciphersuites,
+    TLS1_1_VERSION, TLS1_2_VERSION, TLS1_3_VERSION, TLS1_VERSION, TLS_client_method, TLS_method, TLS_server_method,
 )
 from wiretight._core.openssl.x509 cimport (
-    X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS, X509_V_FLAG_TRUSTED_FIRST, X509_VERIFY_PARAM_clear_flags,
-    X509_VERIFY_PARAM_get_flags, X509_VERIFY_PARAM_set_flags, X509_VERIFY_PARAM_set_hostflags,
+    X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS, X509_VERIFY_PARAM_clear_flags, X509_VERIFY_PARAM_get_flags,
+    X509_VERIFY_PARAM_set_flags, X509_VERIFY_PARAM_set_hostflags, X509_V_FLAG_TRUSTED_FIRST,
 )
 
 cdef extern from "Python.h":
@@ -112,7 +110,7 @@ cdef class Context:
         self.ctx = SSL_CTX_new(method)
         if self.ctx == NULL:
             raise_queue()
-        self.protocol = protocol
+        self._protocol = protocol
         set_defaults(self)
 
     def __dealloc__(self):
@@ -128,6 +126,11 @@ cdef class Context:
             raise AttributeError(f"attribute {name!r} of {type(self).__name__!r} objects cannot be deleted") from None
 
     # --- protocol versions and options -------------------------------------------------------------------------------
+    @property
+    def protocol(self):
+        """The PROTOCOL_* number that the context was made with. Since 0.1."""
+        return self._protocol
+
     @property
     def options(self):
         """OpenSSL's options: a sum of the OP_* flags. Setting it warns about the deprecated OP_NO_<version> ones.
@@ -196,9 +199,13 @@ cdef class Context:
     def security_level(self):
         """OpenSSL's security level, 0 to 5: the least strength that keys and algorithms must have. Since 0.1.
 
-        OpenSSL: SSL_CTX_get_security_level(3)
+        OpenSSL: SSL_get_security_level(3)
         """
-        return SSL_CTX_get_security_level(self.ctx)
+        cdef SSL *trial = configured(self)
+        try:
+            return SSL_get_security_level(trial)
+        finally:
+            SSL_free(trial)
 
     # --- verification ------------------------------------------------------------------------------------------------
     @property
@@ -257,11 +264,10 @@ cdef class Context:
 
         OpenSSL: X509_VERIFY_PARAM_set_hostflags(3)
         """
-        return self._host_flag_bits
+        return X509_VERIFY_PARAM_get_hostflags(SSL_CTX_get0_param(self.ctx))
 
     @_host_flags.setter
     def _host_flags(self, unsigned int value):
-        self._host_flag_bits = value
         X509_VERIFY_PARAM_set_hostflags(SSL_CTX_get0_param(self.ctx), value)
 
     @property
@@ -286,17 +292,18 @@ cdef class Context:
         """
         cdef bytes wanted = c_string(cipherlist)
         ERR_clear_error()
-        # A list that selects no cipher would still replace the present one: it is tried on a connection first.
-        cdef SSL *trial = SSL_new(self.ctx)
-        if trial == NULL:
-            raise_queue()
+        # A list that selects no cipher would still replace the present one: it is tried out first.
+        cdef SSL *trial = configured(self)
         try:
             if not SSL_set_cipher_list(trial, wanted):
                 ERR_clear_error()
                 raise SSLError("No cipher can be selected.")
         finally:
             SSL_free(trial)
-        check(SSL_CTX_set_cipher_list(self.ctx, wanted))
+        if self._in_use:
+            self._later_ciphers = wanted
+        else:
+            check(SSL_CTX_set_cipher_list(self.ctx, wanted))
 
     def set_ciphersuites(self, str ciphersuites not None, /):
         """Chooses the cipher suites of TLS 1.3: names joined by colons.
@@ -305,18 +312,30 @@ cdef class Context:
 
         OpenSSL: SSL_CTX_set_ciphersuites(3)
         """
-        if not SSL_CTX_set_ciphersuites(self.ctx, c_string(ciphersuites)):
-            ERR_clear_error()
-            raise ssl_error(0, 0, "No cipher suite can be selected.")
+        cdef bytes wanted = c_string(ciphersuites)
+        ERR_clear_error()
+        cdef SSL *trial = configured(self)
+        try:
+            if not SSL_set_ciphersuites(trial, wanted):
+                ERR_clear_error()
+                raise ssl_error(0, 0, "No cipher suite can be selected.")
+        finally:
+            SSL_free(trial)
+        if self._in_use:
+            self._later_ciphersuites = wanted
+        else:
+            check(SSL_CTX_set_ciphersuites(self.ctx, wanted))
 
     def get_ciphers(self):
         """The enabled ciphers in order of preference, each a dictionary. Since 0.1.
 
-        OpenSSL: SSL_CTX_get_ciphers(3)
+        OpenSSL: SSL_get_ciphers(3)
         """
-        cdef stack_st_SSL_CIPHER *ciphers = SSL_CTX_get_ciphers(self.ctx)
-        cdef int i
-        return [cipher_info(sk_SSL_CIPHER_value(ciphers, i)) for i in range(sk_SSL_CIPHER_num(ciphers))]
+        cdef SSL *trial = configured(self)
+        try:
+            return described(SSL_get_cipher_list_stack(trial))
+        finally:
+            SSL_free(trial)
 
     def set_ecdh_curve(self, name, /):
         """Makes `name`, a curve as OpenSSL names it, the only group for key exchange.
@@ -361,7 +380,7 @@ cdef class Context:
     def num_tickets(self, Py_ssize_t value):
         if value < 0:
             raise ValueError("value must be non-negative")
-        if self.protocol != PROTOCOL_TLS_SERVER:
+        if self._protocol != PROTOCOL_TLS_SERVER:
             raise ValueError("SSLContext is not a server context.")
         ERR_clear_error()
         check(SSL_CTX_set_num_tickets(self.ctx, value))
@@ -389,8 +408,8 @@ cdef class Context:
 cdef int set_defaults(Context context) except -1:
     """What every new context has, as CPython 3.15 documents it for `ssl.SSLContext`."""
     minimum, ciphers = POLICY
-    if context.protocol in ONE_VERSION:
-        minimum = ONE_VERSION[context.protocol][0]
+    if context._protocol in ONE_VERSION:
+        minimum = ONE_VERSION[context._protocol][0]
         check(SSL_CTX_set_max_proto_version(context.ctx, minimum))
     if minimum != MINIMUM_SUPPORTED:
         check(SSL_CTX_set_min_proto_version(context.ctx, minimum))
@@ -406,7 +425,7 @@ cdef int set_defaults(Context context) except -1:
     check(SSL_CTX_set_session_id_context(context.ctx, SESSION_ID_CONTEXT, len(SESSION_ID_CONTEXT)))
     check(X509_VERIFY_PARAM_set_flags(SSL_CTX_get0_param(context.ctx), X509_V_FLAG_TRUSTED_FIRST))
     context._host_flags = X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS
-    if context.protocol == PROTOCOL_TLS_CLIENT:
+    if context._protocol == PROTOCOL_TLS_CLIENT:
         context.check_hostname = True
     return 0
 
@@ -421,14 +440,44 @@ cdef int set_verify_mode(Context context, int mode) except -1:
     return 0
 
 
+# --- connections -----------------------------------------------------------------------------------------------------
+cdef SSL *new_connection(Context context) except NULL:
+    """An SSL with everything that the context prescribes, and for the caller to free.
+
+    From now on the ciphers of the SSL_CTX stay as they are: a handshake in another thread reads their list without a
+    lock, and setting them would free it (`ssl` crashes or fails there). Later ciphers are set on each connection.
+
+    OpenSSL: SSL_new(3)
+    """
+    cdef SSL *ssl = configured(context)
+    context._in_use = True
+    return ssl
+
+
+cdef SSL *configured(Context context) except NULL:
+    """OpenSSL: SSL_new(3), SSL_set_cipher_list(3)"""
+    cdef SSL *ssl = SSL_new(context.ctx)
+    if ssl == NULL:
+        raise_queue()
+    try:
+        if context._later_ciphers is not None:
+            check(SSL_set_cipher_list(ssl, context._later_ciphers))
+        if context._later_ciphersuites is not None:
+            check(SSL_set_ciphersuites(ssl, context._later_ciphersuites))
+    except BaseException:
+        SSL_free(ssl)
+        raise
+    return ssl
+
+
 # --- protocol versions -----------------------------------------------------------------------------------------------
 cdef int self_limited(Context context, int version, int unlimited) except? -1:
     """A single-version context shows no limits, as with the standard library: its version is not a limit."""
-    return unlimited if version == 0 or context.protocol in ONE_VERSION else version
+    return unlimited if version == 0 or context._protocol in ONE_VERSION else version
 
 
 cdef int check_version(Context context, int version) except -1:
-    if context.protocol in ONE_VERSION:
+    if context._protocol in ONE_VERSION:
         raise ValueError("The context's protocol doesn't support modification of highest and lowest version.")
     if version in OLD_VERSIONS:
         warn_deprecated(f"TLSVersion.{OLD_VERSIONS[version]}")
@@ -447,34 +496,8 @@ cdef int warn_deprecated(str name) except -1:
     return PyErr_WarnEx(DeprecationWarning, f"ssl.{name} is deprecated".encode(), 2)
 
 
-# --- ciphers ---------------------------------------------------------------------------------------------------------
 cdef bytes c_string(str text):
     cdef bytes encoded = text.encode()
     if b"\0" in encoded:
         raise ValueError("embedded null character")
     return encoded
-
-
-cdef dict cipher_info(const SSL_CIPHER *cipher):
-    """OpenSSL: SSL_CIPHER_get_name(3)"""
-    cdef char description[256]
-    cdef int algorithm_bits = 0
-    cdef int strength_bits = SSL_CIPHER_get_bits(cipher, &algorithm_bits)
-    SSL_CIPHER_description(cipher, description, sizeof(description))
-    return {
-        "id": SSL_CIPHER_get_id(cipher),
-        "name": SSL_CIPHER_get_name(cipher).decode("ascii"),
-        "protocol": SSL_CIPHER_get_version(cipher).decode("ascii"),
-        "description": description.decode("ascii").rstrip("\n"),
-        "strength_bits": strength_bits,
-        "alg_bits": algorithm_bits,
-        "aead": SSL_CIPHER_is_aead(cipher),
-        "symmetric": long_name(SSL_CIPHER_get_cipher_nid(cipher)),
-        "digest": long_name(SSL_CIPHER_get_digest_nid(cipher)),
-        "kea": long_name(SSL_CIPHER_get_kx_nid(cipher)),
-        "auth": long_name(SSL_CIPHER_get_auth_nid(cipher)),
-    }
-
-
-cdef str long_name(int nid):
-    return None if nid == NID_undef else OBJ_nid2ln(nid).decode("ascii")

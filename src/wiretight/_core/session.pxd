@@ -6,7 +6,7 @@ from wiretight._core.openssl.ssl cimport SSL_SESSION
 
 cdef class SSLSession:
     cdef SSL_SESSION *session
-    cdef readonly Context context
+    cdef Context context
 
 
 cdef SSLSession take_session(SSL_SESSION *session, Context context)     # takes the reference over

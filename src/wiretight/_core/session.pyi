@@ -1,7 +1,5 @@
 from typing import NoReturn, final
 
-from wiretight._core.context import Context
-
 @final
 class SSLSession:
     __hash__ = None  # type: ignore[assignment]
@@ -9,8 +7,6 @@ class SSLSession:
     def __eq__(self, other: object, /) -> bool: ...
     def __ne__(self, other: object, /) -> bool: ...
     def __reduce__(self) -> NoReturn: ...
-    @property
-    def context(self) -> Context: ...
     @property
     def id(self) -> bytes: ...
     @property

@@ -60,6 +60,7 @@ cdef class Wire:
     cdef size_t stale               # bytes at the head of the kernel's queue that OpenSSL has eaten before
     cdef bint dry                   # the last look emptied the kernel
     cdef bint at_eof
+    cdef int refusal                # errno that a blocking look took, for the next step
     cdef int error                  # errno of the descriptor, 0
 
     # Outgoing: gathered in a lent buffer; what the kernel did not take is owned.

@@ -163,6 +163,10 @@ cdef class Wire:
         # The bound gives the caller back the lock and its deadline when a peer floods it with records that carry no data.
         if self.dry or not self.may_fetch or self.fetches == MOST_FETCHES:
             return -1
+        if self.refusal:
+            self.error = self.refusal
+            self.refusal = 0
+            return 0
         self.fetches += 1
         self.drop_stale()
         self.settle_window()
@@ -414,6 +418,7 @@ cdef class Wire:
         cdef uint64_t taken = self.bytes_in
         cdef size_t size = self.look_size(HEADER)
         cdef ssize_t seen = -1
+        cdef int refusal
         cdef unsigned char *look = NULL
         if fd < 0:
             return READY        # the next step says what is wrong
@@ -426,18 +431,22 @@ cdef class Wire:
         self.leave()
         if look != NULL:
             seen = wt_wait_and_peek(fd, look, size)
-        interrupted = seen < 0 and look != NULL and errno == EINTR
-        if seen <= 0 and not interrupted:
+        # The look takes a socket error off the kernel, which reports it once: the step finds it here.
+        refusal = errno if seen < 0 and look != NULL and not would_block(errno) else 0
+        interrupted = refusal == EINTR
+        if seen <= 0 and refusal == 0:
             ready = wt_poll(fd, for_write, deadline)
             interrupted = ready < 0 and errno == EINTR
         wt_mutex_lock(&self.lock)
         self.owner = PyThread_get_thread_ident()
         self.waiting -= 1
+        if refusal and not interrupted:
+            self.refusal = refusal
         if self.fd < 0 and self.waiting == 0 and self.gone != NULL:
             PyThread_release_lock(self.gone)
         if not for_write:
             self.dry = False
-        if seen > 0 and self.bytes_in == taken and self.window == NULL:
+        if seen > 0 and self.bytes_in == taken and self.window == NULL and self.stale == 0:
             self.show(look, seen, size)
         elif look != NULL:
             wt_give_back(look)

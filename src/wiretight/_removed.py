@@ -1,0 +1,71 @@
+"""What `ssl` still has on Python 3.10 and 3.11, and no longer has on newer ones: programs that run there may use it."""
+
+from __future__ import annotations
+
+import warnings
+from typing import TYPE_CHECKING, Any
+
+from wiretight._constants import PROTOCOL_TLS, VerifyMode
+from wiretight._context import SSLContext
+from wiretight._errors import standard
+from wiretight._random import RAND_bytes
+
+if TYPE_CHECKING:
+    import os
+    import socket
+
+    from wiretight._socket import SSLSocket
+
+# Made here.
+_REPLACED = ("RAND_pseudo_bytes", "wrap_socket")
+# The standard library's own: these look at a dictionary or a string, and make no TLS.
+_KEPT = ("match_hostname", "_dnsname_match", "_inet_paton", "_ipaddress_match")
+
+
+def RAND_pseudo_bytes(num: int) -> tuple[bytes, bool]:  # noqa: N802
+    """`num` random bytes, and True; deprecated: use RAND_bytes(). Since 0.1."""
+    warnings.warn("ssl.RAND_pseudo_bytes() is deprecated, use RAND_bytes()", DeprecationWarning, stacklevel=2)
+    return RAND_bytes(num), True
+
+
+def wrap_socket(
+    sock: socket.socket,
+    keyfile: str | os.PathLike[str] | None = None,
+    certfile: str | os.PathLike[str] | None = None,
+    server_side: bool = False,
+    cert_reqs: int = VerifyMode.CERT_NONE,
+    ssl_version: int = PROTOCOL_TLS,
+    ca_certs: str | os.PathLike[str] | None = None,
+    do_handshake_on_connect: bool = True,
+    suppress_ragged_eofs: bool = True,
+    ciphers: str | None = None,
+) -> SSLSocket:
+    """A TLS connection without a context, which never verifies the name of the server.
+
+    Deprecated: use SSLContext.wrap_socket(). Raises ValueError for arguments that don't belong together. Since 0.1.
+    Source: `ssl.wrap_socket` of Python 3.11.
+    """
+    warnings.warn("ssl.wrap_socket() is deprecated, use SSLContext.wrap_socket()", DeprecationWarning, stacklevel=2)
+    if server_side and not certfile:
+        raise ValueError("certfile must be specified for server-side operations")
+    if keyfile and not certfile:
+        raise ValueError("certfile must be specified")
+    context = SSLContext(ssl_version)
+    context.verify_mode = cert_reqs
+    if ca_certs:
+        context.load_verify_locations(ca_certs)
+    if certfile:
+        context.load_cert_chain(certfile, keyfile)
+    if ciphers:
+        context.set_ciphers(ciphers)
+    return context.wrap_socket(
+        sock,
+        server_side=server_side,
+        do_handshake_on_connect=do_handshake_on_connect,
+        suppress_ragged_eofs=suppress_ragged_eofs,
+    )
+
+
+NAMES: dict[str, Any] = {name: globals()[name] for name in _REPLACED if hasattr(standard, name)} | {
+    name: getattr(standard, name) for name in _KEPT if hasattr(standard, name)
+}
