@@ -7,16 +7,16 @@ import errno
 import gc
 import os
 import select
-import signal
 import socket
 import threading
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.core.signals import ringing
 from tests.kit.certificates import HOST
 from tests.kit.sockets import handshake, unix_pair
 from tests.kit.threads import PATIENCE, Task
@@ -160,6 +160,30 @@ def test_a_detach_during_a_blocked_sendall(client_context, server_context, tmp_p
             assert error.errno == errno.EBADF
 
 
+@pytest.mark.parametrize("timeout", [None, PATIENCE], ids=["blocking", "timeout"])
+def test_a_detach_during_a_blocked_recv_leaves_the_bytes_to_the_new_owner(client_context, server_context, timeout):
+    for _ in range(20):
+        with connection(client_context, server_context) as (client, server):
+            server.sendall(b"!")
+            assert client.recv(1) == b"!"
+            client.settimeout(timeout)
+            started = threading.Event()
+
+            def receive(client: Any = client, started: threading.Event = started) -> bytes:
+                started.set()
+                return client.recv(100)
+
+            receiving = Task(receive)
+            assert started.wait(PATIENCE)
+            with socket.socket(fileno=client.detach()) as plain:
+                before = server._sslobj.counters()["bytes_out"]
+                server.sendall(b"late")
+                error = ended(receiving)
+                assert len(plain.recv(100)) == server._sslobj.counters()["bytes_out"] - before
+            assert isinstance(error, OSError)
+            assert error.errno == errno.EBADF
+
+
 def test_a_detached_descriptor_is_still_connected(client_context, server_context):
     with connection(client_context, server_context) as (client, server):
         with socket.socket(fileno=client.detach()) as plain:
@@ -263,32 +287,6 @@ def test_a_close_during_a_sendall_with_a_duplicate(client_context, server_contex
             assert error.errno == errno.EBADF
 
 
-@contextlib.contextmanager
-def on_signal(action: Callable[[], None]) -> Iterator[threading.Event]:
-    """While in the block, SIGUSR1 comes again and again until the action has run once, in the main thread."""
-    ran = threading.Event()
-    over = threading.Event()
-
-    def handler(number: int, frame: object) -> None:
-        if not ran.is_set():
-            ran.set()
-            action()
-
-    def send() -> None:
-        # A signal just before poll() does not interrupt it: there has to be another one.
-        while not ran.is_set() and not over.wait(0.005):
-            signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGUSR1)
-
-    before = signal.signal(signal.SIGUSR1, handler)
-    sending = Task(send)
-    try:
-        yield ran
-    finally:
-        over.set()
-        sending.result()
-        signal.signal(signal.SIGUSR1, before)
-
-
 @pytest.mark.parametrize("verb", ["sendall", "recv"])
 @LET_GO
 def test_a_signal_handler_lets_go_of_the_socket_in_mid_call(client_context, server_context, tmp_path, verb, let_go):
@@ -301,7 +299,7 @@ def test_a_signal_handler_lets_go_of_the_socket_in_mid_call(client_context, serv
                 let_go(client)
                 foreigners.append(Foreigner(tmp_path, number))
 
-            with on_signal(action), pytest.raises(OSError, match=os.strerror(errno.EBADF)):
+            with ringing(action), pytest.raises(OSError, match=os.strerror(errno.EBADF)):
                 client.sendall(BIG) if verb == "sendall" else client.recv(100)
             server.close()
             (foreigner,) = foreigners

@@ -16,7 +16,7 @@ LAYERS = (
     {"_errors", "_core.openssl", "_core"},
     {"_core.tables", "_core.ciphers"},
     {"_core.errors", "_enums", "_random"},
-    {"_core.memorybio", "_core.x509names", "_core.context", "_core.backlog", "_constants"},
+    {"_core.memorybio", "_core.x509names", "_core.context", "_core.backlog", "_core.descriptor", "_core.records", "_constants"},
     {"_core.certificate", "_core.session", "_core.wire"},
     {"_core.credentials", "_core.truststore", "_core.callbacks", "_core.connection"},
     {"_core.negotiated"},

@@ -23,6 +23,7 @@ MODULES = (
     "truststore",
     "callbacks",
     "backlog",
+    "descriptor",
     "wire",
     "connection",
     "negotiated",

@@ -8,14 +8,15 @@ from cython cimport no_gc_clear
 from libc.string cimport memset
 
 from wiretight._core.backlog cimport BATCH, Backlog, Writing, note
+from wiretight._core.context cimport new_connection
 from wiretight._core.errors cimport (
-    CLOSED, DONE, FAILED, WANT_READ, WANT_WRITE, Failure, Status, check, forget_errors, outcome, raise_queue,
+    CLOSED, DONE, FAILED, WANT_READ, WANT_WRITE, Failure, Status, check, forget_errors, outcome,
 )
 from wiretight._core.openssl.bio cimport BIO_up_ref
 from wiretight._core.openssl.err cimport ERR_LIB_SSL, ERR_PACK
 from wiretight._core.openssl.ssl cimport (
     SSL_CTX_get_verify_mode, SSL_ERROR_SSL, SSL_ERROR_SYSCALL, SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER, SSL_MODE_AUTO_RETRY, SSL_VERIFY_PEER,
-    SSL_VERIFY_POST_HANDSHAKE, SSL_do_handshake, SSL_free, SSL_get0_param, SSL_get_verify_callback, SSL_new,
+    SSL_VERIFY_POST_HANDSHAKE, SSL_do_handshake, SSL_free, SSL_get0_param, SSL_get_verify_callback,
     SSL_R_BAD_WRITE_RETRY, SSL_RECEIVED_SHUTDOWN, SSL_SENT_SHUTDOWN, SSL_get_shutdown,
     SSL_is_init_finished, SSL_read_ex, SSL_set_accept_state, SSL_set_app_data, SSL_set_bio, SSL_set_connect_state, SSL_set_mode,
     SSL_set_post_handshake_auth, SSL_set_shutdown, SSL_set_tlsext_host_name, SSL_set_verify, SSL_shutdown, SSL_write_ex,
@@ -47,9 +48,7 @@ cdef class Connection:
         cdef int mode
         self.backlog = Backlog()
         forget_errors()
-        self.ssl = SSL_new(context.ctx)
-        if self.ssl == NULL:
-            raise_queue()
+        self.ssl = new_connection(context)
         self._context = context
         self.server_side = server_side
         SSL_set_app_data(self.ssl, <void *>self)
@@ -130,14 +129,16 @@ cdef class Connection:
         self.wire.begin()
         self.wire.drop_stale()
         if self.wire.is_overfull() and not self.wire.flush():
+            self.wire.settle()
             return WANT_WRITE
         if self.has_deferred:
             self.has_deferred = False
             self.failure = self.deferred
+            self.wire.settle()
             return FAILED
         while True:
             self.wire.room = size - got[0]
-            self.wire.may_fetch = got[0] == 0 or self.wire.fetches == 0
+            self.wire.has_data = got[0] > 0
             forget_errors()
             ret = SSL_read_ex(self.ssl, into + got[0], size - got[0], &part)
             if ret > 0:
@@ -271,6 +272,7 @@ cdef class Connection:
 
     cdef Status ended(self) noexcept nogil:
         """The end without close_notify stays the answer (CPython issue 148292)."""
+        self.wire.settle()
         memset(&self.failure, 0, sizeof(Failure))
         self.failure.ssl_error = SSL_ERROR_EOF
         return FAILED

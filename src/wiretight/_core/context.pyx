@@ -26,7 +26,8 @@ from wiretight._core.openssl.ssl cimport (
 )
 from wiretight._core.openssl.x509 cimport (
     X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS, X509_VERIFY_PARAM_clear_flags, X509_VERIFY_PARAM_get_flags,
-    X509_VERIFY_PARAM_set_flags, X509_VERIFY_PARAM_set_hostflags, X509_V_FLAG_TRUSTED_FIRST,
+    X509_VERIFY_PARAM_get_hostflags, X509_VERIFY_PARAM_set_flags, X509_VERIFY_PARAM_set_hostflags,
+    X509_V_FLAG_TRUSTED_FIRST,
 )
 
 cdef extern from "Python.h":
@@ -392,16 +393,12 @@ cdef class Context:
         """
         return {
             "number": SSL_CTX_sess_number(self.ctx),
-            "connect": SSL_CTX_sess_connect(self.ctx),
-            "connect_good": SSL_CTX_sess_connect_good(self.ctx),
+            "connect": SSL_CTX_sess_connect(self.ctx), "connect_good": SSL_CTX_sess_connect_good(self.ctx),
             "connect_renegotiate": SSL_CTX_sess_connect_renegotiate(self.ctx),
-            "accept": SSL_CTX_sess_accept(self.ctx),
-            "accept_good": SSL_CTX_sess_accept_good(self.ctx),
+            "accept": SSL_CTX_sess_accept(self.ctx), "accept_good": SSL_CTX_sess_accept_good(self.ctx),
             "accept_renegotiate": SSL_CTX_sess_accept_renegotiate(self.ctx),
-            "hits": SSL_CTX_sess_hits(self.ctx),
-            "misses": SSL_CTX_sess_misses(self.ctx),
-            "timeouts": SSL_CTX_sess_timeouts(self.ctx),
-            "cache_full": SSL_CTX_sess_cache_full(self.ctx),
+            "hits": SSL_CTX_sess_hits(self.ctx), "misses": SSL_CTX_sess_misses(self.ctx),
+            "timeouts": SSL_CTX_sess_timeouts(self.ctx), "cache_full": SSL_CTX_sess_cache_full(self.ctx),
         }
 
 

@@ -185,14 +185,17 @@ cdef stack_st_X509 *parse_sequence(const unsigned char *data, Py_ssize_t length,
     bio = reading(data, length)
     with nogil:
         certificates = sk_X509_new_null()
-        x509 = PEM_read_bio_X509(bio, NULL, NULL, NULL) if is_pem else d2i_X509_bio(bio, NULL)
-        while x509 != NULL:
-            sk_X509_push(certificates, x509)
+        while True:
             x509 = PEM_read_bio_X509(bio, NULL, NULL, NULL) if is_pem else d2i_X509_bio(bio, NULL)
+            if x509 == NULL:
+                break
+            sk_X509_push(certificates, x509)
+            if not is_pem and BIO_eof(bio):
+                break
         last = ERR_peek_last_error()
         complete = (
             ERR_GET_LIB(last) == ERR_LIB_PEM and ERR_GET_REASON(last) == PEM_R_NO_START_LINE
-        ) if is_pem else BIO_eof(bio)
+        ) if is_pem else x509 != NULL
         BIO_free(bio)
     if sk_X509_num(certificates) and complete:
         ERR_clear_error()

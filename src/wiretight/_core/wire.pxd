@@ -1,21 +1,11 @@
 """Wire: the BIO of a connection. It alone moves ciphertext, and it alone waits."""
 
-from cpython.pythread cimport PyThread_type_lock
 from libc.stdint cimport int64_t, uint64_t
 
+from wiretight._core.descriptor cimport Descriptor
 from wiretight._core.memorybio cimport MemoryBIO
 from wiretight._core.openssl.bio cimport BIO
-
-
-cdef extern from "mutex.h" nogil:
-    ctypedef struct wt_mutex:
-        pass
-    int wt_mutex_init(wt_mutex *mutex)
-    void wt_mutex_destroy(wt_mutex *mutex)
-    bint wt_mutex_try(wt_mutex *mutex)
-    void wt_mutex_lock(wt_mutex *mutex)
-    void wt_mutex_unlock(wt_mutex *mutex)
-    bint wt_mutex_contended(wt_mutex *mutex)
+from wiretight._core.records cimport RecordCount
 
 
 # How a wait ended.
@@ -25,19 +15,10 @@ cdef enum Wake:
     INTERRUPTED
 
 
-cdef struct RecordCount:
-    uint64_t count
-    unsigned char header[5]
-    unsigned int header_size
-    size_t body_left
-
-
-cdef class Wire:
+cdef class Wire(Descriptor):
     cdef BIO *bio
 
-    # Over a descriptor: its number while it is ours, -1 once it was given back.
-    cdef int fd
-    cdef bint on_socket
+    cdef bint on_socket             # over the descriptor, not over BIOs
     cdef bint can_drop
 
     # Over two BIOs: ours are used directly, anything else with read() and write() through Python.
@@ -45,17 +26,11 @@ cdef class Wire:
     cdef MemoryBIO own_incoming, own_outgoing
     cdef object raised              # what a foreign BIO raised; the funnel raises it again
 
-    # The lock of the connection.
-    cdef wt_mutex lock
-    cdef unsigned long owner
-    cdef int waiting                # threads inside poll()
-    cdef PyThread_type_lock gone    # given by the last of them to a release() that waits for it
-
     # Incoming: a window onto the head of the kernel's queue. What OpenSSL has eaten of it leaves the kernel in settle().
     cdef unsigned char *window
     cdef size_t window_size, eaten, safe
     cdef size_t room                # the caller's free room
-    cdef bint may_fetch
+    cdef bint has_data              # the step has bytes for the caller: one look, and no bad news
     cdef int fetches
     cdef size_t stale               # bytes at the head of the kernel's queue that OpenSSL has eaten before
     cdef bint dry                   # the last look emptied the kernel
@@ -74,13 +49,6 @@ cdef class Wire:
 
     cdef uint64_t bytes_in, bytes_out, syscalls
     cdef RecordCount records_in, records_out
-
-    # Lock
-    cdef int enter(self) except -1
-    cdef int enter_io(self) except -1
-    cdef bint is_mine(self) noexcept
-    cdef void leave(self) noexcept nogil
-    cdef void let_others_in(self) noexcept nogil
 
     # Incoming flow
     cdef void begin(self) noexcept nogil
@@ -107,7 +75,5 @@ cdef class Wire:
     cdef bint has_unsent(self) noexcept nogil
     cdef bint is_overfull(self) noexcept nogil
 
-    # Waiting, and the end
+    # Waiting
     cdef Wake wait(self, bint for_write, int64_t deadline) noexcept nogil
-    cdef int serve_signals(self) except -1
-    cdef int release(self, bint shut_down) except -1

@@ -10,17 +10,10 @@ are `stale`, and the next read drops them.
 
 Writing. OpenSSL's records are gathered in a lent buffer and leave in one send(). What the kernel does not take is owned by
 the wire, in order, until it does: OpenSSL itself never meets a full socket and so never has a write to retry.
-
-Locking. One lock for OpenSSL's object and the descriptor. It is held while OpenSSL computes and across MSG_DONTWAIT calls,
-never while waiting. Whoever closes the descriptor takes it first, through release(): no number is used after its close.
 """
 
 from cython cimport no_gc_clear
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
-from cpython.exc cimport PyErr_CheckSignals
-from cpython.pythread cimport (
-    PyThread_acquire_lock, PyThread_allocate_lock, PyThread_free_lock, PyThread_release_lock, WAIT_LOCK,
-)
 from libc.errno cimport EAGAIN, EBADF, EINTR, ENOMEM, errno
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy, memmove
@@ -31,8 +24,7 @@ from wiretight._core.openssl.bio cimport (
     BIO_set_init, BIO_set_retry_read,
 )
 
-cdef extern from "pythread.h" nogil:
-    unsigned long PyThread_get_thread_ident()
+from wiretight._core.records cimport HEADER, count_records
 
 cdef extern from "lend.h" nogil:
     enum:
@@ -51,11 +43,8 @@ cdef extern from "sockets.h" nogil:
     bint would_block "wt_would_block"(int error)
     int wt_poll(int fd, bint for_write, int64_t deadline)
     int64_t wt_now()
-    int shutdown(int fd, int how)
-    int SHUT_RDWR
 
 cdef enum:
-    HEADER = 5
     # What a record is longer than its plaintext, at most (RFC 5246, 6.2.3; RFC 8446, 5.2), and a header after it.
     OVERHEAD = 512
     MOST_FETCHES = 16           # in one step
@@ -63,14 +52,13 @@ cdef enum:
 
 
 @no_gc_clear
-cdef class Wire:
+cdef class Wire(Descriptor):
     """The transport of one connection: `sock`'s descriptor, or an `incoming` and an `outgoing` BIO."""
 
     def __cinit__(self, int fd=-1, incoming=None, outgoing=None):
-        self.fd = fd
         self.on_socket = fd >= 0
         self.bio = BIO_new(method)
-        if wt_mutex_init(&self.lock) < 0 or self.bio == NULL:
+        if self.bio == NULL:
             raise MemoryError
         BIO_set_data(self.bio, <void *>self)
         BIO_set_init(self.bio, 1)
@@ -90,48 +78,14 @@ cdef class Wire:
             BIO_set_data(self.bio, NULL)
             BIO_free(self.bio)
         free(self.unsent)
-        if self.gone != NULL:
-            PyThread_free_lock(self.gone)
-        wt_mutex_destroy(&self.lock)
-
-    # --- Lock ---------------------------------------------------------------------------------------------------------
-
-    cdef int enter(self) except -1:
-        """Takes the lock; other threads run Python meanwhile."""
-        if not wt_mutex_try(&self.lock):
-            with nogil:
-                wt_mutex_lock(&self.lock)
-        self.owner = PyThread_get_thread_ident()
-        return 0
-
-    cdef int enter_io(self) except -1:
-        """The same for the four verbs, which a callback must not call on its own connection."""
-        if self.is_mine():
-            raise ValueError("a callback cannot read, write or close the connection that called it: return from it first")
-        return self.enter()
-
-    cdef bint is_mine(self) noexcept:
-        """Whether this thread is inside a callback of this connection, and so holds the lock."""
-        return self.owner == PyThread_get_thread_ident()
-
-    cdef void leave(self) noexcept nogil:
-        self.owner = 0
-        wt_mutex_unlock(&self.lock)
-
-    cdef void let_others_in(self) noexcept nogil:
-        """Between two steps of a long call: gives the lock to a thread that waits for it. Keeps `owner` true."""
-        if wt_mutex_contended(&self.lock):
-            self.leave()
-            wt_mutex_lock(&self.lock)
-            self.owner = PyThread_get_thread_ident()
 
     # --- Incoming flow ------------------------------------------------------------------------------------------------
 
     cdef void begin(self) noexcept nogil:
-        """Starts a step: no room, until the caller names some, and a fetch allowed."""
+        """Starts a step: no room and no data, until the caller says otherwise."""
         self.error = 0
         self.room = 0
-        self.may_fetch = True
+        self.has_data = False
         self.fetches = 0
         self.safe = 0
 
@@ -161,7 +115,7 @@ cdef class Wire:
             self.error = EBADF
             return 0
         # The bound gives the caller back the lock and its deadline when a peer floods it with records that carry no data.
-        if self.dry or not self.may_fetch or self.fetches == MOST_FETCHES:
+        if self.dry or self.fetches == (1 if self.has_data else MOST_FETCHES):
             return -1
         if self.refusal:
             self.error = self.refusal
@@ -187,9 +141,15 @@ cdef class Wire:
             if would_block(errno):
                 self.dry = True
                 return -1
+            # The kernel reports it once: with data in hand, it is kept for the next read.
+            if self.has_data:
+                self.refusal = errno
+                return -1
             self.error = errno
             return 0
         if got == 0:
+            if self.has_data:
+                return -1       # the end stays in the kernel, for the next read
             self.at_eof = True
             return 0
         if not look:
@@ -404,7 +364,7 @@ cdef class Wire:
         """Whether more is unsent than one call can leave: a peer makes us answer and does not read."""
         return self.unsent_end - self.unsent_start > 2 * <size_t>WT_LENT_SIZE
 
-    # --- Waiting, and the end -----------------------------------------------------------------------------------------
+    # --- Waiting ----------------------------------------------------------------------------------------------------------
 
     cdef Wake wait(self, bint for_write, int64_t deadline) noexcept nogil:
         """Waits until the descriptor can be read or written, or until `deadline` (ns of wt_now(); negative: for ever).
@@ -426,9 +386,8 @@ cdef class Wire:
         # nothing from the kernel; the step uses it if nobody else took anything meanwhile.
         if deadline < 0 and not for_write:
             look = wt_lend()
-        self.waiting += 1
         self.syscalls += 1
-        self.leave()
+        self.go_away()
         if look != NULL:
             seen = wt_wait_and_peek(fd, look, size)
         # The look takes a socket error off the kernel, which reports it once: the step finds it here.
@@ -437,16 +396,12 @@ cdef class Wire:
         if seen <= 0 and refusal == 0:
             ready = wt_poll(fd, for_write, deadline)
             interrupted = ready < 0 and errno == EINTR
-        wt_mutex_lock(&self.lock)
-        self.owner = PyThread_get_thread_ident()
-        self.waiting -= 1
+        self.come_back()
         if refusal and not interrupted:
             self.refusal = refusal
-        if self.fd < 0 and self.waiting == 0 and self.gone != NULL:
-            PyThread_release_lock(self.gone)
         if not for_write:
             self.dry = False
-        if seen > 0 and self.bytes_in == taken and self.window == NULL and self.stale == 0:
+        if seen > 0 and self.fd == fd and self.bytes_in == taken and self.window == NULL and self.stale == 0:
             self.show(look, seen, size)
         elif look != NULL:
             wt_give_back(look)
@@ -454,65 +409,6 @@ cdef class Wire:
             return INTERRUPTED
         # Checked although there may be something to read: a peer that keeps it so must not keep the caller.
         return READY if deadline < 0 or wt_now() < deadline else TIMED_OUT
-
-    cdef int serve_signals(self) except -1:
-        """Runs Python's signal handlers (PEP 475) without the lock, and raises what they raise with it held again."""
-        self.leave()
-        try:
-            PyErr_CheckSignals()
-        finally:
-            self.enter()
-        return 0
-
-    cdef int release(self, bint shut_down) except -1:
-        """Gives the descriptor back: from here on no call touches it.
-
-        A thread inside wait() would sleep on: with `shut_down` the connection is shut down, which wakes it, and this
-        returns after it has left. Threads that are not waiting are not affected, nor are other holders of the
-        descriptor when nobody waits.
-        """
-        cdef int fd
-        if self.is_mine():
-            self.fd = -1    # inside a callback: the step that called it meets no descriptor when it goes on
-            return 0
-        self.enter()
-        fd = self.fd
-        self.fd = -1
-        if fd < 0 or not self.waiting or not shut_down:
-            self.leave()
-            return 0
-        if self.gone == NULL:
-            self.gone = PyThread_allocate_lock()
-            if self.gone == NULL:
-                self.fd = fd
-                self.leave()
-                raise MemoryError
-            PyThread_acquire_lock(self.gone, WAIT_LOCK)
-        shutdown(fd, SHUT_RDWR)
-        self.leave()
-        with nogil:
-            PyThread_acquire_lock(self.gone, WAIT_LOCK)
-        return 0
-
-
-cdef void count_records(RecordCount *records, const unsigned char *data, size_t size) noexcept nogil:
-    """Follows the record headers (RFC 8446, 5.1) through a stream that comes in any pieces."""
-    cdef size_t share
-    while size:
-        if records.body_left == 0:
-            records.header[records.header_size] = data[0]
-            records.header_size += 1
-            data += 1
-            size -= 1
-            if records.header_size == HEADER:
-                records.header_size = 0
-                records.body_left = (<size_t>records.header[3] << 8) | records.header[4]
-                records.count += 1
-        else:
-            share = min(size, records.body_left)
-            records.body_left -= share
-            data += share
-            size -= share
 
 
 # --- The BIO's callbacks ----------------------------------------------------------------------------------------------

@@ -1,0 +1,29 @@
+"""Builds wiretight for an interpreter that has no environment to install it into, only its headers."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+from tests.repo.source import ROOT
+
+ASK = "import sysconfig as s; print(s.get_path('include'))"
+
+
+def built_for(command: str, folder: Path) -> Path:
+    """The folder from which this interpreter can import wiretight, built with the tools of the running one."""
+    machine = folder / "native.ini"
+    machine.write_text(f"[binaries]\npython = '{command}'\n", encoding="utf-8")
+    headers = _output([command, "-c", ASK]).strip()
+    # The headers of an interpreter that was unpacked somewhere include each other by the path they have in a system.
+    environment = {**os.environ, "CFLAGS": f"-idirafter {Path(headers).parent}"}
+    _output(["meson", "setup", "-Doptimization=1", "--native-file", str(machine), str(folder / "build"), str(ROOT)], environment)
+    _output(["meson", "install", "-C", str(folder / "build"), "--destdir", str(folder / "root")], environment)
+    return next((folder / "root").rglob("wiretight/__init__.py")).parents[1]
+
+
+def _output(command: list[str], environment: dict[str, str] | None = None) -> str:
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout

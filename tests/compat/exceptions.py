@@ -1,0 +1,49 @@
+"""The tests of CPython that pass with the interpreter's own `ssl` and not with wiretight, each with its reason.
+
+This is the one list. A test is on it only for one of the three reasons below; "not done" is none of them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+
+class Reason(Enum):
+    """Why a test of CPython's may fail."""
+
+    BUILD_DETAIL = "it asserts an implementation detail of CPython's build"
+    HARMFUL = "the standard behaviour corrupts, crashes or leaks"
+    NEWER = "Python 3.15's `ssl`, which wiretight is on every Python, behaves otherwise"
+
+
+@dataclass(frozen=True)
+class Allowed:
+    """A test, the versions of Python it concerns (first, last), the reason, and what exactly differs."""
+
+    test: str
+    versions: tuple[tuple[int, int], tuple[int, int]]
+    reason: Reason
+    what: str
+
+
+EXCEPTIONS = (
+    Allowed(
+        "test.test_ssl.ContextTests.test_options",
+        ((3, 12), (3, 13)),
+        Reason.NEWER,
+        "negative options raise ValueError since 3.14, OverflowError before",
+    ),
+    Allowed(
+        "test.test_ssl.ThreadedTests.test_socketserver",
+        ((3, 10), (3, 12)),
+        Reason.NEWER,
+        "create_default_context() sets VERIFY_X509_STRICT since 3.13, and this Python's test CA has basic constraints "
+        "that are not marked critical",
+    ),
+)
+
+
+def allowed(version: tuple[int, int]) -> dict[str, Allowed]:
+    """The exceptions for one version of Python, by the name of the test."""
+    return {entry.test: entry for entry in EXCEPTIONS if entry.versions[0] <= version <= entry.versions[1]}

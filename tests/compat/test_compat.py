@@ -1,0 +1,37 @@
+"""A test of CPython that passes with the interpreter's own `ssl` passes with wiretight."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.compat.exceptions import EXCEPTIONS, allowed
+from tests.compat.runner import SUITES, Interpreter, run
+
+AN_HOUR = 3600  # it only ends what hangs in a way that the runner's own watchdog does not see
+
+
+@pytest.mark.timeout(AN_HOUR)
+@pytest.mark.parametrize("suite", SUITES)
+def test_the_interpreters_own_tests_pass_as_with_its_own_ssl(interpreter: Interpreter, suite: str) -> None:
+    if not interpreter.has(SUITES[suite][0]):
+        pytest.skip(f"{interpreter.command} has no {SUITES[suite][0]}: its version has none, or its tests are packaged apart")
+    own = run(interpreter, suite, wiretight=False)
+    ours = run(interpreter, suite, wiretight=True)
+    failing = own.passed() - ours.passed()
+    excepted = allowed(interpreter.version())
+    unexpected = {test: ours.details.get(test, "it did not run") for test in sorted(failing - set(excepted))}
+    assert not unexpected, "\n".join(f"{test}: {detail}" for test, detail in unexpected.items())
+    needless = {test for test in excepted if test in ours.passed()}
+    assert not needless, f"no exception is needed any more for {sorted(needless)}"
+
+
+def test_every_exception_says_exactly_what_differs() -> None:
+    assert len({(entry.test, entry.versions) for entry in EXCEPTIONS}) == len(EXCEPTIONS)
+    for entry in EXCEPTIONS:
+        assert len(entry.what.split()) > 5
+        assert entry.test.startswith("test.")
+
+
+@pytest.mark.parametrize("minor", range(10, 16))
+def test_there_are_fewer_than_ten_exceptions_for_a_version(minor: int) -> None:
+    assert len(allowed((3, minor))) < 10

@@ -1,0 +1,37 @@
+"""A signal that comes while the main thread is inside a call."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import threading
+from collections.abc import Callable, Iterator
+
+from tests.kit.threads import Task
+
+
+@contextlib.contextmanager
+def ringing(handler: Callable[[], object], then: Callable[[], object] = lambda: None) -> Iterator[None]:
+    """SIGUSR1 comes until `handler` has run, once and in the main thread; then another thread runs `then`."""
+    rung: list[int] = []
+    over = threading.Event()
+
+    def on_signal(number: int, frame: object) -> None:
+        rung.append(number)
+        if len(rung) == 1:
+            handler()
+
+    def ring() -> None:
+        # One that comes just before poll() does not interrupt it: there has to be another.
+        while not rung and not over.wait(0.005):
+            signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGUSR1)
+        then()
+
+    before = signal.signal(signal.SIGUSR1, on_signal)
+    task = Task(ring)
+    try:
+        yield
+    finally:
+        over.set()
+        task.result()
+        signal.signal(signal.SIGUSR1, before)

@@ -1,0 +1,184 @@
+"""install() and uninstall(): what they reach, and what they leave alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.install.program import succeeds
+
+
+def test_what_was_imported_before_and_what_is_imported_later_gets_wiretight() -> None:
+    succeeds("""
+        import http.client, asyncio.sslproto
+        import wiretight
+        wiretight.install()
+        import ssl, _ssl, urllib.request, smtplib
+        assert ssl is wiretight and _ssl is wiretight._ssl
+        for module in (http.client, asyncio.sslproto, urllib.request, smtplib):
+            assert module.ssl is wiretight, module
+    """)
+
+
+def test_names_imported_from_ssl_and_tuples_of_them_are_rebound(tmp_path: Path) -> None:
+    (tmp_path / "library.py").write_text(
+        "import ssl as tls\n"
+        "from ssl import SSLContext, SSLError, create_default_context as make, OP_NO_TICKET\n"
+        "ALLOWED = (SSLContext, bool, type(None))\n"
+    )
+    succeeds(
+        """
+        import library
+        before = dict(vars(library))
+        import wiretight
+        wiretight.install()
+        assert library.tls is wiretight
+        assert library.SSLContext is wiretight.SSLContext
+        assert library.make is wiretight.create_default_context
+        assert library.ALLOWED == (wiretight.SSLContext, bool, type(None))
+        assert library.SSLError is before["SSLError"] and library.OP_NO_TICKET is before["OP_NO_TICKET"]
+        wiretight.uninstall()
+        assert dict(vars(library)) == before
+        """,
+        folder=tmp_path,
+    )
+
+
+def test_the_standard_module_itself_is_not_changed() -> None:
+    succeeds("""
+        import ssl, _ssl
+        kept = [ssl, _ssl, ssl.SSLContext, ssl.SSLSocket, ssl.SSLObject]
+        import wiretight
+        def everything():
+            return [(name, id(value)) for owner in kept for name, value in vars(owner).items()]
+        before = everything()
+        wiretight.install()
+        assert ssl is wiretight and kept[0] is not wiretight
+        assert everything() == before
+    """)
+
+
+def test_uninstall_reaches_modules_that_were_imported_meanwhile(tmp_path: Path) -> None:
+    (tmp_path / "taken.py").write_text("import ssl\nfrom ssl import SSLContext\n")
+    (tmp_path / "chosen.py").write_text("import wiretight as ssl\nfrom wiretight import SSLContext\n")
+    succeeds(
+        """
+        import ssl as standard, sys
+        kept = [standard]  # in a list, where install() does not look
+        import wiretight
+        wiretight.install()
+        import taken, chosen
+        assert taken.ssl is chosen.ssl is wiretight
+        wiretight.uninstall()
+        assert standard is kept[0] and sys.modules["ssl"] is kept[0] and sys.modules["_ssl"] is kept[0]._ssl
+        assert taken.ssl is standard and taken.SSLContext is standard.SSLContext
+        assert chosen.ssl is wiretight and chosen.SSLContext is wiretight.SSLContext
+        """,
+        folder=tmp_path,
+    )
+
+
+def test_a_second_call_changes_nothing() -> None:
+    succeeds("""
+        import wiretight
+        wiretight.uninstall()
+        first = wiretight.install()
+        assert wiretight.install() is first
+        wiretight.uninstall()
+        wiretight.uninstall()
+        import ssl
+        assert ssl is not wiretight
+    """)
+
+
+def test_threads_may_call_both_at_once() -> None:
+    succeeds("""
+        import threading, http.client, wiretight
+        def work():
+            for _ in range(20):
+                wiretight.install()
+                wiretight.uninstall()
+        threads = [threading.Thread(target=work) for _ in range(8)]
+        for thread in threads: thread.start()
+        for thread in threads: thread.join()
+        import ssl
+        assert ssl is http.client.ssl is not wiretight
+    """)
+
+
+def test_a_function_that_the_program_put_into_ssl_goes_on_working() -> None:
+    succeeds("""
+        import ssl
+        def mine(): raise NotImplementedError
+        ssl._create_default_https_context = mine
+        ssl._create_stdlib_context = ssl.create_default_context
+        import wiretight
+        before = wiretight._create_default_https_context
+        wiretight.install()
+        assert wiretight._create_default_https_context is mine
+        assert wiretight._create_stdlib_context is wiretight.create_default_context
+        wiretight.uninstall()
+        assert wiretight._create_default_https_context is before
+    """)
+
+
+@pytest.mark.parametrize("patcher", ["gevent.ssl", "eventlet.green.ssl", "truststore._api"])
+def test_it_refuses_to_come_after_whoever_else_patches_ssl(patcher: str) -> None:
+    succeeds(
+        """
+        import ssl, sys
+        class Patched(ssl.SSLContext): pass
+        Patched.__module__ = sys.argv[1]
+        ssl.SSLContext = Patched
+        import wiretight
+        try:
+            wiretight.install()
+        except RuntimeError as refusal:
+            assert sys.argv[1] in str(refusal) and "before" in str(refusal)
+        else:
+            raise AssertionError("it did not refuse")
+        assert sys.modules["ssl"] is ssl
+        """,
+        patcher,
+    )
+
+
+def test_what_cannot_be_reached_is_reported(tmp_path: Path) -> None:
+    (tmp_path / "library.py").write_text(
+        "import ssl\n"
+        "class Context(ssl.SSLContext): pass\n"
+        "class Pool:\n"
+        "    kind = ssl.SSLContext\n"
+        "    def get(self, make=ssl.create_default_context): pass\n"
+        "def outer():\n"
+        "    kind = ssl.SSLSocket\n"
+        "    return lambda: kind\n"
+        "inner = outer()\n"
+        "table = {'tls': ssl.MemoryBIO}\n"
+        "READY = ssl.create_default_context()\n"
+    )
+    succeeds(
+        """
+        import library, wiretight
+        stale = [reference for reference in wiretight.install().stale() if reference.where.startswith("library.")]
+        assert stale == [
+            ("library.Context", "ssl.SSLContext", "base class"),
+            ("library.Pool.get", "ssl.create_default_context", "default argument"),
+            ("library.Pool.kind", "ssl.SSLContext", "class attribute"),
+            ("library.READY", "a context that the standard ssl made", "global"),
+            ("library.inner, kind", "ssl.SSLSocket", "closure"),
+            ("library.table", "ssl.MemoryBIO", "in a dict"),
+        ], stale
+        """,
+        folder=tmp_path,
+    )
+
+
+def test_nothing_of_the_standard_library_stays_behind() -> None:
+    succeeds("""
+        import asyncio, ftplib, http.client, http.server, imaplib, logging.handlers, poplib, smtplib, urllib.request
+        import xmlrpc.client, socketserver
+        import wiretight
+        assert wiretight.install().stale() == []
+    """)

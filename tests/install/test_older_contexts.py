@@ -1,0 +1,101 @@
+"""Contexts of the standard `ssl` that are older than install(): they work, they verify, and they are recognised."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.install.program import succeeds
+from tests.kit.certificates import Certificates
+
+ASYNCIO = """
+    import asyncio, ssl, sys
+    ca, chain, key, name = sys.argv[1:]
+    def make(module):
+        client = module.create_default_context(cafile=ca)
+        client.verify_flags &= ~module.VERIFY_X509_STRICT
+        server = module.SSLContext(module.PROTOCOL_TLS_SERVER)
+        server.load_cert_chain(chain, key)
+        return client, server
+    older = make(ssl)
+    import wiretight
+    wiretight.install()
+    newer = make(ssl)
+    assert type(older[0]) is not type(newer[0])
+
+    async def answer(reader, writer):
+        try:
+            writer.write(await reader.readexactly(300_000))
+            await writer.drain()
+            writer.close()
+            await writer.wait_closed()
+        except (ssl.SSLError, ConnectionError, asyncio.IncompleteReadError):
+            pass
+
+    async def exchange(client, server):
+        listener = await asyncio.start_server(answer, "127.0.0.1", 0, ssl=server)
+        async with listener:
+            port = listener.sockets[0].getsockname()[1]
+            reader, writer = await asyncio.open_connection("127.0.0.1", port, ssl=client, server_hostname=name)
+            writer.write(bytes(300_000))
+            assert await reader.readexactly(300_000) == bytes(300_000)
+            assert await reader.read() == b""
+            writer.close()
+            await writer.wait_closed()
+        return writer
+"""
+
+
+@pytest.mark.parametrize("ends", ["older[0], newer[1]", "newer[0], older[1]", "older[0], older[1]"])
+def test_asyncio_goes_on_with_an_older_context(certificates: Certificates, ends: str) -> None:
+    code = ASYNCIO + f"    asyncio.run(exchange({ends}))\n"
+    succeeds(code, certificates.ca_file, *certificates.server, "localhost")
+
+
+def test_an_older_context_goes_on_verifying_under_asyncio(certificates: Certificates) -> None:
+    code = ASYNCIO + (
+        "    asyncio.run(exchange(*newer)) if name == 'localhost' else None\n"
+        "    try:\n"
+        "        asyncio.run(exchange(older[0], newer[1]))\n"
+        "    except ssl.SSLCertVerificationError as refusal:\n"
+        "        assert refusal.verify_code == 62\n"
+        "    else:\n"
+        "        raise AssertionError('the wrong host was accepted')\n"
+    )
+    succeeds(code, certificates.ca_file, *certificates.server, "elsewhere.example")
+
+
+def test_code_that_asks_with_the_new_class_recognises_the_older_objects() -> None:
+    succeeds("""
+        import socket, ssl
+        context = ssl.create_default_context()
+        near, far = socket.socketpair()
+        tls = context.wrap_socket(near, server_hostname="localhost", do_handshake_on_connect=False)
+        over_bios = context.wrap_bio(ssl.MemoryBIO(), ssl.MemoryBIO(), server_hostname="localhost")
+        import wiretight
+        wiretight.install()
+        assert ssl is wiretight
+        assert isinstance(context, ssl.SSLContext)
+        assert isinstance(tls, ssl.SSLSocket) and isinstance(over_bios, ssl.SSLObject)
+        assert isinstance(context.wrap_bio(ssl.MemoryBIO(), ssl.MemoryBIO(), server_hostname="localhost"), ssl.SSLObject)
+        class Mine(ssl.SSLSocket): pass
+        assert not isinstance(tls, Mine) and not isinstance(near, ssl.SSLSocket)
+        tls.close(), far.close()
+    """)
+
+
+def test_what_an_older_context_does_not_use_stays_in_the_bio() -> None:
+    succeeds("""
+        import ssl
+        context = ssl.create_default_context()
+        import wiretight
+        wiretight.install()
+        incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        end = context.wrap_bio(incoming, outgoing, server_hostname="localhost")
+        incoming.write(b"SSH-2.0-OpenSSH and more")
+        try:
+            end.do_handshake()
+        except ssl.SSLError as failure:
+            assert "WRONG_VERSION_NUMBER" in str(failure) or "RECORD_LAYER_FAILURE" in str(failure)
+        assert outgoing.pending
+        assert b"SSH-2.0-OpenSSH and more".endswith(incoming.read())
+    """)
