@@ -7,9 +7,13 @@ import select
 import socket
 import struct
 import termios
+import threading
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from typing import Any
+
+import pytest
 
 from tests.kit.certificates import HOST
 from tests.kit.pair import WANT, attempt, memory_bio
@@ -26,6 +30,14 @@ def in_kernel(sock: socket.socket) -> int:
     """How many bytes a recv() of the plain socket would find."""
     (count,) = struct.unpack("i", fcntl.ioctl(sock, termios.FIONREAD, bytes(4)))
     return int(count)
+
+
+def asleep(thread: threading.Thread) -> bool:
+    """Whether the thread is in a system call that waits. Only Linux says so."""
+    stat = Path(f"/proc/self/task/{thread.native_id}/stat")
+    if not stat.exists():
+        pytest.skip("this system does not say whether a thread waits")
+    return stat.read_text().rpartition(")")[2].split()[0] == "S"
 
 
 def until(condition: Callable[[], Any], what: str) -> None:

@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from tests.core.peer import asleep, until
 from tests.core.signals import ringing
 from tests.kit.certificates import HOST
 from tests.kit.sockets import handshake, unix_pair
@@ -182,6 +183,26 @@ def test_a_detach_during_a_blocked_recv_leaves_the_bytes_to_the_new_owner(client
                 assert len(plain.recv(100)) == server._sslobj.counters()["bytes_out"] - before
             assert isinstance(error, OSError)
             assert error.errno == errno.EBADF
+
+
+@pytest.mark.parametrize("timeout", [None, PATIENCE], ids=["blocking", "timeout"])
+def test_a_recv_that_was_detached_ends_with_its_stream(client_context, server_context, timeout):
+    """It does not go on to wait for whoever has the number now."""
+    with connection(client_context, server_context) as (client, server):
+        server.sendall(b"!")
+        assert client.recv(1) == b"!"
+        client.settimeout(timeout)
+        calls = client._sslobj.counters()["syscalls"]
+        receiving = Task(client.recv, 100)
+        until(lambda: client._sslobj.counters()["syscalls"] > calls and asleep(receiving.thread), "it waits")
+        number = client.detach()
+        near, far = socket.socketpair()
+        with near, far:
+            os.dup2(near.fileno(), number)
+            server.close()
+            error = ended(receiving)
+            os.close(number)
+        assert error is None or isinstance(error, OSError)
 
 
 def test_a_detached_descriptor_is_still_connected(client_context, server_context):

@@ -92,6 +92,7 @@ class Reader:
                 self.moved.set()
 
 
+@pytest.mark.timeout(STRESS_SECONDS + 4 * PATIENCE)
 def test_every_byte_arrives_intact(client_context, server_context, version):
     seconds = STRESS_SECONDS if version is standard.TLSVersion.TLSv1_3 else STRESS_SECONDS / 6
     with tls_sockets(client_context, server_context) as (client, server):

@@ -1,10 +1,9 @@
 """Backlog: plaintext that was encrypted for a call which ended before the kernel took its records.
 
-An encrypted record has its place in the stream and cannot be taken back. When a non-blocking call, or one whose time is up,
-leaves records behind, the caller has been told that their plaintext was not sent and will send it again. The backlog
-remembers that plaintext, so that the retry is recognised and its bytes are sent once, and so that a retry with other bytes
-is refused instead of reaching the peer as a mixture.
-"""
+An encrypted record has its place in the stream and cannot be taken back. When a non-blocking call, or one whose
+time is up, leaves records behind, the caller has been told that their plaintext was not sent and will send it
+again. The backlog remembers that plaintext, so that the retry is recognised and its bytes are sent once, and so
+that a retry with other bytes is refused instead of reaching the peer as a mixture. """
 
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcmp, memcpy, memmove
@@ -67,8 +66,8 @@ cdef class Backlog:
             free(plain)
             free(marks)
             raise MemoryError
-        # What is left of an earlier backlog was adopted before, so its records come after these; but those of a call that
-        # another thread gave up meanwhile may come first.
+        # What is left of an earlier backlog was adopted before, so its records come after these; but those of a
+        # call that another thread gave up meanwhile may come first.
         cdef bint first = self.count == 0 or writing.marks[0].cipher_end <= self.marks[0].cipher_end
         cdef size_t mine = 0 if first else self.size
         cdef size_t theirs = share if first else 0

@@ -59,9 +59,11 @@ cdef int on_server_name(SSL *ssl, int *alert, void *_) noexcept with gil:
         if callback is None:
             return SSL_TLSEXT_ERR_OK
         name = None if sent == NULL else sent.decode("ascii")
-        owner = connection.owner
+        subject = connection.callback_subject
+        if subject is None:
+            return SSL_TLSEXT_ERR_ALERT_FATAL
         alert[0] = SSL_AD_HANDSHAKE_FAILURE
-        answer = callback(connection if owner is None else owner, name, context)
+        answer = callback(subject, name, context)
         if answer is None:
             return SSL_TLSEXT_ERR_OK
         alert[0] = SSL_AD_INTERNAL_ERROR
@@ -203,9 +205,11 @@ cdef void on_message(
             message_type = octets[0]
         elif content_type in (SSL3_RT_HANDSHAKE, SSL3_RT_INNER_CONTENT_TYPE) and length > 0:
             message_type = octets[0]
-        owner = connection.owner
+        subject = connection.callback_subject
+        if subject is None:
+            return
         callback(
-            connection if owner is None else owner, "write" if written else "read", version, content_type,
+            subject, "write" if written else "read", version, content_type,
             message_type, <bytes>octets[:length],
         )
     except BaseException as error:

@@ -1,8 +1,8 @@
 """Connection: one SSL*, four verbs. A verb never waits; it returns a Status.
 
-DONE: it did what was asked. WANT_READ, WANT_WRITE: call again when the descriptor can be read or written. CLOSED: the peer's
-close_notify has been read. FAILED: `failure` says why. The caller holds the wire's lock and has the GIL or not, as it likes.
-"""
+DONE: it did what was asked. WANT_READ, WANT_WRITE: call again when the descriptor can be read or written. CLOSED:
+the peer's close_notify has been read. FAILED: `failure` says why. The caller holds the wire's lock and has the GIL
+or not, as it likes. """
 
 from cython cimport no_gc_clear
 from libc.string cimport memset
@@ -10,16 +10,17 @@ from libc.string cimport memset
 from wiretight._core.backlog cimport BATCH, Backlog, Writing, note
 from wiretight._core.context cimport new_connection
 from wiretight._core.errors cimport (
-    CLOSED, DONE, FAILED, WANT_READ, WANT_WRITE, Failure, Status, check, forget_errors, outcome,
+    CLOSED, DONE, FAILED, Failure, Status, WANT_READ, WANT_WRITE, check, forget_errors, outcome,
 )
 from wiretight._core.openssl.bio cimport BIO_up_ref
 from wiretight._core.openssl.err cimport ERR_LIB_SSL, ERR_PACK
 from wiretight._core.openssl.ssl cimport (
-    SSL_CTX_get_verify_mode, SSL_ERROR_SSL, SSL_ERROR_SYSCALL, SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER, SSL_MODE_AUTO_RETRY, SSL_VERIFY_PEER,
-    SSL_VERIFY_POST_HANDSHAKE, SSL_do_handshake, SSL_free, SSL_get0_param, SSL_get_verify_callback,
-    SSL_R_BAD_WRITE_RETRY, SSL_RECEIVED_SHUTDOWN, SSL_SENT_SHUTDOWN, SSL_get_shutdown,
-    SSL_is_init_finished, SSL_read_ex, SSL_set_accept_state, SSL_set_app_data, SSL_set_bio, SSL_set_connect_state, SSL_set_mode,
-    SSL_set_post_handshake_auth, SSL_set_shutdown, SSL_set_tlsext_host_name, SSL_set_verify, SSL_shutdown, SSL_write_ex,
+    SSL_CTX_get_verify_mode, SSL_ERROR_SSL, SSL_ERROR_SYSCALL, SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER,
+    SSL_MODE_AUTO_RETRY, SSL_RECEIVED_SHUTDOWN, SSL_R_BAD_WRITE_RETRY, SSL_SENT_SHUTDOWN, SSL_VERIFY_PEER,
+    SSL_VERIFY_POST_HANDSHAKE, SSL_do_handshake, SSL_free, SSL_get0_param, SSL_get_shutdown, SSL_get_verify_callback,
+    SSL_is_init_finished, SSL_read_ex, SSL_set_accept_state, SSL_set_app_data, SSL_set_bio, SSL_set_connect_state,
+    SSL_set_mode, SSL_set_post_handshake_auth, SSL_set_shutdown, SSL_set_tlsext_host_name, SSL_set_verify,
+    SSL_shutdown, SSL_write_ex,
 )
 from wiretight._core.openssl.asn1 cimport ASN1_STRING, ASN1_STRING_free, ASN1_STRING_get0_data, ASN1_STRING_length
 from wiretight._core.openssl.x509 cimport X509_VERIFY_PARAM_set1_host, X509_VERIFY_PARAM_set1_ip, a2i_IPADDRESS
@@ -157,16 +158,16 @@ cdef class Connection:
                 status = DONE
             break
         self.wire.settle()
-        # An answer to a KeyUpdate that the kernel does not take now goes out with the next call: no reader waits for it,
-        # and what was read counts more than that it failed.
+        # An answer to a KeyUpdate that the kernel does not take now goes out with the next call: no reader waits
+        # for it, and what was read counts more than that it failed.
         self.wire.flush()
         return status
 
     cdef Status try_write(self, const char *data, size_t size, Writing *writing) noexcept nogil:
         """Encrypts `data` from `writing.committed` on and sends it. DONE when all of it is in the kernel.
 
-        After another status `writing.sent` bytes are. The caller goes on with the same `data` and `writing`, or leaves and
-        has the backlog keep what is committed.
+        After another status `writing.sent` bytes are. The caller goes on with the same `data` and `writing`, or
+        leaves and has the backlog keep what is committed.
 
         OpenSSL: SSL_write_ex(3)
         """
@@ -241,7 +242,6 @@ cdef class Connection:
 
     cdef Status encrypt(self, const char *data, size_t size, Writing *writing) noexcept nogil:
         """Makes the next records of `data`, at most BATCH."""
-        cdef Status status
         cdef size_t part = 0
         cdef int ret
         while writing.count < BATCH and writing.committed < size:

@@ -79,7 +79,8 @@ cdef int load_cert_chain(Context context, object certfile, object keyfile, objec
             content = file_content(keyfile, "keyfile")
         key = read_key(content, asked, certfile if keyfile is None else keyfile)
         check(X509_check_private_key(leaf, key))
-        # An empty chain would say "send the leaf alone"; without one, OpenSSL completes it from the trusted certificates.
+        # An empty chain would say "send the leaf alone"; without one, OpenSSL completes it from the trusted
+        # certificates.
         check(SSL_CTX_use_cert_and_key(context.ctx, leaf, key, chain if sk_X509_num(chain) else NULL, 1))
     finally:
         EVP_PKEY_free(key)

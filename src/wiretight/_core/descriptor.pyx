@@ -1,8 +1,8 @@
 """Descriptor: a descriptor that is owned, and the lock of the connection that uses it.
 
-One lock for OpenSSL's object and the descriptor. It is held while OpenSSL computes and across calls that do not wait, never
-while waiting. Whoever closes the descriptor gives it back first, through release(): no number is used after its close.
-"""
+One lock for OpenSSL's object and the descriptor. It is held while OpenSSL computes and across calls that do not
+wait, never while waiting. Whoever closes the descriptor gives it back first, through release(): no number is used
+after its close. """
 
 from cython cimport no_gc_clear
 from cpython.exc cimport PyErr_CheckSignals
@@ -42,7 +42,7 @@ cdef class Descriptor:
     cdef int enter_io(self) except -1:
         """The same for the four verbs, which a callback must not call on its own connection."""
         if self.is_mine():
-            raise ValueError("a callback cannot read, write or close the connection that called it: return from it first")
+            raise ValueError("a callback cannot read, write or close the connection that called it; return first")
         return self.enter()
 
     cdef bint is_mine(self) noexcept:

@@ -30,8 +30,8 @@ cdef inline void forget_errors() noexcept nogil:
 cdef Status outcome(SSL *ssl, int ret, Failure *failure) noexcept nogil
 cdef object failure_exception(const Failure *failure, object hostname)
 
-# --- everything else: one checker per return convention of OpenSSL; each raises what the queue says ----------------------
+# --- everything else: one checker per return convention of OpenSSL; each raises what the queue says
 cdef int check(int ret) except -1               # <= 0 is an error
-cdef int raise_queue(str what=*) except -1      # empties the queue and raises SSLError (or the OSError of a system error)
+cdef int raise_queue(str what=*) except -1      # empties the queue and raises it
 cdef object queue_exception(str what=*)         # the same, returned instead of raised
 cdef object ssl_error(int ssl_error, unsigned long code, str message=*)  # an SSLError with library and reason set

@@ -9,13 +9,13 @@ from cpython.exc cimport PyErr_SetObject
 from libc.string cimport memset
 
 from wiretight._core.openssl.err cimport (
-    ERR_GET_LIB, ERR_GET_REASON, ERR_SYSTEM_ERROR, ERR_clear_error, ERR_LIB_SSL, ERR_peek_last_error,
+    ERR_GET_LIB, ERR_GET_REASON, ERR_LIB_SSL, ERR_SYSTEM_ERROR, ERR_clear_error, ERR_peek_last_error,
     ERR_reason_error_string,
 )
 from wiretight._core.openssl.ssl cimport (
-    SSL, SSL_ERROR_NONE, SSL_ERROR_SSL, SSL_ERROR_SYSCALL, SSL_ERROR_WANT_READ, SSL_ERROR_WANT_WRITE,
-    SSL_ERROR_ZERO_RETURN, SSL_R_BAD_WRITE_RETRY, SSL_R_CERTIFICATE_VERIFY_FAILED, SSL_R_UNEXPECTED_EOF_WHILE_READING, SSL_get_error,
-    SSL_get_verify_result,
+    SSL, SSL_ERROR_NONE, SSL_ERROR_SYSCALL, SSL_ERROR_WANT_READ, SSL_ERROR_WANT_WRITE,
+    SSL_ERROR_ZERO_RETURN, SSL_R_BAD_WRITE_RETRY, SSL_R_CERTIFICATE_VERIFY_FAILED, SSL_R_UNEXPECTED_EOF_WHILE_READING,
+    SSL_get_error, SSL_get_verify_result,
 )
 from wiretight._core.openssl.x509 cimport (
     X509_V_ERR_HOSTNAME_MISMATCH, X509_V_ERR_IP_ADDRESS_MISMATCH, X509_verify_cert_error_string,

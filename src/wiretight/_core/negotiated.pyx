@@ -11,8 +11,8 @@ from wiretight._core.openssl.ssl cimport (
     SSL_CTX_get_verify_mode, SSL_SESSION, SSL_VERIFY_PEER, SSL_get0_alpn_selected, SSL_get0_peer_certificate,
     SSL_get0_verified_chain, SSL_get1_session, SSL_get_SSL_CTX, SSL_get_cipher_list_stack, SSL_get_client_ciphers,
     SSL_get_current_cipher, SSL_get_current_compression, SSL_get_finished, SSL_get_peer_cert_chain,
-    SSL_get_peer_finished, SSL_get_version, SSL_is_init_finished, SSL_pending, SSL_session_reused, SSL_set_session,
-    SSL_set_SSL_CTX, SSL_verify_client_post_handshake, sk_SSL_CIPHER_find, sk_SSL_CIPHER_num, sk_SSL_CIPHER_value,
+    SSL_get_peer_finished, SSL_get_version, SSL_is_init_finished, SSL_pending, SSL_session_reused, SSL_set_SSL_CTX,
+    SSL_set_session, SSL_verify_client_post_handshake, sk_SSL_CIPHER_find, sk_SSL_CIPHER_num, sk_SSL_CIPHER_value,
     stack_st_SSL_CIPHER,
 )
 from wiretight._core.openssl.x509 cimport X509
@@ -145,7 +145,8 @@ cdef class Negotiated(Connection):
     # --- Certificates -------------------------------------------------------------------------------------------------
 
     def getpeercert(self, binary_form=False):
-        """The peer's certificate: a dictionary ({} if it was not verified), DER bytes if `binary_form`, None if there is none.
+        """The peer's certificate: a dictionary ({} if it was not verified), DER bytes if `binary_form`, None if
+        there is none.
 
         Raises ValueError before the handshake is done. Since 0.1. OpenSSL: SSL_get0_peer_certificate(3)
         """
@@ -166,7 +167,8 @@ cdef class Negotiated(Connection):
             self.unguard(locked)
 
     def get_verified_chain(self):
-        """The chain that verification built, as a list of Certificate from the peer's to the root; None if there is none.
+        """The chain that verification built, as a list of Certificate from the peer's to the root; None if there is
+        none.
 
         Since 0.1. OpenSSL: SSL_get0_verified_chain(3)
         """

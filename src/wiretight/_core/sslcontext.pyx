@@ -130,6 +130,10 @@ cdef class _SSLContext(Context):
     def _msg_callback(self, callback):
         callbacks.set_msg_callback(self, callback)
 
+    @_msg_callback.deleter
+    def _msg_callback(self):
+        raise AttributeError("attribute '_msg_callback' cannot be deleted")
+
     # --- connections -------------------------------------------------------------------------------------------------
     def _wrap_socket(self, sock, bint server_side, server_hostname=None, *, owner=None, session=None):
         """A connection over the descriptor of `sock`, which has to stay alive. Since 0.1.

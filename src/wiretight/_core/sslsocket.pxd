@@ -28,5 +28,9 @@ cdef class _SSLSocket(Negotiated):
     cdef object exception_for(self, Status status, Verb verb)
 
 
-cdef _SSLSocket over_socket(Context context, object sock, bint server_side, object hostname, object owner, object session)
-cdef _SSLSocket over_bios(Context context, object incoming, object outgoing, bint server_side, object hostname, object owner, object session)
+cdef _SSLSocket over_socket(
+    Context context, object sock, bint server_side, object hostname, object owner, object session
+)
+cdef _SSLSocket over_bios(
+    Context context, object incoming, object outgoing, bint server_side, object hostname, object owner, object session
+)

@@ -1,8 +1,7 @@
 """_SSLSocket: a connection with the shape of CPython's `_ssl._SSLSocket`. It waits, and it raises.
 
-drive() is the one loop that calls a verb, waits for what it wants and calls it again. A socket's timeout is read at every
-call: None waits for ever, 0 never, and a number of seconds is one deadline for the whole call.
-"""
+drive() is the one loop that calls a verb, waits for what it wants and calls it again. A socket's timeout is read at
+every call: None waits for ever, 0 never, and a number of seconds is one deadline for the whole call. """
 
 from cython cimport no_gc_clear
 from cpython.buffer cimport PyBUF_SIMPLE, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
@@ -55,14 +54,16 @@ cdef class _SSLSocket(Negotiated):
     def __reduce__(self):
         raise TypeError(f"cannot pickle {type(self).__name__!r} object")
 
+    def __delattr__(self, name):
+        raise AttributeError(f"attribute {name!r} of {type(self).__name__!r} objects cannot be deleted")
+
     # --- The loop -----------------------------------------------------------------------------------------------------
 
     cdef size_t drive(self, Verb verb, char *data, size_t size) except? 0xFFFFFFFF:
         """Takes `verb` to its end, or as far as the socket's timeout lets it; how many bytes were read or sent.
 
-        Raises what the face documents: a want, TimeoutError, SSLError and its kin, OSError. A close_notify of the peer is
-        0 bytes read.
-        """
+        Raises what the face documents: a want, TimeoutError, SSLError and its kin, OSError. A close_notify of the
+        peer is 0 bytes read. """
         cdef Wire wire = self.wire
         cdef Status status = DONE
         cdef Wake wake = READY
@@ -175,11 +176,10 @@ cdef class _SSLSocket(Negotiated):
     def read(self, Py_ssize_t len=1024, buffer=None, /):
         """Reads at least one byte and at most `len`; b"" at the peer's close_notify.
 
-        With a writable `buffer` it reads into that, at most `len` bytes (all of it if `len` is not positive or too large),
-        and returns their number. Raises ValueError for a negative `len` without a buffer, SSLEOFError at the end of a
-        stream without close_notify, SSLError, TimeoutError, OSError, and a want on a non-blocking socket. Since 0.1.
-        OpenSSL: SSL_read_ex(3)
-        """
+        With a writable `buffer` it reads into that, at most `len` bytes (all of it if `len` is not positive or too
+        large), and returns their number. Raises ValueError for a negative `len` without a buffer, SSLEOFError at
+        the end of a stream without close_notify, SSLError, TimeoutError, OSError, and a want on a non-blocking
+        socket. Since 0.1. OpenSSL: SSL_read_ex(3) """
         cdef Py_buffer view
         cdef PyObject *data
         cdef size_t got
@@ -212,10 +212,9 @@ cdef class _SSLSocket(Negotiated):
         """Sends the bytes-like object `b`; how many of its bytes are in the kernel.
 
         That is all of them, or fewer when the socket is non-blocking or its time is up and at least one record went out
-        whole. Raises SSLError BAD_WRITE_RETRY when an earlier call left a record half sent and `b` does not begin with its
-        bytes: nothing is sent, and the connection goes on. Raises SSLError, TimeoutError, OSError, and a want on a
-        non-blocking socket. Since 0.1. OpenSSL: SSL_write_ex(3)
-        """
+        whole. Raises SSLError BAD_WRITE_RETRY when an earlier call left a record half sent and `b` does not begin
+        with its bytes: nothing is sent, and the connection goes on. Raises SSLError, TimeoutError, OSError, and a
+        want on a non-blocking socket. Since 0.1. OpenSSL: SSL_write_ex(3) """
         cdef Py_buffer view
         PyObject_GetBuffer(b, &view, PyBUF_SIMPLE)
         try:
@@ -260,6 +259,15 @@ cdef class _SSLSocket(Negotiated):
     def owner(self, value):
         self.owner_reference = None if value is None else weakref.ref(value)
 
+    @property
+    def callback_subject(self):
+        """Whom a callback is called about: the owner, or this connection if it never had one; None if the owner is
+        gone.
+
+        Since 0.1.
+        """
+        return self if self.owner_reference is None else self.owner_reference()
+
     def uses_ktls_for_send(self):
         """Whether the kernel encrypts: never, because the wire does. Since 0.1."""
         return False
@@ -301,7 +309,9 @@ cdef _SSLSocket made(Wire wire, Context context, bint server_side, object hostna
     return connection
 
 
-cdef _SSLSocket over_socket(Context context, object sock, bint server_side, object hostname, object owner, object session):
+cdef _SSLSocket over_socket(
+    Context context, object sock, bint server_side, object hostname, object owner, object session
+):
     """A connection over the descriptor of `sock`, which is held weakly."""
     cdef int fd = sock.fileno()
     if fd < 0:

@@ -26,7 +26,8 @@ cdef class Wire(Descriptor):
     cdef MemoryBIO own_incoming, own_outgoing
     cdef object raised              # what a foreign BIO raised; the funnel raises it again
 
-    # Incoming: a window onto the head of the kernel's queue. What OpenSSL has eaten of it leaves the kernel in settle().
+    # Incoming: a window onto the head of the kernel's queue. What OpenSSL has eaten of it leaves the kernel in
+    # settle().
     cdef unsigned char *window
     cdef size_t window_size, eaten, safe
     cdef size_t room                # the caller's free room

@@ -1,20 +1,20 @@
 """Wire: the BIO of a connection. It alone moves ciphertext, and it alone waits.
 
 Reading. OpenSSL asks for a record's header, then for its body. At a header the wire looks at the head of the kernel's
-queue (MSG_PEEK) through a window as large as the caller's free room; OpenSSL eats records out of the window; at the end of
-the step settle() makes the kernel drop exactly the bytes that were eaten. So many records come in one look, and yet the
-wire never holds a byte that nobody has decrypted: whatever the caller did not get is in the kernel, where select() sees it, or
-in OpenSSL, where pending() counts it. When a step has data for the caller and then meets the end of the stream (close_notify,
-an alert, a broken record), keep_event() leaves the bytes of that event in the kernel, so that select() reports it too; they
-are `stale`, and the next read drops them.
+queue (MSG_PEEK) through a window as large as the caller's free room; OpenSSL eats records out of the window; at the
+end of the step settle() makes the kernel drop exactly the bytes that were eaten. So many records come in one look,
+and yet the wire never holds a byte that nobody has decrypted: whatever the caller did not get is in the kernel,
+where select() sees it, or in OpenSSL, where pending() counts it. When a step has data for the caller and then meets
+the end of the stream (close_notify, an alert, a broken record), keep_event() leaves the bytes of that event in the
+kernel, so that select() reports it too; they are `stale`, and the next read drops them.
 
-Writing. OpenSSL's records are gathered in a lent buffer and leave in one send(). What the kernel does not take is owned by
-the wire, in order, until it does: OpenSSL itself never meets a full socket and so never has a write to retry.
-"""
+Writing. OpenSSL's records are gathered in a lent buffer and leave in one send(). What the kernel does not take is
+owned by the wire, in order, until it does: OpenSSL itself never meets a full socket and so never has a write to
+retry. """
 
 from cython cimport no_gc_clear
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
-from libc.errno cimport EAGAIN, EBADF, EINTR, ENOMEM, errno
+from libc.errno cimport EBADF, EINTR, ENOMEM, errno
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy, memmove
 
@@ -114,7 +114,8 @@ cdef class Wire(Descriptor):
         if self.fd < 0:
             self.error = EBADF
             return 0
-        # The bound gives the caller back the lock and its deadline when a peer floods it with records that carry no data.
+        # The bound gives the caller back the lock and its deadline when a peer floods it with records that carry no
+        # data.
         if self.dry or self.fetches == (1 if self.has_data else MOST_FETCHES):
             return -1
         if self.refusal:
@@ -212,7 +213,8 @@ cdef class Wire(Descriptor):
         self.eaten = self.safe
 
     cdef bint may_have_more(self) noexcept nogil:
-        """Whether a step that has data should ask for another record: the window shows one, or there was no look yet."""
+        """Whether a step that has data should ask for another record: the window shows one, or there was no look
+        yet."""
         return self.eaten < self.window_size or (self.on_socket and self.fetches == 0 and not self.dry)
 
     cdef int take_from_bio(self, char *into, int size) noexcept nogil:
@@ -364,14 +366,13 @@ cdef class Wire(Descriptor):
         """Whether more is unsent than one call can leave: a peer makes us answer and does not read."""
         return self.unsent_end - self.unsent_start > 2 * <size_t>WT_LENT_SIZE
 
-    # --- Waiting ----------------------------------------------------------------------------------------------------------
+    # --- Waiting ------------------------------------------------------------------------------------------------------
 
     cdef Wake wait(self, bint for_write, int64_t deadline) noexcept nogil:
         """Waits until the descriptor can be read or written, or until `deadline` (ns of wt_now(); negative: for ever).
 
-        Called and left with the lock held and without the GIL; the lock is given up meanwhile. After INTERRUPTED the caller
-        runs serve_signals() and waits again.
-        """
+        Called and left with the lock held and without the GIL; the lock is given up meanwhile. After INTERRUPTED
+        the caller runs serve_signals() and waits again. """
         cdef int fd = self.fd
         cdef int ready = 1
         cdef bint interrupted
@@ -382,8 +383,8 @@ cdef class Wire(Descriptor):
         cdef unsigned char *look = NULL
         if fd < 0:
             return READY        # the next step says what is wrong
-        # Without a deadline the wait can be a look that blocks, poll() and recv() in one. It runs without the lock and takes
-        # nothing from the kernel; the step uses it if nobody else took anything meanwhile.
+        # Without a deadline the wait can be a look that blocks, poll() and recv() in one. It runs without the lock
+        # and takes nothing from the kernel; the step uses it if nobody else took anything meanwhile.
         if deadline < 0 and not for_write:
             look = wt_lend()
         self.syscalls += 1
