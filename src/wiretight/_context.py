@@ -334,6 +334,15 @@ if HAS_STANDARD:
     SSLContext.register(standard.SSLContext)
 
 
+def new_context(protocol: int) -> SSLContext:
+    """A context of the class that the package has under this name now: gevent, truststore and tests put theirs there.
+
+    Since 0.1.
+    """
+    context: SSLContext = sys.modules["wiretight"].SSLContext(protocol)
+    return context
+
+
 def create_default_context(
     purpose: Any = Purpose.SERVER_AUTH,
     *,
@@ -350,7 +359,7 @@ def create_default_context(
     Raises TypeError or ValueError for another purpose, OSError or SSLError for certificates that cannot be read.
     Since 0.1. Source: `ssl.create_default_context` of Python 3.13 (VERIFY_X509_STRICT, VERIFY_X509_PARTIAL_CHAIN).
     """
-    context = SSLContext(_protocol_for(purpose))
+    context = new_context(_protocol_for(purpose))
     if context.protocol == PROTOCOL_TLS_CLIENT:
         context.verify_mode = VerifyMode.CERT_REQUIRED
         context.check_hostname = True
@@ -376,7 +385,7 @@ def _create_unverified_context(
     Raises as create_default_context(), and ValueError for a key without its certificate. Since 0.1.
     """
     implied = _protocol_for(purpose)
-    context = SSLContext(implied if protocol is None else protocol)
+    context = new_context(implied if protocol is None else protocol)
     context.check_hostname = check_hostname
     if cert_reqs is not None:
         context.verify_mode = VerifyMode(cert_reqs)

@@ -128,9 +128,7 @@ def _hand_back(loaded: frozenset[str]) -> None:
         if module_name in loaded:
             continue
         found = {
-            name: old
-            for name, value in namespace.copy().items()
-            if (old := replacement(value, backwards)) is not None
+            name: old for name, value in namespace.copy().items() if (old := replacement(value, backwards)) is not None
         }
         if found and "wiretight" not in _source(namespace):
             namespace.update(found)

@@ -38,6 +38,8 @@ class OlderObject(_Standard):
 
     _incoming: MemoryBIO | None = None
     _outgoing: MemoryBIO
+    _inner_incoming: standard.MemoryBIO
+    _inner_outgoing: standard.MemoryBIO
 
     @classmethod
     def _create(cls, incoming: Any, outgoing: Any, *args: Any, **kwargs: Any) -> OlderObject:

@@ -33,7 +33,8 @@ def own_modules() -> tuple[ModuleType, ModuleType]:
 
 def namespaces() -> Iterator[tuple[str, dict[str, Any]]]:
     """The globals of every loaded module but the standard `ssl` and wiretight. Since 0.1."""
-    for name, module in list(sys.modules.items()):
+    loaded: dict[str, object] = {**sys.modules}  # a few programs put other things there
+    for name, module in loaded.items():
         if isinstance(module, ModuleType) and module not in _standard_modules() and name.split(".")[0] != "wiretight":
             yield name, module.__dict__
 

@@ -6,7 +6,7 @@ import warnings
 from typing import TYPE_CHECKING, Any
 
 from wiretight._constants import PROTOCOL_TLS, VerifyMode
-from wiretight._context import SSLContext
+from wiretight._context import new_context
 from wiretight._errors import standard
 from wiretight._random import RAND_bytes
 
@@ -50,7 +50,7 @@ def wrap_socket(
         raise ValueError("certfile must be specified for server-side operations")
     if keyfile and not certfile:
         raise ValueError("certfile must be specified")
-    context = SSLContext(ssl_version)
+    context = new_context(ssl_version)
     context.verify_mode = cert_reqs
     if ca_certs:
         context.load_verify_locations(ca_certs)

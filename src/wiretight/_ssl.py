@@ -63,7 +63,11 @@ for _enum in (
     globals().update({_name: int(_member) for _name, _member in _enum.__members__.items()})
 globals().update({f"PROTO_{_name}": int(_member) for _name, _member in _constants.TLSVersion.__members__.items()})
 globals().update(
-    {_name.replace("X509_CHECK_FLAG_", "HOSTFLAG_"): _number for _name, _number in CONSTANTS.items() if "CHECK_FLAG" in _name}
+    {
+        _name.replace("X509_CHECK_FLAG_", "HOSTFLAG_"): _number
+        for _name, _number in CONSTANTS.items()
+        if "CHECK_FLAG" in _name
+    }
 )
 globals().update({_name: _value for _name, _value in vars(_constants).items() if _name.startswith("HAS_")})
 PROTOCOL_SSLv23 = int(_constants.PROTOCOL_SSLv23)

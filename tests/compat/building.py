@@ -18,7 +18,10 @@ def built_for(command: str, folder: Path) -> Path:
     headers = _output([command, "-c", ASK]).strip()
     # The headers of an interpreter that was unpacked somewhere include each other by the path they have in a system.
     environment = {**os.environ, "CFLAGS": f"-idirafter {Path(headers).parent}"}
-    _output(["meson", "setup", "-Doptimization=1", "--native-file", str(machine), str(folder / "build"), str(ROOT)], environment)
+    _output(
+        ["meson", "setup", "-Doptimization=1", "--native-file", str(machine), str(folder / "build"), str(ROOT)],
+        environment,
+    )
     _output(["meson", "install", "-C", str(folder / "build"), "--destdir", str(folder / "root")], environment)
     return next((folder / "root").rglob("wiretight/__init__.py")).parents[1]
 

@@ -30,32 +30,32 @@ class Reporter(unittest.TestResult):
         self.report.write(json.dumps(facts) + "\n")
         self.report.flush()
 
-    def startTest(self, test: unittest.TestCase) -> None:  # noqa: N802
+    def startTest(self, test: unittest.TestCase) -> None:
         super().startTest(test)
         self.outcome = ("pass", "")
         self.write(test=test.id())
         faulthandler.dump_traceback_later(self.patience, exit=True)
 
-    def stopTest(self, test: unittest.TestCase) -> None:  # noqa: N802
+    def stopTest(self, test: unittest.TestCase) -> None:
         faulthandler.cancel_dump_traceback_later()
         super().stopTest(test)
         self.write(test=test.id(), outcome=self.outcome[0], detail=self.outcome[1])
 
-    def addFailure(self, test: unittest.TestCase, err: Any) -> None:  # noqa: N802
+    def addFailure(self, test: unittest.TestCase, err: Any) -> None:
         self.worse(test, "fail", err)
 
-    def addError(self, test: unittest.TestCase, err: Any) -> None:  # noqa: N802
+    def addError(self, test: unittest.TestCase, err: Any) -> None:
         self.worse(test, "fail", err)
 
-    def addSubTest(self, test: unittest.TestCase, subtest: unittest.TestCase, err: Any) -> None:  # noqa: N802
+    def addSubTest(self, test: unittest.TestCase, subtest: unittest.TestCase, err: Any) -> None:
         if err is not None:
             kind = "skip" if issubclass(err[0], unittest.SkipTest) else "fail"
             self.worse(test, kind, err, f"{subtest}\n")
 
-    def addSkip(self, test: unittest.TestCase, reason: str) -> None:  # noqa: N802
+    def addSkip(self, test: unittest.TestCase, reason: str) -> None:
         self.outcome = ("skip", reason)
 
-    def addUnexpectedSuccess(self, test: unittest.TestCase) -> None:  # noqa: N802
+    def addUnexpectedSuccess(self, test: unittest.TestCase) -> None:
         self.outcome = ("fail", "unexpected success")
 
     def worse(self, test: Any, kind: str, err: Any, before: str = "") -> None:

@@ -122,7 +122,7 @@ def test_litter_does_not_change_what_a_failure_is(pair, litter):
     pair.handshake()
     pair.server.write(b"hello")
     pair.pump_altered(lambda record: record.damaged())
-    with pytest.raises(standard.SSLError, match="(?i)bad.record.mac|record.layer.failure"):
+    with pytest.raises(standard.SSLError, match=r"(?i)bad.record.mac|record.layer.failure"):
         littered(litter, pair.client.read)
 
 
@@ -188,7 +188,7 @@ def test_an_sni_callback_cannot_drive_its_own_connection(pair, server_context, v
     refused = []
 
     def callback(side: Any, name: str, context: Any) -> None:
-        with pytest.raises(ValueError, match="return from it first") as error:
+        with pytest.raises(ValueError, match="return") as error:
             verb(side)
         refused.append(error.value)
 
@@ -216,7 +216,7 @@ def test_a_message_callback_cannot_drive_its_own_connection(client_context, serv
     refused = []
 
     def callback(side: Any, *message: Any) -> None:
-        with pytest.raises(ValueError, match="return from it first") as error:
+        with pytest.raises(ValueError, match="return") as error:
             verb(side)
         refused.append(error.value)
 

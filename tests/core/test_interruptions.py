@@ -195,5 +195,5 @@ def test_a_change_of_the_timeout_holds_for_the_next_call(peer):
         peer.sock.recv(1)
     peer.sock.settimeout(None)
     receiving = Task(peer.sock.recv, 10)
-    peer.deliver(peer.encrypt(b"hello"))
+    peer.plain.sendall(peer.encrypt(b"hello"))
     assert receiving.result() == b"hello"

@@ -76,7 +76,8 @@ def test_code_that_asks_with_the_new_class_recognises_the_older_objects() -> Non
         assert ssl is wiretight
         assert isinstance(context, ssl.SSLContext)
         assert isinstance(tls, ssl.SSLSocket) and isinstance(over_bios, ssl.SSLObject)
-        assert isinstance(context.wrap_bio(ssl.MemoryBIO(), ssl.MemoryBIO(), server_hostname="localhost"), ssl.SSLObject)
+        later = context.wrap_bio(ssl.MemoryBIO(), ssl.MemoryBIO(), server_hostname="localhost")
+        assert isinstance(later, ssl.SSLObject)
         class Mine(ssl.SSLSocket): pass
         assert not isinstance(tls, Mine) and not isinstance(near, ssl.SSLSocket)
         tls.close(), far.close()

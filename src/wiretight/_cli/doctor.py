@@ -15,10 +15,10 @@ def add_arguments(commands: "argparse._SubParsersAction[argparse.ArgumentParser]
     command = commands.add_parser(
         "doctor",
         help="list what wiretight.install() cannot reach",
-        description="Imports modules, then calls wiretight.install(), and lists the references to the standard ssl that"
-        " it could not reach. A program that calls install() before its other imports has none.",
-        epilog="examples: python -m wiretight doctor aiohttp requests; python -m wiretight doctor --json myprogram.main. "
-        "The exit status is 1 if anything is listed.",
+        description="Imports modules, then calls wiretight.install(), and lists the references to the standard ssl"
+        " that it could not reach. A program that calls install() before its other imports has none.",
+        epilog="examples: python -m wiretight doctor aiohttp requests; python -m wiretight doctor --json my.program."
+        " The exit status is 1 if anything is listed.",
     )
     command.add_argument("modules", nargs="*", metavar="MODULE", help="a module to import first")
     command.add_argument("--json", action="store_true", help="print it as JSON")

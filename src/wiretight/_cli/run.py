@@ -100,13 +100,13 @@ def _path(main: ModuleType, path: str, arguments: list[str]) -> CodeType:
 
 
 def _from_spec(main: ModuleType, spec: importlib.machinery.ModuleSpec) -> CodeType:
-    code: CodeType | None = spec.loader.get_code(spec.name) if hasattr(spec.loader, "get_code") else None
+    get_code = getattr(spec.loader, "get_code", None)  # an extension module has none
+    code: CodeType | None = get_code(spec.name) if get_code is not None else None
     if code is None:
         raise CommandError(f"{spec.name} is no Python code")
     main.__spec__, main.__loader__, main.__package__ = spec, spec.loader, spec.parent
     if spec.has_location and spec.origin is not None:
         main.__file__ = spec.origin
-        main.__cached__ = spec.cached
     return code
 
 

@@ -5,6 +5,7 @@ the peer's close_notify has been read. FAILED: `failure` says why. The caller ho
 or not, as it likes. """
 
 from cython cimport no_gc_clear
+from libc.errno cimport ECONNRESET, EPIPE
 from libc.string cimport memset
 
 from wiretight._core.backlog cimport BATCH, Backlog, Writing, note
@@ -18,9 +19,9 @@ from wiretight._core.openssl.ssl cimport (
     SSL_CTX_get_verify_mode, SSL_ERROR_SSL, SSL_ERROR_SYSCALL, SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER,
     SSL_MODE_AUTO_RETRY, SSL_RECEIVED_SHUTDOWN, SSL_R_BAD_WRITE_RETRY, SSL_SENT_SHUTDOWN, SSL_VERIFY_PEER,
     SSL_VERIFY_POST_HANDSHAKE, SSL_do_handshake, SSL_free, SSL_get0_param, SSL_get_shutdown, SSL_get_verify_callback,
-    SSL_is_init_finished, SSL_read_ex, SSL_set_accept_state, SSL_set_app_data, SSL_set_bio, SSL_set_connect_state,
-    SSL_set_mode, SSL_set_post_handshake_auth, SSL_set_shutdown, SSL_set_tlsext_host_name, SSL_set_verify,
-    SSL_shutdown, SSL_write_ex,
+    SSL_is_init_finished, SSL_peek_ex, SSL_read_ex, SSL_set_accept_state, SSL_set_app_data, SSL_set_bio,
+    SSL_set_connect_state, SSL_set_mode, SSL_set_post_handshake_auth, SSL_set_shutdown, SSL_set_tlsext_host_name,
+    SSL_set_verify, SSL_shutdown, SSL_write_ex,
 )
 from wiretight._core.openssl.asn1 cimport ASN1_STRING, ASN1_STRING_free, ASN1_STRING_get0_data, ASN1_STRING_length
 from wiretight._core.openssl.x509 cimport X509_VERIFY_PARAM_set1_host, X509_VERIFY_PARAM_set1_ip, a2i_IPADDRESS
@@ -265,9 +266,26 @@ cdef class Connection:
         return status
 
     cdef Status refused_by_system(self) noexcept nogil:
+        """What the kernel said, or the alert that explains it: a peer that refuses us sends one and closes, and what we
+        write then is answered by a reset, with the alert still unread.
+
+        OpenSSL: SSL_peek_ex(3)
+        """
+        cdef int error = self.wire.error
+        cdef char byte
+        cdef size_t got = 0
+        cdef int ret
+        if error == EPIPE or error == ECONNRESET:
+            self.wire.begin()
+            self.wire.dry = False
+            forget_errors()
+            ret = SSL_peek_ex(self.ssl, &byte, 1, &got)
+            self.wire.settle()
+            if ret <= 0 and self.result(ret) == FAILED and self.failure.ssl_error == SSL_ERROR_SSL:
+                return FAILED
         memset(&self.failure, 0, sizeof(Failure))
         self.failure.ssl_error = SSL_ERROR_SYSCALL
-        self.failure.errno_ = self.wire.error
+        self.failure.errno_ = error
         return FAILED
 
     cdef Status ended(self) noexcept nogil:

@@ -423,14 +423,13 @@ cdef int set_defaults(Context context) except -1:
     check(X509_VERIFY_PARAM_set_flags(SSL_CTX_get0_param(context.ctx), X509_V_FLAG_TRUSTED_FIRST))
     context._host_flags = X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS
     if context._protocol == PROTOCOL_TLS_CLIENT:
-        context.check_hostname = True
+        context._check_hostname = True      # not by the property: a subclass may have one that does not work yet
+        set_verify_mode(context, CERT_REQUIRED)
     return 0
 
 
 cdef int set_verify_mode(Context context, int mode) except -1:
-    cdef int flags = SSL_VERIFY_NONE
-    if mode != CERT_NONE:
-        flags |= SSL_VERIFY_PEER
+    cdef int flags = SSL_VERIFY_NONE if mode == CERT_NONE else SSL_VERIFY_PEER
     if mode == CERT_REQUIRED:
         flags |= SSL_VERIFY_FAIL_IF_NO_PEER_CERT
     SSL_CTX_set_verify(context.ctx, flags, NULL)

@@ -34,6 +34,7 @@ cdef extern from "openssl/ssl.h" nogil:
     # connection: input and output
     int SSL_do_handshake(SSL *ssl)
     int SSL_read_ex(SSL *ssl, void *buf, size_t num, size_t *readbytes)
+    int SSL_peek_ex(SSL *ssl, void *buf, size_t num, size_t *readbytes)
     int SSL_write_ex(SSL *ssl, const void *buf, size_t num, size_t *written)
     int SSL_shutdown(SSL *ssl)
     int SSL_get_error(const SSL *ssl, int ret)

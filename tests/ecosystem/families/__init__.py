@@ -1,0 +1,1 @@
+"""How each library sends data to a server and gets it back, and how it serves. Nothing here asserts anything."""

@@ -1,0 +1,120 @@
+"""Small things that programs written for `ssl` meet."""
+
+from __future__ import annotations
+
+import gc
+import ssl as standard
+import sys
+from typing import Any
+
+import pytest
+
+import wiretight
+from tests.kit.certificates import Certificates
+from tests.kit.pair import Pair
+
+removed = pytest.mark.skipif(sys.version_info >= (3, 12), reason="Python 3.12's ssl has none of these names")
+
+
+@removed
+def test_names_that_this_pythons_ssl_still_has_are_there() -> None:
+    assert wiretight.match_hostname is standard.match_hostname
+    with pytest.deprecated_call():
+        octets, strong = wiretight.RAND_pseudo_bytes(16)
+    assert len(octets) == 16
+    assert strong
+
+
+@removed
+def test_wrap_socket_without_a_context_makes_a_connection() -> None:
+    import socket
+
+    with pytest.deprecated_call(), wiretight.wrap_socket(socket.socket()) as tls:
+        assert isinstance(tls, wiretight.SSLSocket)
+        assert tls.context.verify_mode == wiretight.CERT_NONE
+
+
+@removed
+@pytest.mark.parametrize("arguments", [{"server_side": True}, {"keyfile": "key.pem"}], ids=str)
+def test_wrap_socket_without_a_context_wants_a_certificate_with_its_key(arguments: dict[str, Any]) -> None:
+    import socket
+
+    refused = pytest.raises(ValueError, match="certfile must be specified")
+    with pytest.deprecated_call(), socket.socket() as raw, refused:
+        wiretight.wrap_socket(raw, **arguments)
+
+
+@pytest.mark.parametrize("name", ["context", "owner", "session", "session_reused"])
+def test_nothing_can_be_deleted_from_a_connection(pair: Pair, name: str) -> None:
+    with pytest.raises(AttributeError, match="cannot be deleted"):
+        delattr(pair.client._sslobj, name)
+
+
+def test_an_sni_callback_is_not_called_for_a_connection_that_nobody_holds(
+    certificates: Certificates, server_context: Any, client_context: Any
+) -> None:
+    called: list[object] = []
+    server_context.sni_callback = lambda *arguments: called.append(arguments)
+    pair = Pair(client_context, server_context)
+    with pytest.raises(wiretight.SSLWantReadError):
+        pair.client.do_handshake()
+    pair.to_server.incoming.write(pair.to_server.outgoing.read())
+    low_level = pair.server._sslobj
+    del pair.server, pair.to_server.receiver
+    gc.collect()
+    with pytest.raises(wiretight.SSLError, match="callback failed"):
+        low_level.do_handshake()
+    assert not called
+
+
+def test_bytes_behind_a_der_certificate_are_refused(certificates: Certificates) -> None:
+    context = wiretight.SSLContext(wiretight.PROTOCOL_TLS_CLIENT)
+    der = wiretight.PEM_cert_to_DER_cert(certificates.ca_file.read_text())
+    with pytest.raises(wiretight.SSLError):
+        context.load_verify_locations(cadata=der + b"A")
+    assert context.cert_store_stats()["x509"] == 0
+    context.load_verify_locations(cadata=der + der)
+    assert context.cert_store_stats()["x509"] == 1
+
+
+def test_a_chain_of_one_is_completed_from_the_trusted_certificates(certificates: Certificates) -> None:
+    """As in `ssl`: a certificate file without its issuer still makes a chain that the peer can verify."""
+    server = certificates.server_context(client_ca=certificates.ca_file)
+    client = certificates.client_context(credentials=certificates.client)
+    pair = Pair(client, server)
+    pair.handshake()
+    sent = pair.server.get_unverified_chain()
+    issuer = wiretight.PEM_cert_to_DER_cert(certificates.ca_file.read_text())
+    assert len(sent) == 2
+    assert bytes(sent[1]) == issuer
+
+
+def test_the_functions_that_make_contexts_use_the_class_that_a_program_has_put_in_place(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """gevent and truststore rely on it."""
+
+    class Mine(wiretight.SSLContext):
+        pass
+
+    monkeypatch.setattr(wiretight, "SSLContext", Mine)
+    for make in (
+        wiretight.create_default_context,
+        wiretight._create_unverified_context,
+        wiretight._create_stdlib_context,
+        wiretight._create_default_https_context,
+    ):
+        assert type(make()) is Mine
+
+
+def test_a_subclass_with_properties_of_its_own_is_not_asked_before_it_is_made() -> None:
+    """truststore's context hands every property on to another context, which it makes in __init__."""
+
+    class Outer(wiretight.SSLContext):
+        def __init__(self, protocol: int) -> None:
+            self.inner = wiretight.SSLContext(protocol)
+
+        check_hostname = property(lambda self: self.inner.check_hostname)  # type: ignore[assignment]
+        verify_mode = property(lambda self: self.inner.verify_mode)  # type: ignore[assignment]
+
+    assert Outer(wiretight.PROTOCOL_TLS_CLIENT).check_hostname is True
