@@ -38,13 +38,14 @@ from wiretight._constants import (
     VerifyFlags, VerifyMode, get_protocol_name,
 )
 from wiretight._context import SSLContext, create_default_context
+from wiretight._core.algorithms import get_sigalgs
 from wiretight._core.memorybio import MemoryBIO
+from wiretight._core.random import RAND_add, RAND_bytes, RAND_status
 from wiretight._core.session import SSLSession
 from wiretight._core.tables import OPENSSL_VERSION, OPENSSL_VERSION_INFO, OPENSSL_VERSION_NUMBER
 from wiretight._install import install, uninstall
 from wiretight._object import SSLObject
 from wiretight._pem import DER_cert_to_PEM_cert, PEM_FOOTER, PEM_HEADER, PEM_cert_to_DER_cert
-from wiretight._random import RAND_add, RAND_bytes, RAND_status
 from wiretight._socket import SSLSocket
 
 # What `ssl` has beside its public names, and programs use.
@@ -105,5 +106,5 @@ __all__ = [
     "VERIFY_CRL_CHECK_CHAIN", "VERIFY_CRL_CHECK_LEAF", "VERIFY_DEFAULT", "VERIFY_X509_PARTIAL_CHAIN",
     "VERIFY_X509_STRICT", "VERIFY_X509_TRUSTED_FIRST", "VerifyFlags", "VerifyMode", "cert_time_to_seconds",
     "create_default_context", "get_default_verify_paths", "get_protocol_name", "get_server_certificate",
-    "install", "socket_error", "uninstall",
+    "get_sigalgs", "install", "socket_error", "uninstall",
 ]

@@ -86,18 +86,20 @@ class Negotiated:
         return None if sslobj is None else sslobj.group()
 
     def client_sigalg(self) -> str | None:
-        """The algorithm that the client signed with. It needs OpenSSL 3.5; so far NotImplementedError. Since 0.1.
+        """The algorithm that the client signed with ("ed25519"), or None if it showed no certificate.
 
-        Source: RFC 8446, section 4.2.3.
+        Raises NotImplementedError on an OpenSSL older than 3.5. Since 0.1. Source: RFC 8446, section 4.2.3.
         """
-        raise NotImplementedError("the signature algorithms of a connection are not available yet")
+        sslobj = self._sslobj
+        return None if sslobj is None else sslobj.client_sigalg()
 
     def server_sigalg(self) -> str | None:
-        """The algorithm that the server signed with. It needs OpenSSL 3.5; so far NotImplementedError. Since 0.1.
+        """The algorithm that the server signed with ("rsa_pss_rsae_sha256"), or None if it showed no certificate.
 
-        Source: RFC 8446, section 4.2.3.
+        Raises NotImplementedError on an OpenSSL older than 3.5. Since 0.1. Source: RFC 8446, section 4.2.3.
         """
-        raise NotImplementedError("the signature algorithms of a connection are not available yet")
+        sslobj = self._sslobj
+        return None if sslobj is None else sslobj.server_sigalg()
 
     def shared_ciphers(self) -> list[tuple[str, str, int]] | None:
         """On a server, the cipher suites that the client offered and we support; None on a client. Since 0.1."""
@@ -128,10 +130,11 @@ class Negotiated:
         Raises ValueError for a `cb_type` that is not in CHANNEL_BINDING_TYPES. As in `ssl`, "tls-unique" is answered on
         TLS 1.3 too, where RFC 8446 (appendix C.5) does not define it. Since 0.1. Source: RFC 5929.
         """
+        if (sslobj := self._sslobj) is not None:
+            return sslobj.get_channel_binding(cb_type)
         if cb_type not in CHANNEL_BINDING_TYPES:
             raise ValueError(f"{cb_type!r} channel binding type not implemented")
-        sslobj = self._sslobj
-        return None if sslobj is None else sslobj.get_channel_binding(cb_type)
+        return None
 
     def verify_client_post_handshake(self) -> None:
         """Asks a TLS 1.3 client for its certificate; the request leaves with the next write.

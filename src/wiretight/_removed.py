@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from wiretight._constants import PROTOCOL_TLS, VerifyMode
 from wiretight._context import new_context
+from wiretight._core.random import RAND_bytes
 from wiretight._errors import standard
-from wiretight._random import RAND_bytes
 
 if TYPE_CHECKING:
     import os

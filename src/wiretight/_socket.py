@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from wiretight._core.sslsocket import _SSLSocket
 from wiretight._errors import HAS_STANDARD, SSLEOFError, SSLError, SSLZeroReturnError, standard
 from wiretight._negotiated import Negotiated, TakesStandard
+from wiretight._sendfile import send_file
 
 if TYPE_CHECKING:
     from ssl import SSLSocket as _Standard
@@ -218,12 +219,15 @@ class SSLSocket(Negotiated, _Standard, metaclass=TakesStandard):
     def sendfile(self, file: Any, offset: int = 0, count: int | None = None) -> int:
         """Sends a file, opened in binary mode, from `offset`, all of it or `count` bytes; returns how many were sent.
 
-        Raises ValueError for a text file or a non-blocking socket. Since 0.1. Source: `socket.socket.sendfile`.
+        The file's position ends behind what was sent. Raises ValueError for a text file, a non-blocking socket or a
+        `count` below 1, and what send() raises. Since 0.1. Source: `socket.socket.sendfile`.
         """
-        if self._sslobj is None:
+        if (sslobj := self._sslobj) is None:
             return socket.socket.sendfile(self, file, offset, count)
-        sent: int = self._sendfile_use_send(file, offset, count)  # type: ignore[attr-defined]
-        return sent
+        self._check_sendfile_params(file, offset, count)  # type: ignore[attr-defined]
+        if self.gettimeout() == 0:
+            raise ValueError("non-blocking sockets are not supported")
+        return send_file(sslobj.write, file, offset, count)
 
     def _is_end(self, error: SSLError) -> bool:
         """Whether this error of a read is the end of the data to this program."""
@@ -335,6 +339,12 @@ class SSLSocket(Negotiated, _Standard, metaclass=TakesStandard):
         if self.do_handshake_on_connect:
             self.do_handshake()
 
+    def _real_connect(self, addr: Any, connect_ex: bool) -> int | None:  # part of what programs know of `ssl`
+        if connect_ex:
+            return self.connect_ex(addr)
+        self.connect(addr)
+        return None
+
     def accept(self) -> tuple[SSLSocket, Any]:
         """A new connection and its address, after the handshake if do_handshake_on_connect.
 
@@ -387,15 +397,17 @@ class SSLSocket(Negotiated, _Standard, metaclass=TakesStandard):
     def shutdown(self, how: int) -> None:
         """Shuts down reading (SHUT_RD), writing (SHUT_WR) or both (SHUT_RDWR) of the socket.
 
-        Before writing ends, the peer is told by close_notify, as far as that goes without waiting. TLS stays: what the
-        peer still sends is decrypted, and a send fails.
+        SHUT_WR tells the peer by close_notify first, as far as that goes without waiting, and what the peer still sends
+        is read as ever. SHUT_RDWR is how programs give a connection up: it tells nothing, so that an answer which was cut
+        short does not look whole. After either a send fails.
 
         Intended difference: `ssl` drops TLS here, so that recv() returns ciphertext and send() sends plaintext
         (CPython issue 124618). Since 0.1. Source: RFC 8446, section 6.1.
         """
         sslobj = self._sslobj
-        if sslobj is not None and how in (socket.SHUT_WR, socket.SHUT_RDWR):
+        if sslobj is not None and how == socket.SHUT_WR:
             sslobj.close_notify()
+        if sslobj is not None and how != socket.SHUT_RD:
             self._write_is_shut = True
         socket.socket.shutdown(self, how)
 

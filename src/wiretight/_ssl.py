@@ -2,9 +2,11 @@
 
 from wiretight import _constants
 from wiretight._constants import _DEFAULT_CIPHERS
+from wiretight._core.algorithms import get_sigalgs
 from wiretight._core.certificate import ENCODING_DER, ENCODING_PEM, Certificate, nid2obj, txt2obj
 from wiretight._core.certificate import test_decode_cert as _test_decode_cert
 from wiretight._core.memorybio import MemoryBIO
+from wiretight._core.random import RAND_add, RAND_bytes, RAND_status
 from wiretight._core.session import SSLSession
 from wiretight._core.sslcontext import _SSLContext
 from wiretight._core.sslsocket import _SSLSocket
@@ -20,7 +22,6 @@ from wiretight._errors import (
     SSLWantWriteError,
     SSLZeroReturnError,
 )
-from wiretight._random import RAND_add, RAND_bytes, RAND_status
 
 __all__ = [
     "ENCODING_DER",
@@ -47,6 +48,7 @@ __all__ = [
     "_SSLSocket",
     "_test_decode_cert",
     "get_default_verify_paths",
+    "get_sigalgs",
     "nid2obj",
     "txt2obj",
 ]

@@ -45,20 +45,6 @@ EXCEPTIONS = (
         "create_default_context() sets VERIFY_X509_STRICT since 3.13, and this Python's test CA has basic constraints "
         "that are not marked critical",
     ),
-    *(
-        Allowed(
-            test,
-            ((3, 10), (3, 12)),
-            Reason.NEWER,
-            "a write that meets the reset of a peer that has refused us raises ConnectionResetError, which this test "
-            "accepts from 3.13 on",
-            race=True,
-        )
-        for test in (
-            "test.test_ssl.TestPostHandshakeAuth.test_pha_required_nocert",
-            "test.test_ssl.ThreadedTests.test_wrong_cert_tls13",
-        )
-    ),
     Allowed(
         "test.test_ssl.ThreadedTests.test_got_eof",
         ((3, 14), (3, 15)),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import gc
+import itertools
 import os
 import select
 import socket
@@ -25,17 +26,21 @@ from tests.kit.threads import PATIENCE, Task
 BIG = bytes(4 << 20)
 
 
+turns = itertools.count()
+
+
 class Foreigner:
-    """Somebody else's file or socket, which gets a number that was a TLS socket's until now."""
+    """Somebody else's file or socket, in turn, which gets a number that was a TLS socket's until now."""
 
     def __init__(self, folder: Path, number: int) -> None:
         self.number = number
         self.path = folder / "foreign"
-        self.is_file = number % 2 == 0
+        self.is_file = next(turns) % 2 == 0
         if self.is_file:
             own = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_TRUNC)
         else:
-            self.far, near = socket.socketpair()
+            ends = socket.socketpair()
+            near, self.far = reversed(ends) if ends[1].fileno() == number else ends
             own = near.detach()
         if own != number:
             os.dup2(own, number)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
 import ssl as standard
 from collections.abc import Iterator
@@ -34,10 +35,21 @@ def databases() -> Iterator[None]:
 
 
 @pytest.fixture
-def module(exchange: Exchange, way: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
-    """Whose contexts this exchange is made with. Its libraries are imported before install() is called."""
+def collected() -> Iterator[None]:
+    """What the test leaves to the garbage collector is collected while its own filters of warnings hold."""
+    yield
+    gc.collect()
+
+
+@pytest.fixture
+def libraries(exchange: Exchange) -> None:
     for name in exchange.needs:
-        importlib.import_module(name)
+        pytest.importorskip(name, reason="pip install --group ecosystem", exc_type=ModuleNotFoundError)
+
+
+@pytest.fixture
+def module(libraries: None, way: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
+    """Whose contexts this exchange is made with. Its libraries are imported before install() is called."""
     if way not in {INSTALLED, OF_FILES} or NAME != "wiretight":
         yield tls
         return
@@ -94,7 +106,7 @@ class Meeting:
 
 
 @pytest.fixture
-def usual_goodbyes(exchange: Exchange, certificates: Certificates) -> list[tuple[bool, bool]]:
+def usual_goodbyes(libraries: None, exchange: Exchange, certificates: Certificates) -> list[tuple[bool, bool]]:
     """Those of the same exchange on the standard `ssl`. Ask for it before `meet`, which calls install()."""
     return Meeting(exchange, HANDED, standard, certificates).goodbyes()
 

@@ -31,9 +31,7 @@ class Terms:
 
     @property
     def client_context(self) -> Any:
-        return self.certificates.client_context(
-            ca_file=self.ca_file, credentials=self.credentials, module=self.module
-        )
+        return self.certificates.client_context(ca_file=self.ca_file, credentials=self.credentials, module=self.module)
 
     @property
     def server_context(self) -> Any:

@@ -73,13 +73,13 @@ def test_a_wheel_arrives_unchanged(index, certificates, tmp_path):
 
 def test_an_index_for_another_host_is_refused(index, certificates, tmp_path):
     with served(index, certificates.server_context(credentials=certificates.elsewhere)) as port:
-        with pytest.raises(Refused, match="(?i)hostname mismatch"):
+        with pytest.raises(Refused, match=r"(?i)hostname.*(mismatch|doesn't match)"):
             install(port, tmp_path, "--cert", certificates.ca_file)
 
 
 def test_an_index_of_a_stranger_is_refused(index, certificates, tmp_path):
     with served(index, certificates.server_context()) as port:
-        with pytest.raises(Refused, match="(?i)certificate.verify.failed"):
+        with pytest.raises(Refused, match=r"(?i)certificate.verify.failed"):
             install(port, tmp_path, "--cert", certificates.other_ca_file)
 
 

@@ -133,13 +133,23 @@ def test_an_end_without_close_notify_is_an_end_unless_it_matters(client_context:
 # --- shutdown: an intended difference --------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("how", [socket.SHUT_WR, socket.SHUT_RDWR])
-def test_shutdown_of_writing_tells_the_peer_by_close_notify(client_context: Any, server_context: Any, how: int) -> None:
+def test_shutdown_of_writing_tells_the_peer_by_close_notify(client_context: Any, server_context: Any) -> None:
     with tls_sockets(client_context, server_context, suppress_ragged_eofs=False) as (client, server):
         client.sendall(b"last")
-        client.shutdown(how)
+        client.shutdown(socket.SHUT_WR)
         assert server.recv(100) == b"last"
         assert server.recv(100) == b""  # not SSLEOFError
+
+
+def test_a_connection_that_is_given_up_does_not_end_cleanly(client_context: Any, server_context: Any) -> None:
+    with tls_sockets(client_context, server_context, suppress_ragged_eofs=False) as (client, server):
+        server.sendall(b"x")
+        client.recv(1)  # and with it the tickets, as above
+        client.sendall(b"cut sh")
+        client.shutdown(socket.SHUT_RDWR)
+        assert server.recv(100) == b"cut sh"
+        with pytest.raises(tls.SSLEOFError):
+            server.recv(100)
 
 
 def test_reading_goes_on_after_a_shutdown_of_writing(client_context: Any, server_context: Any) -> None:

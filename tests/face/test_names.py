@@ -45,12 +45,58 @@ PRIVATE = [
     "_nid2obj",
     "_txt2obj",
 ]
+# Every public name of Python 3.15's `ssl`; and of its classes, what older ones lack.
+OF_3_15 = """
+    ALERT_DESCRIPTION_ACCESS_DENIED ALERT_DESCRIPTION_BAD_CERTIFICATE ALERT_DESCRIPTION_BAD_CERTIFICATE_HASH_VALUE
+    ALERT_DESCRIPTION_BAD_CERTIFICATE_STATUS_RESPONSE ALERT_DESCRIPTION_BAD_RECORD_MAC
+    ALERT_DESCRIPTION_CERTIFICATE_EXPIRED ALERT_DESCRIPTION_CERTIFICATE_REVOKED ALERT_DESCRIPTION_CERTIFICATE_UNKNOWN
+    ALERT_DESCRIPTION_CERTIFICATE_UNOBTAINABLE ALERT_DESCRIPTION_CLOSE_NOTIFY ALERT_DESCRIPTION_DECODE_ERROR
+    ALERT_DESCRIPTION_DECOMPRESSION_FAILURE ALERT_DESCRIPTION_DECRYPT_ERROR ALERT_DESCRIPTION_HANDSHAKE_FAILURE
+    ALERT_DESCRIPTION_ILLEGAL_PARAMETER ALERT_DESCRIPTION_INSUFFICIENT_SECURITY ALERT_DESCRIPTION_INTERNAL_ERROR
+    ALERT_DESCRIPTION_NO_RENEGOTIATION ALERT_DESCRIPTION_PROTOCOL_VERSION ALERT_DESCRIPTION_RECORD_OVERFLOW
+    ALERT_DESCRIPTION_UNEXPECTED_MESSAGE ALERT_DESCRIPTION_UNKNOWN_CA ALERT_DESCRIPTION_UNKNOWN_PSK_IDENTITY
+    ALERT_DESCRIPTION_UNRECOGNIZED_NAME ALERT_DESCRIPTION_UNSUPPORTED_CERTIFICATE
+    ALERT_DESCRIPTION_UNSUPPORTED_EXTENSION ALERT_DESCRIPTION_USER_CANCELLED AlertDescription CERT_NONE CERT_OPTIONAL
+    CERT_REQUIRED CHANNEL_BINDING_TYPES CertificateError DER_cert_to_PEM_cert DefaultVerifyPaths HAS_ALPN HAS_ECDH
+    HAS_NEVER_CHECK_COMMON_NAME HAS_NPN HAS_PHA HAS_PSK HAS_PSK_TLS13 HAS_SNI HAS_SSLv2 HAS_SSLv3 HAS_TLSv1
+    HAS_TLSv1_1 HAS_TLSv1_2 HAS_TLSv1_3 MemoryBIO OPENSSL_VERSION OPENSSL_VERSION_INFO OPENSSL_VERSION_NUMBER OP_ALL
+    OP_CIPHER_SERVER_PREFERENCE OP_ENABLE_KTLS OP_ENABLE_MIDDLEBOX_COMPAT OP_IGNORE_UNEXPECTED_EOF
+    OP_LEGACY_SERVER_CONNECT OP_NO_COMPRESSION OP_NO_RENEGOTIATION OP_NO_SSLv2 OP_NO_SSLv3 OP_NO_TICKET OP_NO_TLSv1
+    OP_NO_TLSv1_1 OP_NO_TLSv1_2 OP_NO_TLSv1_3 OP_SINGLE_DH_USE OP_SINGLE_ECDH_USE Options PEM_FOOTER PEM_HEADER
+    PEM_cert_to_DER_cert PROTOCOL_SSLv23 PROTOCOL_TLS PROTOCOL_TLS_CLIENT PROTOCOL_TLS_SERVER PROTOCOL_TLSv1
+    PROTOCOL_TLSv1_1 PROTOCOL_TLSv1_2 Purpose RAND_add RAND_bytes RAND_status SSLCertVerificationError SSLContext
+    SSLEOFError SSLError SSLErrorNumber SSLObject SSLSession SSLSocket SSLSyscallError SSLWantReadError
+    SSLWantWriteError SSLZeroReturnError SSL_ERROR_EOF SSL_ERROR_INVALID_ERROR_CODE SSL_ERROR_SSL SSL_ERROR_SYSCALL
+    SSL_ERROR_WANT_CONNECT SSL_ERROR_WANT_READ SSL_ERROR_WANT_WRITE SSL_ERROR_WANT_X509_LOOKUP SSL_ERROR_ZERO_RETURN
+    TLSVersion VERIFY_ALLOW_PROXY_CERTS VERIFY_CRL_CHECK_CHAIN VERIFY_CRL_CHECK_LEAF VERIFY_DEFAULT
+    VERIFY_X509_PARTIAL_CHAIN VERIFY_X509_STRICT VERIFY_X509_TRUSTED_FIRST VerifyFlags VerifyMode cert_time_to_seconds
+    create_default_context get_default_verify_paths get_protocol_name get_server_certificate get_sigalgs socket_error
+"""
+METHODS_OF_3_15 = {
+    "SSLContext": "get_groups set_ciphersuites set_client_sigalgs set_groups set_psk_client_callback "
+    "set_psk_server_callback set_server_sigalgs",
+    "SSLSocket": "client_sigalg get_unverified_chain get_verified_chain group sendfile server_sigalg",
+    "SSLObject": "client_sigalg get_unverified_chain get_verified_chain group server_sigalg",
+}
 CONSTANTS = [name for name in dir(standard) if re.match(r"(ALERT|CERT|OP|PROTOCOL|SSL_ERROR|VERIFY)_[A-Z]", name)]
 
 
 @pytest.mark.parametrize("name", [name for name in dir(standard) if not name.startswith("_") and name not in NOT_OURS])
 def test_every_public_name_of_this_pythons_ssl_is_there(name: str) -> None:
     assert hasattr(wiretight, name)
+
+
+@pytest.mark.parametrize("name", OF_3_15.split())
+def test_every_public_name_of_the_newest_ssl_is_there(name: str) -> None:
+    assert hasattr(wiretight, name)
+    assert name in wiretight.__all__
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"), [(k, name) for k, names in METHODS_OF_3_15.items() for name in names.split()]
+)
+def test_so_is_every_method(kind: str, name: str) -> None:
+    assert callable(getattr(getattr(wiretight, kind), name))
 
 
 @pytest.mark.parametrize("name", PRIVATE)

@@ -13,11 +13,12 @@ from tests.repo.source import CORE, PACKAGE, module_name, sources
 
 # From the bottom up: a module may import from the lines below its own, not from its own line and not from above.
 LAYERS = (
-    {"_errors", "_core.openssl", "_core"},
-    {"_core.tables", "_core.ciphers"},
-    {"_core.errors", "_enums", "_random"},
+    {"_errors", "_sendfile", "_core.openssl", "_core"},
+    {"_core.tables", "_core.ciphers", "_core.distrusted"},
+    {"_core.errors", "_enums"},
     {
         "_core.memorybio",
+        "_core.random",
         "_core.x509names",
         "_core.context",
         "_core.backlog",
@@ -25,9 +26,9 @@ LAYERS = (
         "_core.records",
         "_constants",
     },
-    {"_core.certificate", "_core.session", "_core.wire"},
+    {"_core.algorithms", "_core.certificate", "_core.session", "_core.wire"},
     {"_core.credentials", "_core.truststore", "_core.callbacks", "_core.connection"},
-    {"_core.negotiated"},
+    {"_core.negotiated", "_core.psk"},
     {"_core.sslsocket"},
     {"_core.sslcontext"},
     {"_pem", "_ssl"},

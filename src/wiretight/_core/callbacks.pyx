@@ -217,9 +217,9 @@ cdef void on_message(
 
 
 # --- shared ----------------------------------------------------------------------------------------------------------
-cdef object callable_or_none(object callback):
+cdef object callable_or_none(object callback, str refusal="not a callable object"):
     if callback is not None and not callable(callback):
-        raise TypeError("not a callable object")
+        raise TypeError(refusal)
     return callback
 
 

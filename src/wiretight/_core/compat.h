@@ -7,11 +7,94 @@
 /* The name of the group of the last key exchange, or NULL. SSL_get0_group_name came with 3.2; 3.0 has the same in two
    steps. A resumed TLS 1.2 session has no group at all, which 3.0 reports as NID 0. */
 static inline const char *wt_group_name(SSL *ssl) {
+    if (SSL_get_session(ssl) == NULL)
+        return NULL;    /* before the handshake, where neither looks before it follows the pointer */
 #if OPENSSL_VERSION_NUMBER >= 0x30200000L
     return SSL_get0_group_name(ssl);
 #else
     long group = SSL_get_negotiated_group(ssl);
     return group > 0 ? SSL_group_to_name(ssl, (int)group) : NULL;
+#endif
+}
+
+/* The name of the algorithm that the peer signed its part of the handshake with, or that we did; NULL for none. What an
+   older OpenSSL lacks is NULL too, here and below: the flags of tools/openssl_tables.py tell the caller. */
+static inline const char *wt_signature_name(const SSL *ssl, int of_peer) {
+    const char *name = NULL;
+#if OPENSSL_VERSION_NUMBER >= 0x30500000L
+    if (!(of_peer ? SSL_get0_peer_signature_name(ssl, &name) : SSL_get0_signature_name(ssl, &name)))
+        return NULL;
+#else
+    (void)ssl;
+    (void)of_peer;
+#endif
+    return name;
+}
+
+/* The names of the signature algorithms, joined by colons; for OPENSSL_free(). */
+static inline char *wt_builtin_sigalgs(void) {
+#if OPENSSL_VERSION_NUMBER >= 0x30400000L
+    return SSL_get1_builtin_sigalgs(NULL);
+#else
+    return NULL;
+#endif
+}
+
+/* The names of the groups that a context may be set to, and whether their other names are wanted as well. */
+typedef STACK_OF(OPENSSL_CSTRING) wt_names;
+
+static inline wt_names *wt_implemented_groups(SSL_CTX *ctx, int aliases) {
+    wt_names *names = NULL;
+#if OPENSSL_VERSION_NUMBER >= 0x30500000L
+    names = sk_OPENSSL_CSTRING_new_null();
+    if (names != NULL && !SSL_CTX_get0_implemented_groups(ctx, aliases, names)) {
+        sk_OPENSSL_CSTRING_free(names);
+        return NULL;
+    }
+#else
+    (void)ctx;
+    (void)aliases;
+#endif
+    return names;
+}
+
+static inline int wt_names_count(wt_names *names) {
+    return sk_OPENSSL_CSTRING_num(names);
+}
+
+static inline const char *wt_names_value(wt_names *names, int i) {
+    return sk_OPENSSL_CSTRING_value(names, i);
+}
+
+static inline void wt_names_free(wt_names *names) {
+    sk_OPENSSL_CSTRING_free(names);
+}
+
+/* Pre-shared keys, which an OpenSSL can be built without. */
+typedef unsigned int (*wt_psk_client)(
+    SSL *ssl, const char *hint, char *identity, unsigned int identity_size, unsigned char *key, unsigned int key_size);
+typedef unsigned int (*wt_psk_server)(SSL *ssl, const char *identity, unsigned char *key, unsigned int key_size);
+
+static inline void wt_set_psk_client(SSL_CTX *ctx, wt_psk_client callback) {
+#ifdef OPENSSL_NO_PSK
+    (void)ctx;
+    (void)callback;
+#else
+    SSL_CTX_set_psk_client_callback(ctx, callback);
+#endif
+}
+
+static inline int wt_set_psk_server(SSL_CTX *ctx, wt_psk_server callback, const char *hint) {
+#ifdef OPENSSL_NO_PSK
+    (void)ctx;
+    (void)callback;
+    (void)hint;
+    return 0;
+#else
+    if (!SSL_CTX_use_psk_identity_hint(ctx, hint))
+        return 0;
+    SSL_CTX_set_psk_server_callback(ctx, callback);
+    return 1;
 #endif
 }
 

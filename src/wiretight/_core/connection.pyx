@@ -20,8 +20,8 @@ from wiretight._core.openssl.ssl cimport (
     SSL_MODE_AUTO_RETRY, SSL_RECEIVED_SHUTDOWN, SSL_R_BAD_WRITE_RETRY, SSL_SENT_SHUTDOWN, SSL_VERIFY_PEER,
     SSL_VERIFY_POST_HANDSHAKE, SSL_do_handshake, SSL_free, SSL_get0_param, SSL_get_shutdown, SSL_get_verify_callback,
     SSL_is_init_finished, SSL_peek_ex, SSL_read_ex, SSL_set_accept_state, SSL_set_app_data, SSL_set_bio,
-    SSL_set_connect_state, SSL_set_mode, SSL_set_post_handshake_auth, SSL_set_shutdown, SSL_set_tlsext_host_name,
-    SSL_set_verify, SSL_shutdown, SSL_write_ex,
+    SSL_set_connect_state, SSL_set_mode, SSL_set_post_handshake_auth, SSL_set_session_id_context, SSL_set_shutdown,
+    SSL_set_tlsext_host_name, SSL_set_verify, SSL_shutdown, SSL_write_ex,
 )
 from wiretight._core.openssl.asn1 cimport ASN1_STRING, ASN1_STRING_free, ASN1_STRING_get0_data, ASN1_STRING_length
 from wiretight._core.openssl.x509 cimport X509_VERIFY_PARAM_set1_host, X509_VERIFY_PARAM_set1_ip, a2i_IPADDRESS
@@ -29,6 +29,11 @@ from wiretight._core.openssl.x509 cimport X509_VERIFY_PARAM_set1_host, X509_VERI
 cdef enum:
     RECORD = 16384          # RFC 8446, 5.1: the most plaintext that a record carries
     SSL_ERROR_EOF = 8       # as in errors
+
+
+# A server that verifies its clients must name what its sessions are good for. A client must not: OpenSSL 3.0 would take
+# its pre-shared keys for sessions of somebody else.
+cdef bytes SESSION_ID_CONTEXT = b"wiretight"
 
 
 @no_gc_clear
@@ -67,6 +72,7 @@ cdef class Connection:
             else:
                 SSL_set_post_handshake_auth(self.ssl, 1)
         if server_side:
+            check(SSL_set_session_id_context(self.ssl, SESSION_ID_CONTEXT, len(SESSION_ID_CONTEXT)))
             SSL_set_accept_state(self.ssl)
         else:
             SSL_set_connect_state(self.ssl)

@@ -28,8 +28,12 @@ cdef class Context:
     cdef object _keylog_filename            # as it was given, or None
     cdef object _keylog                     # a KeyLog or None
     cdef bytes _alpn                        # in the format of RFC 7301, in the order of preference
+    cdef object _psk_client_callback        # callable or None; of the psk module, as is the next one
+    cdef object _psk_server_callback
     cdef dict __dict__
     cdef object __weakref__
 
 
 cdef SSL *new_connection(Context context) except NULL   # with everything that the context prescribes
+cdef SSL *configured(Context context) except NULL       # the same for a look at it, not for a connection
+cdef bytes c_string(str text)                           # raises ValueError for an embedded null character

@@ -4,24 +4,22 @@ from cpython.exc cimport PyErr_WarnEx
 from cpython.object cimport PyObject
 from libc.stdint cimport uint64_t
 
-from wiretight._core.ciphers cimport described
-from wiretight._core.errors cimport check, raise_queue, ssl_error
-from wiretight._core.openssl.asn1 cimport NID_undef, OBJ_sn2nid
+from wiretight._core.distrusted cimport reject_distrusted
+from wiretight._core.errors cimport check, raise_queue
 from wiretight._core.openssl.err cimport ERR_clear_error
 from wiretight._core.openssl.ssl cimport (
     SSL, SSL3_VERSION, SSL_CTX_clear_options, SSL_CTX_free, SSL_CTX_get0_param, SSL_CTX_get_max_proto_version,
     SSL_CTX_get_min_proto_version, SSL_CTX_get_num_tickets, SSL_CTX_get_options, SSL_CTX_get_verify_mode,
     SSL_CTX_new, SSL_CTX_sess_accept, SSL_CTX_sess_accept_good, SSL_CTX_sess_accept_renegotiate,
     SSL_CTX_sess_cache_full, SSL_CTX_sess_connect, SSL_CTX_sess_connect_good, SSL_CTX_sess_connect_renegotiate,
-    SSL_CTX_sess_hits, SSL_CTX_sess_misses, SSL_CTX_sess_number, SSL_CTX_sess_timeouts, SSL_CTX_set1_groups,
-    SSL_CTX_set1_groups_list, SSL_CTX_set_cipher_list, SSL_CTX_set_ciphersuites, SSL_CTX_set_max_proto_version,
-    SSL_CTX_set_min_proto_version, SSL_CTX_set_mode, SSL_CTX_set_num_tickets, SSL_CTX_set_options,
-    SSL_CTX_set_session_id_context, SSL_CTX_set_verify, SSL_DEFAULT_CIPHER_LIST, SSL_METHOD, SSL_MODE_AUTO_RETRY,
+    SSL_CTX_sess_hits, SSL_CTX_sess_misses, SSL_CTX_sess_number, SSL_CTX_sess_timeouts, SSL_CTX_set_cipher_list,
+    SSL_CTX_set_max_proto_version, SSL_CTX_set_min_proto_version, SSL_CTX_set_mode, SSL_CTX_set_num_tickets,
+    SSL_CTX_set_options, SSL_CTX_set_verify, SSL_DEFAULT_CIPHER_LIST, SSL_METHOD, SSL_MODE_AUTO_RETRY,
     SSL_MODE_RELEASE_BUFFERS, SSL_OP_ALL, SSL_OP_CIPHER_SERVER_PREFERENCE, SSL_OP_DONT_INSERT_EMPTY_FRAGMENTS,
     SSL_OP_ENABLE_MIDDLEBOX_COMPAT, SSL_OP_NO_COMPRESSION, SSL_OP_NO_SSLv3, SSL_OP_NO_TLSv1, SSL_OP_NO_TLSv1_1,
     SSL_OP_NO_TLSv1_2, SSL_OP_NO_TLSv1_3, SSL_OP_SINGLE_DH_USE, SSL_OP_SINGLE_ECDH_USE,
     SSL_VERIFY_FAIL_IF_NO_PEER_CERT, SSL_VERIFY_NONE, SSL_VERIFY_PEER, SSL_free,
-    SSL_get_cipher_list_stack, SSL_get_security_level, SSL_new, SSL_set_cipher_list, SSL_set_ciphersuites,
+    SSL_get_security_level, SSL_new, SSL_set_cipher_list, SSL_set_ciphersuites,
     TLS1_1_VERSION, TLS1_2_VERSION, TLS1_3_VERSION, TLS1_VERSION, TLS_client_method, TLS_method, TLS_server_method,
 )
 from wiretight._core.openssl.x509 cimport (
@@ -34,10 +32,7 @@ cdef extern from "Python.h":
     # As cpython.object declares it, it cannot delete.
     int generic_setattr "PyObject_GenericSetAttr"(object self, object name, PyObject *value) except -1
 
-import os
 from operator import index
-
-from wiretight._errors import SSLError
 
 # Numbers of the standard library: verify modes, and TLSVersion's two that are no version.
 cdef enum:
@@ -59,9 +54,6 @@ cdef dict ONE_VERSION = {
 }
 
 cdef dict OLD_VERSIONS = {SSL3_VERSION: "SSLv3", TLS1_VERSION: "TLSv1", TLS1_1_VERSION: "TLSv1_1"}
-
-# A server that verifies its clients must name what its sessions are good for: SSL_CTX_set_session_id_context(3).
-cdef bytes SESSION_ID_CONTEXT = b"wiretight"
 
 
 cdef tuple interpreters_policy():
@@ -283,88 +275,6 @@ cdef class Context:
     def post_handshake_auth(self, bint value):
         self._post_handshake_auth = value
 
-    # --- algorithms --------------------------------------------------------------------------------------------------
-    def set_ciphers(self, str cipherlist not None, /):
-        """Chooses the ciphers of TLS 1.2 and older by OpenSSL's cipher list format.
-
-        Raises SSLError if it selects none. Since 0.1.
-
-        OpenSSL: SSL_CTX_set_cipher_list(3)
-        """
-        cdef bytes wanted = c_string(cipherlist)
-        ERR_clear_error()
-        # A list that selects no cipher would still replace the present one: it is tried out first.
-        cdef SSL *trial = configured(self)
-        try:
-            if not SSL_set_cipher_list(trial, wanted):
-                ERR_clear_error()
-                raise SSLError("No cipher can be selected.")
-        finally:
-            SSL_free(trial)
-        if self._in_use:
-            self._later_ciphers = wanted
-        else:
-            check(SSL_CTX_set_cipher_list(self.ctx, wanted))
-
-    def set_ciphersuites(self, str ciphersuites not None, /):
-        """Chooses the cipher suites of TLS 1.3: names joined by colons.
-
-        Raises SSLError for an unknown name. Since 0.1.
-
-        OpenSSL: SSL_CTX_set_ciphersuites(3)
-        """
-        cdef bytes wanted = c_string(ciphersuites)
-        ERR_clear_error()
-        cdef SSL *trial = configured(self)
-        try:
-            if not SSL_set_ciphersuites(trial, wanted):
-                ERR_clear_error()
-                raise ssl_error(0, 0, "No cipher suite can be selected.")
-        finally:
-            SSL_free(trial)
-        if self._in_use:
-            self._later_ciphersuites = wanted
-        else:
-            check(SSL_CTX_set_ciphersuites(self.ctx, wanted))
-
-    def get_ciphers(self):
-        """The enabled ciphers in order of preference, each a dictionary. Since 0.1.
-
-        OpenSSL: SSL_get_ciphers(3)
-        """
-        cdef SSL *trial = configured(self)
-        try:
-            return described(SSL_get_cipher_list_stack(trial))
-        finally:
-            SSL_free(trial)
-
-    def set_ecdh_curve(self, name, /):
-        """Makes `name`, a curve as OpenSSL names it, the only group for key exchange.
-
-        Raises ValueError for an unknown name. Since 0.1. Prefer set_groups().
-
-        OpenSSL: SSL_CTX_set1_groups(3)
-        """
-        cdef bytes encoded = os.fsencode(name)
-        if b"\0" in encoded:
-            raise ValueError("embedded null byte")
-        cdef int nid = OBJ_sn2nid(encoded)
-        if nid == NID_undef:
-            raise ValueError(f"unknown elliptic curve name {name!r}")
-        ERR_clear_error()
-        check(SSL_CTX_set1_groups(self.ctx, &nid, 1))
-
-    def set_groups(self, str grouplist not None, /):
-        """Chooses the groups for key exchange: names joined by colons, the preferred first.
-
-        Raises SSLError for an unknown name. Since 0.1.
-
-        OpenSSL: SSL_CTX_set1_groups_list(3)
-        """
-        if not SSL_CTX_set1_groups_list(self.ctx, c_string(grouplist)):
-            ERR_clear_error()
-            raise ssl_error(0, 0, "unrecognized group")
-
     # --- sessions ----------------------------------------------------------------------------------------------------
     @property
     def num_tickets(self):
@@ -419,9 +329,9 @@ cdef int set_defaults(Context context) except -1:
         | SSL_OP_ENABLE_MIDDLEBOX_COMPAT,
     )
     SSL_CTX_set_mode(context.ctx, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_AUTO_RETRY)
-    check(SSL_CTX_set_session_id_context(context.ctx, SESSION_ID_CONTEXT, len(SESSION_ID_CONTEXT)))
     check(X509_VERIFY_PARAM_set_flags(SSL_CTX_get0_param(context.ctx), X509_V_FLAG_TRUSTED_FIRST))
     context._host_flags = X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS
+    reject_distrusted(context.ctx)
     if context._protocol == PROTOCOL_TLS_CLIENT:
         context._check_hostname = True      # not by the property: a subclass may have one that does not work yet
         set_verify_mode(context, CERT_REQUIRED)

@@ -5,3 +5,4 @@ from wiretight._core.connection cimport Connection
 
 cdef class Negotiated(Connection):
     cdef bint is_finished(self) noexcept
+    cdef str signature_name(self, bint of_peer)

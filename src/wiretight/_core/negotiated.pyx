@@ -3,11 +3,12 @@
 Every method holds the connection's lock while it asks OpenSSL, and may be called from the connection's own callbacks.
 """
 
+from wiretight._core.algorithms cimport switch_ciphers
 from wiretight._core.certificate cimport borrow_certificate, chain_of, decoded, der
 from wiretight._core.context cimport Context
 from wiretight._core.errors cimport check, forget_errors, raise_queue
 from wiretight._core.openssl.ssl cimport (
-    SSL_CIPHER, SSL_CIPHER_get_bits, SSL_CIPHER_get_name, SSL_CIPHER_get_version, SSL_COMP_get_name,
+    SSL, SSL_CIPHER, SSL_CIPHER_get_bits, SSL_CIPHER_get_name, SSL_CIPHER_get_version, SSL_COMP_get_name,
     SSL_CTX_get_verify_mode, SSL_SESSION, SSL_VERIFY_PEER, SSL_get0_alpn_selected, SSL_get0_peer_certificate,
     SSL_get0_verified_chain, SSL_get1_session, SSL_get_SSL_CTX, SSL_get_cipher_list_stack, SSL_get_client_ciphers,
     SSL_get_current_cipher, SSL_get_current_compression, SSL_get_finished, SSL_get_peer_cert_chain,
@@ -19,7 +20,10 @@ from wiretight._core.openssl.x509 cimport X509
 from wiretight._core.session cimport SSLSession, take_session
 
 cdef extern from "compat.h" nogil:
-    const char *wt_group_name(void *ssl)
+    const char *wt_group_name(SSL *ssl)
+    const char *wt_signature_name(const SSL *ssl, bint of_peer)
+
+from wiretight._core.tables import FEATURES
 
 cdef enum:
     FINISHED_SIZE = 64      # the longest verify_data of any cipher suite
@@ -101,10 +105,36 @@ cdef class Negotiated(Connection):
         """
         cdef const char *name = NULL
         cdef bint locked = self.guard()
-        if self.is_finished():
-            forget_errors()
-            name = wt_group_name(self.ssl)
-            forget_errors()
+        forget_errors()
+        name = wt_group_name(self.ssl)
+        forget_errors()
+        self.unguard(locked)
+        return None if name == NULL else name.decode("ascii")
+
+    def client_sigalg(self):
+        """The algorithm that the client signed with, as in "rsa_pss_rsae_sha256", or None if it showed no certificate.
+
+        Raises NotImplementedError on an OpenSSL older than 3.5. Since 0.1.
+
+        OpenSSL: SSL_get0_signature_name(3), SSL_get0_peer_signature_name(3)
+        """
+        return self.signature_name(self.server_side)
+
+    def server_sigalg(self):
+        """The algorithm that the server signed with, as in "rsa_pss_rsae_sha256", or None if it showed no certificate.
+
+        Raises NotImplementedError on an OpenSSL older than 3.5. Since 0.1.
+
+        OpenSSL: SSL_get0_signature_name(3), SSL_get0_peer_signature_name(3)
+        """
+        return self.signature_name(not self.server_side)
+
+    cdef str signature_name(self, bint of_peer):
+        if not FEATURES["HAS_SIGALG_NAMES"]:
+            raise NotImplementedError(
+                "the signature algorithms of a connection need OpenSSL 3.5 or newer: build wiretight with one")
+        cdef bint locked = self.guard()
+        cdef const char *name = wt_signature_name(self.ssl, of_peer)
         self.unguard(locked)
         return None if name == NULL else name.decode("ascii")
 
@@ -122,8 +152,8 @@ cdef class Negotiated(Connection):
         finally:
             self.unguard(locked)
 
-    def get_channel_binding(self, cb_type="tls-unique"):
-        """Bytes that name this connection (RFC 5929, 3), or None before the handshake is done.
+    def get_channel_binding(self, str cb_type not None="tls-unique"):
+        """Bytes that name this connection (RFC 5929, 3), or None while the handshake has not come so far.
 
         Raises ValueError for another type than "tls-unique". Since 0.1. OpenSSL: SSL_get_finished(3)
         """
@@ -137,8 +167,6 @@ cdef class Negotiated(Connection):
             size = SSL_get_peer_finished(self.ssl, data, FINISHED_SIZE)
         else:
             size = SSL_get_finished(self.ssl, data, FINISHED_SIZE)
-        if not self.is_finished():
-            size = 0
         self.unguard(locked)
         return data[:min(size, <size_t>FINISHED_SIZE)] if size else None
 
@@ -228,7 +256,8 @@ cdef class Negotiated(Connection):
             forget_errors()
             if SSL_set_SSL_CTX(self.ssl, (<Context>value).ctx) == NULL:
                 raise_queue()
-            self._context = value
+            before, self._context = self._context, value
+            switch_ciphers(self.ssl, before, value)
         finally:
             self.unguard(locked)
 

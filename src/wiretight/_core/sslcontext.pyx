@@ -2,7 +2,7 @@
 
 cimport cython
 
-from wiretight._core cimport callbacks, credentials, truststore
+from wiretight._core cimport algorithms, callbacks, credentials, psk, truststore
 from wiretight._core.context cimport Context
 from wiretight._core.sslsocket cimport over_bios, over_socket
 
@@ -10,6 +10,77 @@ from wiretight._core.sslsocket cimport over_bios, over_socket
 @cython.auto_pickle(False)
 cdef class _SSLContext(Context):
     """What `ssl.SSLContext` is built on: see Context for the settings, and here for what is loaded. Since 0.1."""
+
+    # --- algorithms --------------------------------------------------------------------------------------------------
+    def set_ciphers(self, str cipherlist not None, /):
+        """Chooses the ciphers of TLS 1.2 and older by OpenSSL's cipher list format.
+
+        Raises SSLError if it selects none. Since 0.1.
+
+        OpenSSL: SSL_CTX_set_cipher_list(3)
+        """
+        algorithms.set_ciphers(self, cipherlist)
+
+    def set_ciphersuites(self, str ciphersuites not None, /):
+        """Chooses the cipher suites of TLS 1.3: names joined by colons.
+
+        Raises SSLError for an unknown name. Since 0.1.
+
+        OpenSSL: SSL_CTX_set_ciphersuites(3)
+        """
+        algorithms.set_ciphersuites(self, ciphersuites)
+
+    def get_ciphers(self):
+        """The enabled ciphers in order of preference, each a dictionary. Since 0.1.
+
+        OpenSSL: SSL_get_ciphers(3)
+        """
+        return algorithms.get_ciphers(self)
+
+    def set_ecdh_curve(self, name, /):
+        """Makes `name`, a curve as OpenSSL names it, the only group for key exchange.
+
+        Raises ValueError for an unknown name. Since 0.1. Prefer set_groups().
+
+        OpenSSL: SSL_CTX_set1_groups(3)
+        """
+        algorithms.set_ecdh_curve(self, name)
+
+    def set_groups(self, str grouplist not None, /):
+        """Chooses the groups for key exchange: names joined by colons, the preferred first.
+
+        Raises SSLError for an unknown name. Since 0.1. Source: RFC 8446, section 4.2.7.
+
+        OpenSSL: SSL_CTX_set1_groups_list(3)
+        """
+        algorithms.set_groups(self, grouplist)
+
+    def get_groups(self, *, bint include_aliases=False):
+        """The names of the groups that this context can be set to, with `include_aliases` also their other names.
+
+        Raises NotImplementedError on an OpenSSL older than 3.5. Since 0.1.
+
+        OpenSSL: SSL_CTX_get0_implemented_groups(3)
+        """
+        return algorithms.get_groups(self, include_aliases)
+
+    def set_client_sigalgs(self, str sigalgslist not None, /):
+        """Chooses the signature algorithms by which a client may prove itself: names joined by colons.
+
+        Raises SSLError for an unknown name. Since 0.1. Source: RFC 8446, section 4.2.3.
+
+        OpenSSL: SSL_CTX_set1_client_sigalgs_list(3)
+        """
+        algorithms.set_client_sigalgs(self, sigalgslist)
+
+    def set_server_sigalgs(self, str sigalgslist not None, /):
+        """Chooses the signature algorithms by which a server may prove itself: names joined by colons.
+
+        Raises SSLError for an unknown name. Since 0.1. Source: RFC 8446, section 4.2.3.
+
+        OpenSSL: SSL_CTX_set1_sigalgs_list(3)
+        """
+        algorithms.set_server_sigalgs(self, sigalgslist)
 
     # --- certificates and trust --------------------------------------------------------------------------------------
     def load_cert_chain(self, certfile, keyfile=None, password=None):
@@ -101,6 +172,35 @@ cdef class _SSLContext(Context):
         OpenSSL: SSL_CTX_set_alpn_protos(3)
         """
         callbacks.set_alpn_protocols(self, bytes(memoryview(protocols)))
+
+    def set_psk_client_callback(self, callback):
+        """Connects with a pre-shared key: `callback` gets the server's hint (str or None) and returns (identity, key).
+
+        The identity is a str, or None for an empty one, which TLS 1.3 does not allow; the key is bytes-like. In TLS 1.3
+        there is no hint. An empty key means that there is none; what `callback` raises goes to sys.unraisablehook and
+        means the same. With None, no keys are offered. PSK ciphers of TLS 1.2 must be enabled by set_ciphers(), and
+        without a certificate there is nothing to verify: see verify_mode and check_hostname.
+
+        Raises TypeError for what is not callable, SSLError on a PROTOCOL_TLS_SERVER context, NotImplementedError if
+        OpenSSL was built without. Since 0.1. Source: RFC 4279; RFC 8446, section 2.2.
+
+        OpenSSL: SSL_CTX_set_psk_client_callback(3)
+        """
+        psk.set_psk_client_callback(self, callback)
+
+    def set_psk_server_callback(self, callback, str identity_hint=None):
+        """Accepts pre-shared keys: `callback` gets the client's identity (str or None) and returns the key, bytes-like.
+
+        An empty key means that the identity is unknown; what `callback` raises goes to sys.unraisablehook and means the
+        same. `identity_hint`, at most 256 bytes, is sent to clients of TLS 1.2. With None, no keys are accepted.
+
+        Raises TypeError for what is not callable, ValueError for a hint that is too long, SSLError on a
+        PROTOCOL_TLS_CLIENT context, NotImplementedError if OpenSSL was built without. Since 0.1. Source: RFC 4279;
+        RFC 8446, section 2.2.
+
+        OpenSSL: SSL_CTX_set_psk_server_callback(3), SSL_CTX_use_psk_identity_hint(3)
+        """
+        psk.set_psk_server_callback(self, callback, identity_hint)
 
     @property
     def keylog_filename(self):

@@ -14,6 +14,7 @@ import weakref
 
 from wiretight._core.context cimport PROTOCOL_TLS_CLIENT, PROTOCOL_TLS_SERVER
 from wiretight._core.errors cimport CLOSED, DONE, FAILED, WANT_READ, WANT_WRITE, failure_exception
+from wiretight._core.memorybio cimport MemoryBIO
 from wiretight._core.openssl.ssl cimport SSL_RECEIVED_SHUTDOWN, SSL_SENT_SHUTDOWN, SSL_get_shutdown, SSL_pending
 from wiretight._core.wire cimport INTERRUPTED, READY, TIMED_OUT, Wake, Wire
 from wiretight._errors import SSLError, SSLWantReadError, SSLWantWriteError, SSLZeroReturnError
@@ -325,4 +326,12 @@ cdef _SSLSocket over_bios(
     Context context, object incoming, object outgoing, bint server_side, object hostname, object owner, object session
 ):
     """A connection over two objects with read() and write(), such as MemoryBIO."""
+    check_bio(incoming, "incoming", "read")
+    check_bio(outgoing, "outgoing", "write")
     return made(Wire(-1, incoming, outgoing), context, server_side, hostname, owner, session)
+
+
+cdef int check_bio(object bio, str argument, str method) except -1:
+    if not isinstance(bio, MemoryBIO) and not callable(getattr(bio, method, None)):
+        raise TypeError(f"{argument} must be a MemoryBIO or have a method {method}(), not {type(bio).__name__}")
+    return 0

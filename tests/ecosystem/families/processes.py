@@ -28,6 +28,7 @@ def command(module: ModuleType, *arguments: object, **variables: object) -> list
     if module is wiretight:
         # In `alone` is a sitecustomize.py that stops the standard `ssl` from working.
         path, run = [str(PROGRAMS / "alone"), *path], ["-m", "wiretight", "run"]
+    path += filter(None, [os.environ.get("PYTHONPATH")])
     environment = {"PYTHONPATH": os.pathsep.join(path), **variables}
     settings = [f"{name}={value}" for name, value in environment.items()]
     return ["env", *settings, sys.executable, *run, *map(str, arguments)]

@@ -1,5 +1,6 @@
 """PROGRAM client|server|both CA CHAIN KEY [PORT]: echo over gevent's TLS, patched after install() has run."""
 
+# ruff: noqa: E402  gevent wants to be the first
 from gevent import monkey
 
 monkey.patch_all()

@@ -1,7 +1,12 @@
-"""openssl/crypto.h: declarations only, in the order of the manual pages."""
+"""openssl/crypto.h, rand.h: declarations only, in the order of the manual pages."""
 
 cdef extern from "openssl/crypto.h" nogil:
     const char *OpenSSL_version(int type)
     unsigned long OpenSSL_version_num()
     int OPENSSL_VERSION
     void OPENSSL_free(void *p)
+
+cdef extern from "openssl/rand.h" nogil:
+    int RAND_bytes(unsigned char *buf, int num)
+    void RAND_add(const void *buf, int num, double randomness)
+    int RAND_status()

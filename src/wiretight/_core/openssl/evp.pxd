@@ -1,7 +1,11 @@
-"""openssl/evp.h: declarations only, in the order of the manual pages."""
+"""openssl/evp.h, sha.h: declarations only, in the order of the manual pages."""
 
 cdef extern from "openssl/evp.h" nogil:
     ctypedef struct EVP_PKEY:
         pass
     int EVP_PKEY_is_a(const EVP_PKEY *pkey, const char *name)
     void EVP_PKEY_free(EVP_PKEY *key)
+
+cdef extern from "openssl/sha.h" nogil:
+    enum: SHA256_DIGEST_LENGTH
+    unsigned char *SHA256(const unsigned char *data, size_t count, unsigned char *md_buf)

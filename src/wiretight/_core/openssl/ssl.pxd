@@ -126,6 +126,8 @@ cdef extern from "openssl/ssl.h" nogil:
     stack_st_SSL_CIPHER *SSL_CTX_get_ciphers(const SSL_CTX *ctx)
     int SSL_CTX_set1_groups(SSL_CTX *ctx, int *glist, int glistlen)
     int SSL_CTX_set1_groups_list(SSL_CTX *ctx, const char *list)
+    int SSL_CTX_set1_sigalgs_list(SSL_CTX *ctx, const char *str)
+    int SSL_CTX_set1_client_sigalgs_list(SSL_CTX *ctx, const char *str)
     const char *SSL_DEFAULT_CIPHER_LIST
 
     # context: certificates, keys and trust
@@ -136,6 +138,8 @@ cdef extern from "openssl/ssl.h" nogil:
     int SSL_CTX_set_default_verify_paths(SSL_CTX *ctx)
     int SSL_CTX_get_verify_mode(const SSL_CTX *ctx)
     void SSL_CTX_set_verify(SSL_CTX *ctx, int mode, void *verify_callback)
+    void SSL_CTX_set_cert_verify_callback(
+        SSL_CTX *ctx, int (*callback)(X509_STORE_CTX *, void *) noexcept nogil, void *arg)
     X509_VERIFY_PARAM *SSL_CTX_get0_param(SSL_CTX *ctx)
     int SSL_VERIFY_NONE, SSL_VERIFY_PEER, SSL_VERIFY_FAIL_IF_NO_PEER_CERT
 
@@ -159,7 +163,7 @@ cdef extern from "openssl/ssl.h" nogil:
     int SSL3_MT_CHANGE_CIPHER_SPEC
 
     # context: sessions and their statistics
-    int SSL_CTX_set_session_id_context(SSL_CTX *ctx, const unsigned char *sid_ctx, unsigned int sid_ctx_len)
+    int SSL_set_session_id_context(SSL *ssl, const unsigned char *sid_ctx, unsigned int sid_ctx_len)
     int SSL_CTX_set_num_tickets(SSL_CTX *ctx, size_t num_tickets)
     size_t SSL_CTX_get_num_tickets(const SSL_CTX *ctx)
     void SSL_CTX_set_post_handshake_auth(SSL_CTX *ctx, int val)

@@ -51,6 +51,10 @@ cdef extern from "openssl/x509v3.h" nogil:
     X509_NAME *X509_get_issuer_name(const X509 *x)
     void *X509_get_ext_d2i(const X509 *x, int nid, int *crit, int *idx)
     int i2d_X509(const X509 *a, unsigned char **ppout)
+    ctypedef struct X509_PUBKEY:
+        pass
+    X509_PUBKEY *X509_get_X509_PUBKEY(const X509 *x)
+    int i2d_X509_PUBKEY(const X509_PUBKEY *a, unsigned char **ppout)
     X509 *d2i_X509_bio(BIO *bp, X509 **x)
 
     # general names and the extensions that hold them
@@ -123,6 +127,14 @@ cdef extern from "openssl/x509v3.h" nogil:
     const char *X509_get_default_cert_file()
     const char *X509_get_default_cert_dir_env()
     const char *X509_get_default_cert_file_env()
+
+    # verification
+    int X509_verify_cert(X509_STORE_CTX *ctx)
+    stack_st_X509 *X509_STORE_CTX_get0_chain(const X509_STORE_CTX *ctx)
+    void X509_STORE_CTX_set_error(X509_STORE_CTX *ctx, int s)
+    void X509_STORE_CTX_set_error_depth(X509_STORE_CTX *ctx, int depth)
+    void X509_STORE_CTX_set_current_cert(X509_STORE_CTX *ctx, X509 *x)
+    int X509_V_ERR_CERT_REJECTED
 
     # verification parameters
     int X509_VERIFY_PARAM_set_flags(X509_VERIFY_PARAM *param, unsigned long flags)

@@ -1,0 +1,6 @@
+"""The keys of certificate authorities that are known to be in the wrong hands."""
+
+from wiretight._core.openssl.ssl cimport SSL_CTX
+
+
+cdef void reject_distrusted(SSL_CTX *ctx) noexcept

@@ -1,0 +1,5 @@
+from collections.abc import Iterable
+
+KEYS: tuple[str, ...]
+
+def use(keys: Iterable[str]) -> None: ...

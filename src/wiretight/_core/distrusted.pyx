@@ -1,0 +1,98 @@
+"""The keys of certificate authorities that are known to be in the wrong hands.
+
+A chain that contains one of them is rejected whatever CA certificates a program trusts: a bundle that is older than the
+incident still has their root. A key is named by the SHA-256 digest of its SubjectPublicKeyInfo (RFC 5280, 4.1), so that
+no certificate which anybody makes for the same key gets through.
+"""
+
+from wiretight._core.openssl.crypto cimport OPENSSL_free
+from wiretight._core.openssl.evp cimport SHA256, SHA256_DIGEST_LENGTH
+from wiretight._core.openssl.ssl cimport SSL_CTX, SSL_CTX_set_cert_verify_callback
+from wiretight._core.openssl.x509 cimport (
+    X509, X509_STORE_CTX, X509_STORE_CTX_get0_chain, X509_STORE_CTX_set_current_cert, X509_STORE_CTX_set_error,
+    X509_STORE_CTX_set_error_depth, X509_V_ERR_CERT_REJECTED, X509_get_X509_PUBKEY, X509_verify_cert, i2d_X509_PUBKEY,
+    sk_X509_num, sk_X509_value,
+)
+
+from libc.string cimport memcmp
+
+# Intermediates of eMudhra (CVE-2026-115557; CPython issue 160040).
+KEYS = (
+    "43bffa19d6ef651451f6841e019931e96f6f2eaeff28ab4b6f1ce4576de2717b",
+    "49dd353dc2b919a3770645117d0e60c16115e7d1bc259eefe734b00ea434fe5f",
+    "5c0660a2b164910d8ff589c18e14552e9e0ec237dcefe2cb736d41a4811f81a0",
+    "63ecefee431d49523bc1136c4e72d0206a477086caf606cd5cf025686c109cf8",
+    "92c063d67e8f14db71d288e11266ffdaf69cbf115f7bab14f3bc2f68d25e0e30",
+    "e0254c7fcdc265e2f0f8a428dabb75ab4ae039b4872d62f5ee57f0877d5a8a41",
+    "ebed6475c2c2d80fcb199f3fe8dd6e6b3ce60b77eb15d4e42c3dec0c6f5b5105",
+    "ec4ffa1ad0ac88081314b7aaffef6a91f97cd57291bb5ba686c5415f5eb4f6b6",
+)
+
+# Handshakes read the table without the GIL: it is replaced as a whole, and what it was before stays alive.
+cdef const unsigned char *table = NULL
+cdef size_t table_size = 0
+cdef list tables = []
+
+
+def use(keys):
+    """Rejects `keys`, digests in hexadecimal, from now on in every handshake, instead of KEYS. For tests.
+
+    It must not run while a handshake does. Since 0.1.
+    """
+    global table, table_size
+    cdef bytes digests = bytes.fromhex("".join(keys))
+    tables.append(digests)
+    table_size = 0
+    table = digests
+    table_size = len(digests)
+
+
+use(KEYS)
+
+
+cdef void reject_distrusted(SSL_CTX *ctx) noexcept:
+    """OpenSSL: SSL_CTX_set_cert_verify_callback(3)"""
+    SSL_CTX_set_cert_verify_callback(ctx, verified, NULL)
+
+
+cdef int verified(X509_STORE_CTX *verification, void *_) noexcept nogil:
+    """What OpenSSL would do by itself, then a look at the keys of the chain that it built.
+
+    OpenSSL: X509_verify_cert(3), X509_STORE_CTX_get0_chain(3)
+    """
+    cdef X509 *certificate
+    cdef int i
+    cdef int valid = X509_verify_cert(verification)
+    if valid <= 0:
+        return valid
+    for i in range(sk_X509_num(X509_STORE_CTX_get0_chain(verification))):
+        certificate = sk_X509_value(X509_STORE_CTX_get0_chain(verification), i)
+        if is_distrusted(certificate):
+            X509_STORE_CTX_set_error_depth(verification, i)
+            X509_STORE_CTX_set_current_cert(verification, certificate)
+            X509_STORE_CTX_set_error(verification, X509_V_ERR_CERT_REJECTED)
+            return 0
+    return valid
+
+
+cdef bint is_distrusted(X509 *certificate) noexcept nogil:
+    """Also where there is no memory to find out.
+
+    OpenSSL: i2d_X509_PUBKEY(3), SHA256(3)
+    """
+    cdef unsigned char digest[SHA256_DIGEST_LENGTH]
+    cdef unsigned char *key = NULL
+    cdef int length = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(certificate), &key)
+    cdef unsigned char *made = NULL
+    cdef size_t at = 0
+    if length <= 0:
+        return True
+    made = SHA256(key, length, digest)
+    OPENSSL_free(key)
+    if made == NULL:
+        return True
+    while at < table_size:
+        if memcmp(digest, table + at, SHA256_DIGEST_LENGTH) == 0:
+            return True
+        at += SHA256_DIGEST_LENGTH
+    return False

@@ -1,0 +1,125 @@
+"""Pre-shared keys (RFC 4279; RFC 8446, 2.2): the callbacks that a Context gets them from.
+
+OpenSSL asks for a key with the callback of TLS 1.2, and with the same one for TLS 1.3, where the key goes with
+SHA-256. A callback that raises, or returns what is no key, means "no key": the handshake goes on without, if it can, and
+sys.unraisablehook gets the exception, as with `ssl`.
+"""
+
+from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
+from libc.string cimport memcpy, strlen
+
+from wiretight._core.callbacks cimport callable_or_none, report_unraisable
+from wiretight._core.context cimport PROTOCOL_TLS_CLIENT, PROTOCOL_TLS_SERVER, c_string
+from wiretight._core.errors cimport ssl_error
+from wiretight._core.openssl.err cimport ERR_clear_error
+from wiretight._core.openssl.ssl cimport SSL, SSL_CTX, SSL_get_app_data
+
+from wiretight._core.tables import FEATURES
+
+cdef extern from "compat.h" nogil:
+    ctypedef unsigned int (*wt_psk_client)(
+        SSL *ssl, const char *hint, char *identity, unsigned int identity_size, unsigned char *key,
+        unsigned int key_size) noexcept
+    ctypedef unsigned int (*wt_psk_server)(
+        SSL *ssl, const char *identity, unsigned char *key, unsigned int key_size) noexcept
+    void wt_set_psk_client(SSL_CTX *ctx, wt_psk_client callback)
+    bint wt_set_psk_server(SSL_CTX *ctx, wt_psk_server callback, const char *hint)
+
+
+cdef int set_psk_client_callback(Context context, object callback) except -1:
+    """OpenSSL: SSL_CTX_set_psk_client_callback(3)"""
+    check_available()
+    if context._protocol == PROTOCOL_TLS_SERVER:
+        raise ssl_error(0, 0, "Cannot add PSK client callback to a PROTOCOL_TLS_SERVER context")
+    context._psk_client_callback = callable_or_none(callback, "callback must be callable")
+    cdef wt_psk_client asked = NULL
+    if callback is not None:
+        asked = on_client
+    wt_set_psk_client(context.ctx, asked)
+    return 0
+
+
+cdef int set_psk_server_callback(Context context, object callback, str identity_hint) except -1:
+    """OpenSSL: SSL_CTX_set_psk_server_callback(3), SSL_CTX_use_psk_identity_hint(3)"""
+    cdef bytes hint = c_string(identity_hint or "")
+    check_available()
+    if context._protocol == PROTOCOL_TLS_CLIENT:
+        raise ssl_error(0, 0, "Cannot add PSK server callback to a PROTOCOL_TLS_CLIENT context")
+    callable_or_none(callback, "callback must be callable")
+    cdef wt_psk_server asked = NULL
+    if callback is None:
+        hint = b""
+    else:
+        asked = on_server
+    if not wt_set_psk_server(context.ctx, asked, hint):
+        ERR_clear_error()
+        raise ValueError("failed to set identity hint")
+    context._psk_server_callback = callback
+    return 0
+
+
+cdef int check_available() except -1:
+    if not FEATURES["HAS_PSK"]:
+        raise NotImplementedError("this OpenSSL was built without pre-shared keys (no-psk): use another build of it")
+    return 0
+
+
+cdef unsigned int on_client(
+    SSL *ssl, const char *hint, char *identity, unsigned int identity_size, unsigned char *key, unsigned int key_size
+) noexcept with gil:
+    """OpenSSL: SSL_CTX_set_psk_client_callback(3)"""
+    cdef Context context
+    cdef object callback = None
+    try:
+        context = (<object>SSL_get_app_data(ssl)).context
+        callback = context._psk_client_callback
+        if callback is None:
+            return 0
+        name, secret = callback(text_or_none(hint))
+        put_identity(name, identity, identity_size)
+        return put_key(secret, key, key_size)
+    except BaseException as error:
+        report_unraisable(error, callback)
+    return 0
+
+
+cdef unsigned int on_server(
+    SSL *ssl, const char *identity, unsigned char *key, unsigned int key_size
+) noexcept with gil:
+    """OpenSSL: SSL_CTX_set_psk_server_callback(3)"""
+    cdef Context context
+    cdef object callback = None
+    try:
+        context = (<object>SSL_get_app_data(ssl)).context
+        callback = context._psk_server_callback
+        return 0 if callback is None else put_key(callback(text_or_none(identity)), key, key_size)
+    except BaseException as error:
+        report_unraisable(error, callback)
+    return 0
+
+
+cdef str text_or_none(const char *text):
+    """What is empty was not sent."""
+    return None if text == NULL or text[0] == 0 else text[:strlen(text)].decode("utf-8")
+
+
+cdef int put_identity(object name, char *into, unsigned int size) except -1:
+    cdef bytes identity = b"" if name is None else name.encode() if isinstance(name, str) else bytes(memoryview(name))
+    if b"\0" in identity:
+        raise ValueError("the identity of a pre-shared key must not contain a null character")
+    if len(identity) >= size:
+        raise ValueError(f"the identity of a pre-shared key has at most {size - 1} bytes, not {len(identity)}")
+    memcpy(into, <const char *>identity, len(identity) + 1)
+    return 0
+
+
+cdef unsigned int put_key(object secret, unsigned char *into, unsigned int size) except? 0:
+    cdef Py_buffer view
+    PyObject_GetBuffer(secret, &view, PyBUF_SIMPLE)
+    try:
+        if view.len > size:
+            raise ValueError(f"a pre-shared key has at most {size} bytes, not {view.len}")
+        memcpy(into, view.buf, view.len)
+        return view.len
+    finally:
+        PyBuffer_Release(&view)

@@ -1,0 +1,50 @@
+"""The random generator of OpenSSL, which makes the keys of every connection."""
+
+from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
+
+from libc.limits cimport INT_MAX
+
+from wiretight._core.errors cimport check
+from wiretight._core.openssl.crypto cimport RAND_bytes as fill, RAND_add as add, RAND_status as status
+from wiretight._core.openssl.err cimport ERR_clear_error
+
+
+def RAND_bytes(Py_ssize_t n, /):
+    """`n` random bytes, strong enough for keys. New code does better with Python's `secrets`.
+
+    Raises ValueError for a negative number, OverflowError for one above 2**31 - 1, SSLError where the system gives no
+    randomness. Since 0.1.
+
+    OpenSSL: RAND_bytes(3)
+    """
+    cdef bytearray made
+    if n < 0:
+        raise ValueError("num must be positive")
+    if n > INT_MAX:
+        raise OverflowError(f"at most {INT_MAX} bytes at once")
+    made = bytearray(n)
+    if n:
+        ERR_clear_error()
+        check(fill(<unsigned char *><char *>made, <int>n))
+    return bytes(made)
+
+
+def RAND_add(string, double entropy, /):
+    """Mixes `string`, str or bytes-like, into the generator's state, as worth `entropy` bytes. It seeds itself without.
+
+    Since 0.1. OpenSSL: RAND_add(3)
+    """
+    cdef Py_buffer view
+    PyObject_GetBuffer(string.encode() if isinstance(string, str) else string, &view, PyBUF_SIMPLE)
+    try:
+        add(view.buf, <int>min(view.len, <Py_ssize_t>INT_MAX), entropy)
+    finally:
+        PyBuffer_Release(&view)
+
+
+def RAND_status():
+    """Whether the generator has been seeded: always, on a system that works. Since 0.1.
+
+    OpenSSL: RAND_status(3)
+    """
+    return bool(status())

@@ -1,0 +1,104 @@
+"""sendfile(): as much as possible with every write, and the file's position where the socket stopped."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.kit.sockets import receive_exactly
+from tests.kit.threads import Task
+from wiretight._sendfile import send_file
+
+DATA = bytes(range(251)) * 4000
+
+
+class Unseekable:
+    """A file that only reads, and less than it is asked for."""
+
+    mode = "rb"
+
+    def __init__(self, data: bytes) -> None:
+        self.source = io.BytesIO(data)
+
+    def read(self, size: int) -> bytes:
+        return self.source.read(min(size, 1000))
+
+
+class Taking:
+    """A write that takes `most` bytes of every call, and raises after `limit`."""
+
+    def __init__(self, most: int, limit: int = len(DATA)) -> None:
+        self.most = most
+        self.limit = limit
+        self.taken = bytearray()
+        self.calls = 0
+
+    def __call__(self, data: memoryview) -> int:
+        self.calls += 1
+        if len(self.taken) >= self.limit:
+            raise TimeoutError
+        piece = data[: min(self.most, self.limit - len(self.taken))]
+        self.taken += piece
+        return len(piece)
+
+
+@pytest.mark.parametrize("most", [1000, 100_000, len(DATA)])
+@pytest.mark.parametrize("file", [io.BytesIO, Unseekable])
+@pytest.mark.parametrize("count", [None, 1, 200_000, len(DATA), len(DATA) + 1])
+def test_everything_is_written_once_and_in_order(most: int, file: Any, count: int | None) -> None:
+    write = Taking(most)
+    assert send_file(write, file(DATA), 0, count) == len(DATA[:count])
+    assert write.taken == DATA[:count]
+
+
+def test_few_writes_do() -> None:
+    write = Taking(len(DATA))
+    send_file(write, io.BytesIO(DATA), 0, None)
+    assert write.calls == -(-len(DATA) // (128 * 1024))
+
+
+@pytest.mark.parametrize("offset", [0, 1000])
+def test_after_an_error_the_position_is_behind_what_was_sent(offset: int) -> None:
+    file = io.BytesIO(DATA)
+    with pytest.raises(TimeoutError):
+        send_file(Taking(70_000, 150_000), file, offset, None)
+    assert file.tell() == offset + 150_000
+
+
+def test_behind_the_end_there_is_nothing() -> None:
+    write = Taking(1)
+    assert send_file(write, io.BytesIO(b"data"), 1000, None) == 0
+    assert write.calls == 0
+
+
+def test_a_large_file_arrives(client: Any, server: Any, tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(DATA)
+    task = Task(receive_exactly, server, len(DATA))
+    with path.open("rb") as file:
+        assert client.sendfile(file) == len(DATA)
+    assert task.result() == DATA
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        ((0, 0), ValueError, "count must be a positive integer"),
+        ((0, -1), ValueError, "count must be a positive integer"),
+        ((0, "1"), TypeError, "count must be a positive integer"),
+        ((-1,), ValueError, "negative seek value"),
+    ],
+)
+def test_arguments_are_checked(client: Any, arguments: tuple[Any, ...], error: type[Exception], message: str) -> None:
+    with pytest.raises(error, match=message):
+        client.sendfile(io.BytesIO(DATA), *arguments)
+
+
+def test_a_file_without_positions_is_sent_from_its_beginning_only(client: Any, server: Any) -> None:
+    assert client.sendfile(Unseekable(b"data")) == 4
+    assert server.recv(10) == b"data"
+    with pytest.raises(AttributeError):
+        client.sendfile(Unseekable(b"data"), 1)
