@@ -10,6 +10,9 @@ from cpython.pythread cimport (
     PyThread_acquire_lock, PyThread_allocate_lock, PyThread_free_lock, PyThread_release_lock, WAIT_LOCK,
 )
 
+cdef extern from "<sched.h>" nogil:
+    int sched_yield()
+
 cdef extern from "sockets.h" nogil:
     int shutdown(int fd, int how)
     int SHUT_RDWR
@@ -100,6 +103,12 @@ cdef class Descriptor:
         fd = self.fd
         self.fd = -1
         if fd < 0 or not self.waiting or not shut_down:
+            # Of two that close at once the second waits too, or it would close the number under a thread that is waking.
+            while self.waiting and self.gone != NULL:
+                self.leave()
+                with nogil:
+                    sched_yield()
+                self.enter()
             self.leave()
             return 0
         if self.gone == NULL:
