@@ -398,8 +398,8 @@ class SSLSocket(Negotiated, _Standard, metaclass=TakesStandard):
         """Shuts down reading (SHUT_RD), writing (SHUT_WR) or both (SHUT_RDWR) of the socket.
 
         SHUT_WR tells the peer by close_notify first, as far as that goes without waiting, and what the peer still sends
-        is read as ever. SHUT_RDWR is how programs give a connection up: it tells nothing, so that an answer which was cut
-        short does not look whole. After either a send fails.
+        is read as ever. SHUT_RDWR is how programs give a connection up: it tells nothing, so that an answer which was
+        cut short does not look whole. After either a send fails.
 
         Intended difference: `ssl` drops TLS here, so that recv() returns ciphertext and send() sends plaintext
         (CPython issue 124618). Since 0.1. Source: RFC 8446, section 6.1.

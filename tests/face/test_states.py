@@ -40,6 +40,8 @@ def comparable(name: str) -> bool:
     """Whether this Python's `ssl` has an answer, and our OpenSSL too."""
     if name == "session" and sys.version_info < (3, 14):
         return False  # it raises ValueError in the middle of a handshake
+    if name == "get_unverified_chain" and sys.version_info < (3, 15):
+        return False  # before CPython issue 160171, a server raised AttributeError and a resumed session had none
     return hasattr(standard.SSLObject, name) and (name not in NEEDS_3_5 or FEATURES["HAS_SIGALG_NAMES"])
 
 

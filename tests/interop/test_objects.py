@@ -106,7 +106,7 @@ def test_a_record_that_was_changed_in_flight(peers):
     pair = shaken(peers)
     pair.server.write(b"data")
     pair.pump_altered(lambda record: record.damaged())
-    with pytest.raises(standard.SSLError, match="(?i)bad.record.mac|record.layer.failure"):
+    with pytest.raises(standard.SSLError, match=r"(?i)bad.record.mac|record.layer.failure"):
         pair.client.read()
     pair.pump()
     with pytest.raises(standard.SSLError, match="ALERT_BAD_RECORD_MAC"):
@@ -118,7 +118,7 @@ def test_a_record_that_comes_twice(peers):
     pair.client.write(b"pay once")
     pair.pump_altered(lambda record: record.raw * 2)
     assert pair.server.read() == b"pay once"
-    with pytest.raises(standard.SSLError, match="(?i)bad.record.mac|record.layer.failure"):
+    with pytest.raises(standard.SSLError, match=r"(?i)bad.record.mac|record.layer.failure"):
         pair.server.read()
 
 

@@ -85,7 +85,7 @@ def test_a_damaged_record_is_refused(pair):
     pair.handshake()
     pair.server.write(b"data")
     pair.pump_altered(lambda record: record.damaged())
-    with pytest.raises(standard.SSLError, match="(?i)bad.record.mac|record.layer.failure"):
+    with pytest.raises(standard.SSLError, match=r"(?i)bad.record.mac|record.layer.failure"):
         pair.client.read()
 
 

@@ -103,7 +103,8 @@ cdef class Descriptor:
         fd = self.fd
         self.fd = -1
         if fd < 0 or not self.waiting or not shut_down:
-            # Of two that close at once the second waits too, or it would close the number under a thread that is waking.
+            # Of two that close at once the second waits too, or it would close the number under a thread that is
+            # waking.
             while self.waiting and self.gone != NULL:
                 self.leave()
                 with nogil:

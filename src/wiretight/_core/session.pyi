@@ -1,8 +1,8 @@
-from typing import NoReturn, final
+from typing import ClassVar, NoReturn, final
 
 @final
 class SSLSession:
-    __hash__ = None  # type: ignore[assignment]
+    __hash__: ClassVar[None]  # type: ignore[assignment]
     def __new__(cls, origin: object = None) -> NoReturn: ...
     def __eq__(self, other: object, /) -> bool: ...
     def __ne__(self, other: object, /) -> bool: ...

@@ -394,7 +394,8 @@ cdef class Wire(Descriptor):
         # The look takes a socket error off the kernel, which reports it once: the step finds it here.
         refusal = errno if seen < 0 and look != NULL and not would_block(errno) else 0
         interrupted = refusal == EINTR
-        # Once the look has ended the number may be another descriptor's: it is used again only where the look could not block.
+        # Once the look has ended the number may be another descriptor's: it is used again only where the look could
+        # not block.
         if look == NULL or (seen < 0 and refusal == 0):
             ready = wt_poll(fd, for_write, deadline)
             interrupted = ready < 0 and errno == EINTR
