@@ -3,7 +3,8 @@
 An encrypted record has its place in the stream and cannot be taken back. When a non-blocking call, or one whose
 time is up, leaves records behind, the caller has been told that their plaintext was not sent and will send it
 again. The backlog remembers that plaintext, so that the retry is recognised and its bytes are sent once, and so
-that a retry with other bytes is refused instead of reaching the peer as a mixture. """
+that a retry with other bytes is refused instead of reaching the peer as a mixture.
+"""
 
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcmp, memcpy, memmove

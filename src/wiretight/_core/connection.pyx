@@ -2,7 +2,8 @@
 
 DONE: it did what was asked. WANT_READ, WANT_WRITE: call again when the descriptor can be read or written. CLOSED:
 the peer's close_notify has been read. FAILED: `failure` says why. The caller holds the wire's lock and has the GIL
-or not, as it likes. """
+or not, as it likes.
+"""
 
 from cython cimport no_gc_clear
 from libc.errno cimport ECONNRESET, EPIPE

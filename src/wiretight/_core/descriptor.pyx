@@ -2,7 +2,8 @@
 
 One lock for OpenSSL's object and the descriptor. It is held while OpenSSL computes and across calls that do not
 wait, never while waiting. Whoever closes the descriptor gives it back first, through release(): no number is used
-after its close. """
+after its close.
+"""
 
 from cython cimport no_gc_clear
 from cpython.exc cimport PyErr_CheckSignals

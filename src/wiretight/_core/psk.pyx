@@ -2,7 +2,8 @@
 
 OpenSSL asks for a key with the callback of TLS 1.2, and with the same one for TLS 1.3, where the key goes with
 SHA-256. A callback that raises, or returns what is no key, means "no key": the handshake goes on without, if it
-can, and sys.unraisablehook gets the exception, as with `ssl`. """
+can, and sys.unraisablehook gets the exception, as with `ssl`.
+"""
 
 from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
 from libc.string cimport memcpy, strlen

@@ -1,12 +1,14 @@
 """_SSLSocket: a connection with the shape of CPython's `_ssl._SSLSocket`. It waits, and it raises.
 
 drive() is the one loop that calls a verb, waits for what it wants and calls it again. A socket's timeout is read at
-every call: None waits for ever, 0 never, and a number of seconds is one deadline for the whole call. """
+every call: None waits for ever, 0 never, and a number of seconds is one deadline for the whole call.
+"""
 
 from cython cimport no_gc_clear
 from cpython.buffer cimport PyBUF_SIMPLE, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
 from cpython.object cimport PyObject
 from libc.errno cimport EBADF
+from libc.math cimport ceil
 from libc.stdint cimport int64_t
 
 import os
@@ -64,7 +66,8 @@ cdef class _SSLSocket(Negotiated):
         """Takes `verb` to its end, or as far as the socket's timeout lets it; how many bytes were read or sent.
 
         Raises what the face documents: a want, TimeoutError, SSLError and its kin, OSError. A close_notify of the
-        peer is 0 bytes read. """
+        peer is 0 bytes read.
+        """
         cdef Wire wire = self.wire
         cdef Status status = DONE
         cdef Wake wake = READY
@@ -98,6 +101,9 @@ cdef class _SSLSocket(Negotiated):
                     raise OSError(EBADF, os.strerror(EBADF))
                 if deadline == 0:
                     deadline = -1 if timeout < 0 else wt_now() + timeout
+                elif 0 < deadline <= wt_now():
+                    wake = TIMED_OUT    # a peer that always has something, but never data, must not keep the caller
+                    break
                 with nogil:
                     wake = wire.wait(status == WANT_WRITE, deadline)
                     if wake == READY:
@@ -151,7 +157,7 @@ cdef class _SSLSocket(Negotiated):
     cdef int64_t timeout_of(self, object sock) except? -2:
         """The timeout in ns: negative for none."""
         seconds = sock.gettimeout()
-        self.last_timeout = -1 if seconds is None else <int64_t>(<double>seconds * 1e9)
+        self.last_timeout = -1 if seconds is None else <int64_t>ceil(<double>seconds * 1e9)
         return self.last_timeout
 
     cdef object exception_for(self, Status status, Verb verb):
@@ -180,7 +186,8 @@ cdef class _SSLSocket(Negotiated):
         With a writable `buffer` it reads into that, at most `len` bytes (all of it if `len` is not positive or too
         large), and returns their number. Raises ValueError for a negative `len` without a buffer, SSLEOFError at
         the end of a stream without close_notify, SSLError, TimeoutError, OSError, and a want on a non-blocking
-        socket. Since 0.1. OpenSSL: SSL_read_ex(3) """
+        socket. Since 0.1. OpenSSL: SSL_read_ex(3)
+        """
         cdef Py_buffer view
         cdef PyObject *data
         cdef size_t got
@@ -215,7 +222,8 @@ cdef class _SSLSocket(Negotiated):
         That is all of them, or fewer when the socket is non-blocking or its time is up and at least one record went out
         whole. Raises SSLError BAD_WRITE_RETRY when an earlier call left a record half sent and `b` does not begin
         with its bytes: nothing is sent, and the connection goes on. Raises SSLError, TimeoutError, OSError, and a
-        want on a non-blocking socket. Since 0.1. OpenSSL: SSL_write_ex(3) """
+        want on a non-blocking socket. Since 0.1. OpenSSL: SSL_write_ex(3)
+        """
         cdef Py_buffer view
         PyObject_GetBuffer(b, &view, PyBUF_SIMPLE)
         try:

@@ -10,7 +10,8 @@ kernel, so that select() reports it too; they are `stale`, and the next read dro
 
 Writing. OpenSSL's records are gathered in a lent buffer and leave in one send(). What the kernel does not take is
 owned by the wire, in order, until it does: OpenSSL itself never meets a full socket and so never has a write to
-retry. """
+retry.
+"""
 
 from cython cimport no_gc_clear
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
@@ -372,7 +373,8 @@ cdef class Wire(Descriptor):
         """Waits until the descriptor can be read or written, or until `deadline` (ns of wt_now(); negative: for ever).
 
         Called and left with the lock held and without the GIL; the lock is given up meanwhile. After INTERRUPTED
-        the caller runs serve_signals() and waits again. """
+        the caller runs serve_signals() and waits again.
+        """
         cdef int fd = self.fd
         cdef int ready = 1
         cdef bint interrupted
@@ -410,8 +412,7 @@ cdef class Wire(Descriptor):
             wt_give_back(look)
         if interrupted:
             return INTERRUPTED
-        # Checked although there may be something to read: a peer that keeps it so must not keep the caller.
-        return READY if deadline < 0 or wt_now() < deadline else TIMED_OUT
+        return READY if ready or deadline < 0 or wt_now() < deadline else TIMED_OUT
 
 
 # --- The BIO's callbacks ----------------------------------------------------------------------------------------------
