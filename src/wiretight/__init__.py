@@ -48,17 +48,19 @@ from wiretight._object import SSLObject
 from wiretight._pem import DER_cert_to_PEM_cert, PEM_FOOTER, PEM_HEADER, PEM_cert_to_DER_cert
 from wiretight._socket import SSLSocket
 
-# What `ssl` has beside its public names, and programs use.
-from wiretight import _ssl
+# What `ssl` has beside its public names, and programs use. To a type checker, `as` says that this is on purpose.
+from wiretight import _ssl as _ssl
 from wiretight._constants import (
-    _ASN1Object, _DEFAULT_CIPHERS, _PROTOCOL_NAMES, _RESTRICTED_SERVER_CIPHERS, _SSLMethod, _TLSAlertType,
-    _TLSContentType, _TLSMessageType,
+    _ASN1Object as _ASN1Object, _DEFAULT_CIPHERS as _DEFAULT_CIPHERS, _PROTOCOL_NAMES as _PROTOCOL_NAMES,
+    _RESTRICTED_SERVER_CIPHERS as _RESTRICTED_SERVER_CIPHERS, _SSLMethod as _SSLMethod, _TLSAlertType as _TLSAlertType,
+    _TLSContentType as _TLSContentType, _TLSMessageType as _TLSMessageType,
 )
 from wiretight._context import (
-    _create_default_https_context, _create_stdlib_context, _create_unverified_context,
+    _create_default_https_context as _create_default_https_context, _create_stdlib_context as _create_stdlib_context,
+    _create_unverified_context as _create_unverified_context,
 )
 from wiretight._core.certificate import nid2obj as _nid2obj, txt2obj as _txt2obj
-from wiretight._core.sslcontext import _SSLContext
+from wiretight._core.sslcontext import _SSLContext as _SSLContext
 from wiretight._core.tables import OPENSSL_VERSION_INFO as _OPENSSL_API_VERSION
 import base64
 import errno
@@ -67,11 +69,17 @@ import sys
 import warnings
 from collections import namedtuple
 from socket import SO_TYPE, SOCK_STREAM, SOL_SOCKET, create_connection, socket
+from typing import TYPE_CHECKING
 
 # What only this Python's `ssl` still has.
 from wiretight import _removed
 
 globals().update(_removed.NAMES)
+
+if TYPE_CHECKING and sys.version_info < (3, 12):
+    from ssl import match_hostname as match_hostname
+
+    from wiretight._removed import RAND_pseudo_bytes as RAND_pseudo_bytes, wrap_socket as wrap_socket
 
 __version__ = "0.1.0.dev0"  # that of meson.build
 

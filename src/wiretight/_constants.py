@@ -5,12 +5,12 @@ What the enum of an older Python lacks is still here as a value of that enum: `O
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from wiretight._core.tables import CONSTANTS, FEATURES
 from wiretight._errors import HAS_STANDARD, standard
 
-if HAS_STANDARD:
+if TYPE_CHECKING or HAS_STANDARD:
     AlertDescription = standard.AlertDescription
     DefaultVerifyPaths = standard.DefaultVerifyPaths
     Options = standard.Options
@@ -19,13 +19,13 @@ if HAS_STANDARD:
     TLSVersion = standard.TLSVersion
     VerifyFlags = standard.VerifyFlags
     VerifyMode = standard.VerifyMode
-    _SSLMethod: Any = standard._SSLMethod
-    _ASN1Object: Any = standard._ASN1Object
+    _SSLMethod = standard._SSLMethod
+    _ASN1Object: type = standard._ASN1Object
     _TLSContentType: Any = standard._TLSContentType  # type: ignore[attr-defined]
     _TLSAlertType: Any = standard._TLSAlertType  # type: ignore[attr-defined]
     _TLSMessageType: Any = standard._TLSMessageType  # type: ignore[attr-defined]
 else:
-    from wiretight._enums import (  # type: ignore[assignment]  # noqa: F401
+    from wiretight._enums import (  # noqa: F401
         AlertDescription,
         DefaultVerifyPaths,
         Options,
@@ -55,7 +55,7 @@ PROTOCOL_SSLv23 = _SSLMethod.PROTOCOL_SSLv23
 PROTOCOL_TLSv1 = _SSLMethod.PROTOCOL_TLSv1
 PROTOCOL_TLSv1_1 = _SSLMethod.PROTOCOL_TLSv1_1
 PROTOCOL_TLSv1_2 = _SSLMethod.PROTOCOL_TLSv1_2
-_PROTOCOL_NAMES = {method: method.name for method in _SSLMethod}
+_PROTOCOL_NAMES: dict[int, str] = {method: method.name for method in _SSLMethod}
 
 # Verification
 CERT_NONE = VerifyMode.CERT_NONE
@@ -71,23 +71,23 @@ VERIFY_X509_PARTIAL_CHAIN = VerifyFlags(CONSTANTS["X509_V_FLAG_PARTIAL_CHAIN"])
 
 # Options
 # As in `ssl`, without the bit that would switch off a defence of TLS 1.0 against BEAST.
-OP_ALL = _option("ALL") & ~_option("DONT_INSERT_EMPTY_FRAGMENTS")
-OP_NO_SSLv2 = _option("NO_SSLv2")
-OP_NO_SSLv3 = _option("NO_SSLv3")
-OP_NO_TLSv1 = _option("NO_TLSv1")
-OP_NO_TLSv1_1 = _option("NO_TLSv1_1")
-OP_NO_TLSv1_2 = _option("NO_TLSv1_2")
-OP_NO_TLSv1_3 = _option("NO_TLSv1_3")
-OP_CIPHER_SERVER_PREFERENCE = _option("CIPHER_SERVER_PREFERENCE")
-OP_SINGLE_DH_USE = _option("SINGLE_DH_USE")
-OP_SINGLE_ECDH_USE = _option("SINGLE_ECDH_USE")
-OP_NO_COMPRESSION = _option("NO_COMPRESSION")
-OP_NO_TICKET = _option("NO_TICKET")
-OP_NO_RENEGOTIATION = _option("NO_RENEGOTIATION")
-OP_ENABLE_MIDDLEBOX_COMPAT = _option("ENABLE_MIDDLEBOX_COMPAT")
-OP_IGNORE_UNEXPECTED_EOF = _option("IGNORE_UNEXPECTED_EOF")
-OP_ENABLE_KTLS = _option("ENABLE_KTLS")
-OP_LEGACY_SERVER_CONNECT = _option("LEGACY_SERVER_CONNECT")
+OP_ALL: Options = _option("ALL") & ~_option("DONT_INSERT_EMPTY_FRAGMENTS")
+OP_NO_SSLv2: Options = _option("NO_SSLv2")
+OP_NO_SSLv3: Options = _option("NO_SSLv3")
+OP_NO_TLSv1: Options = _option("NO_TLSv1")
+OP_NO_TLSv1_1: Options = _option("NO_TLSv1_1")
+OP_NO_TLSv1_2: Options = _option("NO_TLSv1_2")
+OP_NO_TLSv1_3: Options = _option("NO_TLSv1_3")
+OP_CIPHER_SERVER_PREFERENCE: Options = _option("CIPHER_SERVER_PREFERENCE")
+OP_SINGLE_DH_USE: Options = _option("SINGLE_DH_USE")
+OP_SINGLE_ECDH_USE: Options = _option("SINGLE_ECDH_USE")
+OP_NO_COMPRESSION: Options = _option("NO_COMPRESSION")
+OP_NO_TICKET: Options = _option("NO_TICKET")
+OP_NO_RENEGOTIATION: Options = _option("NO_RENEGOTIATION")
+OP_ENABLE_MIDDLEBOX_COMPAT: Options = _option("ENABLE_MIDDLEBOX_COMPAT")
+OP_IGNORE_UNEXPECTED_EOF: Options = _option("IGNORE_UNEXPECTED_EOF")
+OP_ENABLE_KTLS: Options = _option("ENABLE_KTLS")
+OP_LEGACY_SERVER_CONNECT: Options = _option("LEGACY_SERVER_CONNECT")
 
 # Error numbers: the first argument of an SSLError that an operation on a connection raised
 SSL_ERROR_EOF = SSLErrorNumber.SSL_ERROR_EOF
@@ -130,22 +130,22 @@ ALERT_DESCRIPTION_BAD_CERTIFICATE_HASH_VALUE = AlertDescription.ALERT_DESCRIPTIO
 ALERT_DESCRIPTION_UNKNOWN_PSK_IDENTITY = AlertDescription.ALERT_DESCRIPTION_UNKNOWN_PSK_IDENTITY
 
 # Features
-HAS_SNI = FEATURES["HAS_SNI"]
-HAS_ECDH = FEATURES["HAS_ECDH"]
-HAS_NPN = FEATURES["HAS_NPN"]
-HAS_ALPN = FEATURES["HAS_ALPN"]
-HAS_SSLv2 = FEATURES["HAS_SSLv2"]
-HAS_SSLv3 = FEATURES["HAS_SSLv3"]
-HAS_TLSv1 = FEATURES["HAS_TLSv1"]
-HAS_TLSv1_1 = FEATURES["HAS_TLSv1_1"]
-HAS_TLSv1_2 = FEATURES["HAS_TLSv1_2"]
-HAS_TLSv1_3 = FEATURES["HAS_TLSv1_3"]
-HAS_NEVER_CHECK_COMMON_NAME = FEATURES["HAS_NEVER_CHECK_COMMON_NAME"]
-HAS_PSK = FEATURES["HAS_PSK"]
-HAS_PSK_TLS13 = FEATURES["HAS_PSK_TLS13"]
-HAS_PHA = FEATURES["HAS_PHA"]
+HAS_SNI: bool = FEATURES["HAS_SNI"]
+HAS_ECDH: bool = FEATURES["HAS_ECDH"]
+HAS_NPN: bool = FEATURES["HAS_NPN"]
+HAS_ALPN: bool = FEATURES["HAS_ALPN"]
+HAS_SSLv2: bool = FEATURES["HAS_SSLv2"]
+HAS_SSLv3: bool = FEATURES["HAS_SSLv3"]
+HAS_TLSv1: bool = FEATURES["HAS_TLSv1"]
+HAS_TLSv1_1: bool = FEATURES["HAS_TLSv1_1"]
+HAS_TLSv1_2: bool = FEATURES["HAS_TLSv1_2"]
+HAS_TLSv1_3: bool = FEATURES["HAS_TLSv1_3"]
+HAS_NEVER_CHECK_COMMON_NAME: bool = FEATURES["HAS_NEVER_CHECK_COMMON_NAME"]
+HAS_PSK: bool = FEATURES["HAS_PSK"]
+HAS_PSK_TLS13: bool = FEATURES["HAS_PSK_TLS13"]
+HAS_PHA: bool = FEATURES["HAS_PHA"]
 
-CHANNEL_BINDING_TYPES = ["tls-unique"]
+CHANNEL_BINDING_TYPES: list[str] = ["tls-unique"]
 HOSTFLAG_NEVER_CHECK_SUBJECT = CONSTANTS["X509_CHECK_FLAG_NEVER_CHECK_SUBJECT"]
 
 # What programs hand to set_ciphers() to get the interpreter's choice back.
@@ -155,5 +155,4 @@ _RESTRICTED_SERVER_CIPHERS: str = getattr(standard, "_RESTRICTED_SERVER_CIPHERS"
 
 def get_protocol_name(protocol_code: int) -> str:
     """The name of a PROTOCOL_* number, or "<unknown>". Since 0.1. Source: `ssl.get_protocol_name`."""
-    name: str = _PROTOCOL_NAMES.get(protocol_code, "<unknown>")
-    return name
+    return _PROTOCOL_NAMES.get(protocol_code, "<unknown>")

@@ -37,7 +37,10 @@ from wiretight._socket import PlainSocket, SSLSocket
 if TYPE_CHECKING:
     from ssl import SSLContext as _Standard
 
-    from typing_extensions import Self
+    from typing_extensions import Buffer, Self
+
+    from wiretight._core.certificate import _Path
+    from wiretight._core.sslcontext import _BIO
 
     class _Base(_SSLContext, _Standard):  # type: ignore[misc, override]
         """To a type checker it is a subclass, so that it can go wherever a standard context can."""
@@ -81,7 +84,7 @@ class SSLContext(_Base, metaclass=abc.ABCMeta):
     sslobject_class: type[SSLObject] = SSLObject
 
     # aiofastnet would otherwise read an SSL_CTX* of the interpreter's OpenSSL out of this object.
-    _aiofastnet_force_fallback_ssl = True
+    _aiofastnet_force_fallback_ssl: bool = True
 
     def __new__(cls, protocol: int | None = None, *args: Any, **kwargs: Any) -> Self:  # noqa: ARG004
         if protocol is None:
@@ -129,8 +132,8 @@ class SSLContext(_Base, metaclass=abc.ABCMeta):
 
     def wrap_bio(  # type: ignore[override]
         self,
-        incoming: Any,
-        outgoing: Any,
+        incoming: _BIO,
+        outgoing: _BIO,
         server_side: bool = False,
         server_hostname: str | bytes | None = None,
         session: SSLSession | None = None,
@@ -170,7 +173,7 @@ class SSLContext(_Base, metaclass=abc.ABCMeta):
     # --- What a connection may negotiate ------------------------------------------------------------------------------
 
     @property
-    def protocol(self) -> Any:  # type: ignore[override]
+    def protocol(self) -> _SSLMethod:  # type: ignore[override]
         """The PROTOCOL_* that this context was made with. Since 0.1."""
         return _SSLMethod(_native.protocol.__get__(self))
 
@@ -289,7 +292,7 @@ class SSLContext(_Base, metaclass=abc.ABCMeta):
         else:
             self._host_flags |= HOSTFLAG_NEVER_CHECK_SUBJECT
 
-    def load_default_certs(self, purpose: Any = Purpose.SERVER_AUTH) -> None:
+    def load_default_certs(self, purpose: Purpose = Purpose.SERVER_AUTH) -> None:
         """Trusts the CA certificates that this system has for `purpose`.
 
         Raises TypeError for another kind of purpose. Since 0.1.
@@ -344,11 +347,11 @@ def new_context(protocol: int) -> SSLContext:
 
 
 def create_default_context(
-    purpose: Any = Purpose.SERVER_AUTH,
+    purpose: Purpose = Purpose.SERVER_AUTH,
     *,
-    cafile: str | os.PathLike[str] | None = None,
-    capath: str | os.PathLike[str] | None = None,
-    cadata: str | bytes | None = None,
+    cafile: _Path | None = None,
+    capath: _Path | None = None,
+    cadata: str | Buffer | None = None,
 ) -> SSLContext:
     """A context with the settings that are right for most programs.
 
@@ -373,12 +376,12 @@ def _create_unverified_context(
     *,
     cert_reqs: int | None = VerifyMode.CERT_NONE,
     check_hostname: bool = False,
-    purpose: Any = Purpose.SERVER_AUTH,
-    certfile: str | os.PathLike[str] | None = None,
-    keyfile: str | os.PathLike[str] | None = None,
-    cafile: str | os.PathLike[str] | None = None,
-    capath: str | os.PathLike[str] | None = None,
-    cadata: str | bytes | None = None,
+    purpose: Purpose = Purpose.SERVER_AUTH,
+    certfile: _Path | None = None,
+    keyfile: _Path | None = None,
+    cafile: _Path | None = None,
+    capath: _Path | None = None,
+    cadata: str | Buffer | None = None,
 ) -> SSLContext:
     """A context that verifies nothing unless it is told to. The standard library's clients know it by this name.
 

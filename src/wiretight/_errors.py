@@ -6,6 +6,8 @@ these are the standard library's own objects. A Python that was built without `_
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 try:
     import ssl as standard
 except ImportError:
@@ -13,7 +15,7 @@ except ImportError:
 
 HAS_STANDARD: bool = standard is not None
 
-if HAS_STANDARD:
+if TYPE_CHECKING or HAS_STANDARD:
     SSLError = standard.SSLError
     SSLZeroReturnError = standard.SSLZeroReturnError
     SSLWantReadError = standard.SSLWantReadError
@@ -23,7 +25,7 @@ if HAS_STANDARD:
     SSLCertVerificationError = standard.SSLCertVerificationError
 else:
 
-    class SSLError(OSError):  # type: ignore[no-redef]
+    class SSLError(OSError):
         """TLS failed; `library` and `reason` name OpenSSL's mnemonics where it gave them. Since 0.1."""
 
         library: str | None
@@ -32,22 +34,22 @@ else:
         def __str__(self) -> str:
             return self.strerror if isinstance(self.strerror, str) else str(self.args)
 
-    class SSLZeroReturnError(SSLError):  # type: ignore[no-redef]
+    class SSLZeroReturnError(SSLError):
         """The connection was closed cleanly, by close_notify. Since 0.1."""
 
-    class SSLWantReadError(SSLError):  # type: ignore[no-redef]
+    class SSLWantReadError(SSLError):
         """Call again when the transport has something to read. Since 0.1."""
 
-    class SSLWantWriteError(SSLError):  # type: ignore[no-redef]
+    class SSLWantWriteError(SSLError):
         """Call again when the transport takes bytes. Since 0.1."""
 
-    class SSLSyscallError(SSLError):  # type: ignore[no-redef]
+    class SSLSyscallError(SSLError):
         """The system refused an operation. Since 0.1."""
 
-    class SSLEOFError(SSLError):  # type: ignore[no-redef]
+    class SSLEOFError(SSLError):
         """The peer's stream ended without close_notify: what came may be cut short. Since 0.1."""
 
-    class SSLCertVerificationError(SSLError, ValueError):  # type: ignore[no-redef]
+    class SSLCertVerificationError(SSLError, ValueError):
         """The peer's certificate was refused: `verify_code` is OpenSSL's X509_V_ERR_*, `verify_message` says why.
 
         Since 0.1.

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import abc
 import warnings
-from typing import Any, cast
+from typing import TYPE_CHECKING, Literal, cast, overload
 
 from wiretight._constants import CHANNEL_BINDING_TYPES
 from wiretight._core.certificate import ENCODING_DER, Certificate
 from wiretight._core.sslsocket import _SSLSocket
 from wiretight._pem import CertificateBytes
+
+if TYPE_CHECKING:
+    from wiretight._core.certificate import _PeerCertificate
 
 
 def _der(chain: list[Certificate] | None) -> list[bytes]:
@@ -42,7 +45,13 @@ class Negotiated:
             raise AttributeError(f"{self} has no TLS connection: it is not connected yet, closed, or unwrapped")
         return sslobj
 
-    def getpeercert(self, binary_form: bool = False) -> Any:
+    @overload
+    def getpeercert(self, binary_form: Literal[False] = False) -> _PeerCertificate | None: ...
+    @overload
+    def getpeercert(self, binary_form: Literal[True]) -> bytes | None: ...
+    @overload
+    def getpeercert(self, binary_form: bool) -> _PeerCertificate | bytes | None: ...
+    def getpeercert(self, binary_form: bool = False) -> _PeerCertificate | bytes | None:
         """The peer's certificate: a dict, or with `binary_form` its DER bytes; None if the peer showed none.
 
         The dict is empty where the certificate was not verified (CERT_NONE). Raises ValueError before the handshake is
@@ -133,7 +142,7 @@ class Negotiated:
         if (sslobj := self._sslobj) is not None:
             return sslobj.get_channel_binding(cb_type)
         if cb_type not in CHANNEL_BINDING_TYPES:
-            raise ValueError(f"{cb_type!r} channel binding type not implemented")
+            raise ValueError(f"{cb_type} channel binding type not implemented")
         return None
 
     def verify_client_post_handshake(self) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar, overload
 
 from wiretight._core.sslsocket import _SSLSocket
 from wiretight._errors import HAS_STANDARD, standard
@@ -10,6 +10,8 @@ from wiretight._negotiated import Negotiated, TakesStandard
 
 if TYPE_CHECKING:
     from ssl import SSLObject as _Standard
+
+    from typing_extensions import Buffer
 
     from wiretight._context import SSLContext
     from wiretight._core.session import SSLSession
@@ -27,7 +29,7 @@ class SSLObject(Negotiated, _Standard, metaclass=TakesStandard):
     """
 
     __module__ = "wiretight"
-    _counterpart = standard.SSLObject if HAS_STANDARD else None
+    _counterpart: ClassVar[type | None] = standard.SSLObject if HAS_STANDARD else None
 
     _sslobj: _SSLSocket
 
@@ -97,7 +99,13 @@ class SSLObject(Negotiated, _Standard, metaclass=TakesStandard):
         """
         self._sslobj.do_handshake()
 
-    def read(self, len: int = 1024, buffer: Any = None) -> Any:
+    @overload  # type: ignore[override]
+    def read(self, len: int = 1024, buffer: None = None) -> bytes: ...
+    @overload
+    def read(self, len: int, buffer: Buffer) -> int: ...
+    @overload
+    def read(self, len: int = 1024, *, buffer: Buffer) -> int: ...
+    def read(self, len: int = 1024, buffer: Buffer | None = None) -> bytes | int:
         """Up to `len` decrypted bytes; with `buffer`, reads into it and returns their number.
 
         b"" or 0 means the peer's close_notify. Raises SSLWantReadError while nothing has come, SSLEOFError where the
@@ -106,7 +114,7 @@ class SSLObject(Negotiated, _Standard, metaclass=TakesStandard):
         """
         return self._sslobj.read(len) if buffer is None else self._sslobj.read(len, buffer)
 
-    def write(self, data: Any) -> int:
+    def write(self, data: Buffer) -> int:
         """Encrypts the bytes-like `data` into the outgoing BIO and returns how many bytes of it were taken.
 
         Raises SSLWantReadError where the handshake needs the peer first, SSLError after unwrap(). Since 0.1.

@@ -6,14 +6,18 @@ from __future__ import annotations
 
 import base64
 import textwrap
+from typing import TYPE_CHECKING
 
 from wiretight._core.certificate import ENCODING_DER, ENCODING_PEM
+
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
 
 PEM_HEADER = "-----BEGIN CERTIFICATE-----"
 PEM_FOOTER = "-----END CERTIFICATE-----"
 
 
-def DER_cert_to_PEM_cert(der_cert_bytes: bytes) -> str:
+def DER_cert_to_PEM_cert(der_cert_bytes: Buffer) -> str:
     """The PEM text of a DER certificate, with header, footer and lines of 64 characters.
 
     Since 0.1. Source: RFC 7468, section 5.
@@ -41,6 +45,8 @@ class CertificateBytes(bytes):
     They are `bytes`, as in Python 3.13, with the method that the certificates of `_sslobj` have: code that was written
     for an older Python, where SSLSocket.get_unverified_chain() does not exist, takes ours for that one. Since 0.1.
     """
+
+    __slots__ = ()
 
     def public_bytes(self, format: int = ENCODING_PEM) -> str | bytes:
         """PEM text (1) or DER bytes (2). Raises ValueError for another number. Since 0.1."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import errno
 import socket
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, overload
 
 from wiretight._core.sslsocket import _SSLSocket
 from wiretight._errors import HAS_STANDARD, SSLEOFError, SSLError, SSLZeroReturnError, standard
@@ -17,6 +17,8 @@ from wiretight._sendfile import send_file
 
 if TYPE_CHECKING:
     from ssl import SSLSocket as _Standard
+
+    from typing_extensions import Buffer
 
     from wiretight._context import SSLContext
     from wiretight._core.session import SSLSession
@@ -39,11 +41,11 @@ class SSLSocket(Negotiated, _Standard, metaclass=TakesStandard):
     """
 
     __module__ = "wiretight"
-    _counterpart = standard.SSLSocket if HAS_STANDARD else None
+    _counterpart: ClassVar[type | None] = standard.SSLSocket if HAS_STANDARD else None
 
     _sslobj: _SSLSocket | None = None  # the connection; None before connect(), after unwrap() and close()
-    _connected = False
-    _write_is_shut = False  # by shutdown(); reading goes on to the peer's end
+    _connected: bool = False
+    _write_is_shut: bool = False  # by shutdown(); reading goes on to the peer's end
     _context: SSLContext
     _session: SSLSession | None
     server_side: bool
@@ -136,7 +138,7 @@ class SSLSocket(Negotiated, _Standard, metaclass=TakesStandard):
         suppress_ragged_eofs, ValueError for flags. Since 0.1.
         OpenSSL: SSL_read_ex(3)
         """
-        if (sslobj := self._sslobj) is None or flags:
+        if (sslobj := self._sslobj) is None or flags != 0:
             self._refuse_flags("recv", flags)
             return socket.socket.recv(self, buflen, flags)
         try:
@@ -146,15 +148,19 @@ class SSLSocket(Negotiated, _Standard, metaclass=TakesStandard):
                 raise
             return b""
 
-    def recv_into(self, buffer: Any, nbytes: int | None = None, flags: int = 0) -> Any:
+    @overload
+    def recv_into(self, buffer: Buffer, nbytes: int | None = None, flags: int = 0) -> int: ...
+    @overload
+    def recv_into(self, buffer: None, nbytes: int | None = None, flags: int = 0) -> bytes: ...
+    def recv_into(self, buffer: Buffer | None, nbytes: int | None = None, flags: int = 0) -> int | bytes:
         """As recv(), into a writable buffer: the number of bytes, 0 at the end.
 
         Without `nbytes` (or with 0) it may fill the whole buffer. Since 0.1.
         OpenSSL: SSL_read_ex(3)
         """
-        if (sslobj := self._sslobj) is None or flags:
+        if (sslobj := self._sslobj) is None or flags != 0:
             self._refuse_flags("recv_into", flags)
-            return socket.socket.recv_into(self, buffer, nbytes or 0, flags)
+            return socket.socket.recv_into(self, buffer, nbytes or 0, flags)  # type: ignore[arg-type]  # its TypeError
         try:
             if buffer is None:
                 return sslobj.read(1024 if nbytes is None else nbytes)
@@ -164,7 +170,7 @@ class SSLSocket(Negotiated, _Standard, metaclass=TakesStandard):
                 raise
             return b"" if buffer is None else 0
 
-    def send(self, data: Any, flags: int = 0) -> int:
+    def send(self, data: Buffer, flags: int = 0) -> int:
         """Encrypts and sends bytes, and returns how many of them the system has taken; `flags` must be 0.
 
         That is all of them, except on a non-blocking socket, and where the timeout passes after a part. Raises
@@ -172,18 +178,18 @@ class SSLSocket(Negotiated, _Standard, metaclass=TakesStandard):
         for other bytes after a record that has gone out in part; the connection stays usable. Since 0.1.
         OpenSSL: SSL_write_ex(3)
         """
-        if (sslobj := self._sslobj) is None or flags:
+        if (sslobj := self._sslobj) is None or flags != 0:
             self._refuse_flags("send", flags)
             return socket.socket.send(self, data, flags)
         return sslobj.write(data)
 
-    def sendall(self, data: Any, flags: int = 0) -> None:
+    def sendall(self, data: Buffer, flags: int = 0) -> None:
         """Sends all of `data`, any buffer; `flags` must be 0. The timeout is for each part that the system takes.
 
         After an exception it is unknown how much was sent. Since 0.1.
         OpenSSL: SSL_write_ex(3)
         """
-        if (sslobj := self._sslobj) is None or flags:
+        if (sslobj := self._sslobj) is None or flags != 0:
             self._refuse_flags("sendall", flags)
             return socket.socket.sendall(self, data, flags)
         sent = sslobj.write(data)
@@ -193,7 +199,13 @@ class SSLSocket(Negotiated, _Standard, metaclass=TakesStandard):
                     sent += sslobj.write(rest[sent:])
         return None
 
-    def read(self, len: int = 1024, buffer: Any = None) -> Any:
+    @overload  # type: ignore[override]
+    def read(self, len: int = 1024, buffer: None = None) -> bytes: ...
+    @overload
+    def read(self, len: int, buffer: Buffer) -> int: ...
+    @overload
+    def read(self, len: int = 1024, *, buffer: Buffer) -> int: ...
+    def read(self, len: int = 1024, buffer: Buffer | None = None) -> bytes | int:
         """As recv(), or with `buffer` as recv_into(). Since 0.1.
 
         Raises ValueError where there is no TLS connection. OpenSSL: SSL_read_ex(3)
@@ -207,7 +219,7 @@ class SSLSocket(Negotiated, _Standard, metaclass=TakesStandard):
                 raise
             return b"" if buffer is None else 0
 
-    def write(self, data: Any) -> int:
+    def write(self, data: Buffer) -> int:
         """As send(). Raises ValueError where there is no TLS connection. Since 0.1.
 
         OpenSSL: SSL_write_ex(3)
@@ -234,22 +246,26 @@ class SSLSocket(Negotiated, _Standard, metaclass=TakesStandard):
         return self.suppress_ragged_eofs if isinstance(error, SSLEOFError) else self._write_is_shut
 
     def _refuse_flags(self, method: str, flags: int) -> None:
-        if flags and self._sslobj is not None:
+        if flags != 0 and self._sslobj is not None:
             raise ValueError(f"non-zero flags not allowed in calls to {method}() on {type(self)}")
 
     # --- What TLS has no meaning for ----------------------------------------------------------------------------------
 
-    def recvfrom(self, buflen: int = 1024, flags: int = 0) -> Any:
+    def recvfrom(self, buflen: int = 1024, flags: int = 0) -> tuple[bytes, Any]:
         """Refused (ValueError) on a TLS connection. Since 0.1."""
         self._refuse("recvfrom")
         return socket.socket.recvfrom(self, buflen, flags)
 
-    def recvfrom_into(self, buffer: Any, nbytes: int | None = None, flags: int = 0) -> Any:
+    def recvfrom_into(self, buffer: Buffer, nbytes: int | None = None, flags: int = 0) -> tuple[int, Any]:
         """Refused (ValueError) on a TLS connection. Since 0.1."""
         self._refuse("recvfrom_into")
         return socket.socket.recvfrom_into(self, buffer, nbytes or 0, flags)
 
-    def sendto(self, data: Any, flags_or_addr: Any, addr: Any = None) -> int:
+    @overload
+    def sendto(self, data: Buffer, flags_or_addr: Any, addr: None = None) -> int: ...
+    @overload
+    def sendto(self, data: Buffer, flags_or_addr: int, addr: Any) -> int: ...
+    def sendto(self, data: Buffer, flags_or_addr: Any, addr: Any = None) -> int:
         """Refused (ValueError) on a TLS connection. Since 0.1."""
         self._refuse("sendto")
         if addr is None:
@@ -260,19 +276,19 @@ class SSLSocket(Negotiated, _Standard, metaclass=TakesStandard):
         if self._sslobj is not None:
             raise ValueError(f"{method} not allowed on instances of {type(self)}")
 
-    def recvmsg(self, *args: Any, **kwargs: Any) -> Any:
+    def recvmsg(self, *args: Any, **kwargs: Any) -> NoReturn:
         """Refused (NotImplementedError): ancillary data would bypass TLS. Since 0.1."""
         raise NotImplementedError(f"recvmsg not allowed on instances of {type(self)}")
 
-    def recvmsg_into(self, *args: Any, **kwargs: Any) -> Any:
+    def recvmsg_into(self, *args: Any, **kwargs: Any) -> NoReturn:
         """Refused (NotImplementedError): ancillary data would bypass TLS. Since 0.1."""
         raise NotImplementedError(f"recvmsg_into not allowed on instances of {type(self)}")
 
-    def sendmsg(self, *args: Any, **kwargs: Any) -> Any:
+    def sendmsg(self, *args: Any, **kwargs: Any) -> NoReturn:
         """Refused (NotImplementedError): ancillary data would bypass TLS. Since 0.1."""
         raise NotImplementedError(f"sendmsg not allowed on instances of {type(self)}")
 
-    def dup(self) -> Any:
+    def dup(self) -> NoReturn:
         """Refused (NotImplementedError): two sockets cannot share one connection. Since 0.1."""
         raise NotImplementedError(f"Can't dup() {type(self).__name__} instances")
 

@@ -45,8 +45,7 @@ class _Tunnel:
 
     def read_into(self, space: memoryview) -> int:
         """Receive into `space`; 0 at the end of the stream."""
-        count: int = self.drive(self.tls.read, len(space), space)
-        return count
+        return self.drive(lambda: self.tls.read(len(space), space))
 
     def drive(self, step: Callable[..., T], *arguments: object) -> T:
         """`step(*arguments)`, carrying ciphertext to and fro until it has what it needs."""

@@ -1,1 +1,3 @@
+from wiretight._core.tables import FEATURES as FEATURES
+
 def get_sigalgs() -> list[str]: ...

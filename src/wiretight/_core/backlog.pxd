@@ -3,7 +3,7 @@
 from libc.stdint cimport uint64_t
 
 cdef enum:
-    BATCH = 8       # records encrypted before they are sent
+    BATCH = 4       # records encrypted before they are sent
 
 
 cdef struct Mark:

@@ -5,8 +5,8 @@
 #include <pthread.h>
 #include <stdlib.h>
 
-/* Eight full records of either version. */
-#define WT_LENT_SIZE (8 * (16384 + 64))
+/* Four full records of either version. */
+#define WT_LENT_SIZE (4 * (16384 + 64))
 #define WT_LENT_KEPT 2
 
 typedef struct {

@@ -1,10 +1,11 @@
 import os
 import socket
 from collections.abc import Callable
-from typing import Any, Literal, Protocol, TypeAlias, overload
+from typing import Any, Literal, Protocol, TypeAlias, TypedDict, overload, type_check_only
 
 from typing_extensions import Buffer
 
+from wiretight._core.certificate import _PeerCertificate
 from wiretight._core.context import Context
 from wiretight._core.session import SSLSession
 from wiretight._core.sslsocket import _SSLSocket
@@ -12,17 +13,36 @@ from wiretight._core.sslsocket import _SSLSocket
 _Path: TypeAlias = str | bytes | os.PathLike[str] | os.PathLike[bytes]
 _Password: TypeAlias = str | bytes | bytearray
 
+@type_check_only
+class _Cipher(TypedDict):
+    id: int
+    name: str
+    protocol: str
+    description: str
+    strength_bits: int
+    alg_bits: int
+    aead: bool
+    symmetric: str
+    digest: str | None
+    kea: str
+    auth: str
+
+@type_check_only
 class _BIO(Protocol):
     def read(self, size: int, /) -> bytes: ...
     def write(self, b: Any, /) -> int: ...
 
 class _SSLContext(Context):
     sni_callback: Callable[..., int | None] | None
-    keylog_filename: _Path | None
+    # None until it is set; typeshed's says `str` always, and programs rely on it.
+    @property
+    def keylog_filename(self) -> str | Any: ...
+    @keylog_filename.setter
+    def keylog_filename(self, value: _Path | None) -> None: ...
     _msg_callback: Callable[..., object] | None
     def set_ciphers(self, cipherlist: str, /) -> None: ...
     def set_ciphersuites(self, ciphersuites: str, /) -> None: ...
-    def get_ciphers(self) -> list[dict[str, Any]]: ...
+    def get_ciphers(self) -> list[_Cipher]: ...
     def set_ecdh_curve(self, name: str | bytes | os.PathLike[str], /) -> None: ...
     def set_groups(self, grouplist: str, /) -> None: ...
     def get_groups(self, *, include_aliases: bool = False) -> list[str]: ...
@@ -45,11 +65,11 @@ class _SSLContext(Context):
     def set_default_verify_paths(self) -> None: ...
     def cert_store_stats(self) -> dict[str, int]: ...
     @overload
-    def get_ca_certs(self, binary_form: Literal[False] = False) -> list[dict[str, Any]]: ...
+    def get_ca_certs(self, binary_form: Literal[False] = False) -> list[_PeerCertificate]: ...
     @overload
     def get_ca_certs(self, binary_form: Literal[True]) -> list[bytes]: ...
     @overload
-    def get_ca_certs(self, binary_form: bool) -> list[dict[str, Any]] | list[bytes]: ...
+    def get_ca_certs(self, binary_form: bool) -> list[_PeerCertificate] | list[bytes]: ...
     def _set_alpn_protocols(self, protocols: Buffer, /) -> None: ...
     def _wrap_socket(
         self,

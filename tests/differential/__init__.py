@@ -1,0 +1,1 @@
+"""The same small programs on the standard `ssl` and on wiretight."""

@@ -1,0 +1,167 @@
+"""Where wiretight may answer otherwise than the `ssl` of this Python, each with its reason. This is the one list."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import Enum
+
+# The text of these is the argument parser's: `ssl` has CPython's, wiretight Cython's. The rest of them is compared.
+TEXTS_NOT_COMPARED = {"TypeError", "OverflowError", "AttributeError", "BufferError"}
+
+
+class Reason(Enum):
+    """Why an answer may differ."""
+
+    HARMFUL = "the standard library corrupts, crashes, leaks or loses data there"
+    NEWER = "Python 3.15's behaviour on an older Python"
+    CLEARER = "both refuse, or there is nothing to do: wiretight says so in every state in the same way"
+    OPEN = "a defect of wiretight that is known and harmless; the entry goes with it"
+
+
+@dataclass(frozen=True)
+class Allowed:
+    """Two regular expressions, for the place and for the program, and what exactly differs."""
+
+    where: str
+    program: str
+    reason: Reason
+    what: str
+
+    def covers(self, where: str, program: str) -> bool:
+        return bool(re.fullmatch(self.where, where) and re.fullmatch(self.program, program))
+
+
+EXCEPTIONS = (
+    # --- Sockets ------------------------------------------------------------------------------------------------------
+    Allowed(
+        "socket .* shut_for_writing",
+        ".*",
+        Reason.HARMFUL,
+        "shutdown() of `ssl` drops TLS: recv() returns ciphertext, send() sends plaintext (CPython issue 124618)",
+    ),
+    Allowed(
+        "socket .*",
+        r"it\.shutdown\(.*\)",
+        Reason.HARMFUL,
+        "the same: afterwards `ssl` has no TLS connection, even where the argument was refused",
+    ),
+    Allowed(
+        "socket .* detached",
+        ".*",
+        Reason.HARMFUL,
+        "`ssl` goes on using the descriptor, which is the caller's and may long be another file",
+    ),
+    Allowed(
+        "socket .* (reset|reset_in_handshake)",
+        r".*(read|recv|recv_into|write|send|sendall|do_handshake|unwrap)\(.*",
+        Reason.HARMFUL,
+        "`ssl` before 3.15 takes a reset for the end of the data; wiretight raises ConnectionResetError as 3.15 does, "
+        "and BrokenPipeError where `ssl` says SSLEOFError to a later write",
+    ),
+    Allowed(
+        "socket .* two_records",
+        r"it\.(read|recv)\(.*\)",
+        Reason.CLEARER,
+        "a read takes what is there, from several records; `ssl` takes one record at most",
+    ),
+    Allowed(
+        "socket .* (closed|unwrapped|unconnected|listening)",
+        r"b = bytearray\(0\); it\.recv_into\(b.*\).*",
+        Reason.CLEARER,
+        "nothing fits into an empty buffer: 0, as on an open connection; `ssl` asks the socket for 1024 bytes",
+    ),
+    Allowed(
+        "socket .* (closed|unwrapped|unconnected|listening)",
+        r"b = bytearray\(5\); it\.recvfrom_into\(b\)",
+        Reason.HARMFUL,
+        "`ssl` passes None for the size, and fails with a TypeError about it",
+    ),
+    Allowed(
+        "socket .* unwrapped",
+        r"it\.do_handshake\(.*\)",
+        Reason.CLEARER,
+        "ValueError as unwrap() raises it; `ssl` an AttributeError of None",
+    ),
+    # --- Both kinds of connection -------------------------------------------------------------------------------------
+    Allowed(
+        "(object|socket) .* (hello_sent|servers_flight|end_in_handshake|shaking_hands|reset_in_handshake)",
+        r"it\.session|setattr\(it, 'session', it\.session\)",
+        Reason.NEWER,
+        "before 3.14 the session raised ValueError in the middle of a handshake",
+    ),
+    Allowed(
+        "object .* (end_met|damaged_record_met)",
+        r"it\.do_handshake\(.*\)",
+        Reason.NEWER,
+        "SSLEOFError after a failure; SSLSyscallError before",
+    ),
+    # --- Contexts -----------------------------------------------------------------------------------------------------
+    Allowed(
+        "context .*",
+        r".*it\.set_ciphers\('(|NONE|@SECLEVEL=1|junk)'\)",
+        Reason.HARMFUL,
+        "where set_ciphers() fails, `ssl` is left without the cipher suites of TLS 1.2; wiretight keeps what it had",
+    ),
+    Allowed(
+        "context .*",
+        r"setattr\(it, '(verify_flags|_host_flags)', (-1|2\*\*70)\)",
+        Reason.HARMFUL,
+        "`ssl` takes the low bits of a number that is none of flags, so that 2**70 turns all of them off",
+    ),
+    Allowed(
+        "context .*",
+        r"setattr\(it, 'options', -1\)",
+        Reason.NEWER,
+        "negative options raise ValueError since 3.14",
+    ),
+    Allowed(
+        "context .*",
+        r"it\.load_verify_locations\(cadata=\(files / 'der'\)\.read_bytes\(\) \+ b'x'\)",
+        Reason.NEWER,
+        "one byte behind the last certificate is an error with the OpenSSL of 3.15; older ones took it for the end",
+    ),
+    Allowed(
+        "context .*",
+        r"it\.wrap_bio\(tls\.MemoryBIO\(\), tls\.MemoryBIO\(\)(|, True.*|, server_hostname=b?'')\)",
+        Reason.NEWER,
+        "wrap_bio() checks its arguments as wrap_socket() does, since 3.15",
+    ),
+    Allowed(
+        "context .*",
+        r"it\.set_npn_protocols\(.*\)",
+        Reason.CLEARER,
+        "NotImplementedError; `ssl` an AttributeError about a private name",
+    ),
+    Allowed(
+        "context .*",
+        r"setattr\(it, 'keylog_filename', b'x.*'\)",
+        Reason.CLEARER,
+        "ValueError with another text about the null character",
+    ),
+    # --- Defects ------------------------------------------------------------------------------------------------------
+    Allowed(
+        "(object|socket) .*",
+        r"it\.(write|send)\((b''|array\('i', \[\]\))\)",
+        Reason.OPEN,
+        "a write of nothing returns 0 in every state; `ssl` begins the handshake, or raises what a write would raise",
+    ),
+    Allowed(
+        "(object|socket) .*",
+        r".*(memoryview\(bytearray\(16\)\)\[::2\]|b'constant'); it\.(read|recv_into)\(.*",
+        Reason.OPEN,
+        "a buffer that is not writable or not contiguous raises BufferError; `ssl` TypeError",
+    ),
+    Allowed(
+        "socket .*",
+        r"it\.sendall\(memoryview\(.*\)\[::2\]\)",
+        Reason.CLEARER,
+        "BufferError, as send() raises it in both; `ssl` TypeError",
+    ),
+    Allowed(
+        "socket tls13 .* tickets_and_end",
+        r".*(read|recv|recv_into|unwrap)\(.*",
+        Reason.OPEN,
+        "SSLWantReadError after the tickets, and the end only at the next call",
+    ),
+)
