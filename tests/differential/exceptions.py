@@ -16,7 +16,6 @@ class Reason(Enum):
     HARMFUL = "the standard library corrupts, crashes, leaks or loses data there"
     NEWER = "Python 3.15's behaviour on an older Python"
     CLEARER = "both refuse, or there is nothing to do: wiretight says so in every state in the same way"
-    OPEN = "a defect of wiretight that is known and harmless; the entry goes with it"
 
 
 @dataclass(frozen=True)
@@ -141,27 +140,9 @@ EXCEPTIONS = (
     ),
     # --- Defects ------------------------------------------------------------------------------------------------------
     Allowed(
-        "(object|socket) .*",
-        r"it\.(write|send)\((b''|array\('i', \[\]\))\)",
-        Reason.OPEN,
-        "a write of nothing returns 0 in every state; `ssl` begins the handshake, or raises what a write would raise",
-    ),
-    Allowed(
-        "(object|socket) .*",
-        r".*(memoryview\(bytearray\(16\)\)\[::2\]|b'constant'); it\.(read|recv_into)\(.*",
-        Reason.OPEN,
-        "a buffer that is not writable or not contiguous raises BufferError; `ssl` TypeError",
-    ),
-    Allowed(
         "socket .*",
         r"it\.sendall\(memoryview\(.*\)\[::2\]\)",
         Reason.CLEARER,
         "BufferError, as send() raises it in both; `ssl` TypeError",
-    ),
-    Allowed(
-        "socket tls13 .* tickets_and_end",
-        r".*(read|recv|recv_into|unwrap)\(.*",
-        Reason.OPEN,
-        "SSLWantReadError after the tickets, and the end only at the next call",
     ),
 )

@@ -11,7 +11,7 @@ from libc.string cimport memset
 
 from wiretight._core.backlog cimport BATCH, Backlog, Writing, note
 from wiretight._core.context cimport new_connection
-from wiretight._core.errors cimport CLOSED, DONE, FAILED, Failure, Status, WANT_WRITE, check, forget_errors, outcome
+from wiretight._core.errors cimport CLOSED, DONE, FAILED, Failure, Status, WANT_READ, WANT_WRITE, check, forget_errors, outcome
 from wiretight._core.openssl.bio cimport BIO_up_ref
 from wiretight._core.openssl.err cimport ERR_LIB_SSL, ERR_PACK
 from wiretight._core.openssl.ssl cimport (
@@ -181,6 +181,8 @@ cdef class Connection:
         if self.at_eof:
             return self.ended()
         self.wire.begin()
+        if size == 0:
+            return self.try_write_nothing()
         while True:
             status = DONE
             if writing.sent == writing.committed:
@@ -205,6 +207,21 @@ cdef class Connection:
                 return status
             if writing.sent < size:
                 self.wire.let_others_in()
+
+    cdef Status try_write_nothing(self) noexcept nogil:
+        """A write of no bytes makes no record, but shakes hands and tells what a write would.
+
+        OpenSSL: SSL_write_ex(3)
+        """
+        cdef Status status
+        cdef size_t part = 0
+        forget_errors()
+        status = self.result(SSL_write_ex(self.ssl, b"", 0, &part))
+        self.wire.settle()
+        self.wire.flush()
+        if status != FAILED and self.wire.error:
+            return self.refused_by_system()
+        return WANT_WRITE if status == WANT_READ and self.wire.has_unsent() else status
 
     cdef Status try_shutdown(self) noexcept nogil:
         """Sends our close_notify, then looks for the peer's. DONE when both have passed.

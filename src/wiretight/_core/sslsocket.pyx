@@ -85,6 +85,7 @@ cdef class _SSLSocket(Negotiated):
         wire.enter_io()
         try:
             wire.room = size if verb == READ else 0
+            wire.waits = timeout != 0
             if timeout == 0:
                 wire.dry = False
             if verb == READ and wire.dry and self.must_wait_first():
@@ -193,7 +194,10 @@ cdef class _SSLSocket(Negotiated):
         cdef size_t got
         cdef size_t size
         if buffer is not None:
-            PyObject_GetBuffer(buffer, &view, PyBUF_WRITABLE)
+            try:
+                PyObject_GetBuffer(buffer, &view, PyBUF_WRITABLE)
+            except BufferError:
+                raise TypeError(f"a writable and contiguous bytes-like object is needed, not {type(buffer).__name__}") from None
             try:
                 size = view.len if len <= 0 or len > view.len else len
                 return self.drive(READ, <char *>view.buf, size) if size else 0
@@ -227,7 +231,7 @@ cdef class _SSLSocket(Negotiated):
         cdef Py_buffer view
         PyObject_GetBuffer(b, &view, PyBUF_SIMPLE)
         try:
-            return self.drive(WRITE, <char *>view.buf, view.len) if view.len else 0
+            return self.drive(WRITE, <char *>view.buf, view.len)
         finally:
             PyBuffer_Release(&view)
 

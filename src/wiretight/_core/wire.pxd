@@ -35,6 +35,7 @@ cdef class Wire(Descriptor):
     cdef int fetches
     cdef size_t stale               # bytes at the head of the kernel's queue that OpenSSL has eaten before
     cdef bint dry                   # the last look emptied the kernel
+    cdef bint waits                 # the caller does: its socket is not non-blocking
     cdef bint at_eof
     cdef int refusal                # errno that a blocking look took, for the next step
     cdef int error                  # errno of the descriptor, 0

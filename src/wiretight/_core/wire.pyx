@@ -155,7 +155,7 @@ cdef class Wire(Descriptor):
             self.at_eof = True
             return 0
         if not look:
-            self.dry = <size_t>got < asked
+            self.dry = self.waits and <size_t>got < asked
             self.bytes_in += got
             count_records(&self.records_in, <const unsigned char *>into, got)
             return <int>got
@@ -170,7 +170,10 @@ cdef class Wire(Descriptor):
         """Opens the window onto the `size` bytes that a look for `asked` found."""
         self.window = window
         self.window_size = size
-        self.dry = size < asked
+        # The end of the stream may lie behind a short look. A caller that waits meets it there; one that does not
+        # must hear EAGAIN from the kernel before it is told to wait, or an edge-triggered poll has nothing left to
+        # report.
+        self.dry = self.waits and size < asked
 
     cdef bint drop(self, size_t size) noexcept nogil:
         """Takes `size` bytes, seen before, off the kernel's queue."""

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.typing.checkers import mypy, programs, pyright
+from tests.typed.checkers import mypy, programs, pyright
 
 pytest.importorskip("mypy", reason="scripts/check runs these: it installs the type checkers")
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import wiretight
-from tests.typing.checkers import mypy, run
+from tests.typed.checkers import mypy, run
 
 pytest.importorskip("mypy", reason="scripts/check runs these: it installs the type checkers")
 
