@@ -197,7 +197,8 @@ cdef class _SSLSocket(Negotiated):
             try:
                 PyObject_GetBuffer(buffer, &view, PyBUF_WRITABLE)
             except BufferError:
-                raise TypeError(f"a writable and contiguous bytes-like object is needed, not {type(buffer).__name__}") from None
+                kind = type(buffer).__name__
+                raise TypeError(f"a writable and contiguous bytes-like object is needed, not {kind}") from None
             try:
                 size = view.len if len <= 0 or len > view.len else len
                 return self.drive(READ, <char *>view.buf, size) if size else 0
