@@ -11,7 +11,9 @@ from libc.string cimport memset
 
 from wiretight._core.backlog cimport BATCH, Backlog, Writing, note
 from wiretight._core.context cimport new_connection
-from wiretight._core.errors cimport CLOSED, DONE, FAILED, Failure, Status, WANT_READ, WANT_WRITE, check, forget_errors, outcome
+from wiretight._core.errors cimport (
+    CLOSED, DONE, FAILED, Failure, Status, WANT_READ, WANT_WRITE, check, forget_errors, outcome,
+)
 from wiretight._core.openssl.bio cimport BIO_up_ref
 from wiretight._core.openssl.err cimport ERR_LIB_SSL, ERR_PACK
 from wiretight._core.openssl.ssl cimport (
