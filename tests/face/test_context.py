@@ -158,6 +158,7 @@ def test_versions_are_set(client: Any) -> None:
         client.minimum_version = 99
 
 
+@pytest.mark.skipif(tls.OPENSSL_VERSION_INFO >= (4,), reason="OpenSSL 4 has no SSLv3")
 def test_allowing_ssl3_takes_its_prohibition_back(client: Any) -> None:
     assert client.options & tls.OP_NO_SSLv3
     with pytest.warns(DeprecationWarning, match="TLSVersion.SSLv3 is deprecated"):

@@ -133,6 +133,11 @@ cdef class _SSLSocket(Negotiated):
         return got if verb == READ else writing.sent
 
     cdef Status step(self, Verb verb, char *data, size_t size, size_t *got, Writing *writing) noexcept nogil:
+        if self.wire.on_socket and self.wire.fd < 0:
+            # Not to be found out by OpenSSL, which would take it for a fault of the connection and say so ever after.
+            self.wire.error = EBADF
+            self.wire.settle()
+            return self.refused_by_system()
         if verb == READ:
             return self.try_read(data, size, got)
         if verb == WRITE:

@@ -236,7 +236,8 @@ cdef class Wire(Descriptor):
             self.bytes_in += got
             count_records(&self.records_in, <const unsigned char *>into, got)
             return got
-        return 0 if self.at_eof or self.raised is not None else -1
+        # What a foreign BIO raised is no error to OpenSSL, which would not read again: "later", and drive() raises it.
+        return 0 if self.at_eof else -1
 
     cdef int take_from_foreign(self, char *into, int size) noexcept:
         try:
