@@ -1,0 +1,38 @@
+"""Every test of the pack names its public reference, and says how often it tried."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+
+import pytest
+
+from tests.incidents.references import link
+
+# The counts of a full run; otherwise a selection that takes minutes.
+FULL = os.environ.get("WIRETIGHT_INCIDENTS") == "full"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "reference(*sources): the public references of what a test guarantees")
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    sources = [source for mark in item.iter_markers("reference") for source in mark.args]
+    if not sources:
+        raise pytest.UsageError(f"{item.nodeid} names no public reference: mark it with reference(...)")
+    for source in sources:
+        link(source)
+        item.user_properties.append(("reference", source))  # --junit-xml keeps them, for the documentation
+
+
+@pytest.fixture
+def rounds(record_property: Callable[[str, object], None]) -> Callable[[int, int], int]:
+    """`rounds(200, 10_000)`: the first number of rounds, or the second with WIRETIGHT_INCIDENTS=full."""
+
+    def chosen(bounded: int, full: int) -> int:
+        count = full if FULL else bounded
+        record_property("rounds", count)
+        return count
+
+    return chosen
