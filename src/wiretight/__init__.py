@@ -43,6 +43,7 @@ from wiretight._core.memorybio import MemoryBIO
 from wiretight._core.random import RAND_add, RAND_bytes, RAND_status
 from wiretight._core.session import SSLSession
 from wiretight._core.tables import OPENSSL_VERSION, OPENSSL_VERSION_INFO, OPENSSL_VERSION_NUMBER
+from wiretight._core.trustedfile import clear_trust_cache
 from wiretight._install import install, uninstall
 from wiretight._object import SSLObject
 from wiretight._pem import DER_cert_to_PEM_cert, PEM_FOOTER, PEM_HEADER, PEM_cert_to_DER_cert
@@ -113,6 +114,7 @@ __all__ = [
     "SSL_ERROR_WANT_X509_LOOKUP", "SSL_ERROR_ZERO_RETURN", "TLSVersion", "VERIFY_ALLOW_PROXY_CERTS",
     "VERIFY_CRL_CHECK_CHAIN", "VERIFY_CRL_CHECK_LEAF", "VERIFY_DEFAULT", "VERIFY_X509_PARTIAL_CHAIN",
     "VERIFY_X509_STRICT", "VERIFY_X509_TRUSTED_FIRST", "VerifyFlags", "VerifyMode", "cert_time_to_seconds",
+    "clear_trust_cache",
     "create_default_context", "get_default_verify_paths", "get_protocol_name", "get_server_certificate",
     "get_sigalgs", "install", "socket_error", "uninstall",
 ]

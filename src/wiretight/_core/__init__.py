@@ -23,6 +23,7 @@ MODULES = (
     "algorithms",
     "session",
     "credentials",
+    "trustedfile",
     "truststore",
     "callbacks",
     "psk",

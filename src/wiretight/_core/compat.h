@@ -3,6 +3,17 @@
 #define WIRETIGHT_COMPAT_H
 
 #include <openssl/ssl.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+/* An environment variable, unless the program runs with other rights than its caller's: as OpenSSL reads its own. */
+static inline const char *wt_safe_getenv(const char *name) {
+#if defined(__linux__)
+    return secure_getenv(name);
+#else
+    return issetugid() ? NULL : getenv(name);
+#endif
+}
 
 /* The name of the group of the last key exchange, or NULL. SSL_get0_group_name came with 3.2; 3.0 has the same in two
    steps. A resumed TLS 1.2 session has no group at all, which 3.0 reports as NID 0. */

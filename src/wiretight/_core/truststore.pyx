@@ -5,26 +5,27 @@ Everything is read and parsed before the store is touched: a load that fails add
 
 from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
 
-from wiretight._core.certificate cimport decoded, der, file_content, path_of, reading
+from wiretight._core.certificate cimport decoded, der, path_of, reading
 from wiretight._core.errors cimport check, queue_exception, raise_queue, ssl_error
 from wiretight._core.openssl.bio cimport BIO, BIO_eof, BIO_free
 from wiretight._core.openssl.err cimport (
-    ERR_GET_LIB, ERR_GET_REASON, ERR_LIB_PEM, ERR_LIB_X509, ERR_PACK, ERR_R_PEM_LIB, ERR_clear_error,
-    ERR_peek_last_error,
+    ERR_GET_LIB, ERR_GET_REASON, ERR_LIB_PEM, ERR_clear_error, ERR_peek_last_error,
 )
-from wiretight._core.openssl.pem cimport PEM_R_NO_START_LINE, PEM_X509_INFO_read_bio, PEM_read_bio_X509
+from wiretight._core.openssl.pem cimport PEM_R_NO_START_LINE, PEM_read_bio_X509
 from wiretight._core.openssl.ssl cimport (
-    SSL_CTX_get_cert_store, SSL_CTX_load_verify_dir, SSL_CTX_set_default_verify_paths,
+    SSL_CTX_get_cert_store, SSL_CTX_load_verify_dir, SSL_CTX_set_default_verify_dir, SSL_CTX_set_default_verify_store,
 )
 from wiretight._core.openssl.x509 cimport (
-    X509, X509_INFO, X509_INFO_free, X509_LU_CRL, X509_LU_X509, X509_OBJECT, X509_OBJECT_get0_X509,
-    X509_OBJECT_get_type, X509_R_NO_CERTIFICATE_OR_CRL_FOUND, X509_STORE, X509_STORE_add_cert, X509_STORE_add_crl,
-    X509_STORE_get0_objects, X509_STORE_get1_all_certs, X509_STORE_lock, X509_STORE_unlock, X509_check_ca, X509_free,
-    X509_get_default_cert_dir, X509_get_default_cert_dir_env, X509_get_default_cert_file,
-    X509_get_default_cert_file_env, d2i_X509_bio, sk_X509_INFO_num, sk_X509_INFO_pop_free, sk_X509_INFO_value,
-    sk_X509_new_null, sk_X509_num, sk_X509_OBJECT_num, sk_X509_OBJECT_value, sk_X509_pop_free, sk_X509_push,
-    sk_X509_value, stack_st_X509, stack_st_X509_INFO, stack_st_X509_OBJECT,
+    X509, X509_LU_CRL, X509_LU_X509, X509_OBJECT, X509_OBJECT_get0_X509, X509_OBJECT_get_type, X509_STORE,
+    X509_STORE_add_cert, X509_STORE_get0_objects, X509_STORE_get1_all_certs, X509_STORE_lock, X509_STORE_unlock,
+    X509_check_ca, X509_free, X509_get_default_cert_dir, X509_get_default_cert_dir_env, X509_get_default_cert_file,
+    X509_get_default_cert_file_env, d2i_X509_bio, sk_X509_OBJECT_num, sk_X509_OBJECT_value, sk_X509_new_null,
+    sk_X509_num, sk_X509_pop_free, sk_X509_push, sk_X509_value, stack_st_X509, stack_st_X509_OBJECT,
 )
+from wiretight._core.trustedfile cimport TrustedFile, add_trusted, trusted_file
+
+cdef extern from "compat.h" nogil:
+    const char *wt_safe_getenv(const char *name)
 
 import os
 
@@ -32,10 +33,9 @@ import os
 cdef int load_verify_locations(Context context, object cafile, object capath, object cadata) except -1:
     """OpenSSL: X509_STORE_add_cert(3), SSL_CTX_load_verify_dir(3)"""
     cdef stack_st_X509 *certificates = NULL
-    cdef stack_st_X509_INFO *entries = NULL
     cdef X509_STORE *store = SSL_CTX_get_cert_store(context.ctx)
+    cdef TrustedFile trusted = None
     cdef bytes directory = None
-    cdef bytes content = None
     if cafile is None and capath is None and cadata is None:
         raise TypeError("cafile, capath and cadata cannot be all omitted")
     if cafile is not None:
@@ -47,14 +47,11 @@ cdef int load_verify_locations(Context context, object cafile, object capath, ob
         if cadata is not None:
             certificates = parse_data(cadata)
         if cafile is not None:
-            content = file_content(cafile, "cafile")
-            entries = parse_file(content)
-        if entries != NULL:
-            add_entries(store, entries)
+            trusted = trusted_file(cafile, "cafile")
+            add_trusted(trusted, store)
         if certificates != NULL:
             add_certificates(store, certificates)
     finally:
-        sk_X509_INFO_pop_free(entries, X509_INFO_free)
         sk_X509_pop_free(certificates, X509_free)
     if directory is not None:
         check(SSL_CTX_load_verify_dir(context.ctx, directory))
@@ -62,13 +59,23 @@ cdef int load_verify_locations(Context context, object cafile, object capath, ob
 
 
 cdef int set_default_verify_paths(Context context) except -1:
-    """OpenSSL: SSL_CTX_set_default_verify_paths(3)"""
-    cdef int loaded
+    """What SSL_CTX_set_default_verify_paths() adds: the default file, the directory, and the same as an OSSL_STORE.
+
+    A file that is missing or broken is no error, as there.
+
+    OpenSSL: SSL_CTX_set_default_verify_dir(3), SSL_CTX_set_default_verify_store(3)
+    """
+    cdef const char *path = wt_safe_getenv(X509_get_default_cert_file_env())
+    if path == NULL:
+        path = X509_get_default_cert_file()
+    try:
+        add_trusted(trusted_file(<bytes>path, None), SSL_CTX_get_cert_store(context.ctx))
+    except OSError:
+        pass
     ERR_clear_error()
-    with nogil:
-        loaded = SSL_CTX_set_default_verify_paths(context.ctx)
-    check(loaded)
-    # It succeeds without a default file too, and leaves on the queue that there is none.
+    check(SSL_CTX_set_default_verify_dir(context.ctx))
+    check(SSL_CTX_set_default_verify_store(context.ctx))
+    # They succeed where there is no such place too, and leave on the queue that there is none.
     ERR_clear_error()
     return 0
 
@@ -131,29 +138,6 @@ cdef list get_ca_certs(Context context, bint binary_form):
 
 
 # --- parsing ---------------------------------------------------------------------------------------------------------
-cdef stack_st_X509_INFO *parse_file(bytes content) except NULL:
-    """The certificates and CRLs of a PEM file, one at least.
-
-    OpenSSL: PEM_X509_INFO_read_bio(3)
-    """
-    cdef BIO *bio = reading(content, len(content))
-    cdef stack_st_X509_INFO *entries
-    cdef int i, reason = 0
-    with nogil:
-        entries = PEM_X509_INFO_read_bio(bio, NULL, NULL, NULL)
-        BIO_free(bio)
-    if entries == NULL:
-        cause = queue_exception()
-        raise ssl_error(ERR_R_PEM_LIB, ERR_PACK(ERR_LIB_X509, 0, ERR_R_PEM_LIB)) from cause
-    ERR_clear_error()
-    for i in range(sk_X509_INFO_num(entries)):
-        if sk_X509_INFO_value(entries, i).x509 != NULL or sk_X509_INFO_value(entries, i).crl != NULL:
-            return entries
-    sk_X509_INFO_pop_free(entries, X509_INFO_free)
-    reason = X509_R_NO_CERTIFICATE_OR_CRL_FOUND
-    raise ssl_error(reason, ERR_PACK(ERR_LIB_X509, 0, reason))
-
-
 cdef stack_st_X509 *parse_data(object cadata) except NULL:
     """The certificates of a PEM str, or of the DER bytes of certificates one after another; one at least."""
     cdef Py_buffer view
@@ -210,19 +194,6 @@ cdef stack_st_X509 *parse_sequence(const unsigned char *data, Py_ssize_t length,
 
 
 # --- adding ----------------------------------------------------------------------------------------------------------
-cdef int add_entries(X509_STORE *store, stack_st_X509_INFO *entries) except -1:
-    """OpenSSL: X509_STORE_add_cert(3)"""
-    cdef X509_INFO *entry
-    cdef int i
-    for i in range(sk_X509_INFO_num(entries)):
-        entry = sk_X509_INFO_value(entries, i)
-        if entry.x509 != NULL:
-            check(X509_STORE_add_cert(store, entry.x509))
-        if entry.crl != NULL:
-            check(X509_STORE_add_crl(store, entry.crl))
-    return 0
-
-
 cdef int add_certificates(X509_STORE *store, stack_st_X509 *certificates) except -1:
     """OpenSSL: X509_STORE_add_cert(3)"""
     cdef int i

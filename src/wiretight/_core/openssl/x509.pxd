@@ -112,6 +112,8 @@ cdef extern from "openssl/x509v3.h" nogil:
         pass
     cdef struct stack_st_X509_OBJECT:
         pass
+    X509_STORE *X509_STORE_new()
+    void X509_STORE_free(X509_STORE *xs)
     int X509_STORE_add_cert(X509_STORE *store, X509 *x)
     int X509_STORE_add_crl(X509_STORE *store, X509_CRL *crl)
     int X509_STORE_lock(X509_STORE *store)
@@ -120,6 +122,13 @@ cdef extern from "openssl/x509v3.h" nogil:
     stack_st_X509_OBJECT *X509_STORE_get0_objects(const X509_STORE *store)
     int sk_X509_OBJECT_num(const stack_st_X509_OBJECT *sk)
     X509_OBJECT *sk_X509_OBJECT_value(const stack_st_X509_OBJECT *sk, int i)
+    int sk_X509_OBJECT_push(stack_st_X509_OBJECT *sk, X509_OBJECT *object)
+    X509_OBJECT *sk_X509_OBJECT_pop(stack_st_X509_OBJECT *sk)
+    X509_OBJECT *X509_OBJECT_new()
+    void X509_OBJECT_free(X509_OBJECT *a)
+    int X509_OBJECT_set1_X509(X509_OBJECT *a, X509 *obj)
+    int X509_OBJECT_set1_X509_CRL(X509_OBJECT *a, X509_CRL *obj)
+    X509_CRL *X509_OBJECT_get0_X509_CRL(const X509_OBJECT *a)
     int X509_OBJECT_get_type(const X509_OBJECT *a)
     X509 *X509_OBJECT_get0_X509(const X509_OBJECT *a)
     int X509_LU_X509, X509_LU_CRL

@@ -1,0 +1,13 @@
+"""A file of CA certificates and CRLs, parsed once and shared by the contexts that trust it."""
+
+from wiretight._core.openssl.x509 cimport X509_STORE
+
+
+cdef class TrustedFile:
+    cdef X509_STORE *parsed     # each certificate and CRL once; nobody verifies with it, and nothing changes it
+    cdef object identity        # of the file that was read, or None where a later change could go unnoticed
+    cdef Py_ssize_t size        # of the file, in bytes
+
+
+cdef TrustedFile trusted_file(object path, str argument)
+cdef int add_trusted(TrustedFile trusted, X509_STORE *store) except -1

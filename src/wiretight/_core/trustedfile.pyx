@@ -1,0 +1,207 @@
+"""A file of CA certificates and CRLs, parsed once and shared by the contexts that trust it.
+
+Parsing the roots of a system costs OpenSSL 3.0 some 17 ms and 750 KiB. The cache needs no lock, so that a fork finds
+none held: entries never change, and two threads that miss at the same time both parse.
+"""
+
+cimport cython
+
+from wiretight._core.certificate cimport path_of, reading
+from wiretight._core.errors cimport check, queue_exception, raise_queue, ssl_error
+from wiretight._core.openssl.bio cimport BIO, BIO_free
+from wiretight._core.openssl.err cimport ERR_LIB_X509, ERR_PACK, ERR_R_PEM_LIB, ERR_clear_error
+from wiretight._core.openssl.pem cimport PEM_X509_INFO_read_bio
+from wiretight._core.openssl.x509 cimport (
+    X509_INFO, X509_INFO_free, X509_LU_X509, X509_OBJECT, X509_OBJECT_free, X509_OBJECT_get0_X509,
+    X509_OBJECT_get0_X509_CRL, X509_OBJECT_get_type, X509_OBJECT_new, X509_OBJECT_set1_X509,
+    X509_OBJECT_set1_X509_CRL, X509_R_NO_CERTIFICATE_OR_CRL_FOUND, X509_STORE, X509_STORE_add_cert,
+    X509_STORE_add_crl, X509_STORE_free, X509_STORE_get0_objects, X509_STORE_lock, X509_STORE_new, X509_STORE_unlock,
+    sk_X509_INFO_num, sk_X509_INFO_pop_free, sk_X509_INFO_value, sk_X509_OBJECT_num, sk_X509_OBJECT_pop,
+    sk_X509_OBJECT_push, sk_X509_OBJECT_value, stack_st_X509_INFO, stack_st_X509_OBJECT,
+)
+
+import os
+import stat
+import time
+
+# The files kept parsed, in bytes of PEM text together; parsed they take some three times as much.
+CACHE_SIZE = 4 * 1024 * 1024
+
+# A file that has changed within the last seconds can change again without its times telling, which are that coarse on
+# some file systems (FAT: two seconds): it is not kept.
+SETTLED_AFTER = 3
+
+cdef dict cache = {}    # path: TrustedFile, the least recently used first
+
+
+@cython.final
+@cython.auto_pickle(False)
+cdef class TrustedFile:
+    """The certificates and CRLs of a PEM file."""
+
+    def __dealloc__(self):
+        X509_STORE_free(self.parsed)
+
+
+cdef TrustedFile trusted_file(object path, str argument):
+    """The file as it is now: out of the cache if it is the one that was read.
+
+    Raises OSError if it cannot be read, SSLError if no certificate or CRL is in it or one is broken.
+    """
+    cdef bytes name = path_of(path, argument)   # open() would take a file descriptor too
+    cdef TrustedFile found = cache.get(name)
+    if found is not None and found.identity == identity_of(os.stat(name)):
+        cache[name] = cache.pop(name, found)
+        return found
+    found = read(path)
+    cache.pop(name, None)
+    if found.identity is not None:
+        keep(name, found)
+    return found
+
+
+def clear_trust_cache():
+    """Forgets the files of CA certificates that are kept parsed: the next context reads its file anew.
+
+    A file that has changed is noticed without it. Contexts keep what they have loaded. Since 0.1.
+    """
+    cache.clear()
+
+
+cdef object identity_of(object info):
+    return info.st_dev, info.st_ino, info.st_size, info.st_mtime_ns, info.st_ctime_ns
+
+
+cdef TrustedFile read(object path):
+    cdef TrustedFile trusted = TrustedFile()
+    cdef bytes content
+    with open(path, "rb") as file:
+        # Before the content: what is written while it is read is a change that the next look will see.
+        info = os.fstat(file.fileno())
+        content = file.read()
+    trusted.size = len(content)
+    trusted.parsed = parse(content)
+    if stat.S_ISREG(info.st_mode) and time.time() - max(info.st_mtime, info.st_ctime) > SETTLED_AFTER:
+        trusted.identity = identity_of(info)
+    return trusted
+
+
+cdef int keep(bytes name, TrustedFile trusted) except -1:
+    cdef TrustedFile kept
+    cdef Py_ssize_t total = trusted.size
+    cdef list names = list(cache)
+    for kept in cache.copy().values():
+        total += kept.size
+    while total > CACHE_SIZE and names:
+        kept = cache.pop(names.pop(0), None)
+        total -= kept.size if kept is not None else 0
+    if total <= CACHE_SIZE:
+        cache[name] = trusted
+    return 0
+
+
+# --- parsing ---------------------------------------------------------------------------------------------------------
+cdef X509_STORE *parse(bytes content) except NULL:
+    """The certificates and CRLs of a PEM file, one at least.
+
+    OpenSSL: PEM_X509_INFO_read_bio(3)
+    """
+    cdef BIO *bio = reading(content, len(content))
+    cdef stack_st_X509_INFO *entries
+    cdef X509_STORE *parsed = NULL
+    with nogil:
+        ERR_clear_error()
+        entries = PEM_X509_INFO_read_bio(bio, NULL, NULL, NULL)
+        BIO_free(bio)
+    if entries == NULL:
+        cause = queue_exception()
+        raise ssl_error(ERR_R_PEM_LIB, ERR_PACK(ERR_LIB_X509, 0, ERR_R_PEM_LIB)) from cause
+    try:
+        parsed = X509_STORE_new()
+        if parsed == NULL:
+            raise_queue()
+        add_entries(parsed, entries)
+        if sk_X509_OBJECT_num(X509_STORE_get0_objects(parsed)) == 0:
+            reason = X509_R_NO_CERTIFICATE_OR_CRL_FOUND
+            raise ssl_error(reason, ERR_PACK(ERR_LIB_X509, 0, X509_R_NO_CERTIFICATE_OR_CRL_FOUND))
+    except BaseException:
+        X509_STORE_free(parsed)
+        raise
+    finally:
+        sk_X509_INFO_pop_free(entries, X509_INFO_free)
+    return parsed
+
+
+cdef int add_entries(X509_STORE *store, stack_st_X509_INFO *entries) except -1:
+    """OpenSSL: X509_STORE_add_cert(3)"""
+    cdef X509_INFO *entry
+    cdef int i
+    for i in range(sk_X509_INFO_num(entries)):
+        entry = sk_X509_INFO_value(entries, i)
+        if entry.x509 != NULL:
+            check(X509_STORE_add_cert(store, entry.x509))
+        if entry.crl != NULL:
+            check(X509_STORE_add_crl(store, entry.crl))
+    return 0
+
+
+# --- adding ----------------------------------------------------------------------------------------------------------
+cdef int add_trusted(TrustedFile trusted, X509_STORE *store) except -1:
+    """Adds the certificates themselves, not copies, to a list of the store's own.
+
+    OpenSSL: X509_STORE_add_cert(3)
+    """
+    cdef stack_st_X509_OBJECT *shared = X509_STORE_get0_objects(trusted.parsed)
+    cdef X509_OBJECT *entry
+    cdef int filled, i
+    with nogil:
+        filled = fill(store, shared)
+    if filled < 0:
+        raise MemoryError
+    if filled:
+        return 0
+    for i in range(sk_X509_OBJECT_num(shared)):
+        entry = sk_X509_OBJECT_value(shared, i)
+        if X509_OBJECT_get_type(entry) == X509_LU_X509:
+            check(X509_STORE_add_cert(store, X509_OBJECT_get0_X509(entry)))
+        else:
+            check(X509_STORE_add_crl(store, X509_OBJECT_get0_X509_CRL(entry)))
+    return 0
+
+
+cdef int fill(X509_STORE *store, stack_st_X509_OBJECT *shared) noexcept nogil:
+    """Fills a store that is empty, or answers 0. X509_STORE_add_cert() sorts the store for each certificate that it
+    adds, which for a system's roots takes longer than everything else about a context.
+
+    OpenSSL: X509_STORE_get0_objects(3), X509_STORE_lock(3)
+    """
+    cdef stack_st_X509_OBJECT *objects
+    cdef int i, filled = 0
+    X509_STORE_lock(store)
+    objects = X509_STORE_get0_objects(store)
+    if sk_X509_OBJECT_num(objects) == 0:
+        filled = 1
+        for i in range(sk_X509_OBJECT_num(shared)):
+            if not push_shared(objects, sk_X509_OBJECT_value(shared, i)):
+                filled = -1
+                break
+        while filled < 0 and sk_X509_OBJECT_num(objects):
+            X509_OBJECT_free(sk_X509_OBJECT_pop(objects))
+    X509_STORE_unlock(store)
+    return filled
+
+
+cdef bint push_shared(stack_st_X509_OBJECT *objects, X509_OBJECT *shared) noexcept nogil:
+    """OpenSSL: X509_OBJECT_set1_X509(3)"""
+    cdef X509_OBJECT *entry = X509_OBJECT_new()
+    cdef int done
+    if entry == NULL:
+        return False
+    if X509_OBJECT_get_type(shared) == X509_LU_X509:
+        done = X509_OBJECT_set1_X509(entry, X509_OBJECT_get0_X509(shared))
+    else:
+        done = X509_OBJECT_set1_X509_CRL(entry, X509_OBJECT_get0_X509_CRL(shared))
+    if not done or sk_X509_OBJECT_push(objects, entry) <= 0:
+        X509_OBJECT_free(entry)
+        return False
+    return True
