@@ -6,6 +6,7 @@
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 cd "$root"
+openssl=system  # or the version of one that is built into wiretight
 unset PYTHONPATH PYTHONHOME
 export PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore
 
@@ -67,7 +68,12 @@ need_system() {
   shift
   command -v cc >/dev/null || missing+=(gcc libc6-dev)
   command -v pkg-config >/dev/null || missing+=(pkg-config)
-  { command -v pkg-config >/dev/null && pkg-config --exists openssl; } || missing+=(libssl-dev)
+  if [ "$openssl" = system ]; then
+    { command -v pkg-config >/dev/null && pkg-config --exists openssl; } || missing+=(libssl-dev)
+  else
+    command -v perl >/dev/null || missing+=(perl)
+    command -v make >/dev/null || missing+=(make)
+  fi
   version=$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
   "$python" -c 'import os, sysconfig; os.stat(sysconfig.get_path("include") + "/Python.h")' 2>/dev/null ||
     missing+=("python$version-dev")
@@ -83,7 +89,7 @@ need_system() {
     run 'package lists' apt-get -q update
     run "installing ${missing[*]}" apt-get -q -o DPkg::Lock::Timeout=300 install -y --no-install-recommends "${missing[@]}"
   fi
-  pkg-config --exists 'openssl >= 3.0' ||
+  [ "$openssl" != system ] || pkg-config --exists 'openssl >= 3.0' ||
     die "wiretight needs OpenSSL 3.0 or newer; pkg-config finds $(pkg-config --modversion openssl 2>&1)"
 }
 
@@ -107,6 +113,7 @@ set_up() {
   shift
   tag=$("$base" -c 'import sys, sysconfig
 print("%d.%d.%d" % sys.version_info[:3] + ("t" if sysconfig.get_config_var("Py_GIL_DISABLED") else ""))')
+  [ "$openssl" = system ] || tag+=-openssl$openssl
   env=$root/.venv/$tag
   python=$env/bin/python
   export PATH=$env/bin:$PATH
@@ -123,11 +130,20 @@ print("%d.%d.%d" % sys.version_info[:3] + ("t" if sysconfig.get_config_var("Py_G
     once "group-$group" "$(sha256sum <pyproject.toml)" \
       run "dependencies: $group" "$python" -m pip install --group "$group"
   done
-  once wiretight "$(fingerprint src tools meson.build meson.options pyproject.toml) $(pkg-config --modversion openssl)" \
+  engine=$(engine_of "$openssl") || exit $?
+  once wiretight "$(fingerprint src tools meson.build meson.options pyproject.toml) $engine" \
     run 'building wiretight' install_wiretight
   flock -u 9
 }
 
+# engine_of OPENSSL: what an installed wiretight depends on; one of its own is built here, where its progress is seen.
+# Status 77: no source of it is in reach.
+engine_of() {
+  if [ "$1" = system ]; then pkg-config --modversion openssl; else "$python" tools/build_openssl.py "$1"; fi
+}
+
 install_wiretight() {
-  "$python" -m pip install --no-build-isolation -Cbuild-dir="$env/build" '.[demo]'
+  local -a options=(-Csetup-args=-Dopenssl=system)
+  [ "$openssl" = system ] || options=(-Csetup-args=-Dopenssl=static -Csetup-args=-Dopenssl_version="$openssl")
+  "$python" -m pip install --no-build-isolation -Cbuild-dir="$env/build" "${options[@]}" '.[demo]'
 }

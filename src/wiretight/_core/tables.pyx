@@ -6,7 +6,13 @@ The tables are generated from OpenSSL's headers when the package is built (tools
 cdef extern from *:
     """
     #define WT_TABLES
+    #ifdef WIRETIGHT_STATIC_OPENSSL
+    #define WT_STATIC 1
+    #else
+    #define WT_STATIC 0
+    #endif
     """
+    enum: _STATIC "WT_STATIC"
 
 cdef extern from "openssl_tables.h":
     ctypedef struct wt_constant:
@@ -77,3 +83,6 @@ FEATURES = _features()
 OPENSSL_VERSION = OpenSSL_version(_VERSION_TEXT).decode("ascii")
 OPENSSL_VERSION_NUMBER = OpenSSL_version_num()
 OPENSSL_VERSION_INFO = _version_info(OPENSSL_VERSION_NUMBER)
+
+# Whether it is wiretight's own, linked into the core, and not the system's.
+OPENSSL_STATIC = bool(_STATIC)

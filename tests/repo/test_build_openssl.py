@@ -1,0 +1,156 @@
+"""The builder of OpenSSL, on a release that this test makes up."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+import tarfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.repo.source import ROOT
+
+BUILDER = "build_openssl.py"
+RELEASES = "openssl-releases.json"
+
+# It notes the options that it was configured with, and that it was built.
+CONFIGURE = """#!/bin/sh
+printf '%s\\n' "$@" >options
+cat >Makefile <<'END'
+build_libs:
+	echo built >>"$(BUILDS)"
+install_dev:
+	mkdir -p $(DESTDIR)/usr/lib/wiretight/include $(DESTDIR)/usr/lib/wiretight/lib/pkgconfig
+	cp options $(DESTDIR)/usr/lib/wiretight/lib/libssl.a
+END
+"""
+
+Run = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture
+def tarball(tmp_path: Path) -> Path:
+    source = tmp_path / "openssl-9.8.7"
+    source.mkdir()
+    (source / "Configure").write_text(CONFIGURE)
+    (source / "Configure").chmod(0o755)
+    packed = tmp_path / "openssl.tar.gz"
+    with tarfile.open(packed, "w:gz") as archive:
+        archive.add(source, source.name)
+    return packed
+
+
+@pytest.fixture
+def run(tmp_path: Path, tarball: Path) -> Run:
+    """Runs a copy of the builder that knows 9.8.6 and 9.8.7; no network, no apt."""
+    tools = tmp_path / "tools"
+    tools.mkdir()
+    (tools / BUILDER).write_text((ROOT / "tools" / BUILDER).read_text())
+    digest = hashlib.sha256(tarball.read_bytes()).hexdigest()
+    made_up = {"9.8.6": {"sha256": "0", "debian": "none"}, "9.8.7": {"sha256": digest, "debian": "none"}}
+    (tools / RELEASES).write_text(json.dumps({"default": "9.8", "releases": made_up}))
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    for name in ("sh", "make", "cc", "mkdir", "cp", "cat"):
+        found = next(folder for folder in os.get_exec_path() if Path(folder, name).exists())
+        (programs / name).symlink_to(Path(found, name))
+
+    def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, str(tools / BUILDER), *arguments],
+            env={
+                "PATH": str(programs),
+                "HOME": str(tmp_path),
+                "XDG_CACHE_HOME": str(tmp_path / "cache"),
+                "BUILDS": str(tmp_path / "builds"),
+                "https_proxy": "http://127.0.0.1:1",
+                **environment,
+            },
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    return run
+
+
+def test_the_newest_release_of_the_default_line_is_built_once(run: Run, tarball: Path, tmp_path: Path) -> None:
+    first = run(WIRETIGHT_OPENSSL_TARBALL=str(tarball))
+    assert first.returncode == 0, first.stderr
+    folder = Path(first.stdout.strip())
+    assert json.loads((folder / "openssl.json").read_text())["version"] == "9.8.7"
+    options = (folder / "lib" / "libssl.a").read_text().split()
+    assert {"no-shared", "no-apps", "no-tests", "no-engine", "-fPIC"} <= set(options)
+    assert not (folder / "lib" / "pkgconfig").exists()
+
+    second = run("9.8.7")
+    assert second.stdout == first.stdout
+    assert (tmp_path / "builds").read_text() == "built\n"
+
+
+def test_other_compiler_flags_give_another_build(run: Run, tarball: Path) -> None:
+    plain = run(WIRETIGHT_OPENSSL_TARBALL=str(tarball))
+    debug = run(WIRETIGHT_OPENSSL_TARBALL=str(tarball), CFLAGS="-g")
+
+    assert plain.returncode == debug.returncode == 0
+    assert plain.stdout != debug.stdout
+
+
+def test_what_is_compiled_in_names_no_folder_that_another_user_could_make(run: Run, tarball: Path) -> None:
+    folder = Path(run(WIRETIGHT_OPENSSL_TARBALL=str(tarball)).stdout.strip())
+    options = (folder / "lib" / "libssl.a").read_text().split()
+
+    paths = [option.partition("=")[2] for option in options if option.startswith(("--prefix=", "--openssldir="))]
+    assert len(paths) == 2
+    assert all(path.startswith(("/usr/", "/etc/")) for path in paths)
+
+
+def test_another_tarball_is_refused(run: Run, tarball: Path) -> None:
+    with tarball.open("ab") as file:
+        file.write(b"more")
+    refused = run(WIRETIGHT_OPENSSL_TARBALL=str(tarball))
+
+    assert refused.returncode == 1
+    assert "is not OpenSSL 9.8.7: its SHA-256 is" in refused.stderr
+    assert refused.stdout == ""
+
+
+def test_no_source_in_reach_is_said_in_one_line_with_a_status_of_its_own(run: Run) -> None:
+    skipped = run()
+
+    assert skipped.returncode == 77
+    assert skipped.stderr.startswith("build_openssl.py: no source of OpenSSL 9.8.7 in reach: ")
+    assert "WIRETIGHT_OPENSSL_TARBALL" in skipped.stderr
+    assert skipped.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("version", "said"),
+    [("9.9", "OpenSSL 9.9 is not in openssl-releases.json: 9.8.6, 9.8.7 are"), ("9.8.70", "9.8.70 is not in")],
+)
+def test_an_unknown_version_is_refused(run: Run, version: str, said: str) -> None:
+    refused = run(version)
+
+    assert refused.returncode == 1
+    assert said in refused.stderr
+
+
+def test_a_tarball_that_does_not_exist_is_named(run: Run) -> None:
+    refused = run(WIRETIGHT_OPENSSL_TARBALL="/no/such/file")
+
+    assert refused.returncode == 1
+    assert "/no/such/file" in refused.stderr
+
+
+def test_the_pinned_releases_are_complete() -> None:
+    pins = json.loads((ROOT / "tools" / RELEASES).read_text())
+
+    assert any(version.startswith(pins["default"] + ".") for version in pins["releases"])
+    for release in pins["releases"].values():
+        assert len(release["sha256"]) == 64
+        assert release["debian"]

@@ -1,0 +1,49 @@
+"""Other OpenSSLs in the process see nothing of wiretight's own, and it sees nothing of theirs."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import wiretight
+from tests.repo.source import ROOT
+from wiretight import _core
+
+LIBRARY = next(Path(_core.__file__).parent.glob("_native*.so"))
+OPENSSL = re.compile("_?(SSL|EVP|X509|BIO|ERR|ASN1|OPENSSL|OSSL|CRYPTO|PEM|RAND|d2i|i2d)_", re.IGNORECASE)
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads the symbols of an ELF file")
+
+
+def symbols(which: str) -> list[str]:
+    listed = subprocess.run(["nm", "-D", which, LIBRARY], capture_output=True, text=True, check=True).stdout
+    return [line.split()[-1].partition("@")[0] for line in listed.splitlines()]
+
+
+def test_only_the_modules_of_the_core_are_exported() -> None:
+    assert sorted(symbols("--defined-only")) == sorted(f"PyInit_{module}" for module in _core.MODULES)
+
+
+def test_no_symbol_of_openssl_is_imported() -> None:
+    imported = symbols("--undefined-only")
+
+    assert "PyErr_SetString" in imported
+    assert [name for name in imported if OPENSSL.match(name)] == []
+
+
+def test_no_library_of_openssl_is_loaded() -> None:
+    needed = subprocess.run(["ldd", LIBRARY], capture_output=True, text=True, check=True).stdout
+
+    assert "libc.so" in needed
+    assert not re.search("ssl|crypto", needed)
+
+
+def test_it_is_a_release_that_is_pinned() -> None:
+    releases = json.loads((ROOT / "tools" / "openssl-releases.json").read_text())["releases"]
+
+    assert wiretight.OPENSSL_VERSION.split()[1] in releases

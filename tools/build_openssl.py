@@ -1,0 +1,275 @@
+"""Build OpenSSL as static libraries in a private folder, for a wiretight that brings its own (meson -Dopenssl=static).
+
+Usage: build_openssl.py [VERSION]     such as "3.5" or "3.5.7"; openssl-releases.json has the default and what there is
+
+Prints the folder, which has include/, lib/ and openssl.json. It is in the user's cache, named by version and by
+everything that the libraries depend on: a second run finds it there.
+
+The source is an official release tarball with the SHA-256 of openssl-releases.json. It is looked for in
+WIRETIGHT_OPENSSL_TARBALL (a file), in the cache, at OpenSSL's release address, and on a machine with a Debian mirror
+among its apt sources in Debian's source package, whose .orig.tar.gz is the official one. Status 77: none was in reach.
+"""
+
+import argparse
+import fcntl
+import hashlib
+import json
+import os
+import platform
+import re
+import shutil
+import subprocess
+import sys
+import tarfile
+import tempfile
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple, NoReturn
+
+PINS = Path(__file__).with_name("openssl-releases.json")
+ADDRESS = "https://github.com/openssl/openssl/releases/download/openssl-{version}/openssl-{version}.tar.gz"
+OUT_OF_REACH = 77  # what a build or test system takes for "skipped"
+
+# Private, static, position independent, and nothing but the libraries. Modules would be looked for in a folder that a
+# wheel does not bring; without them the legacy provider is built in. No clean-up at exit: threads may still be at work.
+OPTIONS = (
+    *("no-shared", "no-apps", "no-tests", "no-docs", "no-engine", "no-module", "no-atexit", "no-pinshared"),
+    *("-fPIC", "-fvisibility=hidden"),
+)
+# What OpenSSL does not find out by itself.
+OPTIONS_OF_SYSTEM = {"Linux": ("enable-ktls",)}
+OPTIONS_OF_MACHINE = {
+    "x86_64": ("enable-ec_nistp_64_gcc_128",),
+    "aarch64": ("enable-ec_nistp_64_gcc_128",),
+    "arm64": ("enable-ec_nistp_64_gcc_128",),
+}
+# The paths that are compiled in. Whoever could write there could configure OpenSSL, so only root may. The system's own
+# openssl.cnf is not read: it may name modules and settings that only the system's OpenSSL has. Where CA certificates
+# are is found out at run time.
+COMPILED_IN = ("--prefix=/usr/lib/wiretight", "--libdir=lib", "--openssldir=/etc/wiretight")
+
+
+class Release(NamedTuple):
+    """One line of openssl-releases.json."""
+
+    version: str
+    sha256: str
+    debian: str  # the Debian release whose source package is this version
+
+
+class OutOfReachError(Exception):
+    """Where a tarball could have been, and why it was not had from there."""
+
+
+def release_of(version: str | None) -> Release:
+    """The newest pinned release whose version begins with this one."""
+    pins = json.loads(PINS.read_text())
+    wanted = (version or pins["default"]).split(".")
+    found = [known for known in pins["releases"] if known.split(".")[: len(wanted)] == wanted]
+    if not found:
+        fail(f"OpenSSL {'.'.join(wanted)} is not in {PINS.name}: {', '.join(pins['releases'])} are")
+    newest = max(found, key=lambda known: [int(part) for part in known.split(".")])
+    return Release(newest, **pins["releases"][newest])
+
+
+def cache() -> Path:
+    """The folder of everything that is kept."""
+    usual = Path.home() / ("Library/Caches" if sys.platform == "darwin" else ".cache")
+    return Path(os.environ.get("XDG_CACHE_HOME") or usual, "wiretight")
+
+
+# --- the source -------------------------------------------------------------------------------------------------------
+def tarball_of(release: Release) -> Path:
+    """The release tarball, in the cache or where the user has it; its digest has been checked."""
+    named = os.environ.get("WIRETIGHT_OPENSSL_TARBALL")
+    if named:
+        if not Path(named).is_file():
+            fail(f"WIRETIGHT_OPENSSL_TARBALL names {named}, which does not exist")
+        check_digest(Path(named), release)
+        return Path(named)
+    kept = cache() / f"openssl-{release.version}.tar.gz"
+    if kept.is_file():
+        check_digest(kept, release)
+        return kept
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    reasons = []
+    for fetch in (fetch_release, fetch_debian):
+        with tempfile.TemporaryDirectory(dir=kept.parent) as folder:
+            try:
+                fetched = fetch(release, Path(folder))
+            except OutOfReachError as error:
+                reasons.append(str(error))
+                continue
+            check_digest(fetched, release)
+            fetched.replace(kept)
+            return kept
+    raise OutOfReachError("; ".join(reasons))
+
+
+def check_digest(tarball: Path, release: Release) -> None:
+    """Ends the program unless this is the pinned tarball."""
+    digest = hashlib.sha256(tarball.read_bytes()).hexdigest()
+    if digest != release.sha256:
+        fail(f"{tarball} is not OpenSSL {release.version}: its SHA-256 is {digest}, {PINS.name} has {release.sha256}")
+
+
+def fetch_release(release: Release, folder: Path) -> Path:
+    """From OpenSSL's release address."""
+    target = folder / "release.tar.gz"
+    try:
+        with urllib.request.urlopen(ADDRESS.format(version=release.version), timeout=30) as answer:  # noqa: S310
+            target.write_bytes(answer.read())
+    except OSError as error:
+        raise OutOfReachError(f"OpenSSL's release address does not answer ({error})") from error
+    return target
+
+
+def fetch_debian(release: Release, folder: Path) -> Path:
+    """From Debian's source package, in a private apt state: nothing of the machine's changes, apt checks signatures."""
+    keyring = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
+    if not shutil.which("apt-get") or not keyring.exists():
+        raise OutOfReachError("this is no Debian (no apt-get or no debian-archive-keyring)")
+    for name in ("lists/partial", "cache/archives/partial"):
+        (folder / name).mkdir(parents=True)
+    (folder / "status").touch()
+    sources = folder / "sources.list"
+    state = {
+        "Dir::Etc::SourceList": sources,
+        "Dir::Etc::SourceParts": "/dev/null",
+        "Dir::State": folder,
+        "Dir::State::Lists": folder / "lists",
+        "Dir::State::status": folder / "status",
+        "Dir::Cache": folder / "cache",
+        "APT::Sandbox::User": "",
+        "Acquire::Retries": 2,
+    }
+    apt = [f"-o{name}={value}" for name, value in state.items()]
+    reason = "no Debian mirror among this machine's apt sources"
+    for mirror in mirrors():
+        sources.write_text(f"deb-src [signed-by={keyring}] {mirror} {release.debian} main\n")
+        if not said(["apt-get", "-qq", *apt, "-oAPT::Update::Error-Mode=any", "update"], folder)[0]:
+            reason = f"the Debian mirror of this machine's apt sources has no {release.debian}"
+            continue
+        stanzas = said(["apt-cache", *apt, "showsrc", "--only-source", "openssl"], folder)[1]
+        packaged = re.findall(r"^Version: (\S+)$", stanzas, re.MULTILINE)
+        matching = [version for version in packaged if re.sub(r"^\d+:|-[^-]*$", "", version) == release.version]
+        if not matching:
+            raise OutOfReachError(f"Debian {release.debian} has OpenSSL {', '.join(packaged)}, not {release.version}")
+        source = ["source", "--download-only", "--tar-only", f"openssl={matching[0]}"]
+        done, output = said(["apt-get", "-qq", *apt, *source], folder)
+        tarball = folder / f"openssl_{release.version}.orig.tar.gz"
+        if done and tarball.is_file():
+            return tarball
+        reason = f"Debian's mirror does not give out {tarball.name} ({output.strip().splitlines()[0]})"
+    raise OutOfReachError(reason)
+
+
+def mirrors() -> Iterator[str]:
+    """The addresses in this machine's apt configuration that can be Debian's archive."""
+    listed = said(["apt-get", "indextargets", "--format", "$(LABEL)|$(REPO_URI)", "Created-By: Packages"], Path("/"))[1]
+    for label, _, address in sorted({line.partition("|") for line in listed.splitlines()}):
+        if label in ("Debian", "", "$(LABEL)"):  # without package lists, apt does not know whose address it is
+            yield address
+
+
+# --- the build --------------------------------------------------------------------------------------------------------
+def recipe(release: Release) -> dict[str, object]:
+    """Everything that the libraries depend on."""
+    compiler = os.environ.get("CC", "cc")
+    return {
+        "version": release.version,
+        "sha256": release.sha256,
+        "address": ADDRESS.format(version=release.version),
+        "options": [
+            *OPTIONS,
+            *OPTIONS_OF_SYSTEM.get(platform.system(), ()),
+            *OPTIONS_OF_MACHINE.get(platform.machine(), ()),
+            *COMPILED_IN,
+        ],
+        "compiler": said([*compiler.split(), "--version"], Path("/"))[1].partition("\n")[0],
+        "machine": f"{platform.system()} {platform.machine()} {os.environ.get('ARCHFLAGS', '')}".strip(),
+        "environment": {name: os.environ[name] for name in ("CC", "CFLAGS", "CPPFLAGS") if name in os.environ},
+    }
+
+
+def built(release: Release) -> Path:
+    """The folder with the libraries, built now unless they are there."""
+    made_of = recipe(release)
+    digest = hashlib.sha256(json.dumps(made_of, sort_keys=True).encode()).hexdigest()[:12]
+    finished = cache() / f"openssl-{release.version}-{digest}"
+    finished.parent.mkdir(parents=True, exist_ok=True)
+    with finished.with_name(f"{finished.name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not finished.is_dir():
+            tarball = tarball_of(release)
+            with tempfile.TemporaryDirectory(dir=finished.parent, prefix="building-") as folder:
+                compile_in(Path(folder), tarball, release, made_of).replace(finished)
+    return finished
+
+
+def compile_in(folder: Path, tarball: Path, release: Release, made_of: dict[str, object]) -> Path:
+    """The folder in which the libraries and headers were installed."""
+    say(f"building OpenSSL {release.version}, which takes a few minutes")
+    with tarfile.open(tarball) as archive:
+        if hasattr(tarfile, "data_filter"):
+            archive.extraction_filter = tarfile.data_filter
+        archive.extractall(folder)  # noqa: S202 (its digest is the pinned one)
+    source, stage = folder / f"openssl-{release.version}", folder / "stage"
+    options = [str(option) for option in made_of["options"]]  # type: ignore[attr-defined]
+    jobs = str(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
+    for command in (
+        ["./Configure", *options],
+        ["make", "-j", jobs, "build_libs"],
+        ["make", "install_dev", f"DESTDIR={stage}"],
+    ):
+        done, output = said(command, source)
+        if not done:
+            say("\n".join(output.splitlines()[-40:]))
+            fail(f"{' '.join(command[:1])} failed for OpenSSL {release.version} (it needs perl, make and a C compiler)")
+    installed = stage / "usr/lib/wiretight"
+    shutil.rmtree(installed / "lib/pkgconfig")  # they name the compiled-in prefix, where nothing is
+    shutil.rmtree(installed / "lib/cmake", ignore_errors=True)
+    (installed / "openssl.json").write_text(json.dumps(made_of, indent=2) + "\n")
+    return installed
+
+
+# --- programs and people ----------------------------------------------------------------------------------------------
+def said(command: list[str], folder: Path) -> tuple[bool, str]:
+    """Whether the command succeeded, and what it printed."""
+    environment = {**os.environ, "LC_ALL": "C"}
+    try:
+        done = subprocess.run(
+            command, cwd=folder, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT, text=True, errors="replace", check=False,
+        )  # fmt: skip
+    except OSError as error:
+        return False, f"{command[0]}: {error}"
+    return done.returncode == 0, done.stdout
+
+
+def say(text: str) -> None:
+    """For people: the folder alone goes to stdout."""
+    print(f"build_openssl.py: {text}", file=sys.stderr, flush=True)
+
+
+def fail(text: str) -> NoReturn:
+    """End the program."""
+    say(text)
+    raise SystemExit(1)
+
+
+def main() -> None:
+    """Build, and print the folder."""
+    arguments = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    arguments.add_argument("version", nargs="?", help="as 3.5 or 3.5.7; the default is the one that wheels have")
+    release = release_of(arguments.parse_args().version)
+    try:
+        print(built(release))
+    except OutOfReachError as error:
+        say(f"no source of OpenSSL {release.version} in reach: {error}; WIRETIGHT_OPENSSL_TARBALL can name one")
+        raise SystemExit(OUT_OF_REACH) from None
+
+
+if __name__ == "__main__":
+    main()
