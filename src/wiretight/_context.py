@@ -83,6 +83,8 @@ class SSLContext(_Base, metaclass=abc.ABCMeta):
     sslsocket_class: type[SSLSocket] = SSLSocket
     sslobject_class: type[SSLObject] = SSLObject
 
+    _handshake_timeout: float | None = None
+
     # aiofastnet would otherwise read an SSL_CTX* of the interpreter's OpenSSL out of this object.
     _aiofastnet_force_fallback_ssl: bool = True
 
@@ -169,6 +171,21 @@ class SSLContext(_Base, metaclass=abc.ABCMeta):
         if isinstance(hostname, str):
             return hostname.encode("idna").decode("ascii")
         return hostname.decode("ascii")
+
+    @property
+    def handshake_timeout(self) -> float | None:
+        """How many seconds the accept() of a listening SSLSocket gives a client for its handshake, in all.
+
+        None, the default, sets no limit, as in `ssl`. Raises ValueError for what is not a positive number. Since 0.1.
+        Source: an addition to `ssl`.
+        """
+        return self._handshake_timeout
+
+    @handshake_timeout.setter
+    def handshake_timeout(self, seconds: float | None) -> None:
+        if seconds is not None and not 0 < seconds < float("inf"):
+            raise ValueError(f"handshake_timeout must be a positive number of seconds or None, not {seconds!r}")
+        self._handshake_timeout = seconds
 
     # --- What a connection may negotiate ------------------------------------------------------------------------------
 

@@ -133,6 +133,17 @@ class Negotiated:
         sslobj = self._sslobj
         return None if sslobj is None else sslobj.version()
 
+    @property
+    def truncated(self) -> bool | None:
+        """Whether the data ended without the peer's close_notify: somebody may have cut it. None without a connection.
+
+        With suppress_ragged_eofs, the default, recv() returns b"" there as it does at a proper end: a protocol in
+        which the end of the connection ends a message looks here, or passes False. Since 0.1.
+        Source: RFC 8446, section 6.1; an addition to `ssl`.
+        """
+        sslobj = self._sslobj
+        return None if sslobj is None else sslobj.truncated
+
     def get_channel_binding(self, cb_type: str = "tls-unique") -> bytes | None:
         """The bytes that bind an authentication to this connection, or None before the handshake.
 

@@ -55,7 +55,11 @@ class SSLObject(Negotiated, _Standard, metaclass=TakesStandard):
 
     @property  # type: ignore[override]
     def context(self) -> SSLContext:
-        """The context in use; an sni_callback assigns another one to change certificate and ALPN. Since 0.1."""
+        """The context in use. Another one that an sni_callback assigns counts whole from there: certificate, CAs and
+        verification, versions, options, algorithms, ALPN, tickets. Raises TypeError for anything else.
+
+        Intended difference: `ssl` keeps the first context's verify_mode, versions and options. Since 0.1.
+        """
         return self._sslobj.context  # type: ignore[return-value]
 
     @context.setter

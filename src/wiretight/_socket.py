@@ -364,11 +364,16 @@ class SSLSocket(Negotiated, _Standard, metaclass=TakesStandard):
     def accept(self) -> tuple[SSLSocket, Any]:
         """A new connection and its address, after the handshake if do_handshake_on_connect.
 
-        As in `ssl`, the handshake has no timeout: in a server, set do_handshake_on_connect=False, and perform it in the
-        thread that serves the connection. Since 0.1.
+        The handshake has the time that the context's `handshake_timeout` gives it, without one all the time in the
+        world, as in `ssl`, and then one silent client keeps all others waiting: set it, or do_handshake_on_connect to
+        False and perform the handshake in the thread that serves the connection. Raises TimeoutError when the time is
+        up; the client is gone then, and accept() can be called again. Since 0.1.
         """
         raw, address = socket.socket.accept(self)
+        timeout = raw.gettimeout()
         try:
+            if self.do_handshake_on_connect and (deadline := self._context.handshake_timeout) is not None:
+                raw.settimeout(deadline)
             accepted = self._context.wrap_socket(
                 raw,
                 server_side=True,
@@ -378,6 +383,7 @@ class SSLSocket(Negotiated, _Standard, metaclass=TakesStandard):
         except BaseException:
             raw.close()
             raise
+        accepted.settimeout(timeout)
         return accepted, address
 
     def _check_connected(self) -> None:
@@ -456,9 +462,10 @@ class SSLSocket(Negotiated, _Standard, metaclass=TakesStandard):
 
     @property  # type: ignore[override]
     def context(self) -> SSLContext:
-        """The context in use; an sni_callback assigns another one to change certificate and ALPN.
+        """The context in use. Another one that an sni_callback assigns counts whole from there: certificate, CAs and
+        verification, versions, options, algorithms, ALPN, tickets. Raises TypeError for anything else.
 
-        Raises TypeError for anything else. Since 0.1.
+        Intended difference: `ssl` keeps the first context's verify_mode, versions and options. Since 0.1.
         """
         return self._context
 

@@ -21,6 +21,7 @@ MODULES = (
     "distrusted",
     "context",
     "algorithms",
+    "resumption",
     "session",
     "credentials",
     "trustedfile",
@@ -31,7 +32,9 @@ MODULES = (
     "descriptor",
     "wire",
     "connection",
+    "virtualhost",
     "negotiated",
+    "servername",
     "sslsocket",
     "sslcontext",
 )

@@ -113,14 +113,17 @@ cdef int set_ecdh_curve(Context context, object name) except -1:
         raise ValueError(f"unknown elliptic curve name {name!r}")
     ERR_clear_error()
     check(SSL_CTX_set1_groups(context.ctx, &nid, 1))
+    context._groups = encoded
     return 0
 
 
 cdef int set_groups(Context context, str groups) except -1:
     """OpenSSL: SSL_CTX_set1_groups_list(3)"""
-    if not SSL_CTX_set1_groups_list(context.ctx, c_string(groups)):
+    cdef bytes wanted = c_string(groups)
+    if not SSL_CTX_set1_groups_list(context.ctx, wanted):
         ERR_clear_error()
         raise ssl_error(0, 0, "unrecognized group")
+    context._groups = wanted
     return 0
 
 

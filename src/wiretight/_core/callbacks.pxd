@@ -1,9 +1,8 @@
-"""Every callback that OpenSSL makes from a handshake into Python: SNI, ALPN, key log, messages."""
+"""The callbacks that OpenSSL makes from a handshake into Python: ALPN, key log, messages."""
 
 from wiretight._core.context cimport Context
 
 
-cdef int set_sni_callback(Context context, object callback) except -1
 cdef int set_alpn_protocols(Context context, bytes protocols) except -1
 cdef int set_keylog_filename(Context context, object path) except -1
 cdef int set_msg_callback(Context context, object callback) except -1

@@ -1,11 +1,8 @@
-"""Every callback that OpenSSL makes from a handshake into Python: SNI, ALPN, key log, messages.
+"""The callbacks that OpenSSL makes from a handshake into Python: ALPN, key log, messages.
 
 OpenSSL calls in the middle of a verb, with the connection's lock held and maybe without the GIL. So each of them takes
-the GIL, and lets no exception through: C code is in between. What happens to an exception instead:
-
-- SNI: the handshake ends with an alert, and sys.unraisablehook gets it, as with `ssl`: the verb itself raises the
-  SSLError of the alert.
-- Key log and messages: the handshake goes on, and the connection keeps it as `callback_error`, for the verb to raise.
+the GIL, and lets no exception through: C code is in between. The handshake goes on, and the connection keeps the
+exception as `callback_error`, for the verb to raise.
 
 A callback finds its Context through the connection and not through an argument stored in the SSL_CTX: the connection
 holds a reference to its context, and after an SNI switch it is the new one's callbacks that count.
@@ -20,64 +17,11 @@ from wiretight._core.errors cimport raise_queue
 from wiretight._core.openssl.err cimport ERR_clear_error
 from wiretight._core.openssl.ssl cimport (
     SSL, SSL3_MT_CHANGE_CIPHER_SPEC, SSL3_RT_ALERT, SSL3_RT_CHANGE_CIPHER_SPEC, SSL3_RT_HANDSHAKE, SSL3_RT_HEADER,
-    SSL3_RT_INNER_CONTENT_TYPE, SSL_AD_HANDSHAKE_FAILURE, SSL_AD_INTERNAL_ERROR, SSL_CTX_set_alpn_protos,
-    SSL_CTX_set_alpn_select_cb, SSL_CTX_set_keylog_callback, SSL_CTX_set_msg_callback,
-    SSL_CTX_set_tlsext_servername_callback, SSL_get_app_data, SSL_get_servername, SSL_TLSEXT_ERR_ALERT_FATAL,
-    SSL_TLSEXT_ERR_NOACK, SSL_TLSEXT_ERR_OK, TLSEXT_NAMETYPE_host_name,
+    SSL3_RT_INNER_CONTENT_TYPE, SSL_CTX_set_alpn_protos, SSL_CTX_set_alpn_select_cb, SSL_CTX_set_keylog_callback,
+    SSL_CTX_set_msg_callback, SSL_TLSEXT_ERR_ALERT_FATAL, SSL_TLSEXT_ERR_NOACK, SSL_TLSEXT_ERR_OK, SSL_get_app_data,
 )
-from wiretight._core.context cimport PROTOCOL_TLS_CLIENT
 
 import os
-
-
-# --- server name -----------------------------------------------------------------------------------------------------
-cdef int set_sni_callback(Context context, object callback) except -1:
-    """OpenSSL: SSL_CTX_set_tlsext_servername_callback(3)"""
-    if context._protocol == PROTOCOL_TLS_CLIENT:
-        raise ValueError("sni_callback cannot be set on TLS_CLIENT context")
-    context._sni_callback = callable_or_none(callback)
-    if callback is None:
-        SSL_CTX_set_tlsext_servername_callback(context.ctx, NULL)
-    else:
-        SSL_CTX_set_tlsext_servername_callback(context.ctx, on_server_name)
-    return 0
-
-
-cdef int on_server_name(SSL *ssl, int *alert, void *_) noexcept with gil:
-    """Called for every ClientHello: a second one, after a HelloRetryRequest, goes to the context chosen by the first.
-
-    OpenSSL: SSL_CTX_set_tlsext_servername_callback(3)
-    """
-    cdef Context context
-    cdef const char *sent = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name)
-    cdef object callback = None
-    alert[0] = SSL_AD_INTERNAL_ERROR
-    try:
-        connection = <object>SSL_get_app_data(ssl)
-        context = connection.context
-        callback = context._sni_callback
-        if callback is None:
-            return SSL_TLSEXT_ERR_OK
-        name = None if sent == NULL else sent.decode("ascii")
-        subject = connection.callback_subject
-        if subject is None:
-            return SSL_TLSEXT_ERR_ALERT_FATAL
-        alert[0] = SSL_AD_HANDSHAKE_FAILURE
-        answer = callback(subject, name, context)
-        if answer is None:
-            return SSL_TLSEXT_ERR_OK
-        alert[0] = SSL_AD_INTERNAL_ERROR
-        alert[0] = alert_number(answer)
-    except BaseException as error:
-        report_unraisable(error, callback)
-    return SSL_TLSEXT_ERR_ALERT_FATAL
-
-
-cdef int alert_number(object answer) except -1:
-    if not isinstance(answer, int):
-        raise TypeError(f"sni_callback must return None or the number of an alert, not {type(answer).__name__}")
-    cdef unsigned char number = answer
-    return number
 
 
 # --- application protocol --------------------------------------------------------------------------------------------

@@ -14,6 +14,8 @@ cdef class Connection:
     cdef Context _context
     cdef readonly bint server_side
     cdef readonly object server_hostname
+    cdef bytes terms                    # which a session must share to be resumed
+    cdef object requested_name          # on a server: the name that the client asked for, once that is looked at
     cdef object __weakref__
 
     cdef public object callback_error   # what a callback of this connection raised: the verb that called it raises it
@@ -37,6 +39,7 @@ cdef class Connection:
     cdef Status ended(self) noexcept nogil
     cdef Status encrypt(self, const char *data, size_t size, Writing *writing) noexcept nogil
     cdef Status other_bytes(self) noexcept nogil
+    cdef int bind_sessions(self) except -1
     cdef int expect(self, str hostname) except -1
     cdef int bind(self, Context context, bint server_side, object hostname) except -1
     cdef bint guard(self) except -1

@@ -10,31 +10,26 @@ from libc.errno cimport ECONNRESET, EPIPE
 from libc.string cimport memset
 
 from wiretight._core.backlog cimport BATCH, Backlog, Writing, note
-from wiretight._core.context cimport new_connection
+from wiretight._core.context cimport new_connection, verify_mode_for
 from wiretight._core.errors cimport (
     CLOSED, DONE, FAILED, Failure, Status, WANT_READ, WANT_WRITE, check, forget_errors, outcome,
 )
 from wiretight._core.openssl.bio cimport BIO_up_ref
 from wiretight._core.openssl.err cimport ERR_LIB_SSL, ERR_PACK
 from wiretight._core.openssl.ssl cimport (
-    SSL_CTX_get_verify_mode, SSL_ERROR_SSL, SSL_ERROR_SYSCALL, SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER,
-    SSL_MODE_AUTO_RETRY, SSL_RECEIVED_SHUTDOWN, SSL_R_BAD_WRITE_RETRY, SSL_SENT_SHUTDOWN, SSL_VERIFY_PEER,
-    SSL_VERIFY_POST_HANDSHAKE, SSL_do_handshake, SSL_free, SSL_get0_param, SSL_get_shutdown, SSL_get_verify_callback,
-    SSL_is_init_finished, SSL_peek_ex, SSL_read_ex, SSL_set_accept_state, SSL_set_app_data, SSL_set_bio,
-    SSL_set_connect_state, SSL_set_mode, SSL_set_post_handshake_auth, SSL_set_session_id_context, SSL_set_shutdown,
-    SSL_set_tlsext_host_name, SSL_set_verify, SSL_shutdown, SSL_write_ex,
+    SSL_ERROR_SSL, SSL_ERROR_SYSCALL, SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER, SSL_MODE_AUTO_RETRY, SSL_RECEIVED_SHUTDOWN,
+    SSL_R_BAD_WRITE_RETRY, SSL_SENT_SHUTDOWN, SSL_do_handshake, SSL_free, SSL_get0_param, SSL_get_shutdown,
+    SSL_get_verify_callback, SSL_is_init_finished, SSL_peek_ex, SSL_read_ex, SSL_set_accept_state, SSL_set_app_data,
+    SSL_set_bio, SSL_set_connect_state, SSL_set_mode, SSL_set_post_handshake_auth, SSL_set_session_id_context,
+    SSL_set_shutdown, SSL_set_tlsext_host_name, SSL_set_verify, SSL_shutdown, SSL_write_ex,
 )
 from wiretight._core.openssl.asn1 cimport ASN1_STRING, ASN1_STRING_free, ASN1_STRING_get0_data, ASN1_STRING_length
+from wiretight._core.resumption cimport terms_of
 from wiretight._core.openssl.x509 cimport X509_VERIFY_PARAM_set1_host, X509_VERIFY_PARAM_set1_ip, a2i_IPADDRESS
 
 cdef enum:
     RECORD = 16384          # RFC 8446, 5.1: the most plaintext that a record carries
     SSL_ERROR_EOF = 8       # as in errors
-
-
-# A server that verifies its clients must name what its sessions are good for. A client must not: OpenSSL 3.0 would take
-# its pre-shared keys for sessions of somebody else.
-cdef bytes SESSION_ID_CONTEXT = b"wiretight"
 
 
 @no_gc_clear
@@ -53,7 +48,6 @@ cdef class Connection:
 
         OpenSSL: SSL_new(3), SSL_set_bio(3), SSL_set_tlsext_host_name(3), X509_VERIFY_PARAM_set1_host(3)
         """
-        cdef int mode
         self.backlog = Backlog()
         forget_errors()
         self.ssl = new_connection(context)
@@ -65,18 +59,26 @@ cdef class Connection:
         SSL_set_bio(self.ssl, self.wire.bio, self.wire.bio)
         if hostname is not None:
             self.expect(hostname)
-        if context._post_handshake_auth:
-            if server_side:
-                mode = SSL_CTX_get_verify_mode(context.ctx)
-                if mode & SSL_VERIFY_PEER:
-                    SSL_set_verify(self.ssl, mode | SSL_VERIFY_POST_HANDSHAKE, SSL_get_verify_callback(self.ssl))
-            else:
-                SSL_set_post_handshake_auth(self.ssl, 1)
+        SSL_set_verify(self.ssl, verify_mode_for(context, server_side), SSL_get_verify_callback(self.ssl))
         if server_side:
-            check(SSL_set_session_id_context(self.ssl, SESSION_ID_CONTEXT, len(SESSION_ID_CONTEXT)))
             SSL_set_accept_state(self.ssl)
         else:
+            SSL_set_post_handshake_auth(self.ssl, context._post_handshake_auth)
             SSL_set_connect_state(self.ssl)
+        self.bind_sessions()
+        return 0
+
+    cdef int bind_sessions(self) except -1:
+        """Takes down the terms of the connection, and has a server resume only sessions of the same.
+
+        A client must not set them: OpenSSL 3.0 would take its pre-shared keys for sessions of somebody else.
+
+        OpenSSL: SSL_set_session_id_context(3)
+        """
+        name = self.requested_name if self.server_side else self.server_hostname
+        self.terms = terms_of(self.ssl, self._context, name)
+        if self.server_side:
+            check(SSL_set_session_id_context(self.ssl, self.terms, len(self.terms)))
         return 0
 
     cdef int expect(self, str hostname) except -1:

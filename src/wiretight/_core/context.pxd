@@ -23,6 +23,8 @@ cdef class Context:
     cdef bytes _later_ciphers               # as they were set after that, or None
     cdef bytes _later_ciphersuites
     cdef bint _post_handshake_auth
+    cdef bytes _generation                  # names what is loaded into it: another one after every change
+    cdef bytes _groups                      # as they were set, or None
     cdef object _sni_callback               # callable or None; of the callbacks module, as are the next four
     cdef object _message_callback           # callable or None
     cdef object _keylog_filename            # as it was given, or None
@@ -34,6 +36,8 @@ cdef class Context:
     cdef object __weakref__
 
 
+cdef int renew(Context context) except -1               # after a change of what is loaded
+cdef int verify_mode_for(Context context, bint server_side) noexcept    # as SSL_set_verify takes it
 cdef SSL *new_connection(Context context) except NULL   # with everything that the context prescribes
 cdef SSL *configured(Context context) except NULL       # the same for a look at it, not for a connection
 cdef bytes c_string(str text)                           # raises ValueError for an embedded null character

@@ -6,21 +6,22 @@ from libc.stdint cimport uint64_t
 
 from wiretight._core.distrusted cimport reject_distrusted
 from wiretight._core.errors cimport check, raise_queue
+from wiretight._core.openssl.crypto cimport RAND_bytes
 from wiretight._core.openssl.err cimport ERR_clear_error
 from wiretight._core.openssl.ssl cimport (
     SSL, SSL3_VERSION, SSL_CTX_clear_options, SSL_CTX_free, SSL_CTX_get0_param, SSL_CTX_get_max_proto_version,
-    SSL_CTX_get_min_proto_version, SSL_CTX_get_num_tickets, SSL_CTX_get_options, SSL_CTX_get_verify_mode,
-    SSL_CTX_new, SSL_CTX_sess_accept, SSL_CTX_sess_accept_good, SSL_CTX_sess_accept_renegotiate,
-    SSL_CTX_sess_cache_full, SSL_CTX_sess_connect, SSL_CTX_sess_connect_good, SSL_CTX_sess_connect_renegotiate,
-    SSL_CTX_sess_hits, SSL_CTX_sess_misses, SSL_CTX_sess_number, SSL_CTX_sess_timeouts, SSL_CTX_set_cipher_list,
+    SSL_CTX_get_min_proto_version, SSL_CTX_get_num_tickets, SSL_CTX_get_options, SSL_CTX_get_verify_mode, SSL_CTX_new,
+    SSL_CTX_sess_accept, SSL_CTX_sess_accept_good, SSL_CTX_sess_accept_renegotiate, SSL_CTX_sess_cache_full,
+    SSL_CTX_sess_connect, SSL_CTX_sess_connect_good, SSL_CTX_sess_connect_renegotiate, SSL_CTX_sess_hits,
+    SSL_CTX_sess_misses, SSL_CTX_sess_number, SSL_CTX_sess_timeouts, SSL_CTX_set_cipher_list,
     SSL_CTX_set_max_proto_version, SSL_CTX_set_min_proto_version, SSL_CTX_set_mode, SSL_CTX_set_num_tickets,
     SSL_CTX_set_options, SSL_CTX_set_verify, SSL_DEFAULT_CIPHER_LIST, SSL_METHOD, SSL_MODE_AUTO_RETRY,
     SSL_MODE_RELEASE_BUFFERS, SSL_OP_ALL, SSL_OP_CIPHER_SERVER_PREFERENCE, SSL_OP_DONT_INSERT_EMPTY_FRAGMENTS,
     SSL_OP_ENABLE_MIDDLEBOX_COMPAT, SSL_OP_NO_COMPRESSION, SSL_OP_NO_SSLv3, SSL_OP_NO_TLSv1, SSL_OP_NO_TLSv1_1,
     SSL_OP_NO_TLSv1_2, SSL_OP_NO_TLSv1_3, SSL_OP_SINGLE_DH_USE, SSL_OP_SINGLE_ECDH_USE,
-    SSL_VERIFY_FAIL_IF_NO_PEER_CERT, SSL_VERIFY_NONE, SSL_VERIFY_PEER, SSL_free,
-    SSL_get_security_level, SSL_new, SSL_set_cipher_list, SSL_set_ciphersuites,
-    TLS1_1_VERSION, TLS1_2_VERSION, TLS1_3_VERSION, TLS1_VERSION, TLS_client_method, TLS_method, TLS_server_method,
+    SSL_VERIFY_FAIL_IF_NO_PEER_CERT, SSL_VERIFY_NONE, SSL_VERIFY_PEER, SSL_VERIFY_POST_HANDSHAKE, SSL_free,
+    SSL_get_security_level, SSL_new, SSL_set_cipher_list, SSL_set_ciphersuites, TLS1_1_VERSION, TLS1_2_VERSION,
+    TLS1_3_VERSION, TLS1_VERSION, TLS_client_method, TLS_method, TLS_server_method,
 )
 from wiretight._core.openssl.x509 cimport (
     X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS, X509_VERIFY_PARAM_clear_flags, X509_VERIFY_PARAM_get_flags,
@@ -41,6 +42,7 @@ cdef enum:
     CERT_REQUIRED = 2
     MINIMUM_SUPPORTED = -2
     MAXIMUM_SUPPORTED = -1
+    GENERATION_SIZE = 16
 
 cdef uint64_t VERSION_OPTIONS = (
     SSL_OP_NO_SSLv3 | SSL_OP_NO_TLSv1 | SSL_OP_NO_TLSv1_1 | SSL_OP_NO_TLSv1_2 | SSL_OP_NO_TLSv1_3
@@ -104,6 +106,7 @@ cdef class Context:
         if self.ctx == NULL:
             raise_queue()
         self._protocol = protocol
+        renew(self)
         set_defaults(self)
 
     def __dealloc__(self):
@@ -343,6 +346,26 @@ cdef int set_verify_mode(Context context, int mode) except -1:
     if mode == CERT_REQUIRED:
         flags |= SSL_VERIFY_FAIL_IF_NO_PEER_CERT
     SSL_CTX_set_verify(context.ctx, flags, NULL)
+    return 0
+
+
+cdef int verify_mode_for(Context context, bint server_side) noexcept:
+    """OpenSSL: SSL_CTX_set_verify(3)"""
+    cdef int mode = SSL_CTX_get_verify_mode(context.ctx)
+    if server_side and context._post_handshake_auth and mode & SSL_VERIFY_PEER:
+        mode |= SSL_VERIFY_POST_HANDSHAKE
+    return mode
+
+
+cdef int renew(Context context) except -1:
+    """Ends the resumption of sessions that were made with what was loaded before (see resumption).
+
+    Random: no two contexts ever have the same, and a forked process goes on with its parent's.
+    """
+    cdef unsigned char name[GENERATION_SIZE]
+    ERR_clear_error()
+    check(RAND_bytes(name, GENERATION_SIZE))
+    context._generation = name[:GENERATION_SIZE]
     return 0
 
 

@@ -17,6 +17,7 @@ from wiretight._core.openssl.ssl cimport (
     stack_st_SSL_CIPHER,
 )
 from wiretight._core.openssl.x509 cimport X509
+from wiretight._core.virtualhost cimport apply_settings, chooses_context
 from wiretight._core.session cimport SSLSession, take_session
 
 cdef extern from "compat.h" nogil:
@@ -241,7 +242,9 @@ cdef class Negotiated(Connection):
 
     @property
     def context(self):
-        """The context of the connection; a server's sni_callback may set another. Since 0.1.
+        """The context of the connection; a server's sni_callback may set another, all of whose settings hold then.
+
+        Set elsewhere after the handshake has begun, it changes certificate, ciphers and ALPN only. Since 0.1.
 
         OpenSSL: SSL_set_SSL_CTX(3)
         """
@@ -258,13 +261,17 @@ cdef class Negotiated(Connection):
                 raise_queue()
             before, self._context = self._context, value
             switch_ciphers(self.ssl, before, value)
+            if self.server_side and chooses_context(self.ssl):
+                apply_settings(self.ssl, value)
+            self.bind_sessions()
         finally:
             self.unguard(locked)
 
     @property
     def session(self):
         """The session, to resume with another connection of the same context, or None. Settable on a client before the
-        handshake. With TLS 1.3 it has its ticket when the client has read something. Since 0.1.
+        handshake; one that is bound to other terms is not offered. With TLS 1.3 it has its ticket when the client has
+        read something. Since 0.1.
 
         OpenSSL: SSL_get1_session(3), SSL_set_session(3)
         """
@@ -272,7 +279,7 @@ cdef class Negotiated(Connection):
         cdef bint locked = self.guard()
         try:
             session = SSL_get1_session(self.ssl)
-            return None if session == NULL else take_session(session, self._context)
+            return None if session == NULL else take_session(session, self._context, self.terms)
         finally:
             self.unguard(locked)
 
@@ -288,6 +295,8 @@ cdef class Negotiated(Connection):
                 raise ValueError("Cannot set session for server-side SSLSocket.")
             if self.is_finished():
                 raise ValueError("Cannot set session after handshake.")
+            if (<SSLSession>value).terms != self.terms:
+                return      # what was verified for it is not what this connection verifies: a full handshake
             forget_errors()
             check(SSL_set_session(self.ssl, (<SSLSession>value).session))
         finally:
@@ -303,6 +312,14 @@ cdef class Negotiated(Connection):
         cdef bint reused = SSL_session_reused(self.ssl)
         self.unguard(locked)
         return reused
+
+    @property
+    def truncated(self):
+        """Whether the peer's stream ended without its close_notify: what came may be cut short. Since 0.1.
+
+        Source: RFC 8446, section 6.1.
+        """
+        return self.at_eof
 
     def counters(self):
         """What the wire has moved: bytes and TLS records in and out, and system calls made for them.

@@ -7,6 +7,8 @@ from wiretight._core.openssl.ssl cimport SSL_SESSION
 cdef class SSLSession:
     cdef SSL_SESSION *session
     cdef Context context
+    cdef bytes terms        # of the connection that made it: see resumption
 
 
-cdef SSLSession take_session(SSL_SESSION *session, Context context)     # takes the reference over
+# Takes the reference over
+cdef SSLSession take_session(SSL_SESSION *session, Context context, bytes terms)

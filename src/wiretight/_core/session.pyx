@@ -18,6 +18,9 @@ cdef class SSLSession:
     It belongs to the context of its connection, and goes into the `session` argument of that context's wrap_socket()
     and wrap_bio(). With TLS 1.3 it becomes useful only when the server's ticket has arrived: see has_ticket.
 
+    It is bound to what was verified: for another server's name, or after a change of the context's verification,
+    ciphers, CA certificates or own certificate, it is not offered, and the handshake is a full one.
+
     Since 0.1. Source: `ssl.SSLSession` of the standard library; RFC 5246, RFC 8446.
     """
 
@@ -79,8 +82,9 @@ cdef class SSLSession:
         return SSL_SESSION_has_ticket(self.session)
 
 
-cdef SSLSession take_session(SSL_SESSION *session, Context context):
+cdef SSLSession take_session(SSL_SESSION *session, Context context, bytes terms):
     cdef SSLSession taken = SSLSession.__new__(SSLSession, FROM_OPENSSL)
     taken.session = session
     taken.context = context
+    taken.terms = terms
     return taken

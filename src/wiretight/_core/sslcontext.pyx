@@ -2,8 +2,8 @@
 
 cimport cython
 
-from wiretight._core cimport algorithms, callbacks, credentials, psk, truststore
-from wiretight._core.context cimport Context
+from wiretight._core cimport algorithms, callbacks, credentials, psk, servername, truststore
+from wiretight._core.context cimport Context, renew
 from wiretight._core.sslsocket cimport over_bios, over_socket
 
 
@@ -96,7 +96,10 @@ cdef class _SSLContext(Context):
 
         OpenSSL: SSL_CTX_use_cert_and_key(3)
         """
-        credentials.load_cert_chain(self, certfile, keyfile, password)
+        try:
+            credentials.load_cert_chain(self, certfile, keyfile, password)
+        finally:
+            renew(self)
 
     def load_dh_params(self, path, /):
         """Loads Diffie-Hellman parameters from a PEM file, for a server.
@@ -119,14 +122,20 @@ cdef class _SSLContext(Context):
 
         OpenSSL: X509_STORE_add_cert(3), SSL_CTX_load_verify_dir(3)
         """
-        truststore.load_verify_locations(self, cafile, capath, cadata)
+        try:
+            truststore.load_verify_locations(self, cafile, capath, cadata)
+        finally:
+            renew(self)
 
     def set_default_verify_paths(self):
         """Adds the CA certificates where OpenSSL looks by default; none there is no error. Since 0.1.
 
         OpenSSL: SSL_CTX_set_default_verify_paths(3)
         """
-        truststore.set_default_verify_paths(self)
+        try:
+            truststore.set_default_verify_paths(self)
+        finally:
+            renew(self)
 
     def cert_store_stats(self):
         """How many certificates, CA certificates among them, and CRLs are loaded.
@@ -149,19 +158,20 @@ cdef class _SSLContext(Context):
     def sni_callback(self):
         """Called on a server with (connection, server name or None, context) for every ClientHello; or None.
 
-        It may set the connection's context. It returns None to go on, or the number of the alert to refuse with. If it
-        raises, sys.unraisablehook gets the exception and the client the alert handshake_failure.
+        It may set the connection's context, all of whose settings hold then: nothing has been decided yet, not even the
+        version, and no session has been resumed. It returns None to go on, or the number of the alert to refuse with.
+        If it raises, sys.unraisablehook gets the exception and the client the alert handshake_failure.
 
         Setting it raises TypeError for what is not callable, ValueError on a PROTOCOL_TLS_CLIENT context. Since 0.1.
         Source: RFC 6066, section 3.
 
-        OpenSSL: SSL_CTX_set_tlsext_servername_callback(3)
+        OpenSSL: SSL_CTX_set_client_hello_cb(3)
         """
         return self._sni_callback
 
     @sni_callback.setter
     def sni_callback(self, callback):
-        callbacks.set_sni_callback(self, callback)
+        servername.set_sni_callback(self, callback)
 
     def _set_alpn_protocols(self, protocols, /):
         """Sets the ALPN protocols, the preferred first, in the format of RFC 7301: each after its length in one byte.

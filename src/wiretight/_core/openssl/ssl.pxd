@@ -41,6 +41,9 @@ cdef extern from "openssl/ssl.h" nogil:
     int SSL_pending(const SSL *ssl)
     int SSL_get_shutdown(const SSL *ssl)
     void SSL_set_shutdown(SSL *ssl, int mode)
+    bint SSL_in_before(const SSL *ssl)
+    int SSL_get_state(const SSL *ssl)
+    int TLS_ST_SR_CLNT_HELLO
     bint SSL_is_init_finished(const SSL *ssl)
 
     int SSL_ERROR_NONE, SSL_ERROR_SSL, SSL_ERROR_WANT_READ, SSL_ERROR_WANT_WRITE, SSL_ERROR_WANT_X509_LOOKUP
@@ -54,6 +57,7 @@ cdef extern from "openssl/ssl.h" nogil:
     ctypedef int (*SSL_verify_cb)(int preverify_ok, X509_STORE_CTX *x509_ctx) noexcept
     void SSL_set_verify(SSL *ssl, int mode, SSL_verify_cb verify_callback)
     SSL_verify_cb SSL_get_verify_callback(const SSL *ssl)
+    int SSL_get_verify_mode(const SSL *ssl)
     void SSL_set_post_handshake_auth(SSL *ssl, int val)
     int SSL_verify_client_post_handshake(SSL *ssl)
     SSL_CTX *SSL_get_SSL_CTX(const SSL *ssl)
@@ -73,7 +77,6 @@ cdef extern from "openssl/ssl.h" nogil:
     SSL_SESSION *SSL_get1_session(SSL *ssl)
     int SSL_set_session(SSL *ssl, SSL_SESSION *session)
     void SSL_get0_alpn_selected(const SSL *ssl, const unsigned char **data, unsigned int *len)
-    const char *SSL_get_servername(const SSL *s, const int type)
     size_t SSL_get_finished(const SSL *ssl, void *buf, size_t count)
     size_t SSL_get_peer_finished(const SSL *ssl, void *buf, size_t count)
     X509 *SSL_get0_peer_certificate(const SSL *ssl)
@@ -113,6 +116,11 @@ cdef extern from "openssl/ssl.h" nogil:
     long SSL_CTX_set_mode(SSL_CTX *ctx, long mode)
     int SSL_CTX_get_security_level(const SSL_CTX *ctx)
     int SSL_get_security_level(const SSL *s)
+    int SSL_set_min_proto_version(SSL *ssl, int version)
+    int SSL_set_max_proto_version(SSL *ssl, int version)
+    uint64_t SSL_set_options(SSL *ssl, uint64_t options)
+    uint64_t SSL_clear_options(SSL *ssl, uint64_t options)
+    uint64_t SSL_get_options(const SSL *ssl)
     uint64_t SSL_OP_ALL, SSL_OP_DONT_INSERT_EMPTY_FRAGMENTS, SSL_OP_NO_COMPRESSION, SSL_OP_CIPHER_SERVER_PREFERENCE
     uint64_t SSL_OP_SINGLE_DH_USE, SSL_OP_SINGLE_ECDH_USE, SSL_OP_ENABLE_MIDDLEBOX_COMPAT
     uint64_t SSL_OP_NO_SSLv3, SSL_OP_NO_TLSv1, SSL_OP_NO_TLSv1_1, SSL_OP_NO_TLSv1_2, SSL_OP_NO_TLSv1_3
@@ -124,6 +132,7 @@ cdef extern from "openssl/ssl.h" nogil:
     int SSL_set_ciphersuites(SSL *ssl, const char *str)
     int SSL_CTX_set_ciphersuites(SSL_CTX *ctx, const char *str)
     stack_st_SSL_CIPHER *SSL_CTX_get_ciphers(const SSL_CTX *ctx)
+    int SSL_set1_groups_list(SSL *ssl, const char *list)
     int SSL_CTX_set1_groups(SSL_CTX *ctx, int *glist, int glistlen)
     int SSL_CTX_set1_groups_list(SSL_CTX *ctx, const char *list)
     int SSL_CTX_set1_sigalgs_list(SSL_CTX *ctx, const char *str)
@@ -157,14 +166,19 @@ cdef extern from "openssl/ssl.h" nogil:
     void SSL_CTX_set_msg_callback(
         SSL_CTX *ctx, void (*cb)(int, int, int, const void *, size_t, SSL *, void *) noexcept
     )
-    int TLSEXT_NAMETYPE_host_name
+    void SSL_CTX_set_client_hello_cb(SSL_CTX *ctx, int (*cb)(SSL *, int *, void *) noexcept, void *arg)
+    int SSL_client_hello_get0_ext(SSL *ssl, unsigned int type, const unsigned char **out, size_t *outlen)
+    int SSL_CLIENT_HELLO_SUCCESS, SSL_CLIENT_HELLO_ERROR
+    unsigned int TLSEXT_TYPE_server_name
+    int TLSEXT_NAMETYPE_host_name, TLSEXT_MAXLEN_host_name
     int SSL_TLSEXT_ERR_OK, SSL_TLSEXT_ERR_NOACK, SSL_TLSEXT_ERR_ALERT_FATAL
-    int SSL_AD_INTERNAL_ERROR, SSL_AD_HANDSHAKE_FAILURE
+    int SSL_AD_INTERNAL_ERROR, SSL_AD_HANDSHAKE_FAILURE, SSL_AD_DECODE_ERROR, SSL_AD_UNRECOGNIZED_NAME
     int SSL3_RT_CHANGE_CIPHER_SPEC, SSL3_RT_ALERT, SSL3_RT_HANDSHAKE, SSL3_RT_HEADER, SSL3_RT_INNER_CONTENT_TYPE
     int SSL3_MT_CHANGE_CIPHER_SPEC
 
     # context: sessions and their statistics
     int SSL_set_session_id_context(SSL *ssl, const unsigned char *sid_ctx, unsigned int sid_ctx_len)
+    int SSL_set_num_tickets(SSL *ssl, size_t num_tickets)
     int SSL_CTX_set_num_tickets(SSL_CTX *ctx, size_t num_tickets)
     size_t SSL_CTX_get_num_tickets(const SSL_CTX *ctx)
     void SSL_CTX_set_post_handshake_auth(SSL_CTX *ctx, int val)

@@ -1,0 +1,7 @@
+"""Resumption: the terms that a session was made on, which a connection that resumes it must share."""
+
+from wiretight._core.context cimport Context
+from wiretight._core.openssl.ssl cimport SSL
+
+
+cdef bytes terms_of(SSL *ssl, Context context, str server_name)

@@ -1,0 +1,48 @@
+"""Resumption: the terms that a session was made on, which a connection that resumes it must share.
+
+A resumed handshake shows no certificate and verifies none: it trusts what the first handshake verified. So a session is
+good only where that would be verified again in the same way. Its terms are a digest of the server's name, of what the
+connection verifies with, of its ciphers, and of its context as loaded at that time (RFC 8446, 4.6.1; RFC 6066, 3).
+
+A client's SSLSession keeps them, and is offered by a connection of the same terms only. On a server they are the
+session ID context, which OpenSSL writes into every ticket and compares before it resumes.
+"""
+
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
+from libc.stdint cimport uint64_t
+
+from wiretight._core.openssl.evp cimport SHA256, SHA256_DIGEST_LENGTH
+from wiretight._core.openssl.ssl cimport (
+    SSL_CIPHER_get_id, SSL_get0_param, SSL_get_cipher_list_stack, SSL_get_security_level, SSL_get_verify_mode,
+    sk_SSL_CIPHER_num, sk_SSL_CIPHER_value, stack_st_SSL_CIPHER,
+)
+from wiretight._core.openssl.x509 cimport X509_VERIFY_PARAM_get_flags, X509_VERIFY_PARAM_get_hostflags
+
+cdef enum:
+    SETTINGS = 6
+
+
+cdef bytes terms_of(SSL *ssl, Context context, str server_name):
+    """The terms of a connection: `ssl` as it was made from `context`, to or as the server of that name (or None).
+
+    OpenSSL: SSL_set_session_id_context(3), SHA256(3)
+    """
+    cdef unsigned char digest[SHA256_DIGEST_LENGTH]
+    cdef stack_st_SSL_CIPHER *ciphers = SSL_get_cipher_list_stack(ssl)
+    cdef int count = sk_SSL_CIPHER_num(ciphers)
+    cdef bytes numbers = PyBytes_FromStringAndSize(NULL, (SETTINGS + count) * sizeof(uint64_t))
+    cdef uint64_t *number = <uint64_t *>PyBytes_AS_STRING(numbers)
+    cdef bytes text
+    cdef int i
+    number[0] = SSL_get_verify_mode(ssl)
+    number[1] = X509_VERIFY_PARAM_get_flags(SSL_get0_param(ssl))
+    number[2] = X509_VERIFY_PARAM_get_hostflags(SSL_get0_param(ssl))
+    number[3] = context._check_hostname
+    number[4] = SSL_get_security_level(ssl)
+    number[5] = server_name is None
+    for i in range(count):
+        number[SETTINGS + i] = SSL_CIPHER_get_id(sk_SSL_CIPHER_value(ciphers, i))
+    text = numbers + context._generation + (b"" if server_name is None else server_name.lower().encode())
+    if SHA256(text, len(text), digest) == NULL:
+        raise MemoryError
+    return PyBytes_FromStringAndSize(<const char *>digest, SHA256_DIGEST_LENGTH)

@@ -1,0 +1,6 @@
+"""The server name (RFC 6066, 3) that a client asks for: the callback that chooses a context by it."""
+
+from wiretight._core.context cimport Context
+
+
+cdef int set_sni_callback(Context context, object callback) except -1

@@ -1,0 +1,379 @@
+"""A context that sni_callback chose applies whole: nothing is left to the context that it began with."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.incidents.references import reference
+from tests.kit.certificates import ADDRESS, ELSEWHERE, HOST, Certificates
+from tests.kit.pair import Failure, Pair
+from tests.kit.records import Record
+from tests.kit.servers import Server, echo
+from tests.kit.subject import tls
+
+pytestmark = reference("RFC 6066, 3")
+
+TLS12, TLS13 = tls.TLSVersion.TLSv1_2, tls.TLSVersion.TLSv1_3
+
+
+@pytest.fixture
+def outer(certificates: Certificates, version: Any) -> Any:
+    """The context that a connection begins with; its callback takes `outer.inner` for every name."""
+    context = certificates.server_context(version)
+    context.inner = certificates.server_context(version)
+
+    def choose(side: Any, name: str | None, _: Any) -> None:
+        side.context = context.inner
+
+    context.sni_callback = choose
+    return context
+
+
+@pytest.fixture
+def inner(outer: Any) -> Any:
+    return outer.inner
+
+
+def shaken(client_context: Any, server_context: Any, name: str = HOST) -> Pair:
+    pair = Pair(client_context, server_context, server_hostname=name)
+    pair.handshake()
+    assert pair.transfer(b"data", pair.client) == b"data"
+    assert pair.transfer(b"data", pair.server) == b"data"
+    return pair
+
+
+def refused(client_context: Any, server_context: Any) -> Failure:
+    failure = Pair(client_context, server_context).until_error()
+    assert failure.side == "server"
+    assert isinstance(failure.error, tls.SSLError)
+    return failure
+
+
+# --- Certificate ------------------------------------------------------------------------------------------------------
+
+
+def test_its_certificate_is_shown(certificates: Certificates, version: Any, outer: Any) -> None:
+    outer.inner = certificates.server_context(version, credentials=certificates.elsewhere)
+    pair = shaken(certificates.client_context(version), outer, ELSEWHERE)
+    assert pair.client.getpeercert()["subjectAltName"] == (("DNS", ELSEWHERE),)
+    assert pair.server.context is outer.inner
+
+
+# --- Verification -----------------------------------------------------------------------------------------------------
+
+
+@reference("openssl/openssl#352", "pyca/pyopenssl#255")
+def test_it_requires_a_certificate_where_the_first_did_not(
+    certificates: Certificates, version: Any, outer: Any
+) -> None:
+    outer.inner = certificates.server_context(version, client_ca=certificates.ca_file)
+    failure = refused(certificates.client_context(version), outer)
+    assert "PEER_DID_NOT_RETURN_A_CERTIFICATE" in str(failure.error)
+    pair = shaken(certificates.client_context(version, credentials=certificates.client), outer)
+    assert pair.server.getpeercert()["subjectAltName"] == (("email", "client@example.org"),)
+    assert len(pair.server.get_verified_chain()) == 2
+
+
+@reference("openssl/openssl#352", "uNetworking/uSockets#224")
+def test_it_asks_for_no_certificate_where_the_first_required_one(
+    certificates: Certificates, version: Any, outer: Any
+) -> None:
+    outer.load_verify_locations(certificates.ca_file)
+    outer.verify_mode = tls.CERT_REQUIRED
+    assert shaken(certificates.client_context(version), outer).server.getpeercert() is None
+    pair = shaken(certificates.client_context(version, credentials=certificates.client), outer)
+    assert pair.server.getpeercert(True) is None
+
+
+@reference("pyca/pyopenssl#255")
+def test_it_verifies_an_optional_certificate(certificates: Certificates, version: Any, outer: Any, inner: Any) -> None:
+    inner.load_verify_locations(certificates.ca_file)
+    inner.verify_mode = tls.CERT_OPTIONAL
+    assert shaken(certificates.client_context(version), outer).server.getpeercert() is None
+    pair = shaken(certificates.client_context(version, credentials=certificates.client), outer)
+    assert pair.server.getpeercert()
+    failure = refused(certificates.client_context(version, credentials=certificates.client_of_other_ca), outer)
+    assert "CERTIFICATE_VERIFY_FAILED" in str(failure.error)
+
+
+@reference("CVE-2025-23048")
+def test_its_certificate_authorities_count_and_no_others(certificates: Certificates, version: Any, outer: Any) -> None:
+    outer.load_verify_locations(certificates.ca_file)
+    outer.verify_mode = tls.CERT_REQUIRED
+    outer.inner = certificates.server_context(version, client_ca=certificates.other_ca_file)
+    failure = refused(certificates.client_context(version, credentials=certificates.client), outer)
+    assert "CERTIFICATE_VERIFY_FAILED" in str(failure.error)
+    pair = shaken(certificates.client_context(version, credentials=certificates.client_of_other_ca), outer)
+    assert pair.server.getpeercert()
+
+
+def test_its_verification_flags_count(certificates: Certificates, version: Any, outer: Any) -> None:
+    outer.inner = certificates.server_context(version, client_ca=certificates.ca_file)
+    client_context = certificates.client_context(version, credentials=certificates.client)
+    shaken(client_context, outer)
+    outer.inner.verify_flags |= tls.VERIFY_CRL_CHECK_LEAF  # and no revocation list is loaded
+    assert "unable to get certificate CRL" in str(refused(client_context, outer).error)
+    outer.verify_flags, outer.inner.verify_flags = outer.inner.verify_flags, outer.verify_flags
+    shaken(client_context, outer)
+
+
+def test_it_may_ask_for_a_certificate_after_the_handshake(certificates: Certificates, outer: Any) -> None:
+    outer.minimum_version = outer.maximum_version = TLS13
+    outer.inner = certificates.server_context(TLS13, client_ca=certificates.ca_file)
+    outer.inner.post_handshake_auth = True
+    client_context = certificates.client_context(TLS13, credentials=certificates.client)
+    client_context.post_handshake_auth = True
+    pair = shaken(client_context, outer)
+    assert pair.server.getpeercert() is None
+    pair.server.verify_client_post_handshake()
+    pair.transfer(b"data", pair.server)
+    pair.transfer(b"data", pair.client)
+    assert pair.server.getpeercert()
+
+
+# --- Versions and options ---------------------------------------------------------------------------------------------
+
+
+@reference("RFC 8446, 4.2.1")
+def test_its_version_is_the_one_that_is_spoken(certificates: Certificates, version: Any, outer: Any) -> None:
+    """Also where the first context had been set to the other version only."""
+    other = TLS13 if version == TLS12 else TLS12
+    outer.minimum_version = outer.maximum_version = other
+    pair = shaken(certificates.client_context(), outer)
+    assert pair.client.version() == pair.server.version() == f"TLSv1.{version - 0x301}"
+    failure = refused(certificates.client_context(other), outer)
+    assert "UNSUPPORTED_PROTOCOL" in str(failure.error)
+
+
+@reference("RFC 9325, 3.1.1")
+@pytest.mark.parametrize("limit", ["minimum_version", "options"])
+def test_it_may_refuse_an_older_version(certificates: Certificates, limit: str) -> None:
+    outer, inner = certificates.server_context(), certificates.server_context()
+    outer.sni_callback = lambda side, name, context: setattr(side, "context", inner)
+    assert shaken(certificates.client_context(TLS12), outer).client.version() == "TLSv1.2"
+    if limit == "minimum_version":
+        inner.minimum_version = TLS13
+    else:
+        with pytest.warns(DeprecationWarning, match="OP_NO_TLS"):
+            inner.options |= tls.OP_NO_TLSv1_2
+    assert shaken(certificates.client_context(), outer).client.version() == "TLSv1.3"
+    assert "UNSUPPORTED_PROTOCOL" in str(refused(certificates.client_context(TLS12), outer).error)
+
+
+@pytest.mark.parametrize("ours", [True, False], ids=["servers-preference", "clients-preference"])
+def test_its_options_hold_and_not_those_of_the_first(certificates: Certificates, ours: bool) -> None:
+    outer, inner = certificates.server_context(TLS12), certificates.server_context(TLS12)
+    outer.sni_callback = lambda side, name, context: setattr(side, "context", inner)
+    preference = tls.OP_CIPHER_SERVER_PREFERENCE
+    if ours:
+        outer.options &= ~preference
+        inner.options |= preference
+    else:
+        outer.options |= preference
+        inner.options &= ~preference
+    inner.set_ciphers("ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES256-GCM-SHA384")
+    client_context = certificates.client_context(TLS12)
+    client_context.set_ciphers("ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-ECDSA-AES128-GCM-SHA256")
+    chosen = shaken(client_context, outer).server.cipher()[0]
+    assert chosen == f"ECDHE-ECDSA-AES{'128-GCM-SHA256' if ours else '256-GCM-SHA384'}"
+
+
+# --- Algorithms -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("late", [False, True], ids=["from-the-start", "changed-in-use"])
+def test_its_ciphers_are_the_ones_that_are_spoken(
+    certificates: Certificates, version: Any, outer: Any, inner: Any, late: bool
+) -> None:
+    client_context = certificates.client_context(version)
+    if late:
+        shaken(client_context, outer)
+    outer.set_ciphers("ECDHE-ECDSA-AES128-GCM-SHA256")
+    outer.set_ciphersuites("TLS_AES_128_GCM_SHA256")
+    inner.set_ciphers("ECDHE-ECDSA-CHACHA20-POLY1305")
+    inner.set_ciphersuites("TLS_CHACHA20_POLY1305_SHA256")
+    assert "CHACHA20" in shaken(client_context, outer).server.cipher()[0]
+    client_context.set_ciphers("ECDHE-ECDSA-AES128-GCM-SHA256")
+    client_context.set_ciphersuites("TLS_AES_128_GCM_SHA256")
+    assert "NO_SHARED_CIPHER" in str(refused(client_context, outer).error)
+
+
+def test_its_groups_are_the_ones_that_are_used(
+    certificates: Certificates, version: Any, outer: Any, inner: Any
+) -> None:
+    inner.set_groups("secp384r1")
+    assert shaken(certificates.client_context(version), outer).client.group() == "secp384r1"
+
+
+@reference("RFC 7301, 3.2")
+@pytest.mark.parametrize(
+    ("first", "second", "agreed"), [([], ["h2"], "h2"), (["h2"], ["http/1.1"], "http/1.1"), (["h2"], [], None)]
+)
+def test_its_application_protocols_count(
+    certificates: Certificates, version: Any, outer: Any, inner: Any, first: Any, second: Any, agreed: str | None
+) -> None:
+    if first:
+        outer.set_alpn_protocols(first)
+    if second:
+        inner.set_alpn_protocols(second)
+    pair = shaken(certificates.client_context(version, alpn=["h2", "http/1.1"]), outer)
+    assert pair.client.selected_alpn_protocol() == pair.server.selected_alpn_protocol() == agreed
+
+
+# --- Sessions ---------------------------------------------------------------------------------------------------------
+
+
+@reference("RFC 8446, 4.6.1")
+def test_it_says_how_many_tickets_are_sent(certificates: Certificates) -> None:
+    outer, inner = certificates.server_context(TLS13), certificates.server_context(TLS13)
+    outer.sni_callback = lambda side, name, context: setattr(side, "context", inner)
+    client_context = certificates.client_context(TLS13)
+    for first, second in ((2, 0), (0, 2)):
+        outer.num_tickets, inner.num_tickets = first, second
+        assert shaken(client_context, outer).client.session.has_ticket is (second > 0)
+
+
+@reference("RFC 5077, 3.3")
+def test_it_says_whether_tickets_are_sent_at_all(certificates: Certificates) -> None:
+    outer, inner = certificates.server_context(TLS12), certificates.server_context(TLS12)
+    outer.sni_callback = lambda side, name, context: setattr(side, "context", inner)
+    client_context = certificates.client_context(TLS12)
+    for first, second in ((0, tls.OP_NO_TICKET), (tls.OP_NO_TICKET, 0)):
+        outer.options = outer.options & ~tls.OP_NO_TICKET | first
+        inner.options = inner.options & ~tls.OP_NO_TICKET | second
+        assert shaken(client_context, outer).client.session.has_ticket is (second == 0)
+
+
+# --- When and where ---------------------------------------------------------------------------------------------------
+
+
+@reference("RFC 8446, 4.1.2")
+def test_a_second_client_hello_goes_to_the_callback_of_the_context_that_was_chosen(certificates: Certificates) -> None:
+    """After a HelloRetryRequest, here for a group that the client's first one had no key for."""
+    first, second, third = (certificates.server_context(TLS13) for _ in range(3))
+    for context in (second, third):
+        context.set_groups("secp384r1")
+    called = []
+
+    def choosing(context: Any) -> Callable[..., None]:
+        def callback(side: Any, name: str, present: Any) -> None:
+            called.append((name, present))
+            side.context = context
+
+        return callback
+
+    first.sni_callback, second.sni_callback = choosing(second), choosing(third)
+    pair = shaken(certificates.client_context(TLS13), first)
+    assert called == [(HOST, first), (HOST, second)]
+    assert pair.server.context is third
+
+
+def test_a_context_set_before_the_handshake_applies_whole_too(certificates: Certificates, version: Any) -> None:
+    closed = certificates.server_context(version, client_ca=certificates.ca_file)
+    pair = Pair(certificates.client_context(version), certificates.server_context(version))
+    pair.server.context = closed
+    assert "PEER_DID_NOT_RETURN_A_CERTIFICATE" in str(pair.until_error().error)
+
+
+@reference("openssl/openssl#352")
+def test_so_it_is_on_sockets(certificates: Certificates, version: Any, outer: Any) -> None:
+    outer.inner = certificates.server_context(version, client_ca=certificates.ca_file, alpn=["h2"])
+    with Server(outer, echo) as server:
+        with server.connect(
+            certificates.client_context(version, credentials=certificates.client, alpn=["h2"])
+        ) as client:
+            client.sendall(b"data")
+            assert client.recv(4) == b"data"
+            client.unwrap()
+        seen = server.next_seen()
+        assert seen.certificate
+        assert seen.alpn == "h2"
+        with pytest.raises((tls.SSLError, ConnectionError)):  # TLS 1.3 tells a client when it reads
+            with server.connect(certificates.client_context(version)) as client:
+                client.recv(1)
+        assert "PEER_DID_NOT_RETURN_A_CERTIFICATE" in str(server.next_error())
+
+
+@reference("openssl/openssl#352")
+def test_so_it_is_on_asyncio(certificates: Certificates, version: Any, outer: Any) -> None:
+    outer.inner = certificates.server_context(version, client_ca=certificates.ca_file, alpn=["h2"])
+    names = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        ssl_object = writer.get_extra_info("ssl_object")
+        names.append((bool(writer.get_extra_info("peercert")), ssl_object.selected_alpn_protocol()))
+        writer.write(await reader.read(4))
+        await writer.drain()
+        writer.close()
+
+    async def visit(port: int, **credentials: Any) -> bytes:
+        context = certificates.client_context(version, alpn=["h2"], **credentials)
+        try:
+            reader, writer = await asyncio.open_connection(ADDRESS, port, ssl=context, server_hostname=HOST)
+            with contextlib.closing(writer.transport):
+                writer.write(b"data")
+                return await reader.read(4) or b"refused"
+        except (tls.SSLError, ConnectionError):  # TLS 1.3 tells a client when it reads
+            return b"refused"
+
+    async def run() -> None:
+        server = await asyncio.start_server(serve, ADDRESS, 0, ssl=outer)
+        port = server.sockets[0].getsockname()[1]
+        assert await visit(port, credentials=certificates.client) == b"data"
+        assert await visit(port) == b"refused"
+        server.close()
+
+    asyncio.run(run())
+    assert names == [(True, "h2")]
+
+
+# --- The name ---------------------------------------------------------------------------------------------------------
+
+EXTENSION = b"\x00\x00" + (len(HOST) + 5).to_bytes(2, "big")
+LIST = (len(HOST) + 3).to_bytes(2, "big") + b"\x00" + len(HOST).to_bytes(2, "big") + HOST.encode()
+
+
+@reference("RFC 8446, 6.2")
+@pytest.mark.parametrize(
+    ("list_", "alert"),
+    [
+        pytest.param((len(HOST) + 2).to_bytes(2, "big") + LIST[2:], "DECODE_ERROR", id="list-too-short"),
+        pytest.param((len(HOST) + 9).to_bytes(2, "big") + LIST[2:], "DECODE_ERROR", id="list-too-long"),
+        pytest.param(LIST[:2] + b"\x01" + LIST[3:], "DECODE_ERROR", id="another-type"),
+        pytest.param(LIST[:3] + b"\xff\xff" + LIST[5:], "DECODE_ERROR", id="name-too-long"),
+        pytest.param(LIST[:-1] + b"\x00", "UNRECOGNIZED_NAME", id="null-character"),
+    ],
+)
+def test_a_name_that_is_none_ends_the_handshake_before_the_callback(
+    certificates: Certificates, version: Any, outer: Any, list_: bytes, alert: str
+) -> None:
+    called = []
+    outer.sni_callback = lambda side, name, context: called.append(name)
+
+    def alter(record: Record) -> bytes:
+        return record.raw.replace(EXTENSION + LIST, EXTENSION + list_)
+
+    failure = Pair(certificates.client_context(version), outer).until_error(alter=alter)
+    assert failure.side == "server"
+    assert alert in str(failure.peer_error)
+    assert not called
+
+
+@pytest.mark.parametrize("name", [None, ADDRESS, HOST, HOST.upper()])
+def test_the_callback_is_asked_whatever_the_client_calls(
+    certificates: Certificates, version: Any, outer: Any, name: str | None
+) -> None:
+    called = []
+    choose = outer.sni_callback
+    outer.sni_callback = lambda side, name, context: (called.append(name), choose(side, name, context))[1]
+    client_context = certificates.client_context(version)
+    client_context.check_hostname = name is not None
+    pair = Pair(client_context, outer, server_hostname=name)
+    pair.handshake()
+    assert called == [None if name == ADDRESS else name]
+    assert pair.server.context is outer.inner
