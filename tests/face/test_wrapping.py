@@ -138,6 +138,20 @@ def test_a_name_with_a_null_character_is_a_type_error(client: Any) -> None:
         client.wrap_bio(*bios(), server_hostname="a\0b")
 
 
+def test_a_server_may_have_a_name_of_one_letter(certificates: Certificates, version: Any) -> None:
+    server = certificates.server_context(version, credentials=certificates.one_letter)
+    pair = Pair(certificates.client_context(version), server, server_hostname="x")
+    pair.handshake()
+    assert pair.client.server_hostname == "x"
+
+
+@pytest.mark.parametrize("name", ["localhost.", "*.example", "a b", "-a", "localhost:443", "[::1]"])
+def test_no_certificate_is_for_what_is_no_name(certificates: Certificates, version: Any, name: str) -> None:
+    pair = Pair(certificates.client_context(version), certificates.server_context(version), server_hostname=name)
+    with pytest.raises(tls.SSLCertVerificationError, match=r"(?i:hostname mismatch)"):
+        pair.handshake()
+
+
 def test_wrapping_takes_the_calls_of_other_libraries(certificates: Certificates) -> None:
     context = certificates.client_context()
     incoming, outgoing = bios()

@@ -38,6 +38,7 @@ class Certificates:
         yesterday = dt.datetime.now(dt.timezone.utc) - dt.timedelta(days=1)
         self.server = self._write("server", ca.issue_cert(HOST, ADDRESS, "::1"))
         self.elsewhere = self._write("elsewhere", ca.issue_cert(ELSEWHERE))
+        self.one_letter = self._write("one_letter", ca.issue_cert("x"))
         self.expired = self._write("expired", ca.issue_cert(HOST, ADDRESS, not_after=yesterday))
         self.client = self._write("client", ca.issue_cert("client@example.org", common_name="client"))
         self.server_of_other_ca = self._write("server_of_other_ca", other_ca.issue_cert(HOST, ADDRESS))

@@ -24,10 +24,13 @@ from wiretight._core.openssl.ssl cimport (
     TLS1_3_VERSION, TLS1_VERSION, TLS_client_method, TLS_method, TLS_server_method,
 )
 from wiretight._core.openssl.x509 cimport (
-    X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS, X509_VERIFY_PARAM_clear_flags, X509_VERIFY_PARAM_get_flags,
-    X509_VERIFY_PARAM_get_hostflags, X509_VERIFY_PARAM_set_flags, X509_VERIFY_PARAM_set_hostflags,
-    X509_V_FLAG_TRUSTED_FIRST,
+    X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS, X509_VERIFY_PARAM, X509_VERIFY_PARAM_clear_flags,
+    X509_VERIFY_PARAM_get_flags, X509_VERIFY_PARAM_get_hostflags, X509_VERIFY_PARAM_set_flags,
+    X509_VERIFY_PARAM_set_hostflags, X509_V_FLAG_TRUSTED_FIRST,
 )
+
+cdef extern from "compat.h" nogil:
+    void wt_take_any_host(X509_VERIFY_PARAM *param)
 
 cdef extern from "Python.h":
     # As cpython.object declares it, it cannot delete.
@@ -334,6 +337,7 @@ cdef int set_defaults(Context context) except -1:
     SSL_CTX_set_mode(context.ctx, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_AUTO_RETRY)
     check(X509_VERIFY_PARAM_set_flags(SSL_CTX_get0_param(context.ctx), X509_V_FLAG_TRUSTED_FIRST))
     context._host_flags = X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS
+    wt_take_any_host(SSL_CTX_get0_param(context.ctx))
     reject_distrusted(context.ctx)
     if context._protocol == PROTOCOL_TLS_CLIENT:
         context._check_hostname = True      # not by the property: a subclass may have one that does not work yet
