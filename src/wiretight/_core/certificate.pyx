@@ -197,6 +197,14 @@ cdef bytes file_content(object path, str argument):
         return file.read()
 
 
+cdef int no_password(char *room, int size, int writing, void *unused) noexcept nogil:
+    """Without a callback, OpenSSL asks at the terminal, or whoever is at the standard input: a server would hang.
+
+    OpenSSL: pem_password_cb(3)
+    """
+    return -1
+
+
 # --- functions of `_ssl` ---------------------------------------------------------------------------------------------
 def test_decode_cert(path, /):
     """What getpeercert() would return for the first certificate of a PEM file.
@@ -215,7 +223,7 @@ def test_decode_cert(path, /):
         raise SSLError("Can't open file") from error
     bio = reading(content, len(content))
     try:
-        x509 = PEM_read_bio_X509(bio, NULL, NULL, NULL)
+        x509 = PEM_read_bio_X509(bio, NULL, no_password, NULL)
     finally:
         BIO_free(bio)
     if x509 == NULL:

@@ -7,7 +7,7 @@ password callback may use the context.
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 from libc.string cimport memcpy
 
-from wiretight._core.certificate cimport file_content, reading
+from wiretight._core.certificate cimport file_content, no_password, reading
 from wiretight._core.errors cimport check, queue_exception, raise_queue, ssl_error
 from wiretight._core.openssl.bio cimport BIO, BIO_free
 from wiretight._core.openssl.err cimport (
@@ -17,7 +17,6 @@ from wiretight._core.openssl.err cimport (
 from wiretight._core.openssl.evp cimport EVP_PKEY, EVP_PKEY_free, EVP_PKEY_is_a
 from wiretight._core.openssl.pem cimport (
     PEM_R_NO_START_LINE, PEM_read_bio_Parameters, PEM_read_bio_PrivateKey, PEM_read_bio_X509, PEM_read_bio_X509_AUX,
-    password_cb,
 )
 from wiretight._core.openssl.ssl cimport SSL_CTX_set0_tmp_dh_pkey, SSL_CTX_use_cert_and_key
 from wiretight._core.openssl.x509 cimport (
@@ -30,6 +29,7 @@ cdef class Password:
     """The password of an encrypted key: text, or a callable that is asked only if the key needs it."""
     cdef object source
     cdef object error       # what stood in the way of giving it
+    cdef bint lacking       # it was needed, and there is none
 
     def __cinit__(self, source):
         if source is not None and not callable(source) and not isinstance(source, (str, bytes, bytearray)):
@@ -41,6 +41,9 @@ cdef int give_password(char *room, int size, int writing, void *password) noexce
     """OpenSSL: pem_password_cb(3)"""
     cdef Password asked = <Password>password
     cdef bytes secret
+    if asked.source is None:
+        asked.lacking = True
+        return -1
     try:
         given = asked.source() if callable(asked.source) else asked.source
         if isinstance(given, str):
@@ -55,13 +58,6 @@ cdef int give_password(char *room, int size, int writing, void *password) noexce
     except BaseException as error:
         asked.error = error
         return -1
-
-
-cdef password_cb password_callback(Password password) noexcept:
-    # Without a callback, OpenSSL asks at the terminal for the password of an encrypted key, as `ssl` documents.
-    if password.source is None:
-        return NULL
-    return give_password
 
 
 cdef int load_cert_chain(Context context, object certfile, object keyfile, object password) except -1:
@@ -94,7 +90,6 @@ cdef stack_st_X509 *read_chain(bytes content, Password password, object path) ex
 
     OpenSSL: PEM_read_bio_X509_AUX(3)
     """
-    cdef password_cb callback = password_callback(password)
     cdef stack_st_X509 *chain = sk_X509_new_null()
     cdef BIO *bio = NULL
     cdef X509 *x509
@@ -103,13 +98,13 @@ cdef stack_st_X509 *read_chain(bytes content, Password password, object path) ex
         bio = reading(content, len(content))
         with nogil:
             # Only the first may carry trust settings, and ask for a password.
-            x509 = PEM_read_bio_X509_AUX(bio, NULL, callback, <void *>password)
+            x509 = PEM_read_bio_X509_AUX(bio, NULL, give_password, <void *>password)
             while x509 != NULL:
                 sk_X509_push(chain, x509)
-                x509 = PEM_read_bio_X509(bio, NULL, NULL, NULL)
+                x509 = PEM_read_bio_X509(bio, NULL, no_password, NULL)
         raise_given(password)
         if sk_X509_num(chain) == 0:
-            raise_unreadable("certificate", path)
+            raise_unreadable("certificate", path, password)
         if not at_end_of_pem():
             raise_queue()
         ERR_clear_error()
@@ -126,15 +121,14 @@ cdef EVP_PKEY *read_key(bytes content, Password password, object path) except NU
 
     OpenSSL: PEM_read_bio_PrivateKey(3)
     """
-    cdef password_cb callback = password_callback(password)
     cdef BIO *bio = reading(content, len(content))
     cdef EVP_PKEY *key
     with nogil:
-        key = PEM_read_bio_PrivateKey(bio, NULL, callback, <void *>password)
+        key = PEM_read_bio_PrivateKey(bio, NULL, give_password, <void *>password)
         BIO_free(bio)
     if key == NULL:
         raise_given(password)
-        raise_unreadable("private key", path)
+        raise_unreadable("private key", path, password)
     return key
 
 
@@ -145,14 +139,16 @@ cdef int raise_given(Password password) except -1:
     return 0
 
 
-cdef int raise_unreadable(str wanted, object path) except -1:
+cdef int raise_unreadable(str wanted, object path, Password password) except -1:
     """`ssl` has one error for a file without the thing, with a broken one, and with a wrong password: [SSL] PEM lib.
 
     OpenSSL's own word on it becomes the cause.
     """
     cause = queue_exception()
+    reason = ": it is encrypted, and no password was given" if password.lacking else ""
     raise ssl_error(
-        ERR_R_PEM_LIB, ERR_PACK(ERR_LIB_SSL, 0, ERR_R_PEM_LIB), f"PEM lib: no {wanted} could be read from {path!r}"
+        ERR_R_PEM_LIB, ERR_PACK(ERR_LIB_SSL, 0, ERR_R_PEM_LIB),
+        f"PEM lib: no {wanted} could be read from {path!r}{reason}"
     ) from cause
 
 

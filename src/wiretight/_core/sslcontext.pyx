@@ -87,8 +87,7 @@ cdef class _SSLContext(Context):
         """Loads a PEM certificate chain, leaf first, and its private key, from `keyfile` or from the same file.
 
         `password` decrypts the key: str, bytes or bytearray, at most 1024 bytes, or a callable that returns one and is
-        called only if the key is encrypted. Without it, OpenSSL asks for the password of an encrypted key at the
-        terminal.
+        called only if the key is encrypted: `getpass.getpass` asks at the terminal. Nothing else asks there.
 
         Raises OSError if a file cannot be read, SSLError if it holds no chain or key, the password is wrong or the key
         is not the certificate's, and what the callable raises. After an error, what was loaded before stays in use.

@@ -6,7 +6,7 @@ none held: entries never change, and two threads that miss at the same time both
 
 cimport cython
 
-from wiretight._core.certificate cimport path_of, reading
+from wiretight._core.certificate cimport no_password, path_of, reading
 from wiretight._core.errors cimport check, queue_exception, raise_queue, ssl_error
 from wiretight._core.openssl.bio cimport BIO, BIO_free
 from wiretight._core.openssl.err cimport ERR_LIB_X509, ERR_PACK, ERR_R_PEM_LIB, ERR_clear_error
@@ -111,7 +111,7 @@ cdef X509_STORE *parse(bytes content) except NULL:
     cdef X509_STORE *parsed = NULL
     with nogil:
         ERR_clear_error()
-        entries = PEM_X509_INFO_read_bio(bio, NULL, NULL, NULL)
+        entries = PEM_X509_INFO_read_bio(bio, NULL, no_password, NULL)
         BIO_free(bio)
     if entries == NULL:
         cause = queue_exception()

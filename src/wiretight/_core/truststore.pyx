@@ -5,7 +5,7 @@ Everything is read and parsed before the store is touched: a load that fails add
 
 from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
 
-from wiretight._core.certificate cimport decoded, der, path_of, reading
+from wiretight._core.certificate cimport decoded, der, no_password, path_of, reading
 from wiretight._core.errors cimport check, queue_exception, raise_queue, ssl_error
 from wiretight._core.openssl.bio cimport BIO, BIO_eof, BIO_free
 from wiretight._core.openssl.err cimport (
@@ -170,7 +170,7 @@ cdef stack_st_X509 *parse_sequence(const unsigned char *data, Py_ssize_t length,
     with nogil:
         certificates = sk_X509_new_null()
         while True:
-            x509 = PEM_read_bio_X509(bio, NULL, NULL, NULL) if is_pem else d2i_X509_bio(bio, NULL)
+            x509 = PEM_read_bio_X509(bio, NULL, no_password, NULL) if is_pem else d2i_X509_bio(bio, NULL)
             if x509 == NULL:
                 break
             sk_X509_push(certificates, x509)
