@@ -44,10 +44,10 @@ from wiretight._core.random import RAND_add, RAND_bytes, RAND_status
 from wiretight._core.session import SSLSession
 from wiretight._core.tables import OPENSSL_VERSION, OPENSSL_VERSION_INFO, OPENSSL_VERSION_NUMBER
 from wiretight._core.trustedfile import clear_trust_cache
-from wiretight._install import install, uninstall
 from wiretight._object import SSLObject
 from wiretight._pem import DER_cert_to_PEM_cert, PEM_FOOTER, PEM_HEADER, PEM_cert_to_DER_cert
 from wiretight._socket import SSLSocket
+from wiretight._typing import TYPE_CHECKING
 
 # What `ssl` has beside its public names, and programs use. To a type checker, `as` says that this is on purpose.
 from wiretight import _ssl as _ssl
@@ -70,12 +70,24 @@ import sys
 import warnings
 from collections import namedtuple
 from socket import SO_TYPE, SOCK_STREAM, SOL_SOCKET, create_connection, socket
-from typing import TYPE_CHECKING
 
 # What only this Python's `ssl` still has.
 from wiretight import _removed
 
 globals().update(_removed.NAMES)
+
+if TYPE_CHECKING:
+    from wiretight._install import install as install, uninstall as uninstall
+
+
+def __getattr__(name: str) -> object:
+    """What few programs use is imported when it is asked for."""
+    if name in ("install", "uninstall"):
+        from wiretight import _install
+
+        return getattr(_install, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
 
 if TYPE_CHECKING and sys.version_info < (3, 12):
     from ssl import match_hostname as match_hostname

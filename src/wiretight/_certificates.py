@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import calendar
 import os
 import re
 from socket import _GLOBAL_DEFAULT_TIMEOUT, create_connection  # type: ignore[attr-defined]
@@ -22,11 +21,13 @@ def cert_time_to_seconds(cert_time: str) -> int:
     Raises ValueError for anything else; month names are English whatever the locale.
     Since 0.1. Source: RFC 5280, section 4.1.2.5.
     """
+    from calendar import timegm  # here: it takes longer to import than most of wiretight, and few ask for a date
+
     parts = _CERT_TIME.fullmatch(cert_time.lower())
     if parts is not None and parts[1] in _MONTHS:
         day, hour, minute, second, year = map(int, parts.group(2, 3, 4, 5, 6))
         if 1 <= day <= 31 and hour < 24 and minute < 60 and second < 62:
-            return calendar.timegm((year, _MONTHS.index(parts[1]) + 1, day, hour, minute, second))
+            return timegm((year, _MONTHS.index(parts[1]) + 1, day, hour, minute, second))
     raise ValueError(f'time data {cert_time!r} does not match format "%b %d %H:%M:%S %Y GMT"')
 
 

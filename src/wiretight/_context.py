@@ -7,7 +7,6 @@ import os
 import sys
 import warnings
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any
 
 from wiretight._constants import (
     HOSTFLAG_NEVER_CHECK_SUBJECT,
@@ -33,6 +32,7 @@ from wiretight._core.sslcontext import _SSLContext
 from wiretight._errors import HAS_STANDARD, SSLError, standard
 from wiretight._object import SSLObject
 from wiretight._socket import PlainSocket, SSLSocket
+from wiretight._typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ssl import SSLContext as _Standard

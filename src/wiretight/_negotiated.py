@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import abc
 import warnings
-from typing import TYPE_CHECKING, Literal, cast, overload
 
 from wiretight._constants import CHANNEL_BINDING_TYPES
 from wiretight._core.certificate import ENCODING_DER, Certificate
 from wiretight._core.sslsocket import _SSLSocket
 from wiretight._pem import CertificateBytes
+from wiretight._typing import TYPE_CHECKING, Literal, cast, overload
 
 if TYPE_CHECKING:
     from wiretight._core.certificate import _PeerCertificate

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar, overload
-
 from wiretight._core.sslsocket import _SSLSocket
 from wiretight._errors import HAS_STANDARD, standard
 from wiretight._negotiated import Negotiated, TakesStandard
+from wiretight._typing import TYPE_CHECKING, Any, ClassVar, overload
 
 if TYPE_CHECKING:
     from ssl import SSLObject as _Standard

@@ -5,10 +5,9 @@
 from __future__ import annotations
 
 import base64
-import textwrap
-from typing import TYPE_CHECKING
 
 from wiretight._core.certificate import ENCODING_DER, ENCODING_PEM
+from wiretight._typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
@@ -23,7 +22,8 @@ def DER_cert_to_PEM_cert(der_cert_bytes: Buffer) -> str:
     Since 0.1. Source: RFC 7468, section 5.
     """
     body = base64.standard_b64encode(der_cert_bytes).decode("ascii")
-    return "\n".join([PEM_HEADER, *textwrap.wrap(body, 64), PEM_FOOTER, ""])
+    lines = [body[start : start + 64] for start in range(0, len(body), 64)]
+    return "\n".join([PEM_HEADER, *lines, PEM_FOOTER, ""])
 
 
 def PEM_cert_to_DER_cert(pem_cert_string: str) -> bytes:

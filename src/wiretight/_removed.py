@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import warnings
-from typing import TYPE_CHECKING, Any
 
 from wiretight._constants import PROTOCOL_TLS, VerifyMode
 from wiretight._context import new_context
 from wiretight._core.random import RAND_bytes
 from wiretight._errors import standard
+from wiretight._typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import os

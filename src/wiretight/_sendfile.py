@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+
+from wiretight._typing import Any
 
 # What one write gathers for the system: 8 records of 16 KiB.
 _PIECE = 128 * 1024

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import errno
 import socket
-from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, overload
 
 from wiretight._core.sslsocket import _SSLSocket
 from wiretight._errors import HAS_STANDARD, SSLEOFError, SSLError, SSLZeroReturnError, standard
 from wiretight._negotiated import Negotiated, TakesStandard
 from wiretight._sendfile import send_file
+from wiretight._typing import TYPE_CHECKING, Any, ClassVar, NoReturn, overload
 
 if TYPE_CHECKING:
     from ssl import SSLSocket as _Standard

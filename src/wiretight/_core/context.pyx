@@ -61,23 +61,31 @@ cdef dict ONE_VERSION = {
 cdef dict OLD_VERSIONS = {SSL3_VERSION: "SSLv3", TLS1_VERSION: "TLSv1", TLS1_1_VERSION: "TLSv1_1"}
 
 
+# Taken now: install() puts wiretight in its place.
+try:
+    from _ssl import _DEFAULT_CIPHERS as _standard_ciphers, _SSLContext as _standard_context
+except ImportError:
+    _standard_ciphers = _standard_context = None
+
+cdef tuple policy = None
+
+
 cdef tuple interpreters_policy():
     """(minimum version, ciphers) that this interpreter was built to give every context; None for ciphers means
     OpenSSL's own, and MINIMUM_SUPPORTED that openssl.cnf decides.
 
     A distribution sets its policy when it builds Python: Debian trusts its openssl.cnf, python.org's builds do not.
+    Found out with the first context: making one is a quarter of the time that importing this package takes.
     """
-    try:
-        import _ssl
-    except ImportError:
-        return (TLS1_2_VERSION, None)
-    ciphers = _ssl._DEFAULT_CIPHERS
-    if ciphers == SSL_DEFAULT_CIPHER_LIST.decode("ascii"):
-        ciphers = None
-    return (_ssl._SSLContext(PROTOCOL_TLS_CLIENT).minimum_version, ciphers)
-
-
-cdef tuple POLICY = interpreters_policy()
+    global policy
+    if policy is None:
+        minimum, ciphers = TLS1_2_VERSION, None
+        if _standard_context is not None:
+            minimum = _standard_context(PROTOCOL_TLS_CLIENT).minimum_version
+            if _standard_ciphers != SSL_DEFAULT_CIPHER_LIST.decode("ascii"):
+                ciphers = _standard_ciphers
+        policy = (minimum, ciphers)
+    return policy
 
 
 cdef class Context:
@@ -320,7 +328,7 @@ cdef class Context:
 
 cdef int set_defaults(Context context) except -1:
     """What every new context has, as CPython 3.15 documents it for `ssl.SSLContext`."""
-    minimum, ciphers = POLICY
+    minimum, ciphers = interpreters_policy()
     if context._protocol in ONE_VERSION:
         minimum = ONE_VERSION[context._protocol][0]
         check(SSL_CTX_set_max_proto_version(context.ctx, minimum))

@@ -1,0 +1,31 @@
+"""Importing wiretight costs little more than importing the standard library's `ssl`."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+PROGRAM = """
+import sys
+import ssl
+before = set(sys.modules)
+import wiretight
+print(*sorted(name for name in set(sys.modules) - before if not name.startswith("wiretight")))
+"""
+
+# Each would make a visible difference to a short program.
+SLOW = {"asyncio", "calendar", "dataclasses", "datetime", "inspect", "locale", "textwrap", "threading", "typing"}
+
+
+def test_it_imports_nothing_that_takes_long() -> None:
+    done = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True, check=True)
+    assert "importlib.util" in done.stdout
+    assert not SLOW & set(done.stdout.split())
+
+
+def test_what_is_imported_late_is_there_all_the_same() -> None:
+    program = (
+        "from wiretight import *; import wiretight; assert install is wiretight.install; print(uninstall.__name__)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout == "uninstall\n"
