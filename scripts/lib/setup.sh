@@ -145,5 +145,8 @@ engine_of() {
 install_wiretight() {
   local -a options=(-Csetup-args=-Dopenssl=system)
   [ "$openssl" = system ] || options=(-Csetup-args=-Dopenssl=static -Csetup-args=-Dopenssl_version="$openssl")
+  # meson takes no new option into a build folder that it has configured before.
+  cmp -s meson.options "$env/build.options" || rm -rf "$env/build"
+  cp meson.options "$env/build.options"
   "$python" -m pip install --no-build-isolation -Cbuild-dir="$env/build" "${options[@]}" '.[demo]'
 }
