@@ -32,15 +32,16 @@ LAYERS = (
     {"_core.truststore"},
     {"_core.negotiated", "_core.psk"},
     {"_core.servername", "_core.sslsocket"},
-    {"_core.sslcontext"},
+    {"_core.sslcontext", "_core.channel"},
     {"_pem", "_ssl"},
     {"_negotiated"},
     {"_object", "_socket"},
     {"_context"},
     {"_certificates", "_older", "_references", "_removed"},
+    {"_asyncio"},
     {"_install"},
     {""},
-    {"_cli"},
+    {"_cli", "asyncio"},
     {"__main__"},
 )
 
@@ -49,10 +50,10 @@ ONLY = {
     "ssl": {"_errors"},
     "_ssl": {"_core.context"},  # the defaults that this interpreter was built with
     "ctypes": set(),
-    "socket": {"_socket", "_certificates", "_cli", ""},  # one makes a connection, "" only hands the name on
+    "socket": {"_socket", "_asyncio", "_certificates", "_cli", "asyncio", ""},  # "" only hands the name on
     "select": {"_cli"},
     "selectors": {"_cli"},
-    "asyncio": {"_cli"},
+    "asyncio": {"_asyncio", "_cli", "asyncio"},
 }
 
 IMPORT = re.compile(r"^\s*(?:from\s+([\w.]+)\s+)?c?import\s+(?:\(([^)]*)\)|(.+))$", re.MULTILINE)
@@ -60,7 +61,7 @@ IMPORT = re.compile(r"^\s*(?:from\s+([\w.]+)\s+)?c?import\s+(?:\(([^)]*)\)|(.+))
 
 def unit(name: str) -> str:
     """The entry of the table that a module belongs to: a folder listed there stands for its modules."""
-    for folder in ("_cli", "_core.openssl"):
+    for folder in ("_asyncio", "_cli", "_core.openssl"):
         if name == folder or name.startswith(folder + "."):
             return folder
     return name

@@ -37,6 +37,7 @@ MODULES = (
     "servername",
     "sslsocket",
     "sslcontext",
+    "channel",
 )
 
 

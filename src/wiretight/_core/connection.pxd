@@ -30,9 +30,11 @@ cdef class Connection:
     cdef Status try_read(self, char *into, size_t size, size_t *got) noexcept nogil
     cdef Status try_write(self, const char *data, size_t size, Writing *writing) noexcept nogil
     cdef Status try_write_nothing(self) noexcept nogil
+    cdef Status try_send(self, const char *data, size_t size, size_t *taken) noexcept nogil
     cdef Status try_shutdown(self) noexcept nogil
 
     cdef void send_close_notify(self) noexcept nogil
+    cdef bint has_more(self) noexcept nogil
 
     cdef Status result(self, int ret) noexcept nogil
     cdef Status refused_by_system(self) noexcept nogil

@@ -19,9 +19,10 @@ from wiretight._core.openssl.err cimport ERR_LIB_SSL, ERR_PACK
 from wiretight._core.openssl.ssl cimport (
     SSL_ERROR_SSL, SSL_ERROR_SYSCALL, SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER, SSL_MODE_AUTO_RETRY, SSL_RECEIVED_SHUTDOWN,
     SSL_R_BAD_WRITE_RETRY, SSL_SENT_SHUTDOWN, SSL_do_handshake, SSL_free, SSL_get0_param, SSL_get_shutdown,
-    SSL_get_verify_callback, SSL_is_init_finished, SSL_peek_ex, SSL_read_ex, SSL_set_accept_state, SSL_set_app_data,
-    SSL_set_bio, SSL_set_connect_state, SSL_set_mode, SSL_set_post_handshake_auth, SSL_set_session_id_context,
-    SSL_set_shutdown, SSL_set_tlsext_host_name, SSL_set_verify, SSL_shutdown, SSL_write_ex,
+    SSL_get_verify_callback, SSL_is_init_finished, SSL_peek_ex, SSL_pending, SSL_read_ex, SSL_set_accept_state,
+    SSL_set_app_data, SSL_set_bio, SSL_set_connect_state, SSL_set_mode, SSL_set_post_handshake_auth,
+    SSL_set_session_id_context, SSL_set_shutdown, SSL_set_tlsext_host_name, SSL_set_verify, SSL_shutdown,
+    SSL_write_ex,
 )
 from wiretight._core.openssl.asn1 cimport ASN1_STRING, ASN1_STRING_free, ASN1_STRING_get0_data, ASN1_STRING_length
 from wiretight._core.resumption cimport terms_of
@@ -227,6 +228,27 @@ cdef class Connection:
             return self.refused_by_system()
         return WANT_WRITE if status == WANT_READ and self.wire.has_unsent() else status
 
+    cdef Status try_send(self, const char *data, size_t size, size_t *taken) noexcept nogil:
+        """try_write() for a caller that keeps no bytes to retry with: what was `taken` is encrypted, and the wire's.
+
+        WANT_WRITE: the kernel is full. Nothing more is taken before what the wire has is gone, so that it never has
+        more than BATCH records.
+        """
+        cdef Writing writing
+        cdef Status status
+        taken[0] = 0
+        if self.wire.has_unsent():
+            self.wire.begin()
+            if not self.wire.flush():
+                return self.refused_by_system() if self.wire.error else WANT_WRITE
+        if size == 0:
+            return DONE
+        writing.committed = writing.sent = 0
+        writing.count = 0
+        status = self.try_write(data, size, &writing)
+        taken[0] = writing.committed
+        return status
+
     cdef Status try_shutdown(self) noexcept nogil:
         """Sends our close_notify, then looks for the peer's. DONE when both have passed.
 
@@ -264,6 +286,16 @@ cdef class Connection:
             forget_errors()
             self.wire.settle()
             self.wire.flush()
+
+    cdef bint has_more(self) noexcept nogil:
+        """Whether a read has its answer here, wherever the descriptor stands.
+
+        OpenSSL: SSL_pending(3), SSL_get_shutdown(3)
+        """
+        return (
+            self.wire.stale or self.wire.eaten < self.wire.window_size or self.wire.refusal or self.has_deferred
+            or self.at_eof or SSL_pending(self.ssl) or SSL_get_shutdown(self.ssl) & SSL_RECEIVED_SHUTDOWN
+        )
 
     # --- Steps of them ------------------------------------------------------------------------------------------------
 

@@ -17,7 +17,7 @@ import weakref
 from wiretight._core.context cimport PROTOCOL_TLS_CLIENT, PROTOCOL_TLS_SERVER
 from wiretight._core.errors cimport CLOSED, DONE, FAILED, WANT_READ, WANT_WRITE, failure_exception
 from wiretight._core.memorybio cimport MemoryBIO
-from wiretight._core.openssl.ssl cimport SSL_RECEIVED_SHUTDOWN, SSL_SENT_SHUTDOWN, SSL_get_shutdown, SSL_pending
+from wiretight._core.openssl.ssl cimport SSL_SENT_SHUTDOWN, SSL_get_shutdown
 from wiretight._core.wire cimport INTERRUPTED, READY, TIMED_OUT, Wake, Wire
 from wiretight._errors import SSLError, SSLWantReadError, SSLWantWriteError, SSLZeroReturnError
 
@@ -88,7 +88,7 @@ cdef class _SSLSocket(Negotiated):
             wire.waits = timeout != 0
             if timeout == 0:
                 wire.dry = False
-            if verb == READ and wire.dry and self.must_wait_first():
+            if verb == READ and wire.dry and not self.has_more():   # the last one has emptied the kernel
                 status = WANT_READ
             elif timeout == 0 and verb != HANDSHAKE and (size if verb == WRITE else self.last_read) < HANDS_OVER_GIL:
                 status = self.step(verb, data, size, &got, &writing)
@@ -145,13 +145,6 @@ cdef class _SSLSocket(Negotiated):
         if verb == HANDSHAKE:
             return self.try_handshake()
         return self.try_shutdown()
-
-    cdef bint must_wait_first(self) noexcept:
-        """Whether a read that is tried at once would only find the kernel empty, as the last one left it."""
-        return not (
-            self.wire.stale or self.has_deferred or self.at_eof or SSL_pending(self.ssl)
-            or SSL_get_shutdown(self.ssl) & SSL_RECEIVED_SHUTDOWN
-        )
 
     cdef object underlying_socket(self):
         """The socket, held for the length of a call so that its descriptor stays open."""

@@ -37,6 +37,8 @@ cdef class Wire(Descriptor):
     cdef bint dry                   # the last look emptied the kernel
     cdef bint waits                 # the caller does: its socket is not non-blocking
     cdef bint at_eof
+    cdef bint greedy                # nobody else reads from this descriptor: looks take what they see
+    cdef bint held                  # the window is our own, with what a greedy step left over
     cdef int refusal                # errno that a blocking look took, for the next step
     cdef int error                  # errno of the descriptor, 0
 
@@ -64,6 +66,8 @@ cdef class Wire(Descriptor):
     cdef bint drop(self, size_t size) noexcept nogil
     cdef void settle_window(self) noexcept nogil
     cdef void settle(self) noexcept nogil
+    cdef void close_window(self) noexcept nogil
+    cdef int hold(self, const unsigned char *data, size_t size) noexcept nogil
     cdef void keep_event(self) noexcept nogil
     cdef bint may_have_more(self) noexcept nogil
 
@@ -75,6 +79,7 @@ cdef class Wire(Descriptor):
     cdef bint flush(self) noexcept nogil
     cdef size_t send_some(self, const unsigned char *data, size_t size) noexcept nogil
     cdef bint has_unsent(self) noexcept nogil
+    cdef void forget(self) noexcept nogil
     cdef bint is_overfull(self) noexcept nogil
 
     # Waiting

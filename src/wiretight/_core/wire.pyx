@@ -8,6 +8,9 @@ where select() sees it, or in OpenSSL, where pending() counts it. When a step ha
 the end of the stream (close_notify, an alert, a broken record), keep_event() leaves the bytes of that event in the
 kernel, so that select() reports it too; they are `stale`, and the next read drops them.
 
+A `greedy` wire takes what it sees, and saves the second system call: for a transport, which asks the connection, not
+select(), whether there is more. What a step leaves over is `held`, in a buffer that lasts no longer than it.
+
 Writing. OpenSSL's records are gathered in a lent buffer and leave in one send(). What the kernel does not take is
 owned by the wire, in order, until it does: OpenSSL itself never meets a full socket and so never has a write to
 retry.
@@ -24,7 +27,6 @@ from wiretight._core.openssl.bio cimport (
     BIO_get_new_index, BIO_meth_new, BIO_meth_set_ctrl, BIO_meth_set_read, BIO_meth_set_write, BIO_new, BIO_set_data,
     BIO_set_init, BIO_set_retry_read,
 )
-
 from wiretight._core.records cimport HEADER, count_records
 
 cdef extern from "lend.h" nogil:
@@ -78,6 +80,7 @@ cdef class Wire(Descriptor):
         if self.bio != NULL:
             BIO_set_data(self.bio, NULL)
             BIO_free(self.bio)
+        self.close_window()
         free(self.unsent)
 
     # --- Incoming flow ------------------------------------------------------------------------------------------------
@@ -115,12 +118,11 @@ cdef class Wire(Descriptor):
         if self.fd < 0:
             self.error = EBADF
             return 0
-        # The bound gives the caller back the lock and its deadline when a peer floods it with records that carry no
-        # data.
+        # The bound gives the caller back the lock and its deadline when a peer floods it with records without data.
         if self.dry or self.fetches == (1 if self.has_data else MOST_FETCHES):
             return -1
-        if self.refusal:
-            self.error = self.refusal
+        if self.refusal or self.lost:
+            self.error = self.refusal or ENOMEM
             self.refusal = 0
             return 0
         self.fetches += 1
@@ -129,13 +131,18 @@ cdef class Wire(Descriptor):
         if self.error:
             return 0
         if look:
+            if self.held:
+                self.close_window()
             if self.window == NULL:
                 self.window = wt_lend()
                 look = self.window != NULL
         if look:
             asked = self.look_size(size)
         while True:
-            got = wt_peek(self.fd, self.window, asked) if look else wt_recv(self.fd, into, asked)
+            if look:
+                got = (wt_recv if self.greedy else wt_peek)(self.fd, self.window, asked)
+            else:
+                got = wt_recv(self.fd, into, asked)
             self.syscalls += 1
             if got >= 0 or errno != EINTR:
                 break
@@ -159,6 +166,7 @@ cdef class Wire(Descriptor):
             self.bytes_in += got
             count_records(&self.records_in, <const unsigned char *>into, got)
             return <int>got
+        self.bytes_in += got if self.greedy else 0
         self.show(self.window, got, asked)
         return self.take(into, size)
 
@@ -200,21 +208,44 @@ cdef class Wire(Descriptor):
         return size == 0
 
     cdef void settle_window(self) noexcept nogil:
-        if self.eaten:
+        if self.eaten and not self.greedy:
             self.drop(self.eaten)
         self.eaten = self.window_size = self.safe = 0
 
     cdef void settle(self) noexcept nogil:
         """Ends a step: what OpenSSL has eaten leaves the kernel, and the window goes back."""
-        self.settle_window()
+        if not self.greedy or self.eaten == self.window_size:
+            self.settle_window()
+            self.close_window()
+        elif not self.held and self.hold(self.window + self.eaten, self.window_size - self.eaten) < 0:
+            self.lost = True
+
+    cdef void close_window(self) noexcept nogil:
         if self.window != NULL:
-            wt_give_back(self.window)
+            if self.held:
+                free(self.window)
+            else:
+                wt_give_back(self.window)
             self.window = NULL
+        self.held = False
+
+    cdef int hold(self, const unsigned char *data, size_t size) noexcept nogil:
+        """Opens a window of our own onto a copy of `data`."""
+        cdef unsigned char *copy = <unsigned char *>malloc(size)
+        if copy != NULL:
+            memcpy(copy, data, size)
+        self.close_window()
+        self.window = copy
+        self.held = copy != NULL
+        self.window_size = size if self.held else 0
+        self.eaten = self.safe = 0
+        return 0 if self.held else -1
 
     cdef void keep_event(self) noexcept nogil:
-        """Leaves what was eaten since the last data in the kernel."""
-        self.stale = self.eaten - self.safe
-        self.eaten = self.safe
+        """Leaves what was eaten since the last data in the kernel; OpenSSL remembers it for a greedy reader."""
+        if not self.greedy:
+            self.stale = self.eaten - self.safe
+            self.eaten = self.safe
 
     cdef bint may_have_more(self) noexcept nogil:
         """Whether a step that has data should ask for another record: the window shows one, or there was no look
@@ -323,9 +354,7 @@ cdef class Wire(Descriptor):
         if self.has_unsent():
             self.unsent_start += self.send_some(self.unsent + self.unsent_start, self.unsent_end - self.unsent_start)
             if not self.has_unsent():
-                free(self.unsent)
-                self.unsent = NULL
-                self.unsent_start = self.unsent_end = self.unsent_capacity = 0
+                self.forget()
         if self.gathered != NULL:
             if self.gathered_size:
                 sent = 0 if self.has_unsent() else self.send_some(self.gathered, self.gathered_size)
@@ -366,6 +395,12 @@ cdef class Wire(Descriptor):
 
     cdef bint has_unsent(self) noexcept nogil:
         return self.unsent_start < self.unsent_end
+
+    cdef void forget(self) noexcept nogil:
+        """Frees what is owned."""
+        free(self.unsent)
+        self.unsent = NULL
+        self.unsent_start = self.unsent_end = self.unsent_capacity = 0
 
     cdef bint is_overfull(self) noexcept nogil:
         """Whether more is unsent than one call can leave: a peer makes us answer and does not read."""

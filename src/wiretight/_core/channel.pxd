@@ -1,0 +1,26 @@
+"""Channel: a connection as an event loop's transport drives it. It never waits, and hardly ever raises."""
+
+from wiretight._core.errors cimport Status
+from wiretight._core.sslsocket cimport _SSLSocket
+
+
+cdef class Channel:
+    cdef _SSLSocket connection
+    cdef object protocol
+    cdef bint is_buffered           # the protocol gives the buffers
+    cdef bint delivers              # what comes goes to the protocol
+    cdef bint accepts               # what is written goes out
+    cdef object queue               # bytes that are not encrypted yet: a deque, None until the kernel was full once
+    cdef size_t queued              # how many
+    cdef size_t last_read
+    cdef object __weakref__
+
+    # Incoming
+    cdef int receive(self) except -1
+    cdef int receive_in_place(self) except -1
+    cdef int read_step(self, char *into, size_t size, size_t *got) except -1
+
+    # Outgoing
+    cdef int send_step(self, const char *data, size_t size, size_t *taken) except -1
+    cdef int enqueue(self, object data, size_t taken) except -1
+    cdef bint has_output(self) noexcept

@@ -1,0 +1,351 @@
+"""Channel: a connection as an event loop's transport drives it. It never waits, and hardly ever raises.
+
+The way of the bytes between protocol and kernel is here; everything that happens seldom is the transport's, a subclass
+in Python, which is told of it by calls: `_progress` (the descriptor is ready, and it is not open), `_read_ended`,
+`_write_blocked`, `_drained`, `_write_failed`, `_write_refused`, `_protocol_failed`.
+
+What the protocol writes is encrypted and sent at once. When the kernel is full the wire owns the records that are
+made, and the rest waits here as it was written.
+"""
+
+from collections import deque
+
+from cpython.buffer cimport PyBUF_SIMPLE, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
+from cpython.bytes cimport PyBytes_FromStringAndSize
+from cpython.object cimport PyObject
+
+from wiretight._core.errors cimport CLOSED, DONE, FAILED, WANT_READ, WANT_WRITE, failure_exception
+from wiretight._core.wire cimport Wire
+
+cdef extern from "Python.h":
+    PyObject *new_bytes "PyBytes_FromStringAndSize"(const char *data, Py_ssize_t size) except NULL
+    int resize_bytes "_PyBytes_Resize"(PyObject **data, Py_ssize_t size) except -1
+    void Py_DECREF(PyObject *data)
+    char *bytes_data "PyBytes_AS_STRING"(PyObject *data)
+
+cdef extern from "lend.h" nogil:
+    enum:
+        WT_LENT_SIZE
+    unsigned char *wt_lend()
+    void wt_give_back(unsigned char *buffer)
+
+cdef enum:
+    HANDS_OVER_GIL = 4096   # as in sslsocket: less is done before another thread could have taken the GIL
+    IN_PLACE = 16384        # more is decrypted into the bytes object that the protocol gets; less is copied once
+    ROOM = 65536            # the most that one step can read, and no more than a buffer that is lent
+    MOST_STEPS = 16         # for one readiness of the descriptor: the loop has other connections
+
+# What a step came to, for the transport.
+STATUS_DONE = <int>DONE
+STATUS_WANT_READ = <int>WANT_READ
+STATUS_WANT_WRITE = <int>WANT_WRITE
+STATUS_CLOSED = <int>CLOSED
+STATUS_FAILED = <int>FAILED
+
+
+cdef class Channel:
+    """The native half of a transport. Since 0.1."""
+
+    # --- Set up -------------------------------------------------------------------------------------------------------
+
+    def _bind(self, _SSLSocket connection not None, early=b""):
+        """Takes `connection` over: nobody else reads from its descriptor. `early` is ciphertext that already was read.
+
+        Since 0.1.
+        """
+        cdef bytes ahead = bytes(early)
+        self.connection = connection
+        connection.wire.greedy = True
+        if ahead and connection.wire.hold(ahead, len(ahead)) < 0:
+            raise MemoryError
+
+    def _set_flow(self, bint delivers, bint accepts):
+        """Whether what comes goes to the protocol, and what is written goes out. Since 0.1."""
+        self.delivers = delivers
+        self.accepts = accepts
+
+    def _set_protocol(self, protocol, bint is_buffered):
+        """Whom to deliver to, and whether it gives the buffers. Since 0.1."""
+        self.protocol = protocol
+        self.is_buffered = is_buffered
+
+    def get_protocol(self):
+        """The protocol. Since 0.1."""
+        return self.protocol
+
+    # --- Incoming -----------------------------------------------------------------------------------------------------
+
+    def _read_ready(self):
+        """The descriptor can be read. Since 0.1.
+
+        OpenSSL: SSL_read_ex(3)
+        """
+        cdef int status = DONE
+        cdef int steps = 0
+        if not self.delivers:
+            self._progress()
+            return
+        while status == DONE and self.delivers and steps < MOST_STEPS:
+            status = self.receive_in_place() if self.is_buffered else self.receive()
+            steps += 1
+            if status == DONE and not self.connection.has_more():
+                break
+        if status == CLOSED or status == FAILED:
+            if self.delivers:
+                self._read_ended(status)
+        elif status == DONE and self.delivers and self.connection.has_more():
+            self._read_later()
+        # An answer to the peer (KeyUpdate, a renegotiation), or a write that had to wait for what was read.
+        if self.queued or self.connection.wire.has_unsent():
+            self._write_blocked()
+
+    def _has_more(self):
+        """Whether there is something to read that the descriptor does not tell of. Since 0.1."""
+        return self.connection.has_more()
+
+    def _discard(self):
+        """Reads and forgets: (status, how many bytes). Since 0.1.
+
+        OpenSSL: SSL_read_ex(3)
+        """
+        cdef int status = DONE
+        cdef size_t got = 0
+        cdef size_t total = 0
+        cdef int steps = 0
+        cdef unsigned char *scratch = wt_lend()
+        if scratch == NULL:
+            raise MemoryError
+        try:
+            while status == DONE and steps < MOST_STEPS:
+                status = self.read_step(<char *>scratch, ROOM, &got)
+                total += got
+                steps += 1
+        finally:
+            wt_give_back(scratch)
+        return status, total
+
+    cdef int receive(self) except -1:
+        cdef unsigned char *lent
+        cdef PyObject *data
+        cdef size_t got = 0
+        cdef int status
+        cdef object received = None
+        if self.last_read < IN_PLACE:
+            lent = wt_lend()
+            if lent == NULL:
+                raise MemoryError
+            try:
+                status = self.read_step(<char *>lent, ROOM, &got)
+                if got:
+                    received = PyBytes_FromStringAndSize(<char *>lent, got)
+            finally:
+                wt_give_back(lent)
+        else:
+            data = new_bytes(NULL, ROOM)
+            try:
+                status = self.read_step(bytes_data(data), ROOM, &got)
+            except BaseException:
+                Py_DECREF(data)
+                raise
+            if got:
+                if got != ROOM:
+                    resize_bytes(&data, got)
+                received = <object>data
+            Py_DECREF(data)
+        if got:
+            try:
+                self.protocol.data_received(received)
+            except (SystemExit, KeyboardInterrupt):
+                raise
+            except BaseException as error:
+                self._protocol_failed(error, "data_received")
+        return status
+
+    cdef int receive_in_place(self) except -1:
+        cdef Py_buffer view
+        cdef size_t got = 0
+        cdef int status = WANT_READ
+        try:
+            buffer = self.protocol.get_buffer(-1)
+            PyObject_GetBuffer(buffer, &view, PyBUF_WRITABLE)
+        except (SystemExit, KeyboardInterrupt):
+            raise
+        except BaseException as error:
+            self._protocol_failed(error, "get_buffer")
+            return WANT_READ
+        try:
+            if view.len:
+                status = self.read_step(<char *>view.buf, view.len, &got)
+        finally:
+            PyBuffer_Release(&view)
+        if view.len == 0:
+            self._protocol_failed(RuntimeError("get_buffer() returned an empty buffer"), "get_buffer")
+            return WANT_READ
+        if got:
+            try:
+                self.protocol.buffer_updated(got)
+            except (SystemExit, KeyboardInterrupt):
+                raise
+            except BaseException as error:
+                self._protocol_failed(error, "buffer_updated")
+        return status
+
+    cdef int read_step(self, char *into, size_t size, size_t *got) except -1:
+        cdef _SSLSocket connection = self.connection
+        cdef Wire wire = connection.wire
+        cdef Status status
+        got[0] = 0
+        wire.enter_io()
+        wire.dry = wire.waits = False
+        if self.last_read < HANDS_OVER_GIL:
+            status = connection.try_read(into, size, got)
+        else:
+            with nogil:
+                status = connection.try_read(into, size, got)
+        self.last_read = got[0]
+        wire.leave()
+        return status if connection.callback_error is None else FAILED
+
+    # --- Outgoing -----------------------------------------------------------------------------------------------------
+
+    def write(self, data):
+        """Sends the bytes-like `data`; what the kernel does not take now goes out by and by.
+
+        Raises TypeError for anything else, RuntimeError after write_eof(). After close() it does nothing. Since 0.1.
+        OpenSSL: SSL_write_ex(3)
+        """
+        cdef Py_buffer view
+        cdef size_t taken = 0
+        cdef int status = WANT_WRITE
+        PyObject_GetBuffer(data, &view, PyBUF_SIMPLE)
+        try:
+            if view.len == 0:
+                return
+            if not self.accepts:
+                self._write_refused(data)
+                return
+            if not self.has_output():
+                status = self.send_step(<const char *>view.buf, view.len, &taken)
+                if status == DONE:
+                    return
+            if status != FAILED and taken < <size_t>view.len:
+                self.enqueue(data, taken)
+        finally:
+            PyBuffer_Release(&view)
+        if status == FAILED:
+            self._write_failed()
+        else:
+            self._write_blocked()
+
+    def writelines(self, list_of_data):
+        """Writes several bytes-like objects as one. Since 0.1."""
+        self.write(b"".join(list_of_data))
+
+    def _enqueue(self, data):
+        """Keeps `data` to be sent later. Since 0.1."""
+        self.enqueue(data, 0)
+
+    def _write_ready(self):
+        """The descriptor can be written. Since 0.1.
+
+        OpenSSL: SSL_write_ex(3)
+        """
+        cdef Py_buffer view
+        cdef size_t taken = 0
+        cdef int status = DONE
+        while status == DONE and self.queued:
+            data = self.queue[0]
+            PyObject_GetBuffer(data, &view, PyBUF_SIMPLE)
+            try:
+                status = self.send_step(<const char *>view.buf, view.len, &taken)
+            finally:
+                PyBuffer_Release(&view)
+            self.queued -= taken
+            if taken == <size_t>view.len:
+                self.queue.popleft()
+            elif taken:
+                self.queue[0] = memoryview(data)[taken:]
+        if status == DONE:
+            status = self.send_step(NULL, 0, &taken)
+        if status == FAILED:
+            self._write_failed()
+        elif status == DONE:
+            self.queue = None
+            self._drained()
+        else:
+            self._write_went_on(status == WANT_WRITE)
+
+    def get_write_buffer_size(self):
+        """How many bytes wait for the kernel, in plaintext and in records that are made. Since 0.1."""
+        return self.queued + (self.connection.wire.unsent_end - self.connection.wire.unsent_start)
+
+    def _drop_output(self):
+        """Forgets what has not been sent. Since 0.1."""
+        cdef bint locked = self.connection.guard()
+        self.queue = None
+        self.queued = 0
+        self.connection.wire.forget()
+        self.connection.unguard(locked)
+
+    cdef int send_step(self, const char *data, size_t size, size_t *taken) except -1:
+        cdef _SSLSocket connection = self.connection
+        cdef Wire wire = connection.wire
+        cdef Status status
+        wire.enter_io()
+        wire.dry = wire.waits = False
+        if size < HANDS_OVER_GIL:
+            status = connection.try_send(data, size, taken)
+        else:
+            with nogil:
+                status = connection.try_send(data, size, taken)
+        wire.leave()
+        return status if connection.callback_error is None else FAILED
+
+    cdef int enqueue(self, object data, size_t taken) except -1:
+        """Keeps what follows the first `taken` bytes: bytes as they are, anything that may change as a copy."""
+        if type(data) is not bytes:
+            data = bytes(memoryview(data).cast("B")[taken:])
+        elif taken:
+            data = memoryview(data)[taken:]
+        if self.queue is None:
+            self.queue = deque()
+        self.queue.append(data)
+        self.queued += len(data)
+        return 0
+
+    cdef bint has_output(self) noexcept:
+        return self.queued or self.connection.wire.has_unsent()
+
+    # --- Handshake and close ------------------------------------------------------------------------------------------
+
+    def _shake_hands(self):
+        """Takes the handshake as far as it goes, and returns the status. Since 0.1.
+
+        OpenSSL: SSL_do_handshake(3)
+        """
+        cdef Wire wire = self.connection.wire
+        cdef Status status
+        wire.enter_io()
+        wire.dry = wire.waits = False
+        with nogil:
+            status = self.connection.try_handshake()
+        wire.leave()
+        return <int>(status if self.connection.callback_error is None else FAILED)
+
+    def _notify(self):
+        """Sends close_notify, as far as the kernel takes it; the rest is output as any other. Since 0.1.
+
+        OpenSSL: SSL_shutdown(3)
+        """
+        self.connection.close_notify()
+
+    def _has_output(self):
+        """Whether something waits for the kernel. Since 0.1."""
+        return self.has_output()
+
+    def _failure(self):
+        """The exception for a FAILED status. Since 0.1."""
+        if self.connection.callback_error is not None:
+            error, self.connection.callback_error = self.connection.callback_error, None
+            return error
+        return failure_exception(&self.connection.failure, self.connection.server_hostname)

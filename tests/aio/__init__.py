@@ -1,0 +1,1 @@
+"""The native transport of asyncio's event loops and uvloop's."""

@@ -1,0 +1,30 @@
+"""Every test runs on asyncio's loop and on uvloop; `ends` is both ends ours, `pairings` also against asyncio's TLS."""
+
+from __future__ import annotations
+
+import ssl as standard
+
+import pytest
+
+from tests.aio.ends import Ends
+from tests.aio.loops import NAMES, Loops, uvloop
+from tests.kit.certificates import Certificates
+
+PAIRINGS = (("ours", "ours"), ("ours", "standard"), ("standard", "ours"))
+
+
+@pytest.fixture(params=NAMES)
+def loops(request: pytest.FixtureRequest) -> Loops:
+    if request.param == "uvloop" and uvloop is None:
+        pytest.skip("uvloop is not installed: it has no release for this Python")
+    return Loops(request.param)
+
+
+@pytest.fixture
+def ends(certificates: Certificates, version: standard.TLSVersion) -> Ends:
+    return Ends(certificates, version)
+
+
+@pytest.fixture(params=PAIRINGS, ids=lambda pairing: "-".join(pairing))
+def pairings(request: pytest.FixtureRequest, certificates: Certificates, version: standard.TLSVersion) -> Ends:
+    return Ends(certificates, version, *request.param)

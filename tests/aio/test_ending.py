@@ -1,0 +1,213 @@
+"""How a connection ends: nothing that was written is lost, and a cut stream is never taken for a whole one."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import ssl as standard
+import struct
+
+import pytest
+
+from tests.aio.protocols import Echo, Recorder, fill
+from tests.kit.certificates import HOST
+from wiretight import asyncio as native
+
+DATA = os.urandom(3 << 20)
+
+
+def test_close_sends_everything_that_was_written(loops, pairings):
+    async def main():
+        async with pairings.connected() as (client, server):
+            client.transport.write(DATA)
+            client.transport.close()
+            assert client.transport.is_closing()
+            assert await server.receive(len(DATA)) == DATA
+            assert await server.lost() is None
+            assert "eof" in server.told
+            assert await client.lost() is None
+
+    loops.run(main)
+
+
+def test_after_close_nothing_is_delivered_or_sent(loops, ends):
+    async def main():
+        async with ends.connected(server=lambda: Recorder(keep_open=True)) as (client, server):
+            client.transport.close()
+            client.transport.write(b"too late")
+            server.transport.write(b"unwanted")
+            await server.hear("eof")
+            server.transport.close()
+            assert await client.lost() is None
+            assert await server.lost() is None
+            assert not client.data
+            assert not server.data
+
+    loops.run(main)
+
+
+def test_a_peer_that_floods_a_closing_connection_does_not_keep_it(loops, ends):
+    async def main():
+        async with ends.connected(server=lambda: Recorder(keep_open=True)) as (client, server):
+            server.transport.write(bytes(8 << 20))
+            client.transport.close()
+            assert await client.lost() is None
+            assert not client.data
+
+    loops.run(main)
+
+
+def test_each_direction_ends_by_itself(loops, ends):
+    async def main():
+        async with ends.connected(server=lambda: Recorder(keep_open=True)) as (client, server):
+            assert client.transport.can_write_eof()
+            client.transport.write(DATA)
+            client.transport.write_eof()
+            with pytest.raises(RuntimeError, match="write_eof"):
+                client.transport.write(b"more")
+            await server.hear("eof")
+            assert server.data == DATA
+            assert not server.transport.is_closing()
+            server.transport.write(DATA[::-1])
+            assert await client.receive(len(DATA)) == DATA[::-1]
+            server.transport.close()
+            assert await client.lost() is None
+            assert await server.lost() is None
+
+    loops.run(main)
+
+
+def test_a_stream_can_be_answered_after_its_end(loops, ends):
+    async def handle(reader, writer):
+        writer.write((await reader.read())[::-1])
+        await writer.drain()
+        writer.close()
+
+    async def main():
+        server = await native.start_server(handle, "127.0.0.1", 0, ssl=ends.server_context())
+        address = server.sockets[0].getsockname()
+        reader, writer = await native.open_connection(*address, ssl=ends.client_context(), server_hostname=HOST)
+        writer.write(DATA)
+        writer.write_eof()
+        assert await reader.read() == DATA[::-1]
+        writer.close()
+        await writer.wait_closed()
+        server.close()
+
+    loops.run(main)
+
+
+def test_the_end_without_close_notify_is_an_error(loops, ends):
+    async def main():
+        async with ends.connected() as (client, server):
+            client.transport.write(b"half of it")
+            await server.receive(1)
+            client.transport.get_extra_info("socket").shutdown(socket.SHUT_WR)
+            assert isinstance(await server.lost(), standard.SSLEOFError)
+            assert "eof" not in server.told
+
+    loops.run(main)
+
+
+def test_a_stream_that_was_cut_raises(loops, ends):
+    async def main():
+        async with ends.connected() as (client, server):
+            reader = asyncio.StreamReader()
+            server.transport.set_protocol(asyncio.StreamReaderProtocol(reader))
+            client.transport.write(b"half of it")
+            assert await reader.readexactly(4) == b"half"
+            client.transport.abort()
+            with pytest.raises((standard.SSLEOFError, ConnectionResetError)):
+                await reader.read()
+
+    loops.run(main)
+
+
+def test_a_reset_is_reported_to_the_protocol(loops, ends):
+    async def main():
+        async with ends.connected() as (client, server):
+            sock = client.transport.get_extra_info("socket")
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            client.transport.abort()
+            assert isinstance(await server.lost(), ConnectionResetError)
+            assert await client.lost() is None
+
+    loops.run(main)
+
+
+def test_a_peer_that_never_answers_close_notify_has_its_time(loops, ends):
+    async def main():
+        async with ends.connected(ssl_shutdown_timeout=0.05) as (client, server):
+            server.transport.pause_reading()
+            client.transport.close()
+            assert isinstance(await client.lost(), (TimeoutError, asyncio.TimeoutError))
+
+    loops.run(main)
+
+
+def test_a_peer_that_never_reads_the_rest_has_its_time(loops, ends):
+    async def main():
+        async with ends.connected(ssl_shutdown_timeout=0.05) as (client, server):
+            server.transport.pause_reading()
+            fill(client.transport)
+            client.transport.close()
+            assert isinstance(await client.lost(), (TimeoutError, asyncio.TimeoutError))
+            assert client.transport.get_write_buffer_size() == 0
+
+    loops.run(main)
+
+
+def test_a_peer_that_leaves_after_our_close_notify_has_cut_nothing(loops, ends):
+    async def main():
+        async with ends.connected(server=lambda: Recorder(keep_open=True)) as (client, server):
+            client.transport.close()
+            await server.hear("eof")
+            server.transport.abort()
+            assert await client.lost() is None
+
+    loops.run(main)
+
+
+def test_abort_ends_at_once(loops, ends):
+    async def main():
+        async with ends.connected() as (client, server):
+            server.transport.pause_reading()
+            fill(client.transport)
+            client.transport.abort()
+            client.transport.close()
+            assert await client.lost() is None
+            assert client.told == ["made", "pause", "lost"]
+
+    loops.run(main)
+
+
+def test_close_in_the_middle_of_the_protocol_s_calls(loops, ends):
+    class Once(Recorder):
+        def data_received(self, data):
+            super().data_received(data)
+            self.transport.abort()
+
+    async def main():
+        async with ends.connected(server=Once) as (client, server):
+            client.transport.write(DATA)
+            assert await server.lost() is None
+            assert 0 < len(server.data) < len(DATA)
+
+    loops.run(main)
+
+
+def test_a_server_that_is_closed_lets_its_connections_go_on(loops, ends):
+    async def main():
+        loop = asyncio.get_running_loop()
+        server = await native.create_server(Echo, "127.0.0.1", 0, ssl=ends.server_context())
+        client = await ends.connect(Recorder, server.sockets[0].getsockname())
+        server.close()
+        client.transport.write(b"still there")
+        assert await client.receive(11) == b"still there"
+        client.transport.close()
+        assert await client.lost() is None
+        await server.wait_closed()
+        assert loop.is_running()
+
+    loops.run(main)

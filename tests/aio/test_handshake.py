@@ -1,0 +1,226 @@
+"""The handshake: what is refused, how long it may take, and that giving up leaves nothing behind."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import ssl as standard
+
+import pytest
+
+import wiretight
+from tests.aio.protocols import Echo, Recorder
+from tests.kit.certificates import ADDRESS, ELSEWHERE, HOST
+from wiretight import asyncio as native
+
+
+def test_a_certificate_for_another_host_is_refused(loops, pairings):
+    async def main():
+        async with pairings.serving(Echo) as address:
+            with pytest.raises(standard.SSLCertVerificationError, match="Hostname mismatch"):
+                await pairings.connect(Recorder, address, server_hostname=ELSEWHERE)
+
+    loops.run(main)
+
+
+def test_a_certificate_of_an_unknown_authority_is_refused(loops, ends, certificates):
+    async def main():
+        context = ends.client_context(ca_file=certificates.other_ca_file)
+        async with ends.serving(Echo) as address:
+            with pytest.raises(standard.SSLCertVerificationError):
+                await ends.connect(Recorder, address, ssl=context)
+            client = await ends.connect(Recorder, address)  # the server goes on
+            client.transport.close()
+            assert await client.lost() is None
+
+    loops.run(main)
+
+
+def test_the_host_is_the_name_to_verify(loops, ends):
+    async def main():
+        async with ends.serving(Echo) as address:
+            _, client = await native.create_connection(Recorder, HOST, address[1], ssl=ends.client_context())
+            client.transport.close()
+            assert await client.lost() is None
+            with socket.socket() as sock, pytest.raises(ValueError, match="server_hostname"):
+                await native.create_connection(Recorder, sock=sock, ssl=ends.client_context())
+
+    loops.run(main)
+
+
+def test_a_protocol_without_handshake_is_never_made(loops, ends):
+    made = []
+
+    def factory():
+        made.append(Recorder())
+        return made[-1]
+
+    async def main():
+        async with ends.serving(factory) as address:
+            reader, writer = await asyncio.open_connection(*address)
+            writer.write(b"GET / HTTP/1.0\r\n\r\n")
+            await reader.read()
+            writer.close()
+            await writer.wait_closed()
+        assert [protocol.told for protocol in made] == [[]]
+
+    loops.run(main)
+
+
+def test_a_peer_that_speaks_no_tls_is_an_error(loops, ends):
+    async def handle(reader, writer):
+        writer.write(b"220 ready\r\n")
+        await reader.read(1)
+        writer.close()
+
+    async def main():
+        server = await asyncio.start_server(handle, ADDRESS, 0)
+        with pytest.raises(standard.SSLError, match=r"WRONG_VERSION_NUMBER|PACKET_LENGTH"):
+            await ends.connect(Recorder, server.sockets[0].getsockname())
+        server.close()
+
+    loops.run(main)
+
+
+def test_a_peer_that_hangs_up_is_a_reset(loops, ends):
+    async def main():
+        server = await asyncio.start_server(lambda reader, writer: writer.close(), ADDRESS, 0)
+        with pytest.raises(ConnectionResetError):
+            await ends.connect(Recorder, server.sockets[0].getsockname())
+        server.close()
+
+    loops.run(main)
+
+
+class Silent(asyncio.Protocol):
+    """Accepts, and says nothing until the client gives up."""
+
+    def connection_made(self, transport):
+        self.transport = transport
+        self.gone = asyncio.get_running_loop().create_future()
+
+    def eof_received(self):
+        return None
+
+    def connection_lost(self, exc):
+        self.gone.set_result(exc)
+
+
+async def silent_server():
+    arrived = asyncio.get_running_loop().create_future()
+
+    def factory():
+        protocol = Silent()
+        arrived.set_result(protocol)
+        return protocol
+
+    server = await asyncio.get_running_loop().create_server(factory, ADDRESS, 0)
+    return server, arrived
+
+
+def test_a_silent_peer_has_its_time(loops, ends):
+    async def main():
+        server, arrived = await silent_server()
+        with pytest.raises(ConnectionAbortedError, match=r"longer than 0\.05 seconds"):
+            await ends.connect(Recorder, server.sockets[0].getsockname(), ssl_handshake_timeout=0.05)
+        await (await arrived).gone
+        server.close()
+
+    loops.run(main)
+
+
+def test_a_silent_client_does_not_keep_a_server(loops, ends):
+    async def main():
+        async with ends.serving(Echo, ssl_handshake_timeout=0.05) as address:
+            reader, writer = await asyncio.open_connection(*address)
+            assert await reader.read() == b""
+            writer.close()
+            await writer.wait_closed()
+
+    loops.run(main)
+
+
+def test_a_connection_that_is_cancelled_while_it_shakes_hands_is_closed(loops, ends):
+    async def main():
+        server, arrived = await silent_server()
+        connecting = asyncio.ensure_future(ends.connect(Recorder, server.sockets[0].getsockname()))
+        silent = await arrived
+        while not connecting.cancelled():
+            connecting.cancel()
+            await asyncio.wait([connecting])
+        await silent.gone
+        server.close()
+
+    loops.run(main)
+
+
+def test_cancelled_at_every_step_nothing_is_left_open(loops, ends):
+    """The configuration of the tests makes an unclosed socket or transport an error."""
+
+    async def main():
+        async with ends.serving(Echo) as address:
+            for steps in range(1, 40):
+                connecting = asyncio.ensure_future(ends.connect(Recorder, address))
+                for _ in range(steps):
+                    await asyncio.sleep(0)
+                if not connecting.cancel():
+                    break
+                await asyncio.wait([connecting])
+                if not connecting.cancelled():
+                    break
+            if connecting.done() and not connecting.cancelled():
+                client = await connecting
+                client.transport.close()
+                assert await client.lost() is None
+
+    loops.run(main)
+
+
+@pytest.mark.parametrize("name", ["ssl_handshake_timeout", "ssl_shutdown_timeout"])
+@pytest.mark.parametrize("value", [0, -1])
+def test_a_timeout_must_be_positive(loops, ends, name, value):
+    async def main():
+        async with ends.serving(Echo) as address:
+            with pytest.raises(ValueError, match=f"{name} should be a positive number"):
+                await ends.connect(Recorder, address, **{name: value})
+
+    loops.run(main)
+
+
+def test_a_context_of_the_standard_library_is_refused_with_a_reason(loops, certificates):
+    async def main():
+        context = certificates.client_context(module=standard)
+        for attempt in (
+            native.create_connection(Recorder, ADDRESS, 1, ssl=context),
+            native.open_connection(ADDRESS, 1, ssl=context),
+            native.create_server(Recorder, ADDRESS, 0, ssl=context),
+            native.start_tls(None, None, context),
+        ):
+            with pytest.raises(TypeError, match=r"must be a wiretight\.SSLContext, not ssl\.SSLContext"):
+                await attempt
+
+    loops.run(main)
+
+
+def test_a_context_with_a_wrap_bio_of_its_own_is_asked_for_it(loops, ends):
+    """A subclass may verify there, as that of truststore does."""
+    wrapped = []
+
+    async def main():
+        context = ends.client_context()
+
+        class Own(wiretight.SSLContext):
+            def wrap_bio(self, *args, **kwargs):
+                wrapped.append(kwargs)
+                return wiretight.SSLContext.wrap_bio(self, *args, **kwargs)
+
+        context.__class__ = Own
+        async with ends.serving(Echo) as address:
+            client = await ends.connect(Recorder, address, ssl=context)
+            client.transport.write(b"over BIOs")
+            assert await client.receive(9) == b"over BIOs"
+            client.transport.close()
+            assert await client.lost() is None
+        assert wrapped
+
+    loops.run(main)
