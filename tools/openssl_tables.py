@@ -22,8 +22,8 @@ CONSTANTS = {
 # Numbers that the standard library added to OpenSSL's, and that programs compare with.
 OWN_CONSTANTS = {"SSL_ERROR_EOF": 8, "SSL_ERROR_INVALID_ERROR_CODE": 10}
 
-# The flags of `ssl`, then those which only tell the core's callers what this OpenSSL can do. The *_METHOD macros say
-# nothing about a protocol: OpenSSL 4 has TLS 1.2 and no TLSv1_2_method().
+# The flags of `ssl`, then ours, some of which only tell the core's callers what this OpenSSL can do. The *_METHOD
+# macros say nothing about a protocol: OpenSSL 4 has TLS 1.2 and no TLSv1_2_method().
 FEATURES = {
     "HAS_SNI": "1",
     "HAS_ECDH": "!defined(OPENSSL_NO_EC)",
@@ -41,6 +41,8 @@ FEATURES = {
     "HAS_PHA": "defined(SSL_VERIFY_POST_HANDSHAKE) && !defined(OPENSSL_NO_TLS1_3)",
     "HAS_KTLS": "!defined(OPENSSL_NO_KTLS)",
     "HAS_OCSP": "!defined(OPENSSL_NO_OCSP)",
+    "HAS_ECH": "defined(SSL_OP_ECH_GREASE)",
+    "HAS_CERT_COMPRESSION": "OPENSSL_VERSION_NUMBER >= 0x30200000L && !defined(OPENSSL_NO_COMP_ALG)",
     "HAS_GROUP_NAME": "OPENSSL_VERSION_NUMBER >= 0x30200000L",
     "HAS_BUILTIN_SIGALGS": "OPENSSL_VERSION_NUMBER >= 0x30400000L",
     "HAS_IMPLEMENTED_GROUPS": "OPENSSL_VERSION_NUMBER >= 0x30500000L",

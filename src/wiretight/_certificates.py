@@ -61,8 +61,8 @@ def get_default_verify_paths() -> DefaultVerifyPaths:
     """Where the OpenSSL in use looks for CA certificates.
 
     `cafile` and `capath` are what is there (None if nothing is): the environment variables SSL_CERT_FILE and
-    SSL_CERT_DIR, otherwise the paths that OpenSSL was built with. They are this OpenSSL's: a wheel's own OpenSSL and
-    the interpreter's may differ. Since 0.1.
+    SSL_CERT_DIR, otherwise the paths that the system's OpenSSL was built with, or where an OpenSSL of wiretight's own
+    (OPENSSL_STATIC) finds this system's certificates now. Since 0.1.
     OpenSSL: X509_get_default_cert_file(3)
     """
     file_env, file, path_env, path = default_verify_paths()

@@ -44,6 +44,17 @@ def test_info_names_versions_and_trust_paths() -> None:
     assert facts["ca_certificates_loaded"] >= 0
 
 
+def test_info_tells_which_openssl_it_is_and_what_it_can_negotiate() -> None:
+    facts = json.loads(wiretight("info", "--json").stdout)
+
+    assert facts["openssl_is"] == ("wiretight's own" if tls.OPENSSL_STATIC else "the system's")
+    for name, example, since in (("groups", "secp256r1", (3, 5)), ("signature_algorithms", "ed25519", (3, 4))):
+        if since <= tls.OPENSSL_VERSION_INFO:
+            assert example in facts[name]
+        else:
+            assert facts[name] == "this OpenSSL cannot list them"
+
+
 def test_info_for_people_has_the_same_facts() -> None:
     lines = wiretight("info").stdout.splitlines()
 

@@ -5,6 +5,7 @@ import importlib.metadata
 import os
 import platform
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import wiretight as ssl
@@ -38,16 +39,20 @@ def collect() -> dict[str, object]:
     """The facts, as `info --json` prints them."""
     context = ssl.create_default_context()
     paths = ssl.get_default_verify_paths()
+    origin = "found on this system" if ssl.OPENSSL_STATIC else "where this OpenSSL looks"
     features = sorted(name.removeprefix("HAS_") for name in dir(ssl) if name.startswith("HAS_") and getattr(ssl, name))
     return {
         "wiretight": _version(),
         "python": f"{platform.python_implementation()} {platform.python_version()} on {sys.platform}",
         "openssl": ssl.OPENSSL_VERSION,
+        "openssl_is": "wiretight's own" if ssl.OPENSSL_STATIC else "the system's",
         "versions": [name for name in _VERSIONS if name in features],
         "features": [name for name in features if name not in _VERSIONS],
         "ciphers": [cipher["name"] for cipher in context.get_ciphers()],
-        "ca_file": _path(paths.openssl_cafile_env, paths.openssl_cafile),
-        "ca_folder": _path(paths.openssl_capath_env, paths.openssl_capath),
+        "groups": _listed(context.get_groups),
+        "signature_algorithms": _listed(ssl.get_sigalgs),
+        "ca_file": _path(paths.openssl_cafile_env, paths.openssl_cafile, origin),
+        "ca_folder": _path(paths.openssl_capath_env, paths.openssl_capath, origin),
         "ca_certificates_loaded": context.cert_store_stats()["x509_ca"],
     }
 
@@ -59,10 +64,18 @@ def _version() -> str:
         return "not installed: run from its source"
 
 
-def _path(variable: str, default: str) -> str:
-    path = os.environ.get(variable) or default
-    origin = f"from {variable}" if variable in os.environ else f"{variable} is not set"
-    return f"{path} ({origin}{'' if Path(path).exists() else '; it does not exist'})"
+def _listed(names: Callable[[], list[str]]) -> list[str] | str:
+    try:
+        return names()
+    except NotImplementedError:
+        return "this OpenSSL cannot list them"
+
+
+def _path(variable: str, default: str, origin: str) -> str:
+    named = os.environ.get(variable)
+    path = named or default
+    missing = "" if Path(path).exists() else "; it does not exist"
+    return f"{path} ({f'from {variable}' if named else origin}{missing})"
 
 
 def _words(value: object) -> str:

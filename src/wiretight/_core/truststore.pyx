@@ -29,6 +29,9 @@ cdef extern from "compat.h" nogil:
 
 import os
 
+from wiretight._core.tables import OPENSSL_STATIC
+from wiretight._systemtrust import system_trust
+
 
 cdef int load_verify_locations(Context context, object cafile, object capath, object cadata) except -1:
     """OpenSSL: X509_STORE_add_cert(3), SSL_CTX_load_verify_dir(3)"""
@@ -61,23 +64,41 @@ cdef int load_verify_locations(Context context, object cafile, object capath, ob
 cdef int set_default_verify_paths(Context context) except -1:
     """What SSL_CTX_set_default_verify_paths() adds: the default file, the directory, and the same as an OSSL_STORE.
 
-    A file that is missing or broken is no error, as there.
+    A file that is missing or broken is no error, as there. An OpenSSL of our own has nothing to add by itself, if not
+    where the environment says.
 
     OpenSSL: SSL_CTX_set_default_verify_dir(3), SSL_CTX_set_default_verify_store(3)
     """
-    cdef const char *path = wt_safe_getenv(X509_get_default_cert_file_env())
-    if path == NULL:
-        path = X509_get_default_cert_file()
+    cdef const char *named_file = wt_safe_getenv(X509_get_default_cert_file_env())
+    cdef const char *named_directory = wt_safe_getenv(X509_get_default_cert_dir_env())
+    file, directory = default_places()
     try:
-        add_trusted(trusted_file(<bytes>path, None), SSL_CTX_get_cert_store(context.ctx))
+        add_trusted(
+            trusted_file(file if named_file == NULL else <bytes>named_file, None), SSL_CTX_get_cert_store(context.ctx)
+        )
     except OSError:
         pass
     ERR_clear_error()
-    check(SSL_CTX_set_default_verify_dir(context.ctx))
-    check(SSL_CTX_set_default_verify_store(context.ctx))
+    if OPENSSL_STATIC and named_directory == NULL:
+        check(SSL_CTX_load_verify_dir(context.ctx, <bytes>directory))
+    else:
+        check(SSL_CTX_set_default_verify_dir(context.ctx))
+        check(SSL_CTX_set_default_verify_store(context.ctx))
     # They succeed where there is no such place too, and leave on the queue that there is none.
     ERR_clear_error()
     return 0
+
+
+cdef tuple default_places():
+    """(file, directory): those of this system, which the system's OpenSSL was built for, and our own was not.
+
+    OpenSSL: X509_get_default_cert_file(3)
+    """
+    file, directory = system_trust() if OPENSSL_STATIC else (None, None)
+    return (
+        <bytes>X509_get_default_cert_file() if file is None else os.fsencode(file),
+        <bytes>X509_get_default_cert_dir() if directory is None else os.fsencode(directory),
+    )
 
 
 def default_verify_paths():
@@ -87,11 +108,12 @@ def default_verify_paths():
 
     OpenSSL: X509_get_default_cert_file(3)
     """
+    file, directory = default_places()
     return (
         os.fsdecode(X509_get_default_cert_file_env()),
-        os.fsdecode(X509_get_default_cert_file()),
+        os.fsdecode(file),
         os.fsdecode(X509_get_default_cert_dir_env()),
-        os.fsdecode(X509_get_default_cert_dir()),
+        os.fsdecode(directory),
     )
 
 

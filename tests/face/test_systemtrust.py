@@ -1,0 +1,56 @@
+"""Where CA certificates are found on each system, on folders that this test makes up."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from wiretight import _systemtrust
+
+DEBIAN = ("etc/ssl/certs/ca-certificates.crt", "etc/ssl/certs/")
+FEDORA = ("etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem", "etc/pki/tls/certs/")
+RHEL_7 = ("etc/pki/tls/certs/ca-bundle.crt", "etc/pki/tls/certs/")
+OPENSUSE = ("etc/ssl/ca-bundle.pem", "etc/ssl/certs/")
+MACOS = ("etc/ssl/cert.pem", None)
+
+
+@pytest.fixture
+def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The root of a system that has nothing yet."""
+    for name in ("FILES", "FOLDERS"):
+        monkeypatch.setattr(_systemtrust, name, tuple(f"{tmp_path}{path}" for path in getattr(_systemtrust, name)))
+    return tmp_path
+
+
+def make(root: Path, path: str | None) -> str | None:
+    if path is None:
+        return None
+    if path.endswith("/"):
+        (root / path).mkdir(parents=True, exist_ok=True)
+    else:
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        (root / path).touch()
+    return str(root / path)
+
+
+@pytest.mark.parametrize(
+    "places", [DEBIAN, FEDORA, RHEL_7, OPENSUSE, MACOS], ids=["Debian", "Fedora", "RHEL 7", "openSUSE", "macOS"]
+)
+def test_each_system_has_its_places(root: Path, places: tuple[str, str | None]) -> None:
+    expected = tuple(make(root, path) for path in places)
+
+    assert _systemtrust.system_trust() == expected
+
+
+def test_places_that_appear_later_are_found_then(root: Path) -> None:
+    assert _systemtrust.system_trust() == (None, None)
+    expected = tuple(make(root, path) for path in DEBIAN)
+
+    assert _systemtrust.system_trust() == expected
+
+
+def test_a_folder_is_no_file(root: Path) -> None:
+    make(root, "etc/ssl/cert.pem/")
+
+    assert _systemtrust.system_trust() == (None, None)
