@@ -1,8 +1,8 @@
 """Where the time of a measure goes, one row at a time: system calls by strace, functions by perf.
 
     python bench/hotspots.py pingpong wiretight          system calls, then the functions that cost most
-    python bench/hotspots.py bulk c --tool strace
-    python bench/hotspots.py pingpong ssl --tool callgrind     where perf cannot run; user space only, counted not timed
+    python bench/hotspots.py bulk 'C naive' --tool strace
+    python bench/hotspots.py asyncio-echo wiretight --tool callgrind      counts, of user space only
 
 Takes one sample under the tool. strace makes every call slow: read its counts, never its times. Start-up and the
 warm-up are in the counts too; that is why the sample is large.
@@ -18,9 +18,10 @@ import sys
 import tempfile
 from pathlib import Path
 
-import run
 from endpoints import write_certificates
-from sample import LIMIT, build_limit, command_for
+from measures import MEASURES, NAMES
+from rows import row_named
+from sample import COUNTS, build_limit, command_for, environment
 
 TOOLS = ("strace", "perf", "callgrind")
 # A sandbox may have no hardware counters; the task clock is always there.
@@ -28,10 +29,9 @@ PERF_EVENT = os.environ.get("PERF_EVENT", "cpu-clock")
 
 
 def look(tool: str, command: list[str], folder: Path, lines: int) -> None:
-    environment = {**os.environ, "OPENSSL_CONF": str(folder / "openssl.cnf")}
 
     def started(*words: str, show: bool = False) -> None:
-        subprocess.run(words, env=environment, check=True, stdout=None if show else subprocess.DEVNULL)
+        subprocess.run(words, env=environment(folder), check=True, stdout=None if show else subprocess.DEVNULL)
 
     if tool == "strace":
         counts = folder / "strace.txt"
@@ -60,24 +60,28 @@ def look(tool: str, command: list[str], folder: Path, lines: int) -> None:
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="hotspots", description="Where the time of a measure goes.")
-    parser.add_argument("measure", choices=["bulk", "pingpong", "handshake"])
-    parser.add_argument("row", help="a module with ssl's interface, or c")
+    parser.add_argument("measure", choices=NAMES)
+    parser.add_argument("row", help="a row of that measure, by its name in the table")
     parser.add_argument("--tool", choices=TOOLS, action="append", help="default: strace and perf")
     parser.add_argument("--lines", type=int, default=30, help="how many lines of each report (30)")
+    parser.add_argument("--times", type=float, default=2.5, help="how many usual samples (2.5)")
     options = parser.parse_args()
-    sizes = run.parsed(["--only", options.measure, "--rows", options.row, "--mib", "512", "--round-trips", "40000"])
-    measure = run.measures(sizes)[0]
+    measure = next(measure for measure in MEASURES if measure.name == options.measure)
+    row = row_named(measure.family, options.row)
+    if missing := row.missing():
+        parser.error(f"{options.row} is not a row, or {missing} is not installed")
+    sizes = {name: int(measure.options[name] * options.times) for name in COUNTS if name in measure.options}
     with tempfile.TemporaryDirectory(prefix="wiretight-bench-") as name:
         folder = Path(name)
-        write_certificates(folder, sizes.cipher)
-        if options.row == LIMIT:
+        write_certificates(folder, "TLS_AES_256_GCM_SHA384")
+        if row.variant:
             build_limit(folder)
-        command = command_for(options.row, measure.module, folder, measure.options)
+        command = command_for(row, measure.family, measure.module, folder, {**measure.options, **sizes})
         for tool in options.tool or TOOLS[:2]:
             if shutil.which("valgrind" if tool == "callgrind" else tool) is None:
                 print(f"hotspots: {tool} is not installed", file=sys.stderr)
                 return 1
-            print(f"--- {tool}: {measure.name}, {options.row}", flush=True)
+            print(f"--- {tool}: {measure.title}, {options.row}", flush=True)
             look(tool, command, folder, options.lines)
     return 0
 

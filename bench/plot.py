@@ -1,29 +1,100 @@
-"""The picture of a run: one panel per measure, one bar per row, every sample as a dot."""
+"""The pictures of a run: a panel per measure with a bar per row and a dot per sample; and the curves of growth."""
 
 from __future__ import annotations
 
 import importlib.util
+import math
+import statistics
 from typing import TYPE_CHECKING, Any
+
+from report import number
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+COLUMNS = 4
+OURS, FAIR, OTHER = "tab:blue", "#b8b8b8", "#e4d3b5"
+CURVES = (("KiB", "KiB per connection"), ("arrival µs", "CPU µs per arrival"), ("echo µs", "CPU µs per echo"))
 
-def save_plot(results: dict[str, Any], path: Path) -> bool:
-    """Write the plot; False where matplotlib is not installed."""
+
+def save_plots(results: dict[str, Any], folder: Path, name: str) -> bool:
+    """Write NAME.svg and .png, and NAME-growth.svg and .png if growth was measured; False without matplotlib."""
     if importlib.util.find_spec("matplotlib") is None:
         return False
+    import matplotlib as mpl
+
+    mpl.rcParams.update({"svg.hashsalt": "wiretight", "font.size": 8})
+    bars = [result for result in results["measures"] if result["name"] != "growth" and result["rows"]]
+    curves = [result for result in results["measures"] if result["name"] == "growth" and result["rows"]]
+    figures = {name: _bars(bars, results["subject"])} if bars else {}
+    if curves:
+        figures[f"{name}-growth"] = _growth(curves[0], results["subject"])
+    for stem, figure in figures.items():
+        figure.savefig(folder / f"{stem}.svg", metadata={"Date": None})
+        figure.savefig(folder / f"{stem}.png", dpi=110)
+    return True
+
+
+def _bars(measures: list[dict[str, Any]], subject: str) -> Any:
     from matplotlib.figure import Figure
 
-    measures = results["measures"]
-    figure = Figure(figsize=(2.6 * len(measures), 3.4), layout="constrained")
-    panels = figure.subplots(1, len(measures), squeeze=False)
-    for panel, result in zip(panels[0], measures, strict=True):
-        for place, (row, found) in enumerate(result["rows"].items()):
-            panel.bar(place, found["median"], color="tab:blue" if row == results["subject"] else "lightgrey")
-            panel.plot([place] * len(found["values"]), found["values"], ".", color="black", markersize=4)
-        panel.set_xticks(range(len(result["rows"])), list(result["rows"]), rotation=30)
-        panel.set_title(result["measure"].replace(", ", "\n", 1), fontsize=8)
-        panel.set_ylabel(result["unit"])
-    figure.savefig(path, metadata={"Date": None})
-    return True
+    columns = min(COLUMNS, len(measures))
+    lines = math.ceil(len(measures) / columns)
+    figure = Figure(figsize=(3.6 * columns, 2.5 * lines), layout="constrained")
+    panels = figure.subplots(lines, columns, squeeze=False).flatten()
+    for panel, result in zip(panels, measures, strict=False):
+        _panel(panel, result, subject)
+    for panel in panels[len(measures) :]:
+        panel.set_axis_off()
+    figure.suptitle(
+        "blue: wiretight; grey: on the same OpenSSL; sand: on another TLS library, as installed", fontsize=9
+    )
+    return figure
+
+
+def _panel(panel: Any, result: dict[str, Any], subject: str) -> None:
+    rows = result["rows"]
+    medians = [found["median"] for found in rows.values()]
+    # A row far from all others would make them look alike: its bar is cut, its number tells.
+    end = 1.1 * max(value for value in medians if value <= 5 * statistics.median(medians))
+    for place, (row, found) in enumerate(rows.items()):
+        differs = result["ratios"].get(row, {}).get("differs", ())
+        colour = OURS if subject in row else OTHER if "openssl" in differs else FAIR
+        panel.barh(place, min(found["median"], end), color=colour)
+        panel.plot(found["values"], [place] * len(found["values"]), ".", color="black", markersize=3)
+        panel.text(end, place, f" {number(found['median'])}", va="center", fontsize=7)
+    panel.set_yticks(range(len(rows)), [row.replace(" with ", "\nwith ") for row in rows])
+    panel.invert_yaxis()
+    panel.set_xlim(0, end)
+    better = ", more is better" if result["more_is_better"] else ""
+    panel.set_title(result["measure"], fontsize=9)
+    panel.set_xlabel(f"{result['unit']}{better}")
+    panel.spines[["top", "right"]].set_visible(False)
+
+
+def _growth(result: dict[str, Any], subject: str) -> Any:
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(10, 3.4), layout="constrained")
+    for panel, (quantity, label) in zip(figure.subplots(1, len(CURVES)), CURVES, strict=True):
+        for row, found in result["rows"].items():
+            sizes = [point["connections"] for point in found["curve"]]
+            width = 2.4 if row == subject else 1.2
+            panel.plot(
+                sizes, [point[quantity] for point in found["curve"]], "o-", markersize=3, linewidth=width, label=row
+            )
+        panel.set_xscale("log")
+        panel.set_xticks([10, 100, 1000, 10000])
+        panel.xaxis.set_major_formatter("{x:,.0f}")
+        panel.xaxis.set_minor_formatter("")
+        if quantity == "KiB":
+            panel.set_yscale("log")
+            panel.yaxis.set_major_formatter("{x:,.0f}")
+            panel.yaxis.set_minor_formatter("{x:,.0f}")
+        else:
+            panel.set_ylim(bottom=0)
+        panel.set_xlabel("connections of one asyncio server")
+        panel.set_ylabel(label)
+        panel.grid(alpha=0.3)
+    figure.legend(*figure.axes[0].get_legend_handles_labels(), loc="outside upper center", ncols=len(result["rows"]))
+    return figure

@@ -1,150 +1,181 @@
-"""From samples to a verdict: medians, ratios pair by pair, goals, and the table that says so."""
+"""From samples to what a reader sees: medians, ratios row by row, verdicts, and the tables that say so."""
 
 from __future__ import annotations
 
 import importlib.util
 import itertools
 import statistics
-from dataclasses import dataclass, field
 from typing import Any
 
+from goals import Samples, spread
+from measures import Measure
 
-@dataclass(frozen=True)
-class Measure:
-    """One line of the comparison: which measure, with which options, and what issue 2 expects of wiretight there."""
-
-    name: str
-    module: str
-    unit: str
-    options: dict[str, Any]
-    goals: dict[str, float] = field(default_factory=dict)  # wiretight's cost / that row's cost, at most
+FACTS = ("openssl", "protocol", "cipher")
+COLOURS = {"met": "green", "missed": "red"}
 
 
-@dataclass(frozen=True)
-class Spread:
-    median: float
-    low: float
-    high: float
-
-    def __str__(self) -> str:
-        return f"{self.median:.2f} ({self.low:.2f} to {self.high:.2f})"
-
-
-def spread(values: list[float]) -> Spread:
-    """Median and quartiles: half of all values lie between `low` and `high`."""
-    if len(values) == 1:
-        return Spread(values[0], values[0], values[0])
-    low, _, high = statistics.quantiles(values, n=4, method="inclusive")
-    return Spread(statistics.median(values), low, high)
-
-
-def summary(measure: Measure, samples: dict[str, list[dict[str, Any]]], subject: str) -> dict[str, Any]:
-    """Everything known about one measure, ready for JSON; the ratios are `subject`'s cost over each row's."""
+def summary(measure: Measure, samples: Samples, subject: str) -> dict[str, Any]:
+    """Everything known about one measure, ready for JSON; the ratios are `subject`'s number over each row's."""
+    there = {row: taken for row, taken in samples.items() if taken}
     return {
-        "measure": measure.name,
+        "name": measure.name,
+        "measure": measure.title,
         "unit": measure.unit,
+        "more_is_better": measure.more_is_better,
         "options": measure.options,
-        "rows": {row: _row(taken) for row, taken in samples.items()},
+        "rounds": max((len(taken) for taken in there.values()), default=0),
+        "rows": {row: _row(taken) for row, taken in there.items()},
         "ratios": {
-            row: _ratio(samples[subject], taken, measure.goals.get(row) if subject == "wiretight" else None)
-            for row, taken in samples.items()
-            if subject in samples and row != subject
+            row: _ratio(there[subject], taken) for row, taken in there.items() if subject in there and row != subject
         },
+        "goals": [goal.judge(there, subject) for goal in measure.goals],
     }
 
 
 def _row(taken: list[dict[str, Any]]) -> dict[str, Any]:
     values = [sample["value"] for sample in taken]
     parts = {name: statistics.median(sample["parts"][name] for sample in taken) for name in taken[0]["parts"]}
-    facts = {name: taken[0].get(name) for name in ("openssl", "protocol", "cipher", "counters")}
+    facts = {name: taken[0].get(name) for name in (*FACTS, "counters", "curve") if name in taken[0]}
     extremes = {"median": statistics.median(values), "min": min(values), "max": max(values)}
     return {**extremes, "values": values, "parts": parts, **facts}
 
 
-def _ratio(subject: list[dict[str, Any]], other: list[dict[str, Any]], goal: float | None) -> dict[str, Any]:
+def _ratio(subject: list[dict[str, Any]], other: list[dict[str, Any]]) -> dict[str, Any]:
     found = spread([a["value"] / b["value"] for a, b in zip(subject, other, strict=True)])
-    ratio: dict[str, Any] = {"median": found.median, "low": found.low, "high": found.high, "text": str(found)}
-    ratio["differs"] = [
-        name for name in ("openssl", "protocol", "cipher") if {a[name] for a in subject} != {b[name] for b in other}
-    ]
-    if goal is not None:
-        ratio["goal"] = goal
-        ratio["verdict"] = "not comparable" if ratio["differs"] else "met" if found.median <= goal else "missed"
-    return ratio
-
-
-def verdict(ratio: dict[str, Any] | None) -> str:
-    """The last column of the table."""
-    if ratio is None:
-        return ""
-    notes = [f"≤ {ratio['goal']:.2f}: {ratio['verdict']}"] if "goal" in ratio else []
-    if ratio["differs"]:
-        notes.append(f"not a fair comparison: other {', '.join(ratio['differs'])}")
-    return "; ".join(notes)
-
-
-HEADINGS = ("measure", "row", "median", "min to max", "{subject} / row", "goal")
+    differs = [name for name in FACTS if name in other[0] and name in subject[0] and other[0][name] != subject[0][name]]
+    return {"median": found.median, "low": found.low, "high": found.high, "text": str(found), "differs": differs}
 
 
 def number(value: float) -> str:
-    return f"{value:.0f}" if value >= 100 else f"{value:.3g}"
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
-def lines(results: dict[str, Any]) -> list[tuple[str, ...]]:
-    """The table's body: one tuple of cells per measure and row."""
-    body: list[tuple[str, ...]] = []
+def goals(results: dict[str, Any]) -> list[tuple[str, ...]]:
+    """The table of goals."""
+    return [
+        (result["measure"], goal["goal"] + _unit(goal["goal"], result["unit"]), goal["measured"], goal["verdict"])
+        for result in results["measures"]
+        for goal in result["goals"]
+    ]
+
+
+def _unit(goal: str, unit: str) -> str:
+    return (
+        ""
+        if "times" in f"{goal} {unit}"
+        else f" {unit.removeprefix('CPU ').partition(', ')[0].removesuffix(' per end')}"
+    )
+
+
+def fair(results: dict[str, Any]) -> list[tuple[str, ...]]:
+    """The rows on the subject's own OpenSSL (or on none, where a row has no TLS)."""
+    return _body(results, installed=False)
+
+
+def installed(results: dict[str, Any]) -> list[tuple[str, ...]]:
+    """The rows that bring another TLS library: what a user gets, no comparison of the code around it."""
+    return _body(results, installed=True)
+
+
+def _body(results: dict[str, Any], installed: bool) -> list[tuple[str, ...]]:
+    body = []
     for result in results["measures"]:
         for row, found in result["rows"].items():
-            ratio = result["ratios"].get(row)
-            extremes = f"{number(found['min'])} to {number(found['max'])}"
-            text = ratio["text"] if ratio else ""
-            name = f"{result['measure']}: {result['unit']}"
-            body.append((name, row, number(found["median"]), extremes, text, verdict(ratio)))
+            ratio = result["ratios"].get(row, {"text": "", "differs": []})
+            if ("openssl" in ratio["differs"]) is not installed:
+                continue
+            cells = (f"{result['measure']}: {result['unit']}", row, number(found["median"]))
+            cells += (f"{number(found['min'])} to {number(found['max'])}", ratio["text"], _parts(found["parts"]))
+            body.append(cells + ((_library(found, ratio),) if installed else ()))
     return body
 
 
-def headings(results: dict[str, Any]) -> tuple[str, ...]:
-    return tuple(heading.format(subject=results["subject"]) for heading in HEADINGS)
+def _parts(parts: dict[str, float]) -> str:
+    return ", ".join(f"{name} {number(value)}" for name, value in parts.items())
+
+
+def _library(found: dict[str, Any], ratio: dict[str, Any]) -> str:
+    return f"{_short(found['openssl'])}{', ' + found['cipher'] if 'cipher' in ratio['differs'] else ''}"
+
+
+def _short(version: str) -> str:
+    """Without OpenSSL's date of release."""
+    words = version.split()
+    return " ".join(words[:2]) if words[0] == "OpenSSL" else version
+
+
+def growth(results: dict[str, Any]) -> list[tuple[str, ...]]:
+    return [
+        (row, *(number(point[name]) for name in ("connections", "KiB", "arrival µs", "echo µs")))
+        for result in results["measures"]
+        for row, found in result["rows"].items()
+        for point in found.get("curve", ())
+    ]
+
+
+def tables(results: dict[str, Any]) -> list[tuple[str, tuple[str, ...], list[tuple[str, ...]]]]:
+    """Title, headings and body of each table that has a body."""
+    columns = ("measure", "row", "median", "min to max", f"{results['subject']} / row", "in it")
+    points = ("row", "connections", "KiB each", "CPU µs to arrive", "CPU µs per echo")
+    every = [
+        ("Goals", ("measure", "goal", "measured", "verdict"), goals(results)),
+        ("On the same OpenSSL", columns, fair(results)),
+        (
+            "As a user would install it: another TLS library, no comparison of the code",
+            (*columns, "on"),
+            installed(results),
+        ),
+        ("Growth: one asyncio server", points, growth(results)),
+    ]
+    return [table for table in every if table[2]]
 
 
 def about(results: dict[str, Any]) -> list[str]:
     """What a reader must know to judge the numbers."""
     every = [(row, found) for result in results["measures"] for row, found in result["rows"].items()]
-    versions = sorted({(row, found["openssl"]) for row, found in every})
-    negotiated = sorted({f"{found['protocol']} {found['cipher']}" for _, found in every})
+    versions = sorted({(_short(found["openssl"]), row) for row, found in every if "openssl" in found})
+    negotiated = sorted({f"{found['protocol']} {found['cipher']}" for _, found in every if "cipher" in found})
+    rounds = sorted({result["rounds"] for result in results["measures"]})
+    counts = f"{rounds[0]} to {rounds[-1]}" if len(rounds) > 1 else "".join(map(str, rounds))
     return [
-        f"{results['rounds']} rounds, interleaved; CPU time of both ends; each sample in a fresh process.",
+        f"{counts} rounds, interleaved; CPU time of both ends; each sample in a fresh process.",
         "Ratios are taken round by round: median, and in brackets the quartiles.",
-        f"{results['python']}, {results['system']}, {results['cpus']} CPUs, load {results['load']:.1f}.",
-        *(f"{row}: {version}" for row, version in versions),
-        f"negotiated: {', '.join(negotiated)}",
+        f"{results['python']}, {results['system']}, {results['cpus']} CPUs, load {results['load']:.1f} before it.",
+        *(
+            f"{version}: {', '.join(row for _, row in rows)}"
+            for version, rows in itertools.groupby(versions, key=lambda pair: pair[0])
+        ),
+        *([f"negotiated: {', '.join(negotiated)}"] if negotiated else []),
+        *results["left_out"],
     ]
 
 
 def markdown(results: dict[str, Any]) -> str:
-    rows = [headings(results), tuple("---" for _ in HEADINGS), *lines(results)]
-    table = "\n".join("| " + " | ".join(row) + " |" for row in rows)
-    return table + "\n\n" + "\n".join(f"- {line}" for line in about(results)) + "\n"
+    parts = []
+    for title, headings, body in tables(results):
+        rows = [headings, tuple("---" for _ in headings), *body]
+        parts.append(f"## {title}\n\n" + "\n".join("| " + " | ".join(row) + " |" for row in rows) + "\n\n")
+    return "".join(parts) + "\n".join(f"- {line}" for line in about(results)) + "\n"
 
 
 def show(results: dict[str, Any], terminal: bool) -> None:
-    """Print the table: with rich in a terminal, as Markdown in a pipe or without rich."""
+    """Print the tables: with rich in a terminal, as Markdown in a pipe or without rich."""
     if not terminal or importlib.util.find_spec("rich") is None:
         print(markdown(results), end="")
         return
     from rich.console import Console
     from rich.table import Table
 
-    colours = {"met": "green", "missed": "red"}
-    table = Table(*headings(results))
-    for name, rows in itertools.groupby(lines(results), key=lambda cells: cells[0]):
-        # The name stands in the first line of its group, the unit in the second.
-        labels = itertools.chain(name.split(": "), itertools.repeat(""))
-        for label, cells in zip(labels, rows, strict=False):
-            colour = next((colours[word] for word in colours if cells[-1].endswith(word)), "")
-            table.add_row(label, *cells[1:-1], f"[{colour}]{cells[-1]}[/]" if colour else cells[-1])
-        table.add_section()
     console = Console()
-    console.print(table)
+    for title, headings, body in tables(results):
+        table = Table(*headings, title=title, title_justify="left")
+        for name, rows in itertools.groupby(body, key=lambda cells: cells[0]):
+            # The name stands in the first line of its group, the unit in the second.
+            labels = itertools.chain(name.split(": "), itertools.repeat(""))
+            for label, cells in zip(labels, rows, strict=False):
+                colour = COLOURS.get(cells[-1])
+                table.add_row(label, *cells[1:-1], f"[{colour}]{cells[-1]}[/]" if colour else cells[-1])
+            table.add_section()
+        console.print(table)
     for line in about(results):
         console.print(line, highlight=False)

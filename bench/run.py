@@ -1,8 +1,9 @@
-"""Compare what TLS costs: wiretight, the standard `ssl`, and a C program on the same OpenSSL.
+"""Compare what TLS costs: wiretight beside the standard `ssl`, what else Python has, and C on the same OpenSSL.
 
-    python bench/run.py                     bulk, ping-pong and handshake; under a minute
-    python bench/run.py --quick             the same, small: a smoke test, under 15 s
-    python bench/run.py --only bulk --rounds 15 --save bulk
+    python bench/run.py                     everything; under ten minutes
+    python bench/run.py --only bulk         one comparison, under 30 s; several: --only bulk,import
+    python bench/run.py --quick             everything, small: a smoke test
+    python bench/run.py --save reference    also write results/reference.md, .json, .svg and .png
 
 README.md, beside this file, says what is measured and how to read it.
 """
@@ -10,73 +11,104 @@ README.md, beside this file, says what is measured and how to read it.
 from __future__ import annotations
 
 import argparse
-import importlib.util
 import json
 import os
 import platform
+import shutil
 import sys
 import tempfile
+import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import bulk
-import handshake
-import pingpong
 from endpoints import allowed_cpus, write_certificates
-from plot import save_plot
-from report import Measure, markdown, show, summary
-from sample import HERE, LIMIT, SampleError, build_limit, take
+from goals import Samples
+from measures import MEASURES, NAMES, Measure
+from plot import save_plots
+from report import markdown, show, summary
+from rows import SUBJECT, Row, row_named
+from sample import HERE, SampleError, build_limit, take
 
-SUBJECT = "wiretight"
-ROWS = (SUBJECT, "ssl", LIMIT)
-MODULES = ("bulk", "pingpong", "handshake")
-
-
-def measures(options: argparse.Namespace) -> list[Measure]:
-    """Every line of the table. The goals are those of the project's issue 2."""
-
-    def bulk_of(call: str, size: int, goals: dict[str, float]) -> Measure:
-        name = f"bulk, {call} {size // 1024} KiB"
-        return Measure(name, "bulk", bulk.UNIT, {"mib": options.mib, "call": call, "recv_size": size}, goals)
-
-    def pingpong_of(call: str, size: int, goals: dict[str, float]) -> Measure:
-        settings = {"round_trips": options.round_trips, "call": call, "recv_size": size}
-        return Measure(f"ping-pong 64 B, {call} recv {size}", "pingpong", pingpong.UNIT, settings, goals)
-
-    every = [
-        bulk_of("recv_into", options.recv_size, {"ssl": 0.85}),
-        bulk_of("recv", 64 * 1024, {}),
-        bulk_of("recv", 16 * 1024, {}),
-        pingpong_of("send", 64, {"ssl": 0.9}),
-        pingpong_of("sendall", 4096, {}),
-        Measure("full handshake", "handshake", handshake.UNIT, {"handshakes": options.handshakes}),
-    ]
-    return [measure for measure in every if measure.module in options.only]
+ROUNDS, QUICK_ROUNDS = 7, 2
+SECONDS = 22.0
 
 
-def run(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
-    """Take every sample, one row after the other within a round, so that a disturbance meets all rows alike."""
-    write_certificates(folder, options.cipher)
-    if LIMIT in options.rows:
-        build_limit(folder)
-    chosen = measures(options)
-    samples: dict[str, dict[str, list[dict[str, Any]]]] = {m.name: {row: [] for row in options.rows} for m in chosen}
-    for number in range(options.rounds):
-        for measure in chosen:
-            progress(f"round {number + 1} of {options.rounds}: {measure.name}")
-            for row in options.rows:
-                samples[measure.name][row].append(take(row, measure.module, folder, measure.options))
-    progress("")
-    subject = SUBJECT if SUBJECT in options.rows else options.rows[0]
-    return {
-        "subject": subject,
-        "rounds": options.rounds,
-        "python": f"{platform.python_implementation()} {platform.python_version()}",
-        "system": f"{platform.system()} {platform.release()} {platform.machine()}",
-        "cpus": len(allowed_cpus()) or os.cpu_count(),
-        "load": os.getloadavg()[0],
-        "measures": [summary(measure, samples[measure.name], subject) for measure in chosen],
-    }
+class Suite:
+    """One run: its rows and measures, and what was left out of it and why."""
+
+    def __init__(self, options: argparse.Namespace, folder: Path) -> None:
+        self.options = options
+        self.folder = folder
+        self.left_out: list[str] = []
+        self.has_limit = True
+
+    def run(self) -> dict[str, Any]:
+        load = os.getloadavg()[0]
+        write_certificates(self.folder, self.options.cipher)
+        chosen = [measure for measure in MEASURES if measure.name in self.options.only]
+        if any(row_named(measure.family, row).variant for measure in chosen for row in self.wanted(measure)):
+            try:
+                build_limit(self.folder)
+            except SampleError as error:
+                self.has_limit = False
+                self.left_out.append(f"left out: the C rows: {error}")
+        measured = [summary(measure, self.samples(measure), SUBJECT) for measure in chosen if self.possible(measure)]
+        return {
+            "subject": SUBJECT,
+            "python": f"{platform.python_implementation()} {platform.python_version()}",
+            "system": f"{platform.system()} {platform.release()} {platform.machine()}",
+            "cpus": len(allowed_cpus()) or os.cpu_count(),
+            "load": load,
+            "measures": measured,
+            "left_out": self.left_out,
+        }
+
+    def wanted(self, measure: Measure) -> list[str]:
+        rows = self.options.rows
+        return list(measure.rows) if rows is None else [row for row in rows if row in measure.rows or "." in row]
+
+    def possible(self, measure: Measure) -> bool:
+        missing = [program for program in measure.programs if shutil.which(program) is None]
+        if missing:
+            self.left_out.append(f"left out: {measure.title}: needs {', '.join(missing)}, which is not installed")
+        return not missing and bool(self.wanted(measure))
+
+    def samples(self, measure: Measure) -> Samples:
+        """Every row takes a sample in each round, one after the other, so that a disturbance meets all rows alike.
+
+        Rounds end when they are enough, or when another one would take longer than the measure may.
+        """
+        if self.options.quick:
+            measure = replace(measure, options={**measure.options, **measure.quick})
+        rows = [row for name in self.wanted(measure) if (row := self.ready(measure, name))]
+        taken: Samples = {row.name: [] for row in rows}
+        rounds = min(self.options.rounds, measure.rounds or self.options.rounds)
+        begun = time.monotonic()
+        for done in range(rounds):
+            for row in list(rows):
+                progress(f"{measure.title}: round {done + 1} of {rounds}: {row.name}")
+                try:
+                    taken[row.name].append(take(row, measure.family, measure.module, self.folder, measure.options))
+                except SampleError as error:
+                    self.left_out.append(f"left out: {measure.title}: {error}")
+                    rows.remove(row)
+                    del taken[row.name]
+            spent = time.monotonic() - begun
+            if spent + spent / (done + 1) > self.options.seconds:
+                break
+        progress("")
+        return taken
+
+    def ready(self, measure: Measure, name: str) -> Row | None:
+        row = row_named(measure.family, name)
+        if row.variant:
+            return row if self.has_limit else None
+        missing = row.missing()
+        line = f"left out: {name}: {missing} is not installed"
+        if missing and line not in self.left_out:
+            self.left_out.append(line)
+        return None if missing else row
 
 
 def progress(text: str) -> None:
@@ -87,10 +119,10 @@ def progress(text: str) -> None:
 def save(results: dict[str, Any], name: str) -> None:
     folder = HERE / "results"
     folder.mkdir(exist_ok=True)
-    (folder / f"{name}.json").write_text(json.dumps(results, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    (folder / f"{name}.json").write_text(json.dumps(results, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     (folder / f"{name}.md").write_text(markdown(results), encoding="utf-8")
-    if not save_plot(results, folder / f"{name}.svg"):
-        print("no plot: matplotlib is not installed", file=sys.stderr)
+    if not save_plots(results, folder, name):
+        print("no plots: matplotlib is not installed", file=sys.stderr)
 
 
 def listed(text: str) -> list[str]:
@@ -98,46 +130,45 @@ def listed(text: str) -> list[str]:
 
 
 def parsed(arguments: list[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="bench", description="CPU cost of TLS: wiretight, ssl and C, side by side.")
-    add, number = parser.add_argument, dict[str, Any](type=int, metavar="N")
-    add("--rows", type=listed, default=list(ROWS), help=f"modules with ssl's interface, and c ({','.join(ROWS)})")
-    add("--only", type=listed, default=list(MODULES), help=f"which measures ({','.join(MODULES)})")
+    parser = argparse.ArgumentParser(
+        prog="bench", description="What TLS costs: wiretight and the others, side by side."
+    )
+    add = parser.add_argument
+    add("--only", type=listed, default=list(NAMES), metavar="NAME,…", help=f"which measures: {', '.join(NAMES)}")
+    add("--rows", type=listed, metavar="NAME,…", help="which rows, by their names in the table")
     add("--quick", action="store_true", help="few rounds of small samples; numbers for a smoke test only")
-    add("--rounds", help="samples per row and measure (7; quick: 2)", **number)
-    add("--mib", help="size of a bulk sample (192; quick: 32)", **number)
-    add("--round-trips", help="of a ping-pong sample (15000; quick: 2000)", **number)
-    add("--handshakes", help="of a handshake sample (200; quick: 40)", **number)
-    add("--recv-size", default=256 * 1024, help="buffer of bulk's recv_into, in bytes (262144)", **number)
+    add(
+        "--rounds",
+        type=int,
+        metavar="N",
+        help=f"samples per row and measure, at most ({ROUNDS}; quick: {QUICK_ROUNDS})",
+    )
+    add("--seconds", type=float, default=SECONDS, help=f"per measure; ends its rounds early ({SECONDS:.0f})")
     add("--cipher", default="TLS_AES_256_GCM_SHA384", help="TLS 1.3 cipher suite")
     add("--json", action="store_true", help="print JSON instead of the table")
-    add("--save", metavar="NAME", help="also write results/NAME.md, .json and .svg beside this file")
+    add("--save", metavar="NAME", help="also write results/NAME.md, .json and plots beside this file")
+    add("--report", metavar="NAME", help="only print the tables of results/NAME.json again")
     options = parser.parse_args(arguments)
-    normal, quick = {"rounds": 7, "mib": 192, "round_trips": 15000, "handshakes": 200}, (2, 32, 2000, 40)
-    for (name, value), small in zip(normal.items(), quick, strict=True):
-        if getattr(options, name) is None:
-            setattr(options, name, small if options.quick else value)
-        if getattr(options, name) < 1:
-            parser.error(f"--{name.replace('_', '-')} must be at least 1")
-    if options.recv_size < 1:
-        parser.error("--recv-size must be at least 1")
-    if unknown := set(options.only) - set(MODULES):
-        parser.error(f"--only knows {', '.join(MODULES)}, not {', '.join(sorted(unknown))}")
-    for row in options.rows:
-        if row != LIMIT and importlib.util.find_spec(row) is None:
-            parser.error(f"the module {row} is not installed here; install it, or leave it out with --rows")
+    options.rounds = options.rounds or (QUICK_ROUNDS if options.quick else ROUNDS)
+    if options.rounds < 1:
+        parser.error("--rounds must be at least 1")
+    if unknown := set(options.only) - set(NAMES):
+        parser.error(f"--only knows {', '.join(NAMES)}, not {', '.join(sorted(unknown))}")
+    known = {row for measure in MEASURES for row in measure.rows}
+    if unknown := set(options.rows or ()) - known:
+        parser.error(f"--rows knows {', '.join(sorted(known))}, not {', '.join(sorted(unknown))}")
     return options
 
 
 def main() -> int:
     options = parsed(sys.argv[1:])
-    with tempfile.TemporaryDirectory(prefix="wiretight-bench-") as folder:
-        try:
-            results = run(options, Path(folder))
-        except SampleError as error:
-            print(f"bench: {error}", file=sys.stderr)
-            return 1
+    if options.report:
+        results = json.loads((HERE / "results" / f"{options.report}.json").read_text(encoding="utf-8"))
+    else:
+        with tempfile.TemporaryDirectory(prefix="wiretight-bench-") as folder:
+            results = Suite(options, Path(folder)).run()
     if options.json:
-        print(json.dumps(results, indent=2, ensure_ascii=False))
+        print(json.dumps(results, indent=1, ensure_ascii=False))
     else:
         show(results, sys.stdout.isatty())
     if options.save:

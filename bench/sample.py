@@ -1,6 +1,6 @@
 """One sample: one implementation does one measure once, in a fresh process, and says what it cost.
 
-    python sample.py MEASURE MODULE FOLDER OPTIONS      OPTIONS is a JSON object; prints the sample as JSON
+    python sample.py MEASURE FAMILY ROW FOLDER OPTIONS      OPTIONS is a JSON object; prints the sample as JSON
 
 `take` starts such a process, or the C program in its place.
 """
@@ -15,9 +15,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from rows import Row, row_named
+
 HERE = Path(__file__).parent
-LIMIT = "c"
-SECONDS_ALLOWED = 120
+SECONDS_ALLOWED = 30
+# The options that say how much a sample does; a slow row does less.
+COUNTS = ("mib", "round_trips", "handshakes")
 
 
 class SampleError(Exception):
@@ -29,47 +32,63 @@ def _output(command: list[str]) -> str:
 
 
 def build_limit(folder: Path) -> None:
-    """Compile limit.c into `folder`, against the OpenSSL that pkg-config names: the one wiretight builds against."""
-    compiler = [os.environ.get("CC", "cc"), "-O2", "-pthread", "-o", str(folder / "limit"), str(HERE / "limit.c")]
+    """Compile limit/ into `folder`, against the OpenSSL that pkg-config names: the one wiretight builds against."""
+    sources = sorted(str(path) for path in (HERE / "limit").glob("*.c"))
+    compiler = [os.environ.get("CC", "cc"), "-O2", "-pthread", "-o", str(folder / "limit"), *sources]
     try:
         flags = _output(["pkg-config", "--cflags", "--libs", "openssl"]).split()
         _output([*compiler, *flags])
     except FileNotFoundError as error:
-        raise SampleError(f"limit.c needs {error.filename}; install it, or leave the C row out with --rows") from None
+        raise SampleError(f"the C program needs {error.filename}") from None
     except subprocess.CalledProcessError as error:
-        raise SampleError(f"limit.c does not build (leave the C row out with --rows): {error.stderr.strip()}") from None
+        raise SampleError(f"the C program does not build: {error.stderr.strip()}") from None
 
 
-def command_for(row: str, measure: str, folder: Path, options: dict[str, Any]) -> list[str]:
-    """The command that takes one sample of `row`: a module with the interface of `ssl`, or "c" for the C program."""
-    if row == LIMIT:
-        # C has one way to read and one to write: what only Python distinguishes ("call") does not exist there.
-        numbers = [str(value) for name, value in options.items() if name != "call"]
-        return [str(folder / "limit"), measure, str(folder), *numbers]
-    return [sys.executable, str(HERE / "sample.py"), measure, row, str(folder), json.dumps(options)]
+def command_for(row: Row, family: str, module: str, folder: Path, options: dict[str, Any]) -> list[str]:
+    """The command that takes one sample of `row`: this file again, or the C program."""
+    options = {**options, **_fewer(row, options)}
+    if row.variant:
+        # C has one way to read and one to write: what only Python distinguishes ("call") it does not look at. It has
+        # no asyncio: there it stands for the bare connection.
+        settings = [f"{name}={int(value) if isinstance(value, bool) else value}" for name, value in options.items()]
+        return [str(folder / "limit"), module.removeprefix("async_"), row.variant, str(folder), *settings]
+    return [sys.executable, str(HERE / "sample.py"), module, family, row.name, str(folder), json.dumps(options)]
 
 
-def take(row: str, measure: str, folder: Path, options: dict[str, Any]) -> dict[str, Any]:
+def _fewer(row: Row, options: dict[str, Any]) -> dict[str, Any]:
+    counts = {name: options[name] for name in COUNTS if name in options}
+    return {name: max(1, int(count * row.factor)) for name, count in counts.items()}
+
+
+def take(row: Row, family: str, module: str, folder: Path, options: dict[str, Any]) -> dict[str, Any]:
     """Take one sample of `row` in a fresh process."""
-    command = command_for(row, measure, folder, options)
-    environment = {**os.environ, "OPENSSL_CONF": str(folder / "openssl.cnf")}
+    command = command_for(row, family, module, folder, options)
+    told = f"{row.name}, {module}"
     try:
         done = subprocess.run(
-            command, env=environment, capture_output=True, text=True, timeout=SECONDS_ALLOWED, check=False
+            command, env=environment(folder), capture_output=True, text=True, timeout=SECONDS_ALLOWED, check=False
         )
     except subprocess.TimeoutExpired:
-        raise SampleError(f"{row}, {measure}: no result within {SECONDS_ALLOWED} s") from None
+        raise SampleError(f"{told}: no result within {SECONDS_ALLOWED} s") from None
     if done.returncode:
         reason = done.stderr.strip() or f"ended with status {done.returncode} and no message"
-        raise SampleError(f"{row}, {measure}: {reason}")
+        raise SampleError(f"{told}: {reason}")
     sample: dict[str, Any] = json.loads(done.stdout)
     return sample
 
 
+def environment(folder: Path) -> dict[str, str]:
+    """Cipher suite and group for every OpenSSL, and the same default trust for every row."""
+    roots = {"SSL_CERT_FILE": str(folder / "roots.pem"), "SSL_CERT_DIR": str(folder / "no-roots")}
+    return {**os.environ, **roots, "OPENSSL_CONF": str(folder / "openssl.cnf")}
+
+
 def main() -> None:
-    measure, module, folder, options = sys.argv[1:]
-    tls, sample = importlib.import_module(module), importlib.import_module(measure).sample
-    print(json.dumps(sample(tls, Path(folder), **json.loads(options))))
+    module, family, name, folder, options = sys.argv[1:]
+    sample = importlib.import_module(f"measure.{module}").sample
+    print(json.dumps(sample(row_named(family, name), Path(folder), **json.loads(options))), flush=True)
+    # Thousands of connections need not be closed one by one.
+    os._exit(0)
 
 
 if __name__ == "__main__":

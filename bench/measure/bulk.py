@@ -19,13 +19,16 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import ModuleType
 
+    from rows import Row
+
 UNIT = "CPU s/GiB"
 CHUNK = 1 << 20
 WARM_UP = 4
 
 
-def sample(tls: ModuleType, folder: Path, *, mib: int, call: str, recv_size: int) -> dict[str, Any]:
+def sample(row: Row, folder: Path, *, mib: int, call: str, recv_size: int) -> dict[str, Any]:
     """One measurement of `mib` MiB; `call` is "recv_into" (one buffer of `recv_size`) or "recv"."""
+    tls = row.tls()
     near, far = tcp_pair()
     chunk = os.urandom(CHUNK)
     cpus = allowed_cpus()

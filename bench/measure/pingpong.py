@@ -17,13 +17,16 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import ModuleType
 
+    from rows import Row
+
 UNIT = "CPU µs/round trip"
 SIZE = 64
 WARM_UP = 500
 
 
-def sample(tls: ModuleType, folder: Path, *, round_trips: int, call: str, recv_size: int) -> dict[str, Any]:
+def sample(row: Row, folder: Path, *, round_trips: int, call: str, recv_size: int) -> dict[str, Any]:
     """One measurement of `round_trips`; `call` is "send" or "sendall", the other end's call is recv(recv_size)."""
+    tls = row.tls()
     near, far = tcp_pair()
     pin(allowed_cpus()[:1])
     with ThreadPoolExecutor(1) as pool:
@@ -48,7 +51,8 @@ def _ping(conn: Any, round_trips: int, call: str, recv_size: int) -> None:
 
 
 def _echo(tls: ModuleType, folder: Path, sock: socket.socket, round_trips: int, call: str, recv_size: int) -> None:
-    with server_context(tls, folder).wrap_socket(sock, server_side=True) as conn:
+    # Whatever fails here, the other end hears of it.
+    with sock, server_context(tls, folder).wrap_socket(sock, server_side=True) as conn:
         send, recv = getattr(conn, call), conn.recv
         for _ in range(round_trips):
             send(recv(recv_size))

@@ -1,0 +1,1 @@
+"""Libraries that do not have the interface of `ssl`, in its shape."""

@@ -1,0 +1,205 @@
+"""What is measured: every line of the comparison, which rows take part, how much a sample does, and the goals.
+
+The goals are those of the project's issue 4, on the same OpenSSL.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from goals import Goal
+from measure import (
+    async_bulk,
+    async_echo,
+    async_idle,
+    bulk,
+    contexts,
+    growth,
+    handshake,
+    https,
+    idle,
+    imports,
+    latency,
+    pingpong,
+    threads,
+)
+from rows import SUBJECT
+
+LIMITS = ("C naive", "C")
+OTHERS = ("pyOpenSSL", "rtls")
+LOOPS = ("asyncio", "uvloop", "aiofastnet")
+EVERY_LOOP = (SUBJECT, "asyncio with wiretight's wrap_bio", *LOOPS, "wiretight on uvloop", "aiofastnet on uvloop")
+
+
+@dataclass(frozen=True)
+class Measure:
+    """One line of the comparison."""
+
+    name: str  # for --only
+    title: str
+    module: str  # in measure/, and in limit/ for the C rows
+    unit: str
+    rows: tuple[str, ...]
+    options: dict[str, Any]
+    quick: dict[str, Any] = field(default_factory=dict)  # what of it is different in a quick run
+    goals: tuple[Goal, ...] = ()
+    family: str = "blocking"
+    programs: tuple[str, ...] = ()  # that must be installed
+    rounds: int | None = None  # where another number than that of the run makes sense
+
+    @property
+    def more_is_better(self) -> bool:
+        return any(goal.at_least for goal in self.goals)
+
+
+def _bulk(name: str, title: str, rows: tuple[str, ...], goals: tuple[Goal, ...] = (), **options: Any) -> Measure:
+    return Measure(name, title, "bulk", bulk.UNIT, rows, {"mib": 192, **options}, {"mib": 32}, goals)
+
+
+def _pingpong(name: str, title: str, rows: tuple[str, ...], goals: tuple[Goal, ...] = (), **options: Any) -> Measure:
+    counts = {"round_trips": 15000, **options}
+    return Measure(name, title, "pingpong", pingpong.UNIT, rows, counts, {"round_trips": 2000}, goals)
+
+
+def _handshake(name: str, resumed: bool, rows: tuple[str, ...]) -> Measure:
+    counts = {"handshakes": 200, "resumed": resumed}
+    title = f"{'resumed' if resumed else 'full'} handshake"
+    return Measure(name, title, "handshake", handshake.UNIT, rows, counts, {"handshakes": 40}, (Goal(0.95, ("ssl",)),))
+
+
+def _context(name: str, title: str, unit: str, goal: Goal, **options: Any) -> Measure:
+    every = {"first": False, "memory": False, "count": 20, **options}
+    rows = (SUBJECT, "ssl", "C naive", *OTHERS)
+    return Measure(name, title, "contexts", unit, rows, every, {"count": 5}, (goal,))
+
+
+def _async(name: str, title: str, module: Any, goal: Goal, options: dict[str, Any], quick: dict[str, Any]) -> Measure:
+    kind = module.__name__.rpartition(".")[2]
+    return Measure(name, title, kind, module.UNIT, EVERY_LOOP, options, quick, (goal,), "async")
+
+
+MEASURES = (
+    _bulk(
+        "bulk",
+        "bulk, recv_into 256 KiB",
+        (SUBJECT, "ssl", *LIMITS, *OTHERS),
+        (Goal(0.78, ("ssl",)), Goal(1.0, ("C naive",))),
+        call="recv_into",
+        recv_size=256 * 1024,
+    ),
+    _bulk("bulk-64k", "bulk, recv 64 KiB", (SUBJECT, "ssl", *LIMITS), call="recv", recv_size=64 * 1024),
+    _bulk("bulk-16k", "bulk, recv 16 KiB", (SUBJECT, "ssl", *LIMITS), call="recv", recv_size=16 * 1024),
+    _pingpong(
+        "pingpong",
+        "ping-pong 64 B, recv 64",
+        (SUBJECT, "ssl", *LIMITS, *OTHERS, "tlslite-ng"),
+        (Goal(0.78, ("ssl",)), Goal(1.2, ("C naive",))),
+        call="send",
+        recv_size=64,
+    ),
+    _pingpong("pingpong-4k", "ping-pong 64 B, recv 4096", (SUBJECT, "ssl", *LIMITS), call="sendall", recv_size=4096),
+    _handshake("handshake", False, (SUBJECT, "ssl", *LIMITS, *OTHERS, "tlslite-ng")),
+    _handshake("resumed", True, (SUBJECT, "ssl", *LIMITS, *OTHERS)),
+    _context("context-warm", "create_default_context(), warm", contexts.UNIT, Goal(0.3)),
+    _context("context-cold", "create_default_context(), cold", contexts.UNIT, Goal(1.0, ("ssl",)), first=True),
+    _context("context-memory", "1,000 default contexts", contexts.MEMORY_UNIT, Goal(30), memory=True, count=50),
+    _async(
+        "asyncio-echo", "asyncio echo 64 B", async_echo, Goal(0.9, LOOPS), {"round_trips": 8000}, {"round_trips": 1000}
+    ),
+    _async(
+        "asyncio-bulk",
+        "asyncio bulk, BufferedProtocol",
+        async_bulk,
+        Goal(0.8, LOOPS),
+        {"mib": 128, "buffered": True},
+        {"mib": 16},
+    ),
+    _async(
+        "asyncio-bulk-data",
+        "asyncio bulk, data_received",
+        async_bulk,
+        Goal(0.8, LOOPS),
+        {"mib": 128, "buffered": False},
+        {"mib": 16},
+    ),
+    Measure(
+        "asyncio-idle",
+        "idle asyncio endpoint",
+        "async_idle",
+        async_idle.UNIT,
+        (*EVERY_LOOP, "C naive"),
+        {"connections": 500},
+        {"connections": 50},
+        (Goal(6, ("C naive",), added=True),),
+        "async",
+        rounds=2,
+    ),
+    Measure(
+        "idle",
+        "idle blocking endpoint",
+        "idle",
+        idle.UNIT,
+        (SUBJECT, "ssl", "C naive", *OTHERS),
+        {"connections": 500},
+        {"connections": 50},
+        (Goal(3, ("C naive",), added=True),),
+        rounds=2,
+    ),
+    Measure(
+        "https",
+        "HTTPS, uvicorn + h11",
+        "https",
+        https.UNIT,
+        (SUBJECT, "asyncio with wiretight's wrap_bio", *LOOPS, "no TLS"),
+        {"seconds": 2},
+        {"seconds": 1},
+        (Goal(1.4, ("asyncio",), at_least=True),),
+        "web",
+        ("wrk",),
+        rounds=3,
+    ),
+    Measure(
+        "threads",
+        "two threads, two connections, bulk",
+        "threads",
+        threads.UNIT,
+        (SUBJECT, "ssl", "pyOpenSSL"),
+        {"mib": 64},
+        {"mib": 8},
+        (Goal(1.8, at_least=True),),
+    ),
+    Measure(
+        "latency",
+        "echo beside a CPU-bound thread",
+        "latency",
+        latency.UNIT,
+        (SUBJECT, "asyncio with wiretight's wrap_bio", *LOOPS),
+        {"echoes": 200},
+        {"echoes": 30},
+        (Goal(0.5, ("asyncio",)),),
+        "async",
+    ),
+    Measure(
+        "import",
+        "import",
+        "imports",
+        imports.UNIT,
+        (SUBJECT, "ssl", *OTHERS, "tlslite-ng"),
+        {"imports": 5},
+        {"imports": 2},
+        (Goal(1.5, ("ssl",)),),
+    ),
+    Measure(
+        "growth",
+        "growth to 20,000 connections",
+        "growth",
+        growth.UNIT,
+        (SUBJECT, "asyncio", "uvloop", "aiofastnet"),
+        {"connections": 20_000},
+        {"connections": 50},
+        family="async",
+        rounds=1,
+    ),
+)
+NAMES = tuple(measure.name for measure in MEASURES)

@@ -1,0 +1,80 @@
+"""Who is compared: every row, how it comes to its TLS, and what must be installed for it."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+SUBJECT = "wiretight"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One implementation. Blocking measures use `module` alone; asyncio measures also `loop` and `transport`."""
+
+    name: str
+    module: str = ""  # with the interface of ssl; empty: the C program
+    needs: tuple[str, ...] = ()  # modules that must be there
+    loop: str = "asyncio"  # whose event loop: asyncio, uvloop
+    transport: str = "loop"  # whose TLS transport: the loop's own, or that of this module
+    factor: float = 1.0  # the part of the usual count that this row does in a sample, because it is slow
+
+    @property
+    def variant(self) -> str:
+        """The C program's variant; empty for Python."""
+        return {"C": "best", "C naive": "naive"}.get(self.name, "")
+
+    def missing(self) -> str | None:
+        """The first of its modules that is not installed."""
+        return next((name for name in (*self.needs, self.module) if name and not _installed(name)), None)
+
+    def tls(self) -> ModuleType:
+        return importlib.import_module(self.module)
+
+
+def _installed(name: str) -> bool:
+    try:
+        return importlib.util.find_spec(name) is not None
+    except ModuleNotFoundError:
+        return False
+
+
+BLOCKING = (
+    Row(SUBJECT, "wiretight"),
+    Row("ssl", "ssl"),
+    Row("C naive"),
+    Row("C"),
+    Row("pyOpenSSL", "adapters.pyopenssl", ("OpenSSL",)),
+    Row("rtls", "rtls"),
+    Row("tlslite-ng", "adapters.tlslite_ng", ("tlslite",), factor=0.02),
+)
+# The names of these rows say which event loop, and whose TLS is on it.
+ASYNC = (
+    Row(SUBJECT, "wiretight", ("wiretight.asyncio",), transport="wiretight.asyncio"),
+    Row("wiretight on uvloop", "wiretight", ("wiretight.asyncio", "uvloop"), "uvloop", "wiretight.asyncio"),
+    Row("asyncio with wiretight's wrap_bio", "wiretight"),
+    Row("asyncio", "ssl"),
+    Row("uvloop", "ssl", ("uvloop",), "uvloop"),
+    Row("aiofastnet", "ssl", ("aiofastnet",), transport="aiofastnet"),
+    Row("aiofastnet on uvloop", "ssl", ("aiofastnet", "uvloop"), "uvloop", "aiofastnet"),
+    Row("C naive"),
+)
+WEB = (
+    Row(SUBJECT, "wiretight", ("wiretight.asyncio", "uvicorn", "h11"), transport="wiretight.asyncio"),
+    Row("asyncio with wiretight's wrap_bio", "wiretight", ("uvicorn", "h11")),
+    Row("asyncio", "ssl", ("uvicorn", "h11")),
+    Row("uvloop", "ssl", ("uvicorn", "h11", "uvloop"), "uvloop"),
+    Row("aiofastnet", "ssl", ("aiofastnet", "uvicorn", "h11"), transport="aiofastnet"),
+    Row("no TLS", "", ("uvicorn", "h11")),
+)
+FAMILIES = {"blocking": BLOCKING, "async": ASYNC, "web": WEB}
+
+
+def row_named(family: str, name: str) -> Row:
+    """A row of this family; any other name is a module with the interface of ssl."""
+    return next((row for row in FAMILIES[family] if row.name == name), Row(name, name))
