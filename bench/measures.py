@@ -71,7 +71,7 @@ def _handshake(name: str, resumed: bool, rows: tuple[str, ...]) -> Measure:
 def _context(name: str, title: str, unit: str, goal: Goal, **options: Any) -> Measure:
     every = {"first": False, "memory": False, "count": 20, **options}
     rows = (SUBJECT, "ssl", "C naive", *OTHERS)
-    return Measure(name, title, "contexts", unit, rows, every, {"count": 5}, (goal,))
+    return Measure(name, title, "contexts", unit, rows, every, {"count": 20}, (goal,))
 
 
 def _async(name: str, title: str, module: Any, goal: Goal, options: dict[str, Any], quick: dict[str, Any]) -> Measure:

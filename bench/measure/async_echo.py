@@ -1,4 +1,4 @@
-"""asyncio echo: CPU microseconds per round trip of 64 bytes, both ends added: two protocols, one event loop, one CPU."""
+"""asyncio echo: CPU microseconds per round trip of 64 bytes, both ends added, two protocols, one loop, one CPU."""
 
 from __future__ import annotations
 
