@@ -268,7 +268,7 @@ def better_ciphers(context: Any, certificates: Certificates) -> None:
 
 
 @pytest.mark.parametrize("tighten", [require_certificates, require_other_ca, strict_flags, better_ciphers])
-@reference("RFC 8446, 8.1", "CVE-2025-23419")
+@reference("CVE-2025-23419")
 def test_a_ticket_from_before_the_policy_was_tightened_does_not_resume(
     certificates: Certificates, version: Any, client_with_certificate: Any, tighten: Callable[..., None]
 ) -> None:
