@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+import wiretight.asyncio
 from tests.incidents.references import reference
 from tests.kit.certificates import ADDRESS, ELSEWHERE, HOST, Certificates
 from tests.kit.pair import Failure, Pair
@@ -300,7 +301,8 @@ def test_so_it_is_on_sockets(certificates: Certificates, version: Any, outer: An
 
 
 @reference("openssl/openssl#352")
-def test_so_it_is_on_asyncio(certificates: Certificates, version: Any, outer: Any) -> None:
+@pytest.mark.parametrize("module", [asyncio, wiretight.asyncio], ids=lambda module: module.__name__)
+def test_so_it_is_on_asyncio(certificates: Certificates, version: Any, outer: Any, module: Any) -> None:
     outer.inner = certificates.server_context(version, client_ca=certificates.ca_file, alpn=["h2"])
     names = []
 
@@ -314,7 +316,7 @@ def test_so_it_is_on_asyncio(certificates: Certificates, version: Any, outer: An
     async def visit(port: int, **credentials: Any) -> bytes:
         context = certificates.client_context(version, alpn=["h2"], **credentials)
         try:
-            reader, writer = await asyncio.open_connection(ADDRESS, port, ssl=context, server_hostname=HOST)
+            reader, writer = await module.open_connection(ADDRESS, port, ssl=context, server_hostname=HOST)
             with contextlib.closing(writer.transport):
                 writer.write(b"data")
                 return await reader.read(4) or b"refused"
@@ -322,7 +324,7 @@ def test_so_it_is_on_asyncio(certificates: Certificates, version: Any, outer: An
             return b"refused"
 
     async def run() -> None:
-        server = await asyncio.start_server(serve, ADDRESS, 0, ssl=outer)
+        server = await module.start_server(serve, ADDRESS, 0, ssl=outer)
         port = server.sockets[0].getsockname()[1]
         assert await visit(port, credentials=certificates.client) == b"data"
         assert await visit(port) == b"refused"
@@ -347,6 +349,7 @@ LIST = (len(HOST) + 3).to_bytes(2, "big") + b"\x00" + len(HOST).to_bytes(2, "big
         pytest.param(LIST[:2] + b"\x01" + LIST[3:], "DECODE_ERROR", id="another-type"),
         pytest.param(LIST[:3] + b"\xff\xff" + LIST[5:], "DECODE_ERROR", id="name-too-long"),
         pytest.param(LIST[:-1] + b"\x00", "UNRECOGNIZED_NAME", id="null-character"),
+        pytest.param(LIST[:-1] + b"\xff", "UNRECOGNIZED_NAME", id="not-ascii"),
     ],
 )
 def test_a_name_that_is_none_ends_the_handshake_before_the_callback(

@@ -87,7 +87,7 @@ cdef bint read_name(SSL *ssl, Negotiated connection, int *alert) except -1:
         alert[0] = SSL_AD_DECODE_ERROR
         return False
     name = octets[NAME_HEADER:NAME_HEADER + number(octets + 1)]
-    if len(name) > TLSEXT_MAXLEN_host_name or b"\0" in name:
+    if len(name) > TLSEXT_MAXLEN_host_name or b"\0" in name or not name.isascii():
         alert[0] = SSL_AD_UNRECOGNIZED_NAME
         return False
     connection.requested_name = name.decode("ascii")
