@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import functools
 import ipaddress
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -65,7 +65,9 @@ TABLE = [
         good="a.example b.example c.d.example A.example B.EXAMPLE",
         bad="d.example c.example example a.d.example c.a.example ab.example a.b.example",
     ),
-    Row("RFC 9525, 6.3", (dns("localhost"),), good="localhost LOCALHOST", bad="localhos localhost.localdomain ocalhost"),
+    Row(
+        "RFC 9525, 6.3", (dns("localhost"),), good="localhost LOCALHOST", bad="localhos localhost.localdomain ocalhost"
+    ),
     Row("RFC 9525, 6.3", (dns("server"),), good="server SERVER", bad="server.example example serve"),
     Row("RFC 1034, 3.1", EXAMPLE, bad="example.com."),
     Row("RFC 1034, 3.1", (dns("example.com."),), bad="example.com"),
@@ -78,7 +80,12 @@ TABLE = [
         bad=".".join(["abcdefghi"] * 23) + " " + ".".join(["abcdefghi"] * 23) + ".abcdefghj",
     ),
     Row("RFC 1123, 2.1", (dns("3com.example"),), good="3com.example", bad="com.example 4com.example"),
-    Row("RFC 1123, 2.1", (dns("a-b.example"),), good="a-b.example A-B.example", bad="ab.example a.b.example a--b.example"),
+    Row(
+        "RFC 1123, 2.1",
+        (dns("a-b.example"),),
+        good="a-b.example A-B.example",
+        bad="ab.example a.b.example a--b.example",
+    ),
     Row("python/cpython#75580", (dns("a_b.example"),), good="a_b.example", bad="a-b.example ab.example ab_.example"),
     # --- Wildcards ------------------------------------------------------------------------------------------------
     Row(
@@ -89,7 +96,9 @@ TABLE = [
         bad="example.com a.b.example.com a.b.c.example.com www.example.org aexample.com a.example.co a.example.com.org "
         "example a.com com a.xample.com a.bexample.com wwwexample.com a.example.comm",
     ),
-    Row("RFC 9525, 6.3", (dns("*.EXAMPLE.com"),), good="a.example.com A.EXAMPLE.COM", bad="example.com a.b.example.com"),
+    Row(
+        "RFC 9525, 6.3", (dns("*.EXAMPLE.com"),), good="a.example.com A.EXAMPLE.COM", bad="example.com a.b.example.com"
+    ),
     Row(
         "RFC 9525, 6.3",
         (dns("*.b.example.com"),),
@@ -108,7 +117,9 @@ TABLE = [
     Row("RFC 6125, 7.2", (dns("*.*"),), bad="example.com a.example.com com"),
     Row("RFC 9525, 6.3", (dns("*.*.example.com"),), bad="a.b.example.com a.example.com example.com b.a.example.com"),
     Row("RFC 9525, 6.3", (dns("**.example.com"),), bad="a.example.com ab.example.com a.b.example.com example.com"),
-    Row("RFC 9525, 6.3", (dns("a.*.example.com"),), bad="a.b.example.com a.a.example.com a.example.com b.a.example.com"),
+    Row(
+        "RFC 9525, 6.3", (dns("a.*.example.com"),), bad="a.b.example.com a.a.example.com a.example.com b.a.example.com"
+    ),
     Row("RFC 9525, 6.3", (dns("www.*.com"),), bad="www.example.com www.com www.a.com www.a.b.com"),
     Row("RFC 9525, 6.3", (dns("www.example.*"),), bad="www.example.com www.example.org www.example"),
     Row("RFC 9525, 6.3", (dns("example.*"),), bad="example.com example.org example"),
@@ -183,7 +194,9 @@ TABLE = [
     Row(("CVE-2009-2408", "CVE-2013-4238"), (dns("\0example.com"),), bad="example.com"),
     Row(("CVE-2009-2408", "CVE-2013-4238"), (dns("example.com\0"),), bad="example.com"),
     Row(("CVE-2009-2408", "CVE-2013-4238"), (dns("*\0.example.com"),), bad="a.example.com example.com"),
-    Row(("CVE-2009-2408", "CVE-2013-4238"), (), bad="example.com evil.example", common_name="example.com\0.evil.example"),
+    Row(
+        ("CVE-2009-2408", "CVE-2013-4238"), (), bad="example.com evil.example", common_name="example.com\0.evil.example"
+    ),
     Row("CVE-2021-44532", (dns('example.com", DNS:"other.example'),), bad="example.com other.example"),
     Row("CVE-2021-44532", (dns("evil.example, DNS:example.com"),), bad="example.com evil.example"),
     Row("CVE-2021-44532", (dns("evil.example\nDNS:example.com"),), bad="example.com evil.example"),
@@ -307,11 +320,12 @@ def connects(client_context: Any, server_context: Any, host: str) -> bool:
     pair = Pair(client_context, server_context, server_hostname=host)
     try:
         pair.handshake()
-        return True
     except tls.SSLCertVerificationError as error:
-        assert error.verify_code in (HOSTNAME_MISMATCH, ADDRESS_MISMATCH)
-        assert pair.client.server_hostname in error.verify_message
+        mismatch = error.verify_code in (HOSTNAME_MISMATCH, ADDRESS_MISMATCH)
+        if not mismatch or pair.client.server_hostname not in error.verify_message:
+            raise
         return False
+    return True
 
 
 @reference("RFC 9525, 6.3")
@@ -338,7 +352,9 @@ def test_the_common_name_can_be_left_out_of_account(authority: Authority, client
 
 
 @reference("RFC 1035, 2.3.4")
-@pytest.mark.parametrize("host", ["", ".", ".example.com", "a..example.com", f"{'a' * 64}.example.com", "example.com\0.evil"])
+@pytest.mark.parametrize(
+    "host", ["", ".", ".example.com", "a..example.com", f"{'a' * 64}.example.com", "example.com\0.evil"]
+)
 def test_what_is_no_name_is_refused_before_anything_is_sent(client_context: Any, host: str) -> None:
     outgoing = tls.MemoryBIO()
     with pytest.raises((ValueError, TypeError)):

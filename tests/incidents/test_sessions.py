@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import pytest
 import trustme
 
+import wiretight.asyncio
 from tests.incidents.references import reference
 from tests.kit.certificates import ADDRESS, HOST, Certificates
 from tests.kit.pair import Pair
@@ -389,8 +390,9 @@ def test_so_it_is_on_sockets_of_a_server(
 
 @reference("CVE-2025-23419")
 @pytest.mark.parametrize("name", [HOST, OTHER])
+@pytest.mark.parametrize("module", [asyncio, wiretight.asyncio], ids=lambda module: module.__name__)
 def test_so_it_is_on_an_asyncio_server(
-    certificates: Certificates, version: Any, anyones_client: Any, name: str
+    certificates: Certificates, version: Any, anyones_client: Any, name: str, module: Any
 ) -> None:
     inner = certificates.server_context(version, client_ca=certificates.ca_file)
     server_context = choosing(certificates.server_context(version), {HOST: inner})
@@ -413,7 +415,7 @@ def test_so_it_is_on_an_asyncio_server(
             return session
 
     async def run() -> None:
-        server = await asyncio.start_server(echo, ADDRESS, 0, ssl=server_context)
+        server = await module.start_server(echo, ADDRESS, 0, ssl=server_context)
         port = server.sockets[0].getsockname()[1]
         session = await asyncio.to_thread(visit, port, HOST)
         await asyncio.to_thread(visit, port, name, session)

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+import wiretight.asyncio
 from tests.core.peer import Peer
 from tests.incidents.references import reference
 from tests.kit.certificates import HOST
@@ -27,7 +28,7 @@ DATA = bytes(i % 251 for i in range(SIZE))
 
 @pytest.fixture
 def rounds_of_cuts(rounds: Callable[[int, int], int]) -> Callable[[bytes], Iterator[int]]:
-    """Where a flight is cut: every byte of it in a full run, otherwise around every record's ends and here and there."""
+    """Where a flight is cut: every byte in a full run, otherwise around the ends of records and here and there."""
 
     def cuts(flight: bytes) -> Iterator[int]:
         count = rounds(200, len(flight))
@@ -191,6 +192,7 @@ class Recorder(asyncio.Protocol):
 
 
 @pytest.mark.parametrize("cut", [0, 1, 5, RECORD // 2, RECORD + 22, 2 * RECORD, SIZE, -1])
+@reference("MagicStack/uvloop#471")
 def test_asyncio_hears_of_an_end_only_by_close_notify(client_context: Any, server_context: Any, cut: int) -> None:
     async def run() -> None:
         near, far = socket.socketpair()
@@ -212,14 +214,14 @@ def test_asyncio_hears_of_an_end_only_by_close_notify(client_context: Any, serve
                     incoming.write(await loop.sock_recv(far, SIZE))
 
         shaking = loop.create_task(shake_hands())
-        _, recorder = await loop.create_connection(
+        _, recorder = await wiretight.asyncio.create_connection(
             Recorder, sock=near, ssl=client_context, server_hostname=HOST, ssl_handshake_timeout=PATIENCE
         )
         await shaking
         raw = flight_of(server, outgoing)
         with far:
             await loop.sock_sendall(far, raw[:cut])
-        await recorder.ended
+        assert isinstance(await recorder.ended, tls.SSLEOFError)
         assert not recorder.at_eof
         assert DATA.startswith(bytes(recorder.data))
 
