@@ -83,7 +83,8 @@ def test_an_end_without_close_notify_is_an_error_and_stays_one(pair: Pair) -> No
         pair.client.read()
     assert caught.value.args[0] == tls.SSL_ERROR_EOF
     assert (caught.value.library, caught.value.reason) == ("SSL", "UNEXPECTED_EOF_WHILE_READING")
-    for operation in (pair.client.read, pair.client.do_handshake, lambda: pair.client.write(b"x")):
+    write, read_nothing = (lambda: pair.client.write(b"x")), (lambda: pair.client.read(0))
+    for operation in (pair.client.read, pair.client.do_handshake, write, read_nothing):
         with pytest.raises(tls.SSLEOFError):
             operation()
 

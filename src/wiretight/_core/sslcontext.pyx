@@ -272,6 +272,4 @@ cdef str a_label(object hostname):
         raise TypeError(f"server_hostname must be str, bytes or None, not {type(hostname).__name__}")
     if b"\0" in hostname:
         raise TypeError("server_hostname must not contain a null character")
-    if not hostname or hostname.startswith(b"."):
-        raise ValueError("server_hostname cannot be an empty string or start with a leading dot.")
     return bytes(hostname).decode("ascii")

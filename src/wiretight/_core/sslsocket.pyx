@@ -205,6 +205,8 @@ cdef class _SSLSocket(Negotiated):
         if len < 0:
             raise ValueError("size should not be negative")
         if len == 0:
+            if self.at_eof:
+                self.drive(READ, NULL, 0)       # an end without close_notify stays an error
             return b""
         size = min(len, MOST_PER_READ)
         data = new_bytes(NULL, size)
@@ -312,6 +314,8 @@ cdef _SSLSocket made(Wire wire, Context context, bint server_side, object hostna
         raise plain(SSLError, 0, "Cannot create a server socket with a PROTOCOL_TLS_CLIENT context")
     if not server_side and context.protocol == PROTOCOL_TLS_SERVER:
         raise plain(SSLError, 0, "Cannot create a client socket with a PROTOCOL_TLS_SERVER context")
+    if hostname is not None and (not hostname or hostname.startswith(".")):
+        raise ValueError("server_hostname cannot be an empty string or start with a leading dot.")
     cdef _SSLSocket connection = _SSLSocket.__new__(_SSLSocket)
     connection.wire = wire
     connection.bind(context, server_side, hostname)
