@@ -28,6 +28,7 @@ class Allowed:
     versions: tuple[tuple[int, int], tuple[int, int]]
     reason: Reason
     what: str
+    entry: str  # of docs/differences.md
     race: bool = False
 
 
@@ -37,6 +38,7 @@ EXCEPTIONS = (
         ((3, 12), (3, 13)),
         Reason.NEWER,
         "negative options raise ValueError since 3.14, OverflowError before",
+        "Negative options",
     ),
     Allowed(
         "test.test_ssl.ThreadedTests.test_socketserver",
@@ -44,6 +46,7 @@ EXCEPTIONS = (
         Reason.NEWER,
         "create_default_context() sets VERIFY_X509_STRICT since 3.13, and this Python's test CA has basic constraints "
         "that are not marked critical",
+        "Strict certificates",
     ),
     Allowed(
         "test.test_ssl.ThreadedTests.test_got_eof",
@@ -51,6 +54,7 @@ EXCEPTIONS = (
         Reason.HARMFUL,
         "its server calls shutdown(SHUT_WR), with which `ssl` drops TLS: the peer cannot tell the end from an attack, "
         "and later sends go out in plaintext; wiretight sends close_notify",
+        "shutdown()",
     ),
 )
 

@@ -83,7 +83,8 @@ def outcome_of_connection(place: Any, program: str, files: Path, lengths: bool, 
 GETTERS = (
     "check_hostname, verify_mode, verify_flags, options, minimum_version, maximum_version, security_level, "
     "num_tickets, protocol, post_handshake_auth, keylog_filename, sni_callback, hostname_checks_common_name, "
-    "cert_store_stats(), get_ca_certs(), [c['name'] for c in it.get_ciphers()], session_stats()"
+    "cert_store_stats(), [*sorted(str(c) for c in it.get_ca_certs())], [c['name'] for c in it.get_ciphers()], "
+    "session_stats()"
 )
 
 

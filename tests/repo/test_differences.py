@@ -1,0 +1,25 @@
+"""docs/differences.md has an entry for whatever the tests that compare with `ssl` let pass."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from tests.compat.exceptions import EXCEPTIONS as COMPAT
+from tests.differential.exceptions import EVERYWHERE as DIFFERENTIAL
+from tests.repo.source import ROOT
+
+PAGE = (ROOT / "docs" / "differences.md").read_text(encoding="utf-8")
+ENTRIES = re.findall(r"^- \*\*(.+?)\*\*", PAGE, re.MULTILINE)
+
+
+@pytest.mark.parametrize("entry", sorted({exception.entry for exception in (*COMPAT, *DIFFERENTIAL)}))
+def test_a_difference_that_is_tested_for_is_documented(entry: str) -> None:
+    assert entry in ENTRIES
+
+
+def test_an_entry_is_there_once_and_says_something() -> None:
+    assert len(ENTRIES) == len(set(ENTRIES)) == PAGE.count("\n- ")
+    for text in re.split(r"\n(?=- |\n)", PAGE[PAGE.index("\n- ") :]):
+        assert not text.startswith("- ") or len(text.split()) > 5
