@@ -2,8 +2,8 @@
 
 Usage: build_openssl.py [VERSION]     such as "3.5" or "3.5.7"; openssl-releases.json has the default and what there is
 
-Prints the folder, which has include/, lib/ and openssl.json. It is in the user's cache, named by version and by
-everything that the libraries depend on: a second run finds it there.
+Prints the folder, which has include/, lib/ (with pkgconfig/) and openssl.json. It is in the user's cache, named by
+version and by everything that the libraries depend on: a second run finds it there.
 
 The source is an official release tarball with the SHA-256 of openssl-releases.json. It is looked for in
 WIRETIGHT_OPENSSL_TARBALL (a file), in the cache, at OpenSSL's release address, and on a machine with a Debian mirror
@@ -177,6 +177,7 @@ def mirrors() -> Iterator[str]:
 def recipe(release: Release) -> dict[str, object]:
     """Everything that the libraries depend on."""
     compiler = os.environ.get("CC", "cc")
+    given = ("CC", "CFLAGS", "CPPFLAGS", "MACOSX_DEPLOYMENT_TARGET")
     return {
         "version": release.version,
         "sha256": release.sha256,
@@ -189,7 +190,7 @@ def recipe(release: Release) -> dict[str, object]:
         ],
         "compiler": said([*compiler.split(), "--version"], Path("/"))[1].partition("\n")[0],
         "machine": f"{platform.system()} {platform.machine()} {os.environ.get('ARCHFLAGS', '')}".strip(),
-        "environment": {name: os.environ[name] for name in ("CC", "CFLAGS", "CPPFLAGS") if name in os.environ},
+        "environment": {name: os.environ[name] for name in given if name in os.environ},
     }
 
 
@@ -228,7 +229,8 @@ def compile_in(folder: Path, tarball: Path, release: Release, made_of: dict[str,
             say("\n".join(output.splitlines()[-40:]))
             fail(f"{' '.join(command[:1])} failed for OpenSSL {release.version} (it needs perl, make and a C compiler)")
     installed = stage / "usr/lib/wiretight"
-    shutil.rmtree(installed / "lib/pkgconfig")  # they name the compiled-in prefix, where nothing is
+    for file in (installed / "lib/pkgconfig").iterdir():  # they name the compiled-in prefix, where nothing is
+        file.write_text(re.sub("(?m)^prefix=.*", "prefix=${pcfiledir}/../..", file.read_text()))
     shutil.rmtree(installed / "lib/cmake", ignore_errors=True)
     (installed / "openssl.json").write_text(json.dumps(made_of, indent=2) + "\n")
     return installed

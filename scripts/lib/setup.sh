@@ -107,7 +107,15 @@ fingerprint() { find "$@" -type f ! -name '*.so' ! -path '*/__pycache__/*' -prin
 
 # set_up PYTHON [GROUP...]: a Python with wiretight, its extras and these dependency groups; sets $env and $python.
 set_up() {
-  local base tag group
+  prepare "$@"
+  once wiretight "$(fingerprint src tools meson.build meson.options pyproject.toml) $engine" \
+    run 'building wiretight' install_wiretight
+  flock -u 9
+}
+
+# prepare PYTHON [GROUP...]: all of that but wiretight itself; sets $tag, too, and $engine, and holds the lock.
+prepare() {
+  local base group
   # Not the shim or the virtual environment that it may have been found by.
   base=$("$1" -c 'import os, sys; print(os.path.realpath(sys._base_executable))')
   shift
@@ -131,9 +139,6 @@ print("%d.%d.%d" % sys.version_info[:3] + ("t" if sysconfig.get_config_var("Py_G
       run "dependencies: $group" "$python" -m pip install --group "$group"
   done
   engine=$(engine_of "$openssl") || exit $?
-  once wiretight "$(fingerprint src tools meson.build meson.options pyproject.toml) $engine" \
-    run 'building wiretight' install_wiretight
-  flock -u 9
 }
 
 # engine_of OPENSSL: what an installed wiretight depends on; one of its own is built here, where its progress is seen.

@@ -1,9 +1,13 @@
-"""Builds wiretight for an interpreter that has no environment to install it into, only its headers."""
+"""Builds wiretight for an interpreter that has no environment to install it into, only its headers.
+
+By hand: `python -m tests.compat.building INTERPRETER FOLDER [meson's options]`.
+"""
 
 from __future__ import annotations
 
 import os
 import subprocess
+import sys
 from pathlib import Path
 
 from tests.repo.source import ROOT
@@ -11,15 +15,25 @@ from tests.repo.source import ROOT
 ASK = "import sysconfig as s; print(s.get_path('include'))"
 
 
-def built_for(command: str, folder: Path) -> Path:
+def built_for(command: str, folder: Path, *options: str) -> Path:
     """The folder from which this interpreter can import wiretight, built with the tools of the running one."""
+    folder.mkdir(parents=True, exist_ok=True)
     machine = folder / "native.ini"
     machine.write_text(f"[binaries]\npython = '{command}'\n", encoding="utf-8")
     headers = _output([command, "-c", ASK]).strip()
     # The headers of an interpreter that was unpacked somewhere include each other by the path they have in a system.
     environment = {**os.environ, "CFLAGS": f"-idirafter {Path(headers).parent}"}
     _output(
-        ["meson", "setup", "-Doptimization=1", "--native-file", str(machine), str(folder / "build"), str(ROOT)],
+        [
+            "meson",
+            "setup",
+            "-Doptimization=1",
+            *options,
+            "--native-file",
+            str(machine),
+            str(folder / "build"),
+            str(ROOT),
+        ],
         environment,
     )
     _output(["meson", "install", "-C", str(folder / "build"), "--destdir", str(folder / "root")], environment)
@@ -30,3 +44,7 @@ def _output(command: list[str], environment: dict[str, str] | None = None) -> st
     done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
+
+
+if __name__ == "__main__":
+    print(built_for(sys.argv[1], Path(sys.argv[2]), *sys.argv[3:]))

@@ -27,6 +27,7 @@ build_libs:
 install_dev:
 	mkdir -p $(DESTDIR)/usr/lib/wiretight/include $(DESTDIR)/usr/lib/wiretight/lib/pkgconfig
 	cp options $(DESTDIR)/usr/lib/wiretight/lib/libssl.a
+	echo prefix=/usr/lib/wiretight >$(DESTDIR)/usr/lib/wiretight/lib/pkgconfig/libssl.pc
 END
 """
 
@@ -86,7 +87,7 @@ def test_the_newest_release_of_the_default_line_is_built_once(run: Run, tarball:
     assert json.loads((folder / "openssl.json").read_text())["version"] == "9.8.7"
     options = (folder / "lib" / "libssl.a").read_text().split()
     assert {"no-shared", "no-apps", "no-tests", "no-engine", "-fPIC"} <= set(options)
-    assert not (folder / "lib" / "pkgconfig").exists()
+    assert (folder / "lib" / "pkgconfig" / "libssl.pc").read_text() == "prefix=${pcfiledir}/../..\n"
 
     second = run("9.8.7")
     assert second.stdout == first.stdout
