@@ -155,3 +155,20 @@ install_wiretight() {
   cp meson.options "$env/build.options"
   "$python" -m pip install --no-build-isolation -Cbuild-dir="$env/build" "${options[@]}" '.[demo]'
 }
+
+# sanitized ARGUMENTS...: Python with a core built with AddressSanitizer and UBSan.
+sanitized() {
+  set_up "$(find_python)" test
+  local build=$env/build-asan site=$env/site-asan
+  [ -f "$build/build.ninja" ] || run 'configuring the sanitized core' "$env/bin/meson" setup "$build" \
+    --buildtype=debug -Doptimization=1 -Db_sanitize=address,undefined -Db_lundef=false -Dpython.platlibdir="$site" \
+    -Dpython.purelibdir="$site"
+  run 'building the sanitized core' "$env/bin/meson" install -C "$build"
+  # The interpreter is not instrumented: what it keeps for ever looks like leaks.
+  export ASAN_OPTIONS=detect_leaks=0:strict_string_checks=1:detect_stack_use_after_return=1
+  export UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1
+  export SANITIZED_PYTHON=$python SANITIZER_LAUNCHER=$root/scripts/lib/asan/python
+  SANITIZERS=$(cc -print-file-name=libasan.so):$(cc -print-file-name=libubsan.so)
+  export SANITIZERS PYTHONPATH=$site:$root/scripts/lib/asan:$root
+  "$SANITIZER_LAUNCHER" "$@"
+}

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.kit.pair import Pair
+from tests.kit.pair import Pair, attempt
 from tests.kit.sockets import tls_sockets
 from tests.kit.subject import tls
 from tests.kit.threads import Task
@@ -96,3 +96,11 @@ def test_a_context_counts_its_sessions(session: Any, client_context: Any, server
     Pair(client_context, server_context, session=session).handshake()
     assert client_context.session_stats()["connect_good"] == 2
     assert server_context.session_stats()["hits"] == 1
+
+
+def test_a_session_cannot_be_set_in_the_middle_of_a_handshake(pair):
+    attempt(pair.client.do_handshake)
+    begun = pair.client.session
+    with pytest.raises(ValueError, match="once the handshake has begun"):
+        pair.client.session = begun
+    pair.handshake()

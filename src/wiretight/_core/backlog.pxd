@@ -29,5 +29,5 @@ cdef class Backlog:
 
     cdef bint begins(self, const char *data, size_t size) noexcept nogil
     cdef void adopt(self, size_t size, Writing *writing) noexcept nogil
-    cdef int keep(self, const char *data, const Writing *writing) except -1
+    cdef int keep(self, const char *data, const Writing *writing) noexcept nogil
     cdef void clear(self) noexcept nogil

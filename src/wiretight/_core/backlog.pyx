@@ -56,17 +56,18 @@ cdef class Backlog:
         for i in range(self.count):
             self.marks[i].plain_end -= share
 
-    cdef int keep(self, const char *data, const Writing *writing) except -1:
-        """Remembers what a call that ends now leaves behind: data[sent:committed]."""
+    cdef int keep(self, const char *data, const Writing *writing) noexcept nogil:
+        """Remembers what a call that ends now leaves behind: data[sent:committed]. -1 when there is no memory."""
         cdef size_t share = writing.committed - writing.sent
         cdef size_t size = share + self.size
         cdef int count = writing.count + self.count
+        cdef int i
         cdef char *plain = <char *>malloc(size)
         cdef Mark *marks = <Mark *>malloc(count * sizeof(Mark))
         if plain == NULL or marks == NULL:
             free(plain)
             free(marks)
-            raise MemoryError
+            return -1
         # What is left of an earlier backlog was adopted before, so its records come after these; but those of a
         # call that another thread gave up meanwhile may come first.
         cdef bint first = self.count == 0 or writing.marks[0].cipher_end <= self.marks[0].cipher_end

@@ -23,6 +23,7 @@ cdef class Connection:
     cdef Failure failure            # why the last verb FAILED
     cdef Failure deferred           # the failure that a read met behind data: the next read has it
     cdef bint has_deferred
+    cdef bint has_failed            # in OpenSSL, once at least
     cdef bint at_eof                # the stream ended without close_notify: for good
 
     # Called with the wire's lock held, by whoever waits.

@@ -38,7 +38,7 @@ cdef class Connection:
     """One TLS connection over a Wire."""
 
     def __dealloc__(self):
-        if self.ssl != NULL:
+        if self.ssl != NULL and (self.wire is None or not self.wire.is_torn()):
             # Without this OpenSSL takes a connection that was just closed for a broken one, and forbids to resume its
             # session, which a program may hold. After a fatal alert it has done so already.
             SSL_set_shutdown(self.ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN)
@@ -54,7 +54,7 @@ cdef class Connection:
         self.ssl = new_connection(context)
         self._context = context
         self.server_side = server_side
-        SSL_set_app_data(self.ssl, <void *>self)
+        check(SSL_set_app_data(self.ssl, <void *>self))
         SSL_set_mode(self.ssl, SSL_MODE_AUTO_RETRY | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER)
         BIO_up_ref(self.wire.bio)
         SSL_set_bio(self.ssl, self.wire.bio, self.wire.bio)
@@ -321,6 +321,11 @@ cdef class Connection:
                 self.at_eof = True
             elif self.failure.ssl_error == SSL_ERROR_SYSCALL:
                 self.failure.errno_ = self.wire.error
+                # A first failure without a reason is a want of memory, and must not be taken for the end of the stream.
+                # After another failure it is what `ssl` says ever after.
+                if not self.wire.error and not self.wire.at_eof and not self.has_failed:
+                    self.failure.ssl_error = SSL_ERROR_SSL
+            self.has_failed = True
         return status
 
     cdef Status refused_by_system(self) noexcept nogil:

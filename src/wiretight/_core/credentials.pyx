@@ -93,6 +93,7 @@ cdef stack_st_X509 *read_chain(bytes content, Password password, object path) ex
     cdef stack_st_X509 *chain = sk_X509_new_null()
     cdef BIO *bio = NULL
     cdef X509 *x509
+    cdef bint kept = chain != NULL
     cdef bint complete = False
     try:
         bio = reading(content, len(content))
@@ -100,9 +101,14 @@ cdef stack_st_X509 *read_chain(bytes content, Password password, object path) ex
             # Only the first may carry trust settings, and ask for a password.
             x509 = PEM_read_bio_X509_AUX(bio, NULL, give_password, <void *>password)
             while x509 != NULL:
-                sk_X509_push(chain, x509)
+                kept = sk_X509_push(chain, x509) > 0
+                if not kept:
+                    X509_free(x509)
+                    break
                 x509 = PEM_read_bio_X509(bio, NULL, no_password, NULL)
         raise_given(password)
+        if not kept:
+            raise MemoryError
         if sk_X509_num(chain) == 0:
             raise_unreadable("certificate", path, password)
         if not at_end_of_pem():

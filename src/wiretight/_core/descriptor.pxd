@@ -7,6 +7,7 @@ cdef extern from "mutex.h" nogil:
         pass
     int wt_mutex_init(wt_mutex *mutex)
     void wt_mutex_destroy(wt_mutex *mutex)
+    void wt_mutex_after_fork(wt_mutex *mutex, int count)
     bint wt_mutex_try(wt_mutex *mutex)
     void wt_mutex_lock(wt_mutex *mutex)
     void wt_mutex_unlock(wt_mutex *mutex)
@@ -22,11 +23,15 @@ cdef class Descriptor:
     cdef unsigned long owner        # the thread that holds the lock, 0 for none
     cdef int waiting                # threads that wait for the descriptor
     cdef PyThread_type_lock gone    # opened by the last of them for the release() that waits for it
+    cdef unsigned long forks        # how many there had been when a thread of this process used it last
+    cdef bint torn
 
     # The lock
     cdef int enter(self) except -1
     cdef int enter_io(self) except -1
     cdef bint is_mine(self) noexcept
+    cdef bint is_torn(self) noexcept
+    cdef void after_fork(self) noexcept
     cdef void leave(self) noexcept nogil
     cdef void let_others_in(self) noexcept nogil
 

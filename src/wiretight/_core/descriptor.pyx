@@ -10,6 +10,9 @@ from cpython.exc cimport PyErr_CheckSignals
 from cpython.pythread cimport (
     PyThread_acquire_lock, PyThread_allocate_lock, PyThread_free_lock, PyThread_release_lock, WAIT_LOCK,
 )
+from libc.errno cimport EBADF
+
+import os
 
 cdef extern from "<sched.h>" nogil:
     int sched_yield()
@@ -18,6 +21,16 @@ cdef extern from "sockets.h" nogil:
     int shutdown(int fd, int how)
     int SHUT_RDWR
 
+cdef unsigned long forks = 0        # between the first process and this one
+
+
+def forked():
+    global forks
+    forks += 1
+
+
+os.register_at_fork(after_in_child=forked)
+
 
 @no_gc_clear
 cdef class Descriptor:
@@ -25,6 +38,7 @@ cdef class Descriptor:
 
     def __cinit__(self, int fd=-1, *_):
         self.fd = fd
+        self.forks = forks
         if wt_mutex_init(&self.lock) < 0:
             raise MemoryError
 
@@ -37,6 +51,8 @@ cdef class Descriptor:
 
     cdef int enter(self) except -1:
         """Takes the lock; other threads run Python meanwhile."""
+        if self.is_torn():
+            raise OSError(EBADF, "another thread was using this connection when the process forked")
         if not wt_mutex_try(&self.lock):
             with nogil:
                 wt_mutex_lock(&self.lock)
@@ -51,7 +67,25 @@ cdef class Descriptor:
 
     cdef bint is_mine(self) noexcept:
         """Whether this thread is inside a callback of this connection, and so holds the lock."""
+        if self.forks != forks:
+            self.after_fork()
         return self.owner == PyThread_get_thread_ident()
+
+    cdef bint is_torn(self) noexcept:
+        """Whether the process forked while another thread was at work in OpenSSL: nothing may touch that any more."""
+        if self.forks != forks:
+            self.after_fork()
+        return self.torn
+
+    cdef void after_fork(self) noexcept:
+        """Forgets the threads that held the lock or waited: they are in the parent, with a connection of their own."""
+        cdef bint mine = self.owner == PyThread_get_thread_ident()
+        self.forks = forks
+        self.torn = self.owner != 0 and not mine
+        self.waiting = 0
+        self.gone = NULL        # not freed: another thread's, once
+        self.owner = self.owner if mine else 0
+        wt_mutex_after_fork(&self.lock, mine)
 
     cdef void leave(self) noexcept nogil:
         self.owner = 0
@@ -99,6 +133,9 @@ cdef class Descriptor:
         cdef int fd
         if self.is_mine():
             self.fd = -1    # inside a callback: the step that called it meets no descriptor when it goes on
+            return 0
+        if self.is_torn():
+            self.fd = -1
             return 0
         self.enter()
         fd = self.fd

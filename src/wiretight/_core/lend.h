@@ -54,7 +54,7 @@ static unsigned char *wt_lend(void) {
 
 static inline void wt_give_back(unsigned char *buffer) {
     wt_shelf *shelf = wt_own_shelf;
-    for (int i = 0; shelf != NULL && i < WT_LENT_KEPT; i++)
+    for (int i = 0; buffer != NULL && shelf != NULL && i < WT_LENT_KEPT; i++)
         if (shelf->spare[i] == NULL) {
             shelf->spare[i] = buffer;
             return;

@@ -27,6 +27,12 @@ static inline void wt_mutex_destroy(wt_mutex *mutex) {
     }
 }
 
+/* In the child of a fork: `count` is 1 if this thread holds it, else 0. No other thread is there. */
+static inline void wt_mutex_after_fork(wt_mutex *mutex, int count) {
+    PyThread_acquire_lock(mutex->gate, NOWAIT_LOCK);
+    atomic_init(&mutex->count, count);
+}
+
 static inline int wt_mutex_try(wt_mutex *mutex) {
     int free_count = 0;
     return atomic_compare_exchange_strong_explicit(

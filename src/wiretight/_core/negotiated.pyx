@@ -12,9 +12,9 @@ from wiretight._core.openssl.ssl cimport (
     SSL_CTX_get_verify_mode, SSL_SESSION, SSL_VERIFY_PEER, SSL_get0_alpn_selected, SSL_get0_peer_certificate,
     SSL_get0_verified_chain, SSL_get1_session, SSL_get_SSL_CTX, SSL_get_cipher_list_stack, SSL_get_client_ciphers,
     SSL_get_current_cipher, SSL_get_current_compression, SSL_get_finished, SSL_get_peer_cert_chain,
-    SSL_get_peer_finished, SSL_get_version, SSL_is_init_finished, SSL_pending, SSL_session_reused, SSL_set_SSL_CTX,
-    SSL_set_session, SSL_verify_client_post_handshake, sk_SSL_CIPHER_find, sk_SSL_CIPHER_num, sk_SSL_CIPHER_value,
-    stack_st_SSL_CIPHER,
+    SSL_get_peer_finished, SSL_get_version, SSL_in_before, SSL_is_init_finished, SSL_pending, SSL_session_reused,
+    SSL_set_SSL_CTX, SSL_set_session, SSL_verify_client_post_handshake, sk_SSL_CIPHER_find, sk_SSL_CIPHER_num,
+    sk_SSL_CIPHER_value, stack_st_SSL_CIPHER,
 )
 from wiretight._core.openssl.x509 cimport X509
 from wiretight._core.virtualhost cimport apply_settings, chooses_context
@@ -295,6 +295,9 @@ cdef class Negotiated(Connection):
                 raise ValueError("Cannot set session for server-side SSLSocket.")
             if self.is_finished():
                 raise ValueError("Cannot set session after handshake.")
+            # In the middle of one OpenSSL would lose what it has agreed on so far, and crash.
+            if not SSL_in_before(self.ssl):
+                raise ValueError("Cannot set session once the handshake has begun.")
             if (<SSLSession>value).terms != self.terms:
                 return      # what was verified for it is not what this connection verifies: a full handshake
             forget_errors()

@@ -55,13 +55,34 @@ static inline void wt_no_sigpipe(int fd) {
 #endif
 }
 
-static inline ssize_t wt_drop(int fd, void *scratch, size_t size, int can_drop) {
+/* Takes bytes off the head of the queue, by way of `scratch` where the kernel cannot drop them; how many of `size` it
+   took, with errno (EBADF at the end of the stream) if not all. Counts its calls. */
+static inline size_t wt_drop(int fd, void *scratch, size_t room, size_t size, int can_drop, uint64_t *calls) {
+    char few[512]; /* where there was no memory for a scratch */
+    size_t dropped = 0;
+    if (scratch == NULL && !can_drop) {
+        scratch = few;
+        room = sizeof few;
+    }
+    while (dropped < size) {
+        size_t part = size - dropped;
+        ssize_t got;
 #if defined(__linux__)
-    if (can_drop)
-        return recv(fd, NULL, size, MSG_DONTWAIT | MSG_TRUNC);
+        if (can_drop)
+            got = recv(fd, NULL, part, MSG_DONTWAIT | MSG_TRUNC);
+        else
 #endif
-    (void)can_drop;
-    return recv(fd, scratch, size, MSG_DONTWAIT);
+            got = recv(fd, scratch, part < room ? part : room, MSG_DONTWAIT);
+        ++*calls;
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got == 0)
+            errno = EBADF;
+        if (got <= 0)
+            break;
+        dropped += (size_t)got;
+    }
+    return dropped;
 }
 
 static inline int wt_would_block(int error) {

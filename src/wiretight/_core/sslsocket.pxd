@@ -22,6 +22,7 @@ cdef class _SSLSocket(Negotiated):
 
     cdef Status step(self, Verb verb, char *data, size_t size, size_t *got, Writing *writing) noexcept nogil
     cdef size_t drive(self, Verb verb, char *data, size_t size) except? 0xFFFFFFFF
+    cdef object told(self, size_t count)
     cdef object underlying_socket(self)
     cdef int64_t timeout_of(self, object sock) except? -2
     cdef object exception_for(self, Status status, Verb verb)

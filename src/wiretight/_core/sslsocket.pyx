@@ -7,7 +7,7 @@ every call: None waits for ever, 0 never, and a number of seconds is one deadlin
 from cython cimport no_gc_clear
 from cpython.buffer cimport PyBUF_SIMPLE, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
 from cpython.object cimport PyObject
-from libc.errno cimport EBADF
+from libc.errno cimport EBADF, ENOMEM
 from libc.math cimport ceil
 from libc.stdint cimport int64_t
 
@@ -124,9 +124,13 @@ cdef class _SSLSocket(Negotiated):
             if self.callback_error is not None:
                 problem = with_context(problem, self.callback_error)
                 self.callback_error = None
+        except MemoryError:
+            # The caller is not told how far it came, and would send or expect the wrong bytes next.
+            wire.lost = wire.lost or got != 0 or writing.sent != 0
+            raise
         finally:
             if writing.committed > writing.sent and (wire.fd >= 0 or not wire.on_socket):
-                self.backlog.keep(data, &writing)
+                wire.lost = self.backlog.keep(data, &writing) < 0 or wire.lost
             wire.leave()
         if problem is not None:
             raise problem
@@ -138,6 +142,10 @@ cdef class _SSLSocket(Negotiated):
             self.wire.error = EBADF
             self.wire.settle()
             return self.refused_by_system()
+        if self.wire.lost:
+            self.wire.error = ENOMEM
+            self.wire.settle()
+            return self.refused_by_system()
         if verb == READ:
             return self.try_read(data, size, got)
         if verb == WRITE:
@@ -145,6 +153,14 @@ cdef class _SSLSocket(Negotiated):
         if verb == HANDSHAKE:
             return self.try_handshake()
         return self.try_shutdown()
+
+    cdef object told(self, size_t count):
+        """`count` as an object. Without memory for that, nobody knows how far the stream has come: it ends."""
+        try:
+            return count
+        except BaseException:
+            self.wire.lost = True
+            raise
 
     cdef object underlying_socket(self):
         """The socket, held for the length of a call so that its descriptor stays open."""
@@ -199,7 +215,7 @@ cdef class _SSLSocket(Negotiated):
                 raise TypeError(f"a writable and contiguous bytes-like object is needed, not {kind}") from None
             try:
                 size = view.len if len <= 0 or len > view.len else len
-                return self.drive(READ, <char *>view.buf, size) if size else 0
+                return self.told(self.drive(READ, <char *>view.buf, size)) if size else 0
             finally:
                 PyBuffer_Release(&view)
         if len < 0:
@@ -216,7 +232,11 @@ cdef class _SSLSocket(Negotiated):
             Py_DECREF(data)
             raise
         if got != size:
-            resize_bytes(&data, got)
+            try:
+                resize_bytes(&data, got)
+            except BaseException:
+                self.wire.lost = True
+                raise
         result = <object>data
         Py_DECREF(data)
         return result
@@ -232,7 +252,7 @@ cdef class _SSLSocket(Negotiated):
         cdef Py_buffer view
         PyObject_GetBuffer(b, &view, PyBUF_SIMPLE)
         try:
-            return self.drive(WRITE, <char *>view.buf, view.len)
+            return self.told(self.drive(WRITE, <char *>view.buf, view.len))
         finally:
             PyBuffer_Release(&view)
 

@@ -182,27 +182,34 @@ cdef stack_st_X509 *parse_data(object cadata) except NULL:
 cdef stack_st_X509 *parse_sequence(const unsigned char *data, Py_ssize_t length, bint is_pem) except NULL:
     """OpenSSL: PEM_read_bio_X509(3), d2i_X509_bio(3)"""
     cdef stack_st_X509 *certificates
-    cdef X509 *x509
+    cdef X509 *x509 = NULL
     cdef BIO *bio
-    cdef bint complete
+    cdef bint kept, complete
     cdef unsigned long last
     if length == 0:
         raise ValueError("Empty certificate data")
     bio = reading(data, length)
     with nogil:
         certificates = sk_X509_new_null()
-        while True:
+        kept = certificates != NULL
+        while kept:
             x509 = PEM_read_bio_X509(bio, NULL, no_password, NULL) if is_pem else d2i_X509_bio(bio, NULL)
             if x509 == NULL:
                 break
-            sk_X509_push(certificates, x509)
-            if not is_pem and BIO_eof(bio):
+            kept = sk_X509_push(certificates, x509) > 0
+            if not kept:
+                X509_free(x509)
+            elif not is_pem and BIO_eof(bio):
                 break
         last = ERR_peek_last_error()
         complete = (
             ERR_GET_LIB(last) == ERR_LIB_PEM and ERR_GET_REASON(last) == PEM_R_NO_START_LINE
         ) if is_pem else x509 != NULL
         BIO_free(bio)
+    if not kept:
+        sk_X509_pop_free(certificates, X509_free)
+        ERR_clear_error()
+        raise MemoryError
     if sk_X509_num(certificates) and complete:
         ERR_clear_error()
         return certificates

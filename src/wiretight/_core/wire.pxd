@@ -49,7 +49,7 @@ cdef class Wire(Descriptor):
     cdef size_t unsent_start, unsent_end, unsent_capacity
     cdef uint64_t enqueued, flushed
 
-    cdef bint lost                  # there was no memory to own them: the connection cannot go on
+    cdef bint lost                  # there was no memory for bytes of the stream: the connection cannot go on
 
     cdef uint64_t bytes_in, bytes_out, syscalls
     cdef RecordCount records_in, records_out
@@ -76,6 +76,7 @@ cdef class Wire(Descriptor):
     cdef int put_into_bio(self, const char *data, size_t size) noexcept nogil
     cdef int put_into_foreign(self, const char *data, size_t size) noexcept
     cdef int own(self, const unsigned char *data, size_t size) noexcept nogil
+    cdef void lose(self) noexcept nogil
     cdef bint flush(self) noexcept nogil
     cdef size_t send_some(self, const unsigned char *data, size_t size) noexcept nogil
     cdef bint has_unsent(self) noexcept nogil

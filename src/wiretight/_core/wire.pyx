@@ -40,7 +40,7 @@ cdef extern from "sockets.h" nogil:
     ssize_t wt_peek(int fd, void *buffer, size_t size)
     ssize_t wt_recv(int fd, void *buffer, size_t size)
     ssize_t wt_send(int fd, const void *buffer, size_t size)
-    ssize_t wt_drop(int fd, void *scratch, size_t size, bint can_drop)
+    size_t wt_drop(int fd, void *scratch, size_t room, size_t size, bint can_drop, uint64_t *calls)
     bint wt_can_drop(int fd)
     void wt_no_sigpipe(int fd)
     bint would_block "wt_would_block"(int error)
@@ -95,9 +95,10 @@ cdef class Wire(Descriptor):
 
     cdef void drop_stale(self) noexcept nogil:
         """Takes a kept event off the kernel's queue: for the verbs that report it."""
-        if self.stale and self.fd >= 0:
-            self.drop(self.stale)
+        cdef size_t size = self.stale
+        if self.fd >= 0:
             self.stale = 0
+            self.drop(size)
 
     cdef int take(self, char *into, int size) noexcept nogil:
         """The BIO's read: bytes moved, 0 at the end of the stream or on an error, -1 to try again later."""
@@ -130,6 +131,9 @@ cdef class Wire(Descriptor):
         self.settle_window()
         if self.error:
             return 0
+        if self.stale:
+            self.dry = True
+            return -1
         if look:
             if self.held:
                 self.close_window()
@@ -184,28 +188,16 @@ cdef class Wire(Descriptor):
         self.dry = self.waits and size < asked
 
     cdef bint drop(self, size_t size) noexcept nogil:
-        """Takes `size` bytes, seen before, off the kernel's queue."""
-        cdef ssize_t got
-        cdef unsigned char *scratch = NULL
-        if not self.can_drop:
-            scratch = wt_lend()
-            if scratch == NULL:
-                self.error = ENOMEM
-                return False
-        while size:
-            got = wt_drop(self.fd, scratch, min(size, <size_t>WT_LENT_SIZE), self.can_drop)
-            self.syscalls += 1
-            if got <= 0:
-                if got < 0 and errno == EINTR:
-                    continue
-                # Somebody else read from this descriptor: the stream is not ours any more.
-                self.error = errno if got < 0 else EBADF
-                break
-            self.bytes_in += got
-            size -= got
-        if scratch != NULL:
-            wt_give_back(scratch)
-        return size == 0
+        """Takes `size` bytes, seen before, off the kernel's queue. What it will not give now is `stale`."""
+        cdef unsigned char *scratch = NULL if self.can_drop else wt_lend()
+        cdef size_t dropped = wt_drop(self.fd, scratch, WT_LENT_SIZE, size, self.can_drop, &self.syscalls)
+        self.bytes_in += dropped
+        if dropped < size and would_block(errno):
+            self.stale += size - dropped
+        elif dropped < size:    # somebody else read from this descriptor: the stream is not ours any more
+            self.error = errno
+        wt_give_back(scratch)
+        return dropped == size
 
     cdef void settle_window(self) noexcept nogil:
         if self.eaten and not self.greedy:
@@ -288,6 +280,7 @@ cdef class Wire(Descriptor):
     cdef int put(self, const char *data, int size) noexcept nogil:
         """The BIO's write: takes all of it, or returns -1 when there is no memory."""
         if self.lost:
+            self.error = ENOMEM
             return -1
         if self.on_socket and self.gathered == NULL and not self.has_unsent():
             self.gathered = wt_lend()
@@ -296,6 +289,7 @@ cdef class Wire(Descriptor):
             self.bytes_out += size
         elif self.gathered == NULL or <size_t>size > WT_LENT_SIZE - self.gathered_size:
             if self.own(<const unsigned char *>data, size) < 0:
+                self.lose()
                 return -1
         else:
             memcpy(self.gathered + self.gathered_size, data, size)
@@ -348,6 +342,12 @@ cdef class Wire(Descriptor):
             self.unsent_end += size
         return 0
 
+    cdef void lose(self) noexcept nogil:
+        """There is no memory for bytes that have their place in the stream: it ends here, before they are missed."""
+        self.lost = True
+        self.error = ENOMEM
+        self.gathered_size = 0
+
     cdef bint flush(self) noexcept nogil:
         """Ends a step's output: sends what the kernel takes. True when nothing is left; `error` has an errno."""
         cdef size_t sent
@@ -362,7 +362,7 @@ cdef class Wire(Descriptor):
                 if self.gathered_size:
                     memmove(self.gathered, self.gathered + sent, self.gathered_size)
                     if self.own(NULL, 0) < 0:
-                        self.lost = True
+                        self.lose()
             wt_give_back(self.gathered)
             self.gathered = NULL
         return not self.has_unsent()

@@ -1,0 +1,1 @@
+"""Hostile bytes: seeded mutations by the hundred thousand, and coverage-guided targets. README.md has the rest."""

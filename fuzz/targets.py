@@ -1,0 +1,273 @@
+"""What hostile bytes are given to. Each target raises only where a guarantee does not hold.
+
+`Handshakes`, `Records`, `Certificates` and `Calls` take a seeded chance and make their own input: `scripts/fuzz`.
+`client_bytes`, `server_bytes` and `certificate` take the input itself, for a fuzzer that coverage guides.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import random
+import ssl as standard
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import wiretight
+from fuzz.mutations import mutated
+from tests.kit.certificates import HOST, Certificates
+from tests.kit.pair import WANT, Pair, attempt, memory_bio
+from tests.kit.records import records
+from wiretight._core.certificate import test_decode_cert as decoded_file
+
+CORPUS = Path(__file__).parent / "corpus"
+VERSIONS = (standard.TLSVersion.TLSv1_2, standard.TLSVersion.TLSv1_3)
+
+
+class Peers:
+    """Contexts of both sides, of each version: with and without a client's certificate."""
+
+    def __init__(self, folder: Path) -> None:
+        certificates = Certificates(folder)
+        self.contexts = [
+            (
+                certificates.client_context(version, credentials=certificates.client if asks else None, alpn=["h2"]),
+                certificates.server_context(
+                    version, client_ca=certificates.ca_file if asks else None, alpn=["http/1.1", "h2"]
+                ),
+            )
+            for version in VERSIONS
+            for asks in (False, True)
+        ]
+        for _, server in self.contexts:
+            server.sni_callback = lambda *_: None
+        self.sessions = [self._session(*contexts) for contexts in self.contexts]
+
+    def _session(self, client: Any, server: Any) -> Any:
+        pair = Pair(client, server)
+        pair.handshake()
+        pair.transfer(b"a ticket comes with it", pair.server)
+        return pair.client.session
+
+    def pair(self, chance: random.Random) -> Pair:
+        """Two sides that have not shaken hands; half of the time the client has a session to resume."""
+        at = chance.randrange(len(self.contexts))
+        return Pair(*self.contexts[at], session=self.sessions[at] if chance.random() < 0.5 else None)
+
+
+class Target:
+    """`once(chance)` tries one input; `outcomes` counts how it was met."""
+
+    def __init__(self, folder: Path) -> None:
+        self.peers = Peers(folder)
+        self.outcomes: Counter[str] = Counter()
+
+    def once(self, chance: random.Random) -> None:
+        raise NotImplementedError
+
+    @contextlib.contextmanager
+    def refusing(self, *others: type[Exception]) -> Iterator[None]:
+        """Bytes may be refused by SSLError and by `others`, and by nothing else."""
+        try:
+            yield
+        except (standard.SSLError, *others) as error:
+            self.outcomes[getattr(error, "reason", None) or type(error).__name__] += 1
+
+
+class Handshakes(Target):
+    """One flight of a handshake, mutated; then both sides go on for as long as there is anything to say."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.flights: list[bytes] = [b""]
+
+    def once(self, chance: random.Random) -> None:
+        pair = self.peers.pair(chance)
+        wanted = chance.choice((0, 0, 1, 1, 1, 2, 3))
+        links = (pair.to_server, pair.to_client)
+        with self.refusing():
+            attempt(pair.client.do_handshake)
+            number = idle = 0
+            while idle < 2:
+                link = links[number % 2]
+                flight = link.outgoing.read()
+                idle = 0 if flight else idle + 1
+                if number == wanted:
+                    if len(self.flights) < 64:
+                        self.flights.append(flight)
+                    flight = mutated(flight, chance, self.flights)
+                link.incoming.write(flight)
+                if attempt(link.receiver.do_handshake) is not WANT:
+                    attempt(link.receiver.read)
+                number += 1
+            self.outcomes["waits or goes on"] += 1
+
+
+class Records(Target):
+    """Records of a connection, mutated. What is read is what was sent, as far as it goes, or nothing."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.pair: Pair | None = None
+        self.seen: list[bytes] = [b""]
+
+    def once(self, chance: random.Random) -> None:
+        if self.pair is None:
+            self.pair = self.peers.pair(chance)
+            self.pair.handshake()
+            self.sent, self.read = bytearray(), bytearray()
+            self.damaged = False
+        pair = self.pair
+        pair.client.write(data := chance.randbytes(chance.choice((1, 20, 200))))
+        if not self.damaged:
+            self.sent += data
+        raw = pair.to_server.outgoing.read()
+        if chance.random() < 0.1:
+            self.damaged = self.damaged or chance.random() < 0.5
+            self.seen = [*self.seen[-63:], raw]
+        changed = mutated(raw, chance, self.seen)
+        pair.to_server.incoming.write(changed)
+        with self.refusing():
+            try:
+                while (got := attempt(pair.server.read, 65536)) is not WANT and got:
+                    self.read += got
+            except BaseException:
+                self.pair = None
+                raise
+            finally:
+                assert self.sent.startswith(self.read), "a wrong byte was read"
+            self.outcomes["waits or goes on"] += 1
+        if pair.to_server.incoming.pending > 1 << 16:
+            self.pair = None
+
+
+class CertificateReader:
+    """Everything that reads a certificate's contents, over one DER."""
+
+    def __init__(self) -> None:
+        self.file = os.memfd_create("certificate")
+        self.path = f"/proc/self/fd/{self.file}"
+
+    def read(self, der: bytes) -> None:
+        context = wiretight.SSLContext(wiretight.PROTOCOL_TLS_CLIENT)
+        with contextlib.suppress(standard.SSLError, ValueError):
+            context.load_verify_locations(cadata=der)
+        with contextlib.suppress(standard.SSLError, ValueError):
+            context.get_ca_certs()
+        context.get_ca_certs(binary_form=True)
+        os.ftruncate(self.file, 0)
+        os.pwrite(self.file, wiretight.DER_cert_to_PEM_cert(der).encode(), 0)
+        decoded_file(self.path)
+
+
+class ReadsCertificates(Target):
+    """A certificate, mutated: its dictionary, its DER, the store."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.corpus = [path.read_bytes() for path in sorted((CORPUS / "certificate").iterdir())]
+        self.reader = CertificateReader()
+
+    def once(self, chance: random.Random) -> None:
+        with self.refusing(ValueError):
+            self.reader.read(mutated(chance.choice(self.corpus), chance, self.corpus))
+            self.outcomes["read"] += 1
+
+
+class Calls(Target):
+    """Calls in any order on both ends of a connection, with everything that a program can hand to them."""
+
+    def once(self, chance: random.Random) -> None:
+        self.run(chance.randbytes(chance.choice((20, 60, 200))))
+
+    def run(self, data: bytes) -> None:
+        pair = Pair(*self.peers.contexts[data[0] % len(self.peers.contexts) if data else 0])
+        sides = (pair.client, pair.server)
+        links = (pair.to_server, pair.to_client)
+        sent: dict[int, bytearray] = {0: bytearray(), 1: bytearray()}
+        read: dict[int, bytearray] = {0: bytearray(), 1: bytearray()}
+        for at, octet in enumerate(data[1:]):
+            which, what = octet & 1, octet >> 1
+            with self.refusing(ValueError):
+                self.call(what, at, which, sides, links, sent, read)
+        assert sent[0].startswith(read[1]), "the server read a wrong byte"
+        assert sent[1].startswith(read[0]), "the client read a wrong byte"
+        self.outcomes["done"] += 1
+
+    def call(self, what: int, at: int, which: int, sides: Any, links: Any, sent: Any, read: Any) -> None:
+        side, link = sides[which], links[which]
+        if what < 24:
+            link.incoming.write(link.outgoing.read((-1, 1, 5, 100)[what % 4]))
+        elif what < 48:
+            attempt(side.do_handshake)
+        elif what < 64:
+            part = bytes([at % 256]) * (1, 100, 20_000)[what % 3]
+            sent[which] += part[: no_bytes_if_want(attempt(side.write, part), 0)]
+        elif what < 80:
+            read[which] += no_bytes_if_want(attempt(side.read, (1, 100, 70_000)[what % 3]), b"")
+        elif what < 88:
+            room = bytearray((0, 3, 500)[what % 3])
+            read[which] += room[: no_bytes_if_want(attempt(side.read, len(room), room), 0)]
+        elif what < 90:
+            attempt(side.unwrap)
+        elif what < 91:
+            link.incoming.write_eof()
+        else:
+            self.question(what, side, sides)
+
+    def question(self, what: int, side: Any, sides: Any) -> None:
+        questions: tuple[Callable[[], Any], ...] = (
+            side.pending, side.version, side.cipher, side.shared_ciphers, side.compression, side.getpeercert,
+            lambda: side.getpeercert(True), side.selected_alpn_protocol, side.get_channel_binding,
+            side.get_verified_chain, side.get_unverified_chain, side.verify_client_post_handshake,
+            lambda: setattr(side, "session", sides[0].session), lambda: setattr(side, "context", side.context),
+            lambda: side.session.id, lambda: side.session_reused, lambda: repr(side),
+        )  # fmt: skip
+        with contextlib.suppress(AttributeError, TypeError):  # no session, nobody's session
+            questions[what % len(questions)]()
+
+
+def no_bytes_if_want(result: Any, nothing: Any) -> Any:
+    return nothing if result is WANT else result
+
+
+TARGETS: dict[str, type[Target]] = {
+    "handshake": Handshakes, "record": Records, "certificate": ReadsCertificates, "calls": Calls,
+}  # fmt: skip
+
+
+# --- For a guided fuzzer ----------------------------------------------------------------------------------------------
+
+
+def fed(side: Any, incoming: Any, data: bytes) -> None:
+    """Gives one side the bytes of a peer that does not exist: record by record, then the end."""
+    with contextlib.suppress(standard.SSLError):
+        attempt(side.do_handshake)
+        for record in records(data):
+            incoming.write(record.raw)
+            if attempt(side.do_handshake) is not WANT:
+                attempt(side.read)
+        incoming.write_eof()
+        side.do_handshake()
+        side.read()
+
+
+def client_bytes(peers: Peers, data: bytes) -> None:
+    """What a client sends, to a server of each kind."""
+    for _, server in peers.contexts:
+        incoming, outgoing = memory_bio(server), memory_bio(server)
+        fed(server.wrap_bio(incoming, outgoing, server_side=True), incoming, data)
+
+
+def server_bytes(peers: Peers, data: bytes) -> None:
+    """What a server sends, to a client of each kind."""
+    for client, _ in peers.contexts:
+        incoming, outgoing = memory_bio(client), memory_bio(client)
+        fed(client.wrap_bio(incoming, outgoing, server_hostname=HOST), incoming, data)
+
+
+def certificate(reader: CertificateReader, data: bytes) -> None:
+    with contextlib.suppress(standard.SSLError, ValueError):
+        reader.read(data)

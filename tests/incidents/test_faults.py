@@ -1,0 +1,134 @@
+"""Faults: whatever call to the system fails, whatever allocation fails, there is no crash, no hang and no wrong byte.
+
+Each test runs tests/incidents/faulty.py with tests/incidents/faults.c preloaded; what is guaranteed is asserted there.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import shutil
+import ssl as standard
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.incidents.references import reference
+
+NO_OPENSSL = 77  # as in faulty.py
+HERE = Path(__file__).parent
+ROOT = HERE.parent.parent
+
+pytestmark = [
+    reference("RFC 8446, 6"),
+    pytest.mark.skipif(sys.platform != "linux", reason="faults are put under the core by the dynamic linker of Linux"),
+    pytest.mark.skipif("SANITIZERS" in os.environ, reason="the sanitizers have allocators of their own"),
+    pytest.mark.timeout(7200),
+]
+
+Faulty = Callable[..., dict[str, int]]
+
+sides = pytest.mark.parametrize("side", ["client", "server"])
+transports = pytest.mark.parametrize("transport", ["tcp", "unix"])
+
+
+@pytest.fixture(scope="session")
+def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    compiler = shutil.which("cc")
+    if compiler is None:
+        pytest.skip("needs a C compiler: apt-get install gcc libc6-dev")
+    built = tmp_path_factory.mktemp("faults") / "faults.so"
+    options = ["-O1", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC"]
+    subprocess.run([compiler, *options, "-o", built, HERE / "faults.c", "-ldl"], check=True)
+    return built
+
+
+@pytest.fixture
+def faulty(library: Path, certificates: Any, version: Any, record_property: Callable[[str, object], None]) -> Faulty:
+    """Runs faulty.py; how often each outcome came."""
+
+    def run(kind: str, side: str, transport: str, *numbers: object, trusted: bool = True) -> dict[str, int]:
+        place = Path(importlib.util.find_spec("wiretight").origin).parent.parent
+        name = standard.TLSVersion(version).name
+        answer = subprocess.run(
+            [sys.executable, HERE / "faulty.py", kind, certificates.folder, name, side, transport,
+             "trusted" if trusted else "untrusted", *map(str, numbers)],
+            env={**os.environ, "LD_PRELOAD": str(library), "PYTHONPATH": f"{ROOT}:{place}"},
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        if answer.returncode == NO_OPENSSL:
+            pytest.skip("this wiretight has an OpenSSL of its own inside, where no allocator can be put under it")
+        assert answer.returncode == 0, f"status {answer.returncode}\n{answer.stdout}\n{answer.stderr[-4000:]}"
+        outcomes = json.loads(answer.stdout)
+        record_property("rounds", sum(outcomes.values()))
+        record_property("outcomes", outcomes)
+        return outcomes
+
+    return run
+
+
+# --- System calls -----------------------------------------------------------------------------------------------------
+
+
+@sides
+@transports
+@reference("SSL_write(3)")
+def test_a_system_that_moves_one_byte_a_call_changes_nothing(faulty, side, transport):
+    assert set(faulty("calls", side, transport, 1, 0, 0, 1)) == {"completed"}
+
+
+@sides
+@transports
+@reference("python/cpython#76456")
+def test_a_signal_in_half_of_all_calls_changes_nothing(faulty, side, transport, rounds):
+    assert set(faulty("calls", side, transport, 0, 128, 0, rounds(5, 1000))) == {"completed"}
+
+
+@sides
+@transports
+def test_a_system_that_says_later_without_need_changes_nothing(faulty, side, transport, rounds):
+    assert set(faulty("calls", side, transport, 0, 32, 160, rounds(5, 1000))) == {"completed"}
+
+
+@sides
+@pytest.mark.parametrize("how", ["fin", "rst"])
+@reference("RFC 8446, 6.1")
+def test_a_connection_that_ends_before_any_call_is_never_a_clean_end(faulty, side, how, rounds):
+    outcomes = faulty("cut", side, "tcp", how, rounds(100, 10**6))
+    assert set(outcomes) <= {"completed", "SSLEOFError", "ConnectionResetError", "BrokenPipeError", "SSLError"}
+
+
+# --- Allocations ------------------------------------------------------------------------------------------------------
+
+
+@sides
+@transports
+@reference("openssl/openssl#2369")
+def test_each_allocation_of_the_core_may_fail(faulty, side, transport):
+    assert faulty("core", side, transport, 10**6)["OSError"]
+
+
+@sides
+@reference("openssl/openssl#28078", "python/cpython#144833")
+def test_each_allocation_of_openssl_may_fail(faulty, side, rounds):
+    assert faulty("openssl", side, "unix", rounds(150, 10**6))
+
+
+@sides
+@reference("openssl/openssl#28078", "RFC 8446, 4.4.2.4")
+def test_no_allocation_that_fails_makes_a_peer_trusted(faulty, side, rounds):
+    outcomes = faulty("openssl", side, "tcp", rounds(150, 10**6), trusted=False)
+    assert outcomes["SSLCertVerificationError"]
+
+
+@sides
+@reference("python/cpython#21009")
+def test_each_allocation_of_the_interpreter_may_fail(faulty, side, rounds):
+    if importlib.util.find_spec("_testcapi") is None:
+        pytest.skip("needs an interpreter that can fail at an allocation: install its module _testcapi")
+    assert faulty("python", side, "tcp", rounds(6, 60))
