@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from wiretight import _loops
 from wiretight._errors import HAS_STANDARD, standard
 from wiretight._older import keep_working
 from wiretight._references import Stale, namespaces, own_modules, replacement, replacements, stale_references
@@ -69,6 +70,7 @@ def install() -> Installation:
             loaded = frozenset(sys.modules)
             keep_working()
             _installation = Installation(tuple(_rebind_all(replacements())), loaded)
+            _loops.install()
         return _installation
 
 
@@ -81,6 +83,7 @@ def uninstall() -> None:
     with _lock:
         if _installation is None:
             return
+        _loops.uninstall()
         for rebound in reversed(_installation.rebound):
             if rebound.namespace.get(rebound.name) is not rebound.now:
                 continue

@@ -171,7 +171,6 @@ async def start_tls(
         server_hostname=server_hostname,
         ssl_handshake_timeout=ssl_handshake_timeout,
         ssl_shutdown_timeout=ssl_shutdown_timeout,
-        half_close=True,
     )
 
 

@@ -22,7 +22,7 @@ ASYNCIO = """
     newer = make(ssl)
     assert type(older[0]) is not type(newer[0])
 
-    async def answer(reader, writer):
+    async def answer(reader, writer, answered):
         try:
             writer.write(await reader.readexactly(300_000))
             await writer.drain()
@@ -30,9 +30,11 @@ ASYNCIO = """
             await writer.wait_closed()
         except (ssl.SSLError, ConnectionError, asyncio.IncompleteReadError):
             pass
+        answered.set()
 
     async def exchange(client, server):
-        listener = await asyncio.start_server(answer, "127.0.0.1", 0, ssl=server)
+        answered = asyncio.Event()
+        listener = await asyncio.start_server(lambda *ends: answer(*ends, answered), "127.0.0.1", 0, ssl=server)
         async with listener:
             port = listener.sockets[0].getsockname()[1]
             reader, writer = await asyncio.open_connection("127.0.0.1", port, ssl=client, server_hostname=name)
@@ -41,6 +43,7 @@ ASYNCIO = """
             assert await reader.read() == b""
             writer.close()
             await writer.wait_closed()
+            await answered.wait()
         return writer
 """
 

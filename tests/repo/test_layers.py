@@ -39,6 +39,7 @@ LAYERS = (
     {"_context"},
     {"_certificates", "_older", "_references", "_removed"},
     {"_asyncio"},
+    {"_loops"},
     {"_install"},
     {""},
     {"_cli", "asyncio"},

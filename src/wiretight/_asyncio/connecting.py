@@ -30,7 +30,7 @@ class Wanted:
         try:
             return Transport(
                 loop, sock, protocol, self.context, handshake_timeout=self.handshake_timeout,
-                shutdown_timeout=self.shutdown_timeout, half_close=True, **options,
+                shutdown_timeout=self.shutdown_timeout, **options,
             )  # fmt: skip
         except BaseException:
             sock.close()

@@ -43,17 +43,17 @@ class State(Enum):
     LOST = "closed"
 
 
-class Claimed(transports._FlowControlMixin, asyncio.Transport):
+class SSLTransport(transports._FlowControlMixin, asyncio.Transport):
     """What a Transport says it is. It cannot be a subclass: the native half has another layout."""
 
 
 class Transport(Flow):
     """TLS over a socket, as an asyncio transport: the loop's, no memory BIOs, and no buffers while it is idle.
 
-    Like asyncio's own TLS transports, with these differences. The end of the stream without close_notify is an error,
-    SSLEOFError, never an end of file. After close(), data of the peer is forgotten instead of ending in an error. With
-    `half_close`, write_eof() ends our direction only, and a protocol whose eof_received() returns true can go on
-    writing.
+    The end of the stream without close_notify is an error, SSLEOFError, never an end of file. write_eof() ends our
+    direction only, and a protocol whose eof_received() returns true can go on writing. With `like_asyncio` these are as
+    in asyncio's TLS: such an end is an end of file, and the end of one direction is that of both. In either case, what
+    the peer sends after close() is forgotten instead of ending in an error.
 
     Since 0.1. Source: `asyncio.Transport`; RFC 8446, section 6.1.
     """
@@ -63,7 +63,7 @@ class Transport(Flow):
         "_discarded",
         "_eof_written",
         "_extra",
-        "_half_close",
+        "_like_asyncio",
         "_lost_writes",
         "_paused",
         "_peer_ended",
@@ -92,26 +92,26 @@ class Transport(Flow):
         server: Any = None,
         handshake_timeout: float | None = None,
         shutdown_timeout: float | None = None,
-        half_close: bool = False,
+        like_asyncio: bool = False,
         announces: bool = True,
         early: bytes | bytearray = b"",
     ) -> None:
         self._state = State.LOST
         handshake_timeout = _positive(handshake_timeout, HANDSHAKE_TIMEOUT, "ssl_handshake_timeout")
         self._shutdown_timeout = _positive(shutdown_timeout, SHUTDOWN_TIMEOUT, "ssl_shutdown_timeout")
-        Flow.__init__(self, loop, sock)
         self._ssl_object = connection_over(sock, context, server_side, server_hostname)
+        if server is not None:
+            server._attach(*self._to_server())
+        self._server = server
+        Flow.__init__(self, loop, sock)
         self._bind(self._ssl_object._sslobj, early)
         self._extra = addresses(sock, extra)
         self._waiter = waiter
         self._announces = announces
-        self._half_close = half_close
+        self._like_asyncio = like_asyncio
         self._paused = self._eof_written = self._peer_ended = False
         self._lost_writes = self._discarded = 0
         self.set_protocol(protocol)
-        self._server = server
-        if server is not None:
-            server._attach(*self._to_server())
         self._set_state(State.HANDSHAKING)
         self._timer: asyncio.TimerHandle | None = loop.call_later(
             handshake_timeout, self._handshake_timed_out, handshake_timeout
@@ -121,7 +121,7 @@ class Transport(Flow):
 
     @property  # type: ignore[misc]
     def __class__(self) -> type:
-        return Claimed
+        return SSLTransport
 
     def __repr__(self) -> str:
         number = self._sock.fileno() if self._sock is not None else -1
@@ -130,9 +130,10 @@ class Transport(Flow):
     def __del__(self) -> None:
         sock = getattr(self, "_sock", None)
         if sock is not None:
-            warnings.warn(f"unclosed transport {self!r}", ResourceWarning, source=self, stacklevel=2)
+            message = f"unclosed transport {self!r}"
             self._ssl_object._sslobj.release()
             sock.close()
+            warnings.warn(message, ResourceWarning, source=self, stacklevel=2)
 
     # --- What it is ---------------------------------------------------------------------------------------------------
 
@@ -261,8 +262,10 @@ class Transport(Flow):
         if status == STATUS_WANT_WRITE:
             return
         if status != STATUS_CLOSED:
-            self._fail(self._failure(), "Fatal read error on socket transport")
-            return
+            error = self._failure()
+            if not (self._like_asyncio and isinstance(error, SSLEOFError)):
+                self._fail(error, "Fatal read error on socket transport")
+                return
         self._peer_ended = True
         self._set_state(self._state)
         self._unwatch_reading()
@@ -273,24 +276,24 @@ class Transport(Flow):
         except BaseException as error:
             self._protocol_failed(error, "eof_received")
             return
-        if keep_open and not self._half_close:
+        if keep_open and self._like_asyncio:
             logger.warning("returning true from eof_received() has no effect when using ssl")
-        if not keep_open or not self._half_close:
+        if not keep_open or self._like_asyncio:
             self.close()
 
     # --- Writing ------------------------------------------------------------------------------------------------------
 
     def can_write_eof(self) -> bool:
         """Whether write_eof() can be used. Since 0.1."""
-        return self._half_close
+        return not self._like_asyncio
 
     def write_eof(self) -> None:
         """Tells the peer that nothing follows (close_notify), after what has been written; reading goes on.
 
-        Raises NotImplementedError on a transport without `half_close`, as asyncio's TLS. Since 0.1.
+        Raises NotImplementedError on a transport that is `like_asyncio`. Since 0.1.
         Source: RFC 8446, section 6.1.
         """
-        if not self._half_close:
+        if self._like_asyncio:
             raise NotImplementedError("only the transports of wiretight.asyncio end one direction")
         if self._eof_written or self.is_closing():
             return
@@ -330,6 +333,9 @@ class Transport(Flow):
             self._end(None)
 
     def _write_failed(self) -> None:
+        if self._peer_ended and (self._like_asyncio or self._state is State.CLOSING):
+            self._end(None)  # the peer has said that it leaves, and has left
+            return
         self._fail(self._failure(), "Fatal write error on socket transport")
 
     # --- The end ------------------------------------------------------------------------------------------------------
@@ -449,6 +455,14 @@ class Transport(Flow):
         timer, self._timer = self._timer, None
         if timer is not None:
             timer.cancel()
+
+    def _take_place_of(self, plain: Any) -> None:
+        """The server of `plain`, if it has one, waits for this connection instead."""
+        self._server = getattr(plain, "_server", None)
+        if self._server is not None and _SERVERS_KNOW_TRANSPORTS:
+            self._server._clients.add(self)  # not by _attach(), which a closed server refuses
+        elif self._server is not None:
+            plain._server = None  # its place in the count is ours
 
     def _to_server(self) -> tuple[Transport, ...]:
         return (self,) if _SERVERS_KNOW_TRANSPORTS else ()

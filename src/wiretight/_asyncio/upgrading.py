@@ -20,7 +20,7 @@ async def upgrade(
     server_hostname: str | None = None,
     ssl_handshake_timeout: float | None = None,
     ssl_shutdown_timeout: float | None = None,
-    half_close: bool = False,
+    like_asyncio: bool = False,
 ) -> Any:
     """TLS over `transport`, whose protocol goes on with what this returns.
 
@@ -44,7 +44,6 @@ async def upgrade(
     waiter = loop.create_future()
     try:
         await _written(loop, transport, protocol, ssl_handshake_timeout or HANDSHAKE_TIMEOUT)
-        server = getattr(transport, "_server", None)
         sock = take_socket(transport)
     except BaseException:
         transport.abort()
@@ -52,12 +51,13 @@ async def upgrade(
     try:
         upgraded = Transport(
             loop, sock, protocol, context, waiter, server_side=server_side, server_hostname=server_hostname,
-            server=server, handshake_timeout=ssl_handshake_timeout, shutdown_timeout=ssl_shutdown_timeout,
-            half_close=half_close, announces=False, early=early,
+            handshake_timeout=ssl_handshake_timeout, shutdown_timeout=ssl_shutdown_timeout,
+            like_asyncio=like_asyncio, announces=False, early=early,
         )  # fmt: skip
     except BaseException:
         sock.close()
         raise
+    upgraded._take_place_of(transport)
     try:
         await waiter
     except BaseException:

@@ -1,0 +1,67 @@
+"""What install() does to asyncio's own event loops: their `ssl=` and start_tls() use the native transport."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import sys
+from asyncio.selector_events import BaseSelectorEventLoop
+from typing import Any
+
+from wiretight._asyncio.taking import can_drive
+from wiretight._asyncio.transport import Transport
+from wiretight._asyncio.upgrading import upgrade
+
+_loops: Any = BaseSelectorEventLoop
+_make_ssl_transport_before = _loops._make_ssl_transport
+
+
+def install() -> None:
+    """Has every selector loop ask here for its TLS. Since 0.1."""
+    _loops._make_ssl_transport = _make_ssl_transport
+    _loops.start_tls = _start_tls
+
+
+def uninstall() -> None:
+    """Has them make their own again; connections that are there go on. Since 0.1."""
+    if _loops._make_ssl_transport is _make_ssl_transport:
+        _loops._make_ssl_transport = _make_ssl_transport_before
+        del _loops.start_tls
+
+
+def _make_ssl_transport(
+    loop: Any,
+    rawsock: Any,
+    protocol: Any,
+    sslcontext: Any,
+    waiter: asyncio.Future[None] | None = None,
+    *,
+    server_side: bool = False,
+    server_hostname: str | None = None,
+    extra: dict[str, Any] | None = None,
+    server: Any = None,
+    ssl_handshake_timeout: float | None = None,
+    ssl_shutdown_timeout: float | None = None,
+    **newer: Any,
+) -> Any:
+    if not sslcontext and not server_side:  # ssl=True: the function that the package has under this name now
+        sslcontext = sys.modules["wiretight"].create_default_context()
+        if not server_hostname:
+            sslcontext.check_hostname = False
+    if not (can_drive(sslcontext) and isinstance(rawsock, socket.socket)):
+        timeouts = {"ssl_handshake_timeout": ssl_handshake_timeout, "ssl_shutdown_timeout": ssl_shutdown_timeout}
+        newer.update((name, value) for name, value in timeouts.items() if value is not None)
+        return _make_ssl_transport_before(
+            loop, rawsock, protocol, sslcontext, waiter, server_side=server_side, server_hostname=server_hostname,
+            extra=extra, server=server, **newer,
+        )  # fmt: skip
+    loop._ensure_fd_no_transport(rawsock)
+    return Transport(
+        loop, rawsock, protocol, sslcontext, waiter, server_side=server_side, server_hostname=server_hostname,
+        extra=extra, server=server, handshake_timeout=ssl_handshake_timeout, shutdown_timeout=ssl_shutdown_timeout,
+        like_asyncio=True,
+    )  # fmt: skip
+
+
+async def _start_tls(loop: Any, transport: Any, protocol: Any, sslcontext: Any, **options: Any) -> Any:
+    return await upgrade(loop, transport, protocol, sslcontext, like_asyncio=True, **options)

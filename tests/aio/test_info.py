@@ -1,0 +1,96 @@
+"""What a transport tells about itself, and that it is gone when it is closed."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import weakref
+
+import pytest
+
+import wiretight
+from tests.aio.protocols import Recorder
+from tests.kit.certificates import HOST
+from wiretight import asyncio as native
+
+
+def test_everything_that_asyncio_tells_is_told(loops, ends):
+    async def main():
+        async with ends.connected() as (client, server):
+            info = client.transport.get_extra_info
+            assert info("peername") == server.transport.get_extra_info("sockname")
+            assert info("sockname") == server.transport.get_extra_info("peername")
+            assert info("socket").fileno() >= 0
+            assert info("socket") is info("socket")
+            assert isinstance(info("sslcontext"), wiretight.SSLContext)
+            ssl_object = info("ssl_object")
+            assert isinstance(ssl_object, wiretight.SSLObject)
+            assert ssl_object.version() == ends.version.name.replace("_", ".")
+            assert info("cipher") == ssl_object.cipher()
+            assert info("compression", "none") is None
+            assert ("DNS", HOST) in info("peercert")["subjectAltName"]
+            assert info("nothing", 7) == 7
+            client.transport.close()
+            await client.lost()
+            assert info("peername") is not None
+            assert info("cipher") is not None
+
+    loops.run(main)
+
+
+def test_it_is_a_transport_of_asyncio(loops, ends):
+    async def main():
+        async with ends.connected() as (client, _):
+            assert isinstance(client.transport, asyncio.Transport)
+            assert type(client.transport) is native.Transport
+            assert client.transport.get_protocol() is client
+            assert "open" in repr(client.transport)
+
+    loops.run(main)
+
+
+def test_another_protocol_can_take_over(loops, ends):
+    async def main():
+        async with ends.connected() as (client, server):
+            second = Recorder()
+            server.transport.set_protocol(second)
+            client.transport.write(b"for the second")
+            assert await second.receive(14) == b"for the second"
+            client.transport.close()
+            assert await second.lost() is None
+            assert server.told == ["made"]
+
+    loops.run(main)
+
+
+def test_a_closed_connection_is_freed_without_the_collector(loops, ends):
+    async def main():
+        async with ends.connected() as (client, server):
+            gone = [weakref.ref(protocol.transport) for protocol in (client, server)]
+            client.transport.write(b"data")
+            await server.receive(4)
+            gc.collect()
+            gc.disable()
+            try:
+                client.transport.close()
+                await client.lost()
+                await server.lost()
+                client.transport = server.transport = None
+                for _ in range(5):
+                    await asyncio.sleep(0)
+                assert [reference() for reference in gone] == [None, None]
+            finally:
+                gc.enable()
+
+    loops.run(main)
+
+
+def test_a_transport_that_nobody_closed_says_so(loops, ends):
+    async def main():
+        async with ends.connected() as (client, server):
+            client.transport.pause_reading()
+            with pytest.warns(ResourceWarning, match="unclosed transport"):
+                client.transport = None
+            await server.lost()
+
+    loops.run(main)

@@ -1,0 +1,212 @@
+"""TLS on a connection that is there already: nothing of either side's bytes is lost on the way."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import ssl as standard
+
+import pytest
+
+from tests.aio.protocols import Echo, Recorder
+from tests.kit.certificates import ADDRESS, ELSEWHERE, HOST
+from wiretight import asyncio as native
+
+DATA = os.urandom(1 << 20)
+
+
+async def plain_pair(client=Recorder, server=Recorder):
+    """Two protocols of a plain connection, and its server."""
+    loop = asyncio.get_running_loop()
+    arrived = loop.create_future()
+
+    class Arriving(server):
+        def connection_made(self, transport):
+            super().connection_made(transport)
+            arrived.set_result(self)
+
+    listener = await loop.create_server(Arriving, ADDRESS, 0)
+    _, near = await loop.create_connection(client, *listener.sockets[0].getsockname())
+    far = await arrived
+    listener.close()
+    return near, far
+
+
+async def upgraded(ends, client, server):
+    """Both sides upgraded at once."""
+    client.transport, server.transport = await asyncio.gather(
+        native.start_tls(client.transport, client, ends.client_context(), server_hostname=HOST),
+        native.start_tls(server.transport, server, ends.server_context(), server_side=True),
+    )
+
+
+async def closed(*protocols):
+    for protocol in protocols:
+        protocol.transport.close()
+    for protocol in protocols:
+        assert await protocol.lost() is None
+
+
+def test_a_plain_connection_becomes_tls(loops, ends):
+    async def main():
+        client, server = await plain_pair(server=Echo)
+        client.transport.write(b"plain")
+        assert await client.receive(5) == b"plain"
+        await upgraded(ends, client, server)
+        assert isinstance(client.transport, asyncio.Transport)
+        assert client.transport.get_extra_info("cipher") is not None
+        client.transport.write(DATA)
+        assert await client.receive(5 + len(DATA)) == b"plain" + DATA
+        assert client.told.count("made") == 1
+        await closed(client, server)
+
+    loops.run(main)
+
+
+def test_what_was_written_before_goes_out_first_and_plain(loops, ends):
+    async def main():
+        arrived = asyncio.get_running_loop().create_future()
+        listener = await asyncio.start_server(lambda *streams: arrived.set_result(streams), ADDRESS, 0)
+        _, client = await asyncio.get_running_loop().create_connection(Recorder, *listener.sockets[0].getsockname())
+        reader, writer = await arrived
+        listener.close()
+        writer.transport.pause_reading()
+        written = fill_plain(client.transport)
+        upgrading = asyncio.ensure_future(
+            native.start_tls(client.transport, client, ends.client_context(), server_hostname=HOST)
+        )
+        await asyncio.sleep(0)
+        writer.transport.resume_reading()
+        assert await reader.readexactly(written) == bytes(written)
+        protocol = writer.transport.get_protocol()
+        tls = await native.start_tls(writer.transport, protocol, ends.server_context(), server_side=True)
+        client.transport = await upgrading
+        client.transport.write(b"secret")
+        assert await reader.readexactly(6) == b"secret"
+        await client.writable.wait()
+        client.transport.close()
+        tls.close()
+        assert await client.lost() is None
+
+    loops.run(main)
+
+
+def fill_plain(transport):
+    written = 0
+    while not transport.get_write_buffer_size():
+        transport.write(bytes(65536))
+        written += 65536
+    return written
+
+
+def test_a_hello_that_came_with_the_last_plain_line_is_not_lost(loops, ends):
+    """A StreamReader has read the first bytes of TLS together with the command before them."""
+
+    async def main():
+        arrived = asyncio.get_running_loop().create_future()
+        listener = await asyncio.start_server(lambda *streams: arrived.set_result(streams), ADDRESS, 0)
+        client_side = await asyncio.get_running_loop().create_connection(Recorder, *listener.sockets[0].getsockname())
+        transport, client = client_side
+        incoming, outgoing = standard.MemoryBIO(), standard.MemoryBIO()
+        hello = ends.client_context().wrap_bio(incoming, outgoing, server_hostname=HOST)
+        with pytest.raises(standard.SSLWantReadError):
+            hello.do_handshake()
+        transport.write(b"STARTTLS\r\n" + outgoing.read())
+        reader, writer = await arrived
+        assert await reader.readline() == b"STARTTLS\r\n"
+        await asyncio.sleep(0)
+        upgrading = asyncio.ensure_future(
+            native.start_tls(writer.transport, writer.transport.get_protocol(), ends.server_context(), server_side=True)
+        )
+        done = False
+        while not done:
+            await client.receive(1)
+            incoming.write(bytes(client.data))
+            client.data.clear()
+            try:
+                hello.do_handshake()
+                done = True
+            except standard.SSLWantReadError:
+                pass
+            transport.write(outgoing.read())
+        hello.write(b"line\n")
+        transport.write(outgoing.read())
+        tls = await upgrading
+        assert await reader.readline() == b"line\n"
+        tls.abort()
+        transport.abort()
+        listener.close()
+        await asyncio.sleep(0)
+
+    loops.run(main)
+
+
+def test_tls_goes_inside_tls(loops, ends):
+    async def main():
+        async with ends.connected(server=Echo) as (client, server):
+            outer = client.transport, server.transport
+            await upgraded(ends, client, server)
+            client.transport.write(DATA)
+            assert await client.receive(len(DATA)) == DATA
+            await closed(client, server)
+            assert all(transport.is_closing() for transport in outer)
+
+    loops.run(main)
+
+
+def test_a_refused_certificate_closes_the_connection(loops, ends):
+    async def main():
+        client, server = await plain_pair()
+        accepted, refused = await asyncio.gather(
+            native.start_tls(server.transport, server, ends.server_context(), server_side=True),
+            native.start_tls(client.transport, client, ends.client_context(), server_hostname=ELSEWHERE),
+            return_exceptions=True,
+        )
+        assert isinstance(refused, standard.SSLCertVerificationError)
+        if not isinstance(accepted, Exception):  # TLS 1.3: the server is done before the client looks
+            accepted = await server.lost()
+        assert isinstance(accepted, (standard.SSLError, ConnectionResetError))
+
+    loops.run(main)
+
+
+def test_it_can_be_cancelled(loops, ends):
+    async def main():
+        client, server = await plain_pair()
+        upgrading = asyncio.ensure_future(
+            native.start_tls(client.transport, client, ends.client_context(), server_hostname=HOST)
+        )
+        await server.receive(1)
+        upgrading.cancel()
+        await asyncio.wait([upgrading])
+        assert upgrading.cancelled()
+        await server.lost()
+        server.transport.close()
+
+    loops.run(main)
+
+
+def test_a_server_waits_for_connections_that_were_upgraded(loops, ends):
+    if loops.name == "uvloop":
+        pytest.skip("uvloop's server knows its own transports only")
+
+    async def main():
+        loop = asyncio.get_running_loop()
+        arrived = loop.create_future()
+
+        class Arriving(Echo):
+            def connection_made(self, transport):
+                super().connection_made(transport)
+                arrived.set_result(self)
+
+        listener = await loop.create_server(Arriving, ADDRESS, 0)
+        _, client = await loop.create_connection(Recorder, *listener.sockets[0].getsockname())
+        server = await arrived
+        await upgraded(ends, client, server)
+        listener.close()
+        client.transport.write(b"still served")
+        assert await client.receive(12) == b"still served"
+        await closed(client, server)
+        await listener.wait_closed()
+
+    loops.run(main)
