@@ -13,6 +13,7 @@ from tests.kit.certificates import ADDRESS, HOST, Certificates
 from tests.kit.threads import PATIENCE
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
+CLIENTS = ("blocking_client.py", "memory_bio_client.py", "asyncio_client.py", "asyncio_native.py")
 
 
 def run(name: str, *arguments: object) -> bytes:
@@ -20,7 +21,7 @@ def run(name: str, *arguments: object) -> bytes:
     return subprocess.run(command, stdout=subprocess.PIPE, timeout=PATIENCE, check=True).stdout
 
 
-@pytest.mark.parametrize("name", ["blocking_client.py", "memory_bio_client.py", "asyncio_client.py"])
+@pytest.mark.parametrize("name", CLIENTS)
 def test_a_client_prints_the_page(name: str, web_port: int, certificates: Certificates) -> None:
     answer = run(name, HOST, web_port, certificates.ca_file)
 
@@ -36,7 +37,7 @@ def test_the_selectors_client_fetches_the_page_over_each_connection(web_port: in
     assert lines[0].startswith("HTTP/1.0 200 OK ")
 
 
-@pytest.mark.parametrize("name", ["blocking_client.py", "memory_bio_client.py", "asyncio_client.py"])
+@pytest.mark.parametrize("name", CLIENTS)
 def test_a_client_refuses_a_server_that_it_does_not_trust(name: str, web_port: int, certificates: Certificates) -> None:
     command = [sys.executable, EXAMPLES / name, HOST, str(web_port), certificates.other_ca_file]
     result = subprocess.run(command, capture_output=True, timeout=PATIENCE, check=False)
@@ -61,6 +62,7 @@ def test_the_server_answers_the_client(certificates: Certificates) -> None:
 def test_every_example_is_run_here() -> None:
     assert {path.name for path in EXAMPLES.glob("*.py")} == {
         "asyncio_client.py",
+        "asyncio_native.py",
         "blocking_client.py",
         "https_server.py",
         "memory_bio_client.py",

@@ -61,12 +61,14 @@ EXCEPTIONS = (
         ((3, 11), (3, 15)),
         Reason.BUILD_DETAIL,
         "it reaches for the SSLProtocol inside asyncio's transport; the native transport has none",
+        "asyncio's private methods",
     ),
     Allowed(
         "test.test_asyncio.test_ssl.TestSSL.test_remote_shutdown_receives_trailing_data",
         ((3, 11), (3, 15)),
         Reason.BUILD_DETAIL,
         "it puts data into asyncio's transport by a private method for tests",
+        "asyncio's private methods",
     ),
 )
 
