@@ -1,0 +1,157 @@
+"""Descriptors and threads: closing, forking and reusing numbers, in any order, never reach what is somebody else's."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import socket
+import ssl as standard
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.core.peer import asleep, until
+from tests.incidents.references import reference
+from tests.kit.sockets import tcp_pair, tls_sockets, unix_pair
+from tests.kit.threads import PATIENCE, Task
+
+pytestmark = [reference("python/cpython#137583"), pytest.mark.timeout(7200)]
+
+forks = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+
+
+def open_descriptors() -> int:
+    folder = Path("/proc/self/fd")
+    if not folder.exists():
+        pytest.skip("this system does not list the descriptors of a process")
+    return len(list(folder.iterdir()))
+
+
+class Child:
+    """What `work` does in the child of a fork. It has a PATIENCE to end; `succeeded()` waits for that."""
+
+    def __init__(self, work: Any) -> None:
+        self.pid = os.fork()
+        if self.pid == 0:
+            status = 1
+            try:
+                work()
+                status = 0
+            finally:
+                os._exit(status)
+
+    def succeeded(self) -> bool:
+        handle = os.pidfd_open(self.pid) if hasattr(os, "pidfd_open") else None
+        if handle is not None:
+            ended = select.select([handle], [], [], PATIENCE)[0]
+            os.close(handle)
+            if not ended:
+                os.kill(self.pid, 9)
+        return os.waitpid(self.pid, 0)[1] == 0
+
+
+@forks
+@reference("gevent/gevent#2196")
+@pytest.mark.filterwarnings("ignore:.*multi-threaded, use of fork")
+def test_a_child_closes_a_connection_that_a_thread_of_its_parent_waits_on(client_context, server_context, rounds):
+    with tls_sockets(client_context, server_context) as (client, server):
+        for _ in range(rounds(20, 1000)):
+            receiving = Task(client.recv, 10)
+            until(lambda task=receiving: asleep(task.thread), "the thread waits")
+            assert Child(client.close).succeeded()
+            server.sendall(b"still here")
+            assert receiving.result() == b"still here"
+
+
+@forks
+@reference("brianmario/mysql2#1467")
+@pytest.mark.filterwarnings("ignore:.*multi-threaded, use of fork")
+def test_what_a_child_forgets_says_nothing_to_the_peer(client_context, server_context, rounds):
+    with tls_sockets(client_context, server_context) as (client, server):
+        for number in range(rounds(20, 1000)):
+            assert Child(client.__del__ if number % 2 else client.detach).succeeded()
+            client.sendall(b"to")
+            assert server.recv(10) == b"to"
+            server.sendall(b"fro")
+            assert client.recv(10) == b"fro"
+
+
+@forks
+@reference("openssl/openssl#19066")
+@pytest.mark.filterwarnings("ignore:.*multi-threaded, use of fork")
+def test_a_fork_while_a_thread_is_at_work_leaves_a_child_that_ends(client_context, server_context, rounds):
+    with tls_sockets(client_context, server_context) as (client, server):
+        stop = threading.Event()
+
+        def write() -> None:
+            while not stop.is_set():
+                client.sendall(bytes(50_000))
+
+        def read() -> int:
+            count = 0
+            while data := server.recv(65536):
+                count += len(data)
+            return count
+
+        def in_the_child() -> None:
+            with contextlib.suppress(OSError):  # another thread was using it
+                client.pending()
+            client.close()
+            server.close()
+
+        reading, writing = Task(read), Task(write)
+        try:
+            for _ in range(rounds(20, 1000)):
+                assert Child(in_the_child).succeeded()
+        finally:
+            stop.set()
+            writing.result()
+            client.shutdown(socket.SHUT_WR)
+        assert reading.result() > 0
+
+
+@reference("python/cpython#151508", "signalwire/freeswitch#2283")
+@pytest.mark.parametrize("transport", [tcp_pair, unix_pair], ids=["tcp", "unix"])
+def test_closing_under_threads_at_work_writes_nothing_into_what_has_the_number_next(
+    client_context, server_context, transport, rounds, tmp_path
+):
+    before = open_descriptors()
+
+    def work(operation: Any, *args: Any) -> None:
+        with contextlib.suppress(OSError, ValueError):
+            while operation(*args):
+                pass
+
+    for _ in range(rounds(60, 1000)):
+        with tls_sockets(client_context, server_context, transport=transport) as (client, server):
+            number = client.fileno()
+            tasks = [Task(work, client.send, bytes(3000)), Task(work, client.recv, 100), Task(work, server.recv, 5000)]
+            server.sendall(b"x" * 50)
+            client.close()
+            foreign = os.open(tmp_path / "foreign", os.O_RDWR | os.O_CREAT | os.O_TRUNC)
+            if foreign != number:
+                os.dup2(foreign, number)
+                os.close(foreign)
+            for task in tasks:
+                task.result()
+            os.close(number)
+            assert (tmp_path / "foreign").read_bytes() == b""
+    assert open_descriptors() == before
+
+
+@reference("RFC 8446, 6.1")
+def test_detaching_and_duplicating_leave_no_descriptor_and_no_tls_behind(client_context, server_context, rounds):
+    before = open_descriptors()
+    for _ in range(rounds(60, 1000)):
+        with tls_sockets(client_context, server_context) as (client, server):
+            with pytest.raises(NotImplementedError):
+                client.dup()
+            plain = socket.socket(fileno=client.detach())
+            with plain:
+                plain.sendall(b"plain")
+            with pytest.raises(standard.SSLError):
+                server.recv(10)
+    assert open_descriptors() == before
