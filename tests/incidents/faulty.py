@@ -367,6 +367,7 @@ def allocations(case: Case, limit: int, width: int = 1) -> Counter[str]:
             steps.close()
         try:
             steps.check()
+            assert outcome != "TimeoutError", "nothing moves any more, and nobody says why"
             assert at >= 0 or outcome == ("completed" if case.trusted else "SSLCertVerificationError"), outcome
             assert case.trusted or not outcome.startswith("completed"), "an unverified peer was accepted"
             assert case.trusted or not steps.peer_heard, "an unverified peer was told something"

@@ -87,11 +87,11 @@ cdef class Wire(Descriptor):
 
     cdef void begin(self) noexcept nogil:
         """Starts a step: no room and no data, until the caller says otherwise."""
+        # A call that fails before it asks the BIO must not report the last step's want: its caller would wait for ever.
+        BIO_clear_retry_flags(self.bio)
         self.error = 0
-        self.room = 0
         self.has_data = False
-        self.fetches = 0
-        self.safe = 0
+        self.room = self.safe = self.fetches = 0
 
     cdef void drop_stale(self) noexcept nogil:
         """Takes a kept event off the kernel's queue: for the verbs that report it."""
