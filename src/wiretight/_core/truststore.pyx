@@ -29,7 +29,7 @@ cdef extern from "compat.h" nogil:
 
 import os
 
-from wiretight._core.tables import OPENSSL_STATIC
+from wiretight._core import tables
 from wiretight._systemtrust import system_trust
 
 
@@ -79,7 +79,7 @@ cdef int set_default_verify_paths(Context context) except -1:
     except OSError:
         pass
     ERR_clear_error()
-    if OPENSSL_STATIC and named_directory == NULL:
+    if tables.OPENSSL_STATIC and named_directory == NULL:
         check(SSL_CTX_load_verify_dir(context.ctx, <bytes>directory))
     else:
         check(SSL_CTX_set_default_verify_dir(context.ctx))
@@ -94,7 +94,7 @@ cdef tuple default_places():
 
     OpenSSL: X509_get_default_cert_file(3)
     """
-    file, directory = system_trust() if OPENSSL_STATIC else (None, None)
+    file, directory = system_trust() if tables.OPENSSL_STATIC else (None, None)
     return (
         <bytes>X509_get_default_cert_file() if file is None else os.fsencode(file),
         <bytes>X509_get_default_cert_dir() if directory is None else os.fsencode(directory),
