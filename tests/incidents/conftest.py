@@ -11,6 +11,7 @@ from tests.incidents.references import link
 
 # The counts of a full run; otherwise a selection that takes minutes.
 FULL = os.environ.get("WIRETIGHT_INCIDENTS") == "full"
+HOURS = 4  # after which a test of a full run is given up
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -24,6 +25,8 @@ def pytest_itemcollected(item: pytest.Item) -> None:
     for source in sources:
         link(source)
         item.user_properties.append(("reference", source))  # --junit-xml keeps them, for the documentation
+    if FULL:
+        item.add_marker(pytest.mark.timeout(HOURS * 3600))
 
 
 @pytest.fixture
