@@ -58,6 +58,21 @@ def test_a_peer_that_floods_a_closing_connection_does_not_keep_it(loops, ends):
     loops.run(main)
 
 
+def test_a_peer_that_floods_while_output_is_left_gets_the_output(loops, ends):
+    async def main():
+        async with ends.connected(server=lambda: Recorder(keep_open=True)) as (client, server):
+            server.transport.pause_reading()
+            written = fill(client.transport)
+            server.transport.write(bytes(8 << 20))
+            client.transport.close()
+            await asyncio.sleep(0.05)
+            server.transport.resume_reading()
+            assert await client.lost() is None
+            assert len(server.data) <= written
+
+    loops.run(main)
+
+
 def test_each_direction_ends_by_itself(loops, ends):
     async def main():
         async with ends.connected(server=lambda: Recorder(keep_open=True)) as (client, server):

@@ -260,6 +260,7 @@ class Transport(Flow):
 
     def _read_ended(self, status: int) -> None:
         if status == STATUS_WANT_WRITE:
+            self._unwatch_reading()  # the peer has us answer and reads nothing: until it does
             return
         if status != STATUS_CLOSED:
             error = self._failure()
@@ -325,6 +326,10 @@ class Transport(Flow):
     def _drained(self) -> None:
         self._unwatch_writing()
         self._control_writing()
+        if self._state is State.LOST:  # the protocol was told to go on, and gave up
+            return
+        if not self._peer_ended and not (self._paused and self._state is State.OPEN):
+            self._watch_reading()
         if self._has_output():  # the protocol was told to go on, and did
             return
         if self._state is State.FLUSHING or (self._eof_written and self._state is State.OPEN):
@@ -383,12 +388,10 @@ class Transport(Flow):
             return
         self._discarded += size
         if status in (STATUS_DONE, STATUS_WANT_READ, STATUS_WANT_WRITE):
-            if self._discarded < _MOST_DISCARDED:
-                return
-            if self._state is State.FLUSHING:
-                self._unwatch_reading()
-            else:
+            if self._discarded >= _MOST_DISCARDED and self._state is State.CLOSING:
                 self._end(None)
+            elif self._discarded >= _MOST_DISCARDED or status == STATUS_WANT_WRITE:
+                self._unwatch_reading()  # until our output is gone
             return
         failure = None if status == STATUS_CLOSED else self._failure()
         if failure is not None and not isinstance(failure, SSLEOFError):

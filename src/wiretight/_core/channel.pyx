@@ -90,7 +90,7 @@ cdef class Channel:
             steps += 1
             if status == DONE and not self.connection.has_more():
                 break
-        if status == CLOSED or status == FAILED:
+        if status == CLOSED or status == FAILED or status == WANT_WRITE:
             if self.delivers:
                 self._read_ended(status)
         elif status == DONE and self.delivers and self.connection.has_more():
