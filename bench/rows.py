@@ -66,7 +66,6 @@ ASYNC = (
 )
 WEB = (
     Row(SUBJECT, "wiretight", ("wiretight.asyncio", "uvicorn", "h11"), transport="wiretight.asyncio"),
-    Row("asyncio with wiretight's wrap_bio", "wiretight", ("uvicorn", "h11")),
     Row("asyncio", "ssl", ("uvicorn", "h11")),
     Row("uvloop", "ssl", ("uvicorn", "h11", "uvloop"), "uvloop"),
     Row("aiofastnet", "ssl", ("aiofastnet", "uvicorn", "h11"), transport="aiofastnet"),

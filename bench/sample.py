@@ -71,8 +71,9 @@ def take(row: Row, family: str, module: str, folder: Path, options: dict[str, An
     except subprocess.TimeoutExpired:
         raise SampleError(f"{told}: no result within {SECONDS_ALLOWED} s") from None
     if done.returncode:
-        reason = done.stderr.strip() or f"ended with status {done.returncode} and no message"
-        raise SampleError(f"{told}: {reason}")
+        # The last line of a traceback is the error itself.
+        lines = done.stderr.strip().splitlines() or [f"ended with status {done.returncode} and no message"]
+        raise SampleError(f"{told}: {lines[-1]}")
     sample: dict[str, Any] = json.loads(done.stdout)
     return sample
 

@@ -7,9 +7,11 @@ compare. "no TLS" is the same server over plain HTTP: what no TLS at all would r
 from __future__ import annotations
 
 import asyncio
+import http.client
 import os
 import re
 import signal
+import ssl
 import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 UNIT = "requests/s"
 BODY = b"Hello, world!"
 CONNECTIONS = 64
+PATIENCE = 20
 
 
 def sample(row: Row, folder: Path, *, seconds: int) -> dict[str, Any]:
@@ -42,7 +45,7 @@ def sample(row: Row, folder: Path, *, seconds: int) -> dict[str, Any]:
         port = listening.getsockname()[1]
         listening.close()
         url = f"{'https' if row.module else 'http'}://{NAME}:{port}/"
-        _load(url, 1)
+        _first_answer(port, bool(row.module))
         before = _cpu_seconds(child)
         requests, rate = _load(url, seconds)
         spent = (_cpu_seconds(child) - before) / requests * 1e6
@@ -82,13 +85,27 @@ def _serve(row: Row, folder: Path, listening: socket.socket) -> None:
     loops.run(row, main())
 
 
+def _first_answer(port: int, tls: bool) -> None:
+    """Waits until the server has started."""
+    if tls:
+        connection: http.client.HTTPConnection = http.client.HTTPSConnection(
+            NAME, port, timeout=PATIENCE, context=ssl._create_unverified_context()
+        )
+    else:
+        connection = http.client.HTTPConnection(NAME, port, timeout=PATIENCE)
+    connection.request("GET", "/")
+    if connection.getresponse().read() != BODY:
+        raise RuntimeError("the server's answer is wrong")
+    connection.close()
+
+
 def _load(url: str, seconds: int) -> tuple[int, float]:
     command = ["wrk", "-t", "1", "-c", str(CONNECTIONS), "-d", f"{seconds}s", url]
     output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     requests = re.search(r"(\d+) requests in", output)
     rate = re.search(r"Requests/sec:\s+([\d.]+)", output)
     if requests is None or rate is None or not int(requests[1]) or "Non-2xx" in output:
-        raise RuntimeError(f"wrk got no answers: {output}")
+        raise RuntimeError(f"wrk got no answers: {' '.join(output.split())}")
     return int(requests[1]), float(rate[1])
 
 
