@@ -88,7 +88,8 @@ cdef class Channel:
         while status == DONE and self.delivers and steps < MOST_STEPS:
             status = self.receive_in_place() if self.is_buffered else self.receive()
             steps += 1
-            if status == DONE and not self.connection.has_more():
+            # A step that was filled has not emptied the kernel: cheaper to look now than to be called again.
+            if status == DONE and self.last_read < ROOM and not self.connection.has_more():
                 break
         if status == CLOSED or status == FAILED or status == WANT_WRITE:
             if self.delivers:
