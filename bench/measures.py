@@ -47,6 +47,7 @@ class Measure:
     family: str = "blocking"
     programs: tuple[str, ...] = ()  # that must be installed
     rounds: int | None = None  # where another number than that of the run makes sense
+    patience: int = 30  # seconds that a sample may take
 
     @property
     def more_is_better(self) -> bool:
@@ -200,6 +201,7 @@ MEASURES = (
         {"connections": 50},
         family="async",
         rounds=1,
+        patience=180,
     ),
 )
 NAMES = tuple(measure.name for measure in MEASURES)

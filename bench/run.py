@@ -89,7 +89,8 @@ class Suite:
             for row in list(rows):
                 progress(f"{measure.title}: round {done + 1} of {rounds}: {row.name}")
                 try:
-                    taken[row.name].append(take(row, measure.family, measure.module, self.folder, measure.options))
+                    sample = take(row, measure.family, measure.module, self.folder, measure.options, measure.patience)
+                    taken[row.name].append(sample)
                 except SampleError as error:
                     self.left_out.append(f"left out: {measure.title}: {error}")
                     rows.remove(row)

@@ -18,7 +18,6 @@ from typing import Any
 from rows import Row, row_named
 
 HERE = Path(__file__).parent
-SECONDS_ALLOWED = 30
 # The options that say how much a sample does; a slow row does less.
 COUNTS = ("mib", "round_trips", "handshakes")
 
@@ -60,16 +59,18 @@ def _fewer(row: Row, options: dict[str, Any]) -> dict[str, Any]:
     return {name: max(1, int(count * row.factor)) for name, count in counts.items()}
 
 
-def take(row: Row, family: str, module: str, folder: Path, options: dict[str, Any]) -> dict[str, Any]:
-    """Take one sample of `row` in a fresh process."""
+def take(
+    row: Row, family: str, module: str, folder: Path, options: dict[str, Any], patience: int = 30
+) -> dict[str, Any]:
+    """Take one sample of `row` in a fresh process, within `patience` seconds."""
     command = command_for(row, family, module, folder, options)
     told = f"{row.name}, {module}"
     try:
         done = subprocess.run(
-            command, env=environment(folder), capture_output=True, text=True, timeout=SECONDS_ALLOWED, check=False
+            command, env=environment(folder), capture_output=True, text=True, timeout=patience, check=False
         )
     except subprocess.TimeoutExpired:
-        raise SampleError(f"{told}: no result within {SECONDS_ALLOWED} s") from None
+        raise SampleError(f"{told}: no result within {patience} s") from None
     if done.returncode:
         # The last line of a traceback is the error itself.
         lines = done.stderr.strip().splitlines() or [f"ended with status {done.returncode} and no message"]
