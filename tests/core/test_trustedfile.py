@@ -289,6 +289,7 @@ def test_threads_see_the_old_file_or_the_new_one_whole(tmp_path: Path, authoriti
 
 
 @pytest.mark.usefixtures("settled")
+@pytest.mark.filterwarnings("ignore:.* is multi-threaded, use of fork:DeprecationWarning")  # what this is about
 def test_a_child_forked_while_threads_load_loads_too(tmp_path: Path, authorities: list[bytes]) -> None:
     path, done = tmp_path / "ca.pem", threading.Event()
     path.write_bytes(b"".join(authorities))
