@@ -72,28 +72,6 @@ EXCEPTIONS = (
     ),
 )
 
-# The test server of these Pythons stops at a reset that it meets after a handshake, and the next client finds nobody.
-EXCEPTIONS += tuple(
-    Allowed(
-        f"test.test_ssl.SimpleBackgroundTests.{test}",
-        ((3, 10), (3, 12)),
-        Reason.NEWER,
-        "its client leaves without reading the session tickets, which resets the connection: a ConnectionResetError in "
-        "the server since 3.13, the end of the data before",
-        "A reset",
-        race=True,
-    )
-    for test in (
-        "test_ciphers",
-        "test_connect",
-        "test_connect_cadata",
-        "test_connect_capath",
-        "test_connect_with_context",
-        "test_get_server_certificate",
-        "test_get_server_certificate_sni",
-    )
-)
-
 
 def allowed(version: tuple[int, int]) -> dict[str, Allowed]:
     """The exceptions for one version of Python, by the name of the test."""
