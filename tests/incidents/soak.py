@@ -68,7 +68,7 @@ class Soak:
         self.connections += 1
 
     def batch(self) -> None:
-        """A server and its context for each batch: they keep their connections, and a cache of sessions, until it ends."""
+        """A server and its context for each batch: they keep connections and sessions until it ends."""
         self.sessions = [None, None]
         with Server(self.certificates.server_context(), echo_messages) as server:
             for _ in range(50):
