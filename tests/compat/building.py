@@ -5,7 +5,6 @@ By hand: `python -m tests.compat.building INTERPRETER FOLDER [meson's options]`.
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -22,26 +21,15 @@ def built_for(command: str, folder: Path, *options: str) -> Path:
     machine.write_text(f"[binaries]\npython = '{command}'\n", encoding="utf-8")
     headers = _output([command, "-c", ASK]).strip()
     # The headers of an interpreter that was unpacked somewhere include each other by the path they have in a system.
-    environment = {**os.environ, "CFLAGS": f"-idirafter {Path(headers).parent}"}
-    _output(
-        [
-            "meson",
-            "setup",
-            "-Doptimization=1",
-            *options,
-            "--native-file",
-            str(machine),
-            str(folder / "build"),
-            str(ROOT),
-        ],
-        environment,
-    )
-    _output(["meson", "install", "-C", str(folder / "build"), "--destdir", str(folder / "root")], environment)
+    # This is not for CFLAGS, which an OpenSSL that is built along would take, too.
+    setup = ["meson", "setup", "-Doptimization=1", f"-Dc_args=-idirafter {Path(headers).parent}", *options]
+    _output([*setup, "--native-file", str(machine), str(folder / "build"), str(ROOT)])
+    _output(["meson", "install", "-C", str(folder / "build"), "--destdir", str(folder / "root")])
     return next((folder / "root").rglob("wiretight/__init__.py")).parents[1]
 
 
-def _output(command: list[str], environment: dict[str, str] | None = None) -> str:
-    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+def _output(command: list[str]) -> str:
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
