@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import socket
 import weakref
 
 import pytest
@@ -92,5 +93,15 @@ def test_a_transport_that_nobody_closed_says_so(loops, ends):
             with pytest.warns(ResourceWarning, match="unclosed transport"):
                 client.transport = None
             await server.lost()
+
+    loops.run(main)
+
+
+def test_an_answer_does_not_wait_for_the_acknowledgement_of_what_went_before(loops, ends):
+    async def main():
+        async with ends.connected() as (client, server):
+            for end in (client, server):
+                sock = end.transport.get_extra_info("socket")
+                assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
 
     loops.run(main)
