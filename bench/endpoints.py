@@ -69,7 +69,10 @@ def server_context(tls: ModuleType, folder: Path) -> Any:
 
 
 def listener(backlog: int = 1) -> socket.socket:
-    return socket.create_server(("127.0.0.1", 0), backlog=backlog)
+    """A listening socket whose connections have no Nagle's delay, whether or not the implementation sees to it."""
+    listening = socket.create_server(("127.0.0.1", 0), backlog=backlog)
+    listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return listening
 
 
 def tcp_to(address: tuple[str, int]) -> socket.socket:

@@ -31,7 +31,7 @@ from rows import SUBJECT, Row, row_named
 from sample import HERE, SampleError, build_limit, take
 
 ROUNDS, QUICK_ROUNDS = 7, 2
-SECONDS = 26.0
+SECONDS = 24.0
 
 
 class Suite:
