@@ -20,8 +20,8 @@ class Flow(Channel):
     def __init__(self, loop: asyncio.AbstractEventLoop, sock: socket.socket) -> None:
         self._loop = loop
         self._sock: Any = sock
-        # As asyncio's transports. Nagle's algorithm would hold back the first answer, which follows the session tickets,
-        # until the peer's delayed acknowledgement of them: 40 ms.
+        # As asyncio's transports. Nagle's algorithm would hold back the first answer, which follows the session
+        # tickets, until the peer's delayed acknowledgement of them: 40 ms.
         if sock.family in (socket.AF_INET, socket.AF_INET6) and sock.proto in (0, socket.IPPROTO_TCP):
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._has_reader = self._has_writer = self._protocol_paused = False
