@@ -7,6 +7,7 @@ import os
 import socket
 import ssl as standard
 import struct
+import sys
 
 import pytest
 
@@ -25,7 +26,8 @@ def test_close_sends_everything_that_was_written(loops, pairings):
             assert client.transport.is_closing()
             assert await server.receive(len(DATA)) == DATA
             assert await server.lost() is None
-            assert "eof" in server.told
+            if pairings.server == "ours" or sys.version_info >= (3, 11):  # before, asyncio's TLS told of the loss only
+                assert "eof" in server.told
             assert await client.lost() is None
 
     loops.run(main)

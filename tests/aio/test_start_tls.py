@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import ssl as standard
+import weakref
 
 import pytest
 
@@ -210,3 +212,43 @@ def test_a_server_waits_for_connections_that_were_upgraded(loops, ends):
         await listener.wait_closed()
 
     loops.run(main)
+
+
+@pytest.fixture
+def no_garbage_collection():
+    gc.collect()
+    gc.disable()
+    yield
+    gc.enable()
+
+
+@pytest.mark.usefixtures("no_garbage_collection")
+@pytest.mark.parametrize("way", ["start_tls", "create_connection"])
+def test_a_refused_certificate_leaves_nothing_for_the_garbage_collector(loops, ends, way):
+    """python/cpython#159049: a client whose server is refused all day would grow."""
+    if way == "create_connection" and loops.name == "asyncio":
+        pytest.skip(
+            "the loop's own create_connection() leaves one, until python/cpython#159049 is fixed there"
+        )
+
+    async def attempt(context):
+        if way == "create_connection":
+            async with ends.serving(Recorder) as address:
+                await ends.connect(Recorder, address, ssl=context, server_hostname=ELSEWHERE)
+        client, server = await plain_pair()
+        await asyncio.gather(
+            native.start_tls(server.transport, server, ends.server_context(), server_side=True),
+            native.start_tls(client.transport, client, context, server_hostname=ELSEWHERE),
+        )
+
+    async def main():
+        context = ends.client_context()
+        used = weakref.ref(context)
+        with pytest.raises(standard.SSLCertVerificationError):
+            await attempt(context)
+        del context
+        for _ in range(3):
+            await asyncio.sleep(0)
+        assert used() is None
+
+    loops.run_reporting(main)

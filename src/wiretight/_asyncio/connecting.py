@@ -112,6 +112,8 @@ async def over_socket(
         await waiter
     except BaseException:
         transport.close()
+        # The traceback of the exception, which the future has, must not lead back to them (CPython issue 159049).
+        del waiter, transport
         raise
     return transport, protocol
 

@@ -62,6 +62,8 @@ async def upgrade(
         await waiter
     except BaseException:
         upgraded.close()
+        # The traceback of the exception, which the future has, must not lead back to them (CPython issue 159049).
+        del waiter, upgraded, transport
         raise
     return upgraded
 
