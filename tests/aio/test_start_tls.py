@@ -227,9 +227,7 @@ def no_garbage_collection():
 def test_a_refused_certificate_leaves_nothing_for_the_garbage_collector(loops, ends, way):
     """python/cpython#159049: a client whose server is refused all day would grow."""
     if way == "create_connection" and loops.name == "asyncio":
-        pytest.skip(
-            "the loop's own create_connection() leaves one, until python/cpython#159049 is fixed there"
-        )
+        pytest.skip("the loop's own create_connection() leaves one, until python/cpython#159049 is fixed there")
 
     async def attempt(context):
         if way == "create_connection":
