@@ -1,0 +1,68 @@
+"""How much memory this process has, once everything is collected that nobody refers to."""
+
+from __future__ import annotations
+
+import ctypes
+import gc
+import os
+import statistics
+import sys
+from array import array
+from pathlib import Path
+
+
+class Mallinfo2(ctypes.Structure):
+    """struct mallinfo2 of glibc 2.33 and newer: mallinfo2(3)."""
+
+    _fields_ = [
+        (name, ctypes.c_size_t)
+        for name in (
+            *("arena", "ordblks", "smblks", "hblks", "hblkhd", "usmblks", "fsmblks", "uordblks", "fordblks"),
+            "keepcost",
+        )
+    ]
+
+
+LIBRARY = ctypes.CDLL(None)
+COUNTED = hasattr(LIBRARY, "mallinfo2")  # whether allocated() can tell
+# The interpreter remembers attributes by name, and the names: 4,096 of them, which takes a thousand rounds of an event
+# loop to settle.
+forget_attributes = getattr(sys, "_clear_internal_caches", None) or sys._clear_type_cache
+
+
+def allocated() -> int:
+    """Bytes that malloc() has given out and that were not freed, in all of its arenas: what leaks is in here for ever.
+
+    Python's own objects are among them only with PYTHONMALLOC=malloc.
+    """
+    forget_attributes()
+    gc.collect()
+    LIBRARY.mallinfo2.restype = Mallinfo2
+    info = LIBRARY.mallinfo2()
+    return int(info.uordblks + info.hblkhd)
+
+
+def resident() -> int:
+    """Bytes that lie in memory: those in use, and those that allocators keep for later or cannot give back."""
+    gc.collect()
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE")
+
+
+class Samples:
+    """Memory, read at some counts of what was done, in room that is there from the start: it does not count itself."""
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+        self.taken = 0
+        self._counts = array("q", bytes(8 * size))
+        self._bytes = array("q", bytes(8 * size))
+
+    def take(self, count: int, memory: int) -> None:
+        self._counts[self.taken] = count
+        self._bytes[self.taken] = memory
+        self.taken += 1
+
+    def slope(self) -> float:
+        """Bytes for each that was done: of the line through all samples."""
+        return statistics.linear_regression(self._counts[: self.taken], self._bytes[: self.taken]).slope
