@@ -3,91 +3,220 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 import xml.etree.ElementTree as ET
 from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
+
+ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT))
+
+from tests.incidents.references import link  # noqa: E402
 
 HEAD = """\
 # Reliability: what was run
 
-Written by `scripts/reliability` from the results of the runs; nothing here is typed by hand.
-[The incident pack](../tests/incidents/README.md) says what each family guarantees, [fuzz](../fuzz/README.md) what is
-mutated. A run of the fuzzer or the soak that finds anything has no line here: it fails.
+Written by `scripts/reliability` from the results of the runs; nothing here is typed by hand. A run of the fuzzer or of
+the soak that finds anything has no line here: it fails, and what it found is fixed first.
 """
+FAMILIES = """\
+## The incident pack
+
+What has gone wrong in TLS socket layers, as guarantees: [tests/incidents](../tests/incidents/README.md). A case is one
+test with one set of parameters, of which TLS 1.2 and 1.3 is nearly always one. Tries are how often the cases that
+repeat themselves did so: rounds, calls that were made to fail one after the other, mutated inputs. `full` is
+`WIRETIGHT_INCIDENTS=full`, `bounded` the selection that runs with every change.
+"""
+MUTATED = """\
+## Hostile bytes: mutated inputs
+
+Each was met without a crash, a hang, more than a second of computing, an exception that is not documented, a wrong
+byte, or growth: [fuzz](../fuzz/README.md). Seeds are fixed. Answers are the different ways in which inputs were met:
+refused for one of OpenSSL's reasons, waited out, or accepted.
+"""
+GUIDED = """\
+## Hostile bytes: guided by coverage
+
+libFuzzer, with OpenSSL and the core built to count their edges and with AddressSanitizer. Edges are those that the
+corpus reached.
+"""
+SOAKED = """\
+## Soak
+
+Connections one after the other under a signal every millisecond: `scripts/soak`. Growth is the slope over all
+connections after the first quarter of the time: of what was allocated and not freed, of which 16 bytes are allowed, and
+of what the process had resident, part of which malloc() keeps for later.
+"""
+INCIDENTS = "tests/incidents"
 
 
-def table(titles: list[str], rows: list[list[Any]]) -> str:
+def table(titles: list[str], rows: Iterable[list[Any]]) -> str:
     lines = [titles, ["---"] * len(titles), *rows]
     return "\n".join(
         "| " + " | ".join(f"{cell:,}" if type(cell) is int else str(cell) for cell in row) + " |" for row in lines
     )
 
 
+# --- Tests ------------------------------------------------------------------------------------------------------------
+
+
+class Case(NamedTuple):
+    """One test with one set of parameters, as JUnit's XML tells of it."""
+
+    outcome: str
+    reason: str  # for which it was skipped
+    full: bool
+    rounds: int | None
+    references: frozenset[str]
+
+
+def cases(files: list[Path]) -> dict[str, dict[str, Case]]:
+    """By family and name. Of several runs of a case the full one counts, and of equals the last."""
+    found: dict[str, dict[str, Case]] = defaultdict(dict)
+    for path in files:
+        for entry in ET.parse(path).getroot().iter("testcase"):  # noqa: S314  # our own file
+            family = entry.get("classname", "").rpartition(".")[2]
+            name = entry.get("name", "")
+            case = case_of(entry)
+            before = found[family].get(name)
+            if before is None or case.full >= before.full:
+                found[family][name] = case
+    return found
+
+
+def case_of(entry: ET.Element) -> Case:
+    skipped = entry.find("skipped")
+    outcome = "passed" if skipped is None else "skipped"
+    if entry.find("failure") is not None or entry.find("error") is not None:
+        outcome = "failed"
+    properties = [(item.get("name"), item.get("value", "")) for item in entry.iter("property")]
+    said = dict(properties)  # the last word of a test on its rounds counts: how many there really were
+    return Case(
+        outcome,
+        "" if skipped is None else skipped.get("message", ""),
+        said.get("selection") == "full",
+        int(said["rounds"]) if "rounds" in said else None,
+        frozenset(value for name, value in properties if name == "reference"),
+    )
+
+
+def guarantees() -> Iterator[tuple[str, str]]:
+    """Each family of the pack, and what it guarantees: the table of its README."""
+    for line in (ROOT / INCIDENTS / "README.md").read_text().splitlines():
+        if row := re.fullmatch(r"\| `(\w+)\.py` \| (.+) \|", line):
+            yield row[1], row[2]
+
+
+def families(files: list[Path]) -> str:
+    found = cases(files)
+    titles = ["family", "what is guaranteed", "run", "cases", "tries", "failed", "skipped"]
+    rows = [[f"[{name}](../{INCIDENTS}/{name}.py)", text, *family(found.get(name, {}))] for name, text in guarantees()]
+    reasons = Counter(case.reason for name, _ in guarantees() for case in found.get(name, {}).values() if case.reason)
+    skipped = [f"- {count} skipped: {reason}" for reason, count in sorted(reasons.items())]
+    return "\n\n".join([FAMILIES.strip(), table(titles, rows), *(["\n".join(skipped)] if skipped else [])])
+
+
+def family(ran: dict[str, Case]) -> list[Any]:
+    """The numbers of one family."""
+    if not ran:
+        return ["not run", "", "", "", ""]
+    count = Counter(case.outcome for case in ran.values())
+    full = sum(case.full for case in ran.values())
+    tries = [case.rounds for case in ran.values() if case.rounds is not None and case.outcome == "passed"]
+    return [
+        "full" if full == len(ran) else "bounded" if not full else f"{full} of {len(ran)} cases full",
+        len(ran),
+        sum(tries) if tries else "",
+        count["failed"],
+        count["skipped"],
+    ]
+
+
+def sources(files: list[Path]) -> str:
+    found = cases(files)
+    lines = []
+    for name, _ in guarantees():
+        references = sorted({source for case in found.get(name, {}).values() for source in case.references})
+        if references:
+            lines.append(f"- {name}: " + ", ".join(f"[{source}]({link(source)})" for source in references))
+    return "## The public references of each family\n\n" + "\n".join(lines) if lines else ""
+
+
+# --- Lines of JSON ----------------------------------------------------------------------------------------------------
+
+
 def mutated(results: list[dict[str, Any]]) -> str:
     groups = defaultdict(list)
     for result in results:
         if "seed" in result:
-            groups[result["target"], result["sanitized"]].append(result)
+            groups[result["target"], result["sanitized"], result["openssl"]].append(result)
     rows = [
         [
-            target,
-            "AddressSanitizer, UBSan" if sanitized else "release",
+            f"`{target}`",
+            f"AddressSanitizer, UBSan; {openssl}" if sanitized else openssl,
             sum(result["count"] for result in group),
+            len({answer for result in group for answer in result["outcomes"]}),
             f"{max(result['slowest'] for result in group) * 1000:.0f} ms",
-            f"{max(result['growth'] for result in group) // 1024} KiB" if not sanitized else "not measured",
-            sum(len(result["outcomes"]) > 0 for result in group),
+            "not counted" if sanitized else f"{growth_of_input(group):.2f} bytes",
+            "; ".join(numbers(group)),
         ]
-        for (target, sanitized), group in sorted(groups.items())
+        for (target, sanitized, openssl), group in sorted(groups.items())
     ]
-    titles = ["target", "build", "inputs", "slowest input (CPU)", "most growth of a run", "runs"]
-    return (
-        "## Mutated inputs\n\nEach met without a crash, a hang, another error than documented, or growth.\n\n"
-        + table(titles, rows)
-    )
+    titles = [
+        "target",
+        "build",
+        "inputs",
+        "answers",
+        "slowest input (CPU)",
+        "growth for each input",
+        "inputs by number",
+    ]
+    return MUTATED.strip() + "\n\n" + table(titles, rows) if rows else ""
 
 
-def soaked(results: list[dict[str, Any]]) -> str:
-    runs = [result for result in results if result["target"] == "soak"]
+def growth_of_input(group: list[dict[str, Any]]) -> float:
+    """In bytes, over all runs; memory is read when a quarter of a run has settled it."""
+    return sum(result["growth"] for result in group) / sum(result["count"] * 3 // 4 for result in group)
+
+
+def numbers(group: list[dict[str, Any]]) -> Iterator[str]:
+    """Which inputs those were, runs that follow each other as one: what repeats them."""
+    for seed in sorted({result["seed"] for result in group}):
+        spans: list[list[int]] = []
+        for result in sorted((result for result in group if result["seed"] == seed), key=lambda run: run["start"]):
+            if spans and spans[-1][1] == result["start"]:
+                spans[-1][1] += result["count"]
+            else:
+                spans.append([result["start"], result["start"] + result["count"]])
+        yield f"seed {seed}: " + ", ".join(f"{first:,} to {last - 1:,}" for first, last in spans)
+
+
+def listed(results: list[dict[str, Any]], kind: str, head: str) -> str:
+    """The runs of a kind as they are: what their lines say, in their order."""
+    runs = [result for result in results if result["target"].partition(":")[0] == kind]
     if not runs:
         return ""
-    titles = [title for title in runs[0] if title not in {"target", "growth"}]
-    rows = [[run[title] for title in titles] + [f"{run['growth'] / run['connections']:.1f} bytes"] for run in runs]
-    return "## Soak\n\n" + table([*titles, "growth for each connection"], rows)
-
-
-def families(files: list[Path]) -> str:
-    outcomes: dict[str, Counter[str]] = defaultdict(Counter)
-    sources: dict[str, set[str]] = defaultdict(set)
-    for path in files:
-        for case in ET.parse(path).getroot().iter("testcase"):  # noqa: S314  # our own file
-            family = case.get("classname", "").rpartition(".")[2]
-            bad = case.find("failure") is not None or case.find("error") is not None
-            outcomes[family]["failed" if bad else "skipped" if case.find("skipped") is not None else "passed"] += 1
-            properties = [(entry.get("name"), entry.get("value", "")) for entry in case.iter("property")]
-            # The last word of a test on its rounds counts: how many there really were.
-            outcomes[family]["rounds"] += int(dict(properties).get("rounds", 1))
-            sources[family] |= {value for name, value in properties if name == "reference"}
-    rows = [
-        [
-            f"`{family}`",
-            count["passed"],
-            count["failed"],
-            count["skipped"],
-            count["rounds"],
-            ", ".join(sorted(sources[family])),
-        ]
-        for family, count in sorted(outcomes.items())
-    ]
-    return "## Tests\n\n" + table(["family", "passed", "failed", "skipped", "rounds", "public references"], rows)
+    titles = [title for title in runs[0] if title != "target" or kind != "soak"]
+    rows = [[f"{run[title]:,}" if isinstance(run[title], int) else run[title] for title in titles] for run in runs]
+    return head.strip() + "\n\n" + table(titles, rows)
 
 
 def main() -> None:
     files = [Path(name) for name in sys.argv[1:]]
+    tests = [path for path in files if path.suffix == ".xml"]
     lines = [line for path in files if path.suffix != ".xml" for line in path.read_text().splitlines()]
     results = [json.loads(line) for line in lines]
-    parts = [HEAD, mutated(results), soaked(results), families([path for path in files if path.suffix == ".xml"])]
+    parts = [
+        HEAD,
+        families(tests),
+        mutated(results),
+        listed(results, "guided", GUIDED),
+        listed(results, "soak", SOAKED),
+        sources(tests),
+    ]
     print("\n\n".join(part.strip("\n") for part in parts if part))
 
 

@@ -24,7 +24,8 @@ def pytest_itemcollected(item: pytest.Item) -> None:
         raise pytest.UsageError(f"{item.nodeid} names no public reference: mark it with reference(...)")
     for source in sources:
         link(source)
-        item.user_properties.append(("reference", source))  # --junit-xml keeps them, for the documentation
+        item.user_properties.append(("reference", source))  # --junit-xml keeps them, for docs/reliability.md
+    item.user_properties.append(("selection", "full" if FULL else "bounded"))
     if FULL:
         item.add_marker(pytest.mark.timeout(HOURS * 3600))
 
