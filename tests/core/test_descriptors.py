@@ -5,18 +5,17 @@ from __future__ import annotations
 import contextlib
 import errno
 import gc
-import itertools
 import os
 import select
 import socket
 import threading
 import warnings
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.core.foreigner import Foreigner
 from tests.core.peer import asleep, until
 from tests.core.signals import ringing
 from tests.kit.certificates import HOST
@@ -25,40 +24,8 @@ from tests.kit.threads import PATIENCE, Task
 
 BIG = bytes(4 << 20)
 
-
-turns = itertools.count()
-
-
-class Foreigner:
-    """Somebody else's file or socket, in turn, which gets a number that was a TLS socket's until now."""
-
-    def __init__(self, folder: Path, number: int) -> None:
-        self.number = number
-        self.path = folder / "foreign"
-        self.is_file = next(turns) % 2 == 0
-        if self.is_file:
-            own = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_TRUNC)
-        else:
-            ends = socket.socketpair()
-            near, self.far = reversed(ends) if ends[1].fileno() == number else ends
-            own = near.detach()
-        if own != number:
-            os.dup2(own, number)
-            os.close(own)
-
-    def foreign_bytes(self) -> bytes:
-        """What somebody wrote into it."""
-        if self.is_file:
-            return self.path.read_bytes()
-        try:
-            return self.far.recv(65536, socket.MSG_DONTWAIT)
-        except BlockingIOError:
-            return b""
-
-    def close(self) -> None:
-        os.close(self.number)
-        if not self.is_file:
-            self.far.close()
+# A sender whose number becomes that of a pipe's reading end, which is never ready for it, may wait a second.
+READY = ("file", "socket")
 
 
 @contextlib.contextmanager
@@ -141,7 +108,7 @@ def test_a_close_during_a_send_that_never_rests(client_context, server_context, 
             assert spinner.under_way.wait(PATIENCE)
             number = client.fileno()
             let_go(client)
-            foreigner = Foreigner(tmp_path, number)
+            foreigner = Foreigner(tmp_path, number, READY)
             error = ended(sending)
             draining.result()
             assert foreigner.foreign_bytes() == b""
@@ -157,7 +124,7 @@ def test_a_detach_during_a_blocked_sendall(client_context, server_context, tmp_p
             sending = Task(client.sendall, BIG)
             assert select.select([server], [], [], PATIENCE)[0]
             number = client.detach()
-            foreigner = Foreigner(tmp_path, number)  # dup2() closes what had the number
+            foreigner = Foreigner(tmp_path, number, READY)  # dup2() closes what had the number
             server.close()
             error = ended(sending)
             assert foreigner.foreign_bytes() == b""
@@ -190,21 +157,24 @@ def test_a_detach_during_a_blocked_recv_leaves_the_bytes_to_the_new_owner(client
             assert error.errno == errno.EBADF
 
 
-def test_a_recv_that_was_detached_ends_with_its_stream(client_context, server_context):
-    """It does not go on to wait for whoever has the number now. With a timeout it may, that long: poll() does."""
+@pytest.mark.parametrize("timeout", [None, 1000], ids=["blocking", "timeout"])
+@pytest.mark.parametrize("verb", ["recv", "sendall"])
+def test_a_call_that_was_detached_ends_with_its_stream(client_context, server_context, verb, timeout):
+    """It does not go on to wait for whoever has the number now, and is never ready."""
     with connection(client_context, server_context) as (client, server):
+        client.settimeout(timeout)
         server.sendall(b"!")
         assert client.recv(1) == b"!"
         calls = client._sslobj.counters()["syscalls"]
-        receiving = Task(client.recv, 100)
+        receiving = Task(client.recv, 100) if verb == "recv" else Task(client.sendall, BIG)
         until(lambda: client._sslobj.counters()["syscalls"] > calls and asleep(receiving.thread), "it waits")
         number = client.detach()
-        near, far = socket.socketpair()
-        with near, far:
-            os.dup2(near.fileno(), number)
-            server.close()
-            error = ended(receiving)
-            os.close(number)
+        near, far = os.pipe() if verb == "sendall" else (end.detach() for end in socket.socketpair())
+        os.dup2(near, number)
+        server.close()
+        error = ended(receiving)
+        for foreign in (number, near, far):
+            os.close(foreign)
         assert error is None or isinstance(error, OSError)
 
 

@@ -95,16 +95,19 @@ static inline int64_t wt_now(void) {
     return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }
 
-/* Waits until `deadline` (in ns of wt_now(); negative: for ever). poll's unit is the millisecond: rounded up, or a
-   wait would end before its time and spin. */
+/* Waits until `deadline` (in ns of wt_now(); negative: for ever), but for LONGEST_WAIT at most: whenever poll() wakes it
+   looks the number up again, and after a detach() that may mean somebody else, who is never ready. poll's unit is the
+   millisecond: rounded up, or a wait would end before its time and spin. */
+#define LONGEST_WAIT 1000
+
 static inline int wt_poll(int fd, int for_write, int64_t deadline) {
     struct pollfd entry = {fd, for_write ? POLLOUT : POLLIN, 0};
-    int64_t milliseconds = -1;
+    int64_t milliseconds = LONGEST_WAIT;
     if (deadline >= 0) {
         int64_t left = deadline - wt_now();
         milliseconds = left <= 0 ? 0 : (left + 999999) / 1000000;
-        if (milliseconds > 3600000)
-            milliseconds = 3600000;
+        if (milliseconds > LONGEST_WAIT)
+            milliseconds = LONGEST_WAIT;
     }
     return poll(&entry, 1, (int)milliseconds);
 }
