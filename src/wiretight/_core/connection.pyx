@@ -22,7 +22,7 @@ from wiretight._core.openssl.ssl cimport (
     SSL_get_verify_callback, SSL_is_init_finished, SSL_peek_ex, SSL_pending, SSL_read_ex, SSL_set_accept_state,
     SSL_set_app_data, SSL_set_bio, SSL_set_connect_state, SSL_set_mode, SSL_set_post_handshake_auth,
     SSL_set_session_id_context, SSL_set_shutdown, SSL_set_tlsext_host_name, SSL_set_verify, SSL_shutdown,
-    SSL_write_ex,
+    SSL_version, SSL_write_ex, TLS1_3_VERSION,
 )
 from wiretight._core.openssl.asn1 cimport ASN1_STRING, ASN1_STRING_free, ASN1_STRING_get0_data, ASN1_STRING_length
 from wiretight._core.resumption cimport terms_of
@@ -120,8 +120,10 @@ cdef class Connection:
         if status == FAILED:
             return FAILED       # its alert went out if it could
         if self.wire.error:
-            # A client that has what it came for may leave before it reads our session tickets.
-            return DONE if status == DONE and self.server_side else self.refused_by_system()
+            # A client that has what it came for may leave before it reads the session tickets of TLS 1.3.
+            if status == DONE and self.server_side and self.wire.fd >= 0 and SSL_version(self.ssl) >= TLS1_3_VERSION:
+                return DONE
+            return self.refused_by_system()
         return status if flushed else WANT_WRITE
 
     cdef Status try_read(self, char *into, size_t size, size_t *got) noexcept nogil:
