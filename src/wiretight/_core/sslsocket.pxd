@@ -17,11 +17,13 @@ cdef enum Verb:
 cdef class _SSLSocket(Negotiated):
     cdef object socket_reference        # weak; None over BIOs
     cdef object owner_reference
+    cdef bytes unread                   # read in a call that a callback's exception ended: the next read has it
     cdef size_t last_read
     cdef int64_t last_timeout
 
     cdef Status step(self, Verb verb, char *data, size_t size, size_t *got, Writing *writing) noexcept nogil
     cdef size_t drive(self, Verb verb, char *data, size_t size) except? 0xFFFFFFFF
+    cdef size_t take_unread(self, char *into, size_t size) except? 0xFFFFFFFF
     cdef object told(self, size_t count)
     cdef object underlying_socket(self)
     cdef int64_t timeout_of(self, object sock) except? -2

@@ -10,6 +10,7 @@ from cpython.object cimport PyObject
 from libc.errno cimport EBADF, ENOMEM
 from libc.math cimport ceil
 from libc.stdint cimport int64_t
+from libc.string cimport memcpy
 
 import os
 import weakref
@@ -88,7 +89,9 @@ cdef class _SSLSocket(Negotiated):
             wire.waits = timeout != 0
             if timeout == 0:
                 wire.dry = False
-            if verb == READ and wire.dry and not self.has_more():   # the last one has emptied the kernel
+            if verb == READ and self.unread is not None:
+                got = self.take_unread(data, size)
+            elif verb == READ and wire.dry and not self.has_more():     # the last one has emptied the kernel
                 status = WANT_READ
             elif timeout == 0 and verb != HANDSHAKE and (size if verb == WRITE else self.last_read) < HANDS_OVER_GIL:
                 status = self.step(verb, data, size, &got, &writing)
@@ -124,6 +127,8 @@ cdef class _SSLSocket(Negotiated):
             if self.callback_error is not None:
                 problem = with_context(problem, self.callback_error)
                 self.callback_error = None
+            if problem is not None and verb == READ and got:
+                self.unread = data[:got]
         except MemoryError:
             # The caller is not told how far it came, and would send or expect the wrong bytes next.
             wire.lost = wire.lost or got != 0 or writing.sent != 0
@@ -153,6 +158,13 @@ cdef class _SSLSocket(Negotiated):
         if verb == HANDSHAKE:
             return self.try_handshake()
         return self.try_shutdown()
+
+    cdef size_t take_unread(self, char *into, size_t size) except? 0xFFFFFFFF:
+        cdef bytes unread = self.unread
+        cdef size_t count = min(size, <size_t>len(unread))
+        self.unread = unread[count:] or None
+        memcpy(into, <const char *>unread, count)
+        return count
 
     cdef object told(self, size_t count):
         """`count` as an object. Without memory for that, nobody knows how far the stream has come: it ends."""
@@ -256,6 +268,14 @@ cdef class _SSLSocket(Negotiated):
         finally:
             PyBuffer_Release(&view)
 
+    def pending(self):
+        """How many decrypted bytes wait: a read of so many needs no transport. Since 0.1.
+
+        OpenSSL: SSL_pending(3)
+        """
+        cdef bytes unread = self.unread
+        return Negotiated.pending(self) + (0 if unread is None else len(unread))
+
     def shutdown(self):
         """Ends TLS: sends close_notify and waits for the peer's. Returns the socket, or None over BIOs.
 
@@ -312,8 +332,8 @@ cdef class _SSLSocket(Negotiated):
 
 
 cdef object with_context(object problem, object cause):
-    """What a callback raised, or the problem of the verb with that behind it."""
-    if problem is None:
+    """What a callback raised, or the problem of the verb with that behind it; not a want, which callers just repeat."""
+    if problem is None or isinstance(problem, (SSLWantReadError, SSLWantWriteError)):
         return cause
     problem.__context__ = cause
     return problem

@@ -1,0 +1,373 @@
+"""Every callback may do anything: what test_callbacks.py asks of the name's, asked of all the others.
+
+The same under AddressSanitizer (scripts/check --asan tests/incidents/test_callback_actions.py) and valgrind.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.incidents.references import reference
+from tests.incidents.test_callbacks import (
+    KEY,
+    LETTING_GO,
+    WRONG,
+    Bang,
+    BigBang,
+    Situation,
+    asks,
+    collects,
+    drops,
+    encrypted,
+    psk_contexts,
+    raises,
+    raises_base,
+    reconfigures,
+    replaces_callbacks,
+    reports,
+    switches,
+)  # fmt: skip
+from tests.kit import pair as pairs
+from tests.kit.certificates import HOST, Certificates, Credentials
+from tests.kit.pair import WANT, Pair, attempt
+from tests.kit.sockets import BLOCKING, WITH_TIMEOUT, tcp_pair, tls_sockets, unix_pair
+from tests.kit.subject import tls
+from tests.kit.threads import PATIENCE, Task
+
+pytestmark = reference("python/cpython#146080", "python/cpython#150018")
+
+__all__ = ["encrypted", "reports"]  # fixtures
+
+# Whose callback, and which: of messages, for a pre-shared key, and the BIOs of another make.
+KINDS = [
+    "messages of the client", "messages of the server", "key of the client", "key of the server",
+    "incoming of the client", "outgoing of the client", "incoming of the server", "outgoing of the server",
+]  # fmt: skip
+
+
+class Scene:
+    """A pair, one of whose callbacks calls `action` with a Situation, once; then it answers as it should."""
+
+    def __init__(
+        self, kind: str, certificates: Certificates, version: Any, monkeypatch: pytest.MonkeyPatch,
+        action: Callable[[Situation], Any],
+    ) -> None:  # fmt: skip
+        self.kind = kind
+        self.what, self.side = kind.split(maxsplit=1)[0], kind.rsplit(maxsplit=1)[-1]
+        self.action: Callable[[Situation], Any] | None = action
+        self.calls = 0
+        self.contexts = self.make_contexts(certificates, version)
+        other = self.make_contexts(certificates, version)[1]
+        self.set_callbacks(monkeypatch)
+        hostname = None if self.what == "key" else HOST
+        self.here = Situation(Pair(*self.contexts, server_hostname=hostname), other, [])
+
+    def make_contexts(self, certificates: Certificates, version: Any) -> tuple[Any, Any]:
+        if self.what != "key":
+            return certificates.client_context(version), certificates.server_context(version)
+        client, server = psk_contexts(version)
+        client.set_psk_client_callback(lambda hint: self.called(self.side == "client", ("me", KEY)))
+        server.set_psk_server_callback(lambda identity: self.called(self.side == "server", KEY))
+        return client, server
+
+    def set_callbacks(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        if self.what == "messages":
+            context = self.contexts[self.side == "server"]
+            context._msg_callback = lambda *_: self.called(True, None)
+        elif self.what in {"incoming", "outgoing"}:
+            called = self.called
+
+            class Calling(tls.MemoryBIO):
+                def read(self, size: int = -1) -> bytes:
+                    called(True, None)
+                    return super().read(size)
+
+                def write(self, data: Any) -> int:
+                    called(True, None)
+                    return super().write(data)
+
+            order = iter(KINDS[4:])  # in which a Pair makes them
+            monkeypatch.setattr(
+                pairs, "memory_bio", lambda _: Calling() if next(order) == self.kind else tls.MemoryBIO()
+            )
+
+    def called(self, mine: bool, answer: Any) -> Any:
+        if not mine or not hasattr(self, "here"):
+            return answer
+        self.calls += 1
+        action, self.action = self.action, None
+        wrong = action(self.here) if action is not None else None
+        return answer if wrong is None else wrong
+
+    def caller(self) -> Any:
+        return getattr(self.here.pair, self.side)
+
+
+@pytest.fixture(params=KINDS)
+def kind(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def scene(
+    kind: str, certificates: Certificates, version: Any, monkeypatch: pytest.MonkeyPatch
+) -> Callable[[Callable[..., Any]], Scene]:
+    return lambda action: Scene(kind, certificates, version, monkeypatch, action)
+
+
+@pytest.mark.parametrize("action", [raises, raises_base])
+def test_what_it_raises_reaches_the_caller_or_the_hook(
+    scene: Callable[..., Scene], reports: list[Any], action: Callable[..., Any]
+) -> None:
+    made = scene(action)
+    kind = Bang if action is raises else BigBang
+    if made.what == "key":
+        assert isinstance(made.here.pair.until_error().error, tls.SSLError)
+        assert {type(report) for report in reports} == {kind}
+    else:
+        with pytest.raises(kind):
+            made.here.pair.handshake()
+        assert not reports
+    assert made.calls
+
+
+@pytest.mark.parametrize("answer", WRONG, ids=repr)
+def test_what_it_should_not_return_is_refused_or_forgotten(
+    scene: Callable[..., Scene], reports: list[Any], answer: Any
+) -> None:
+    made = scene(lambda _: answer)
+    if made.what == "key":
+        assert isinstance(made.here.pair.until_error().error, tls.SSLError)
+        assert {type(report) for report in reports} <= {TypeError, ValueError}
+        assert reports or (made.side == "server" and isinstance(answer, bytes)), "only bytes are a key"
+    else:  # nobody asks what a message callback returns; a BIO's answers are in test_callbacks.py
+        made.here.pair.handshake()
+        assert not reports
+
+
+def re_enters_itself(scene: Scene) -> Callable[[Situation], None]:
+    def action(here: Situation) -> None:
+        side = scene.caller()
+        for operation in (side.do_handshake, side.read, lambda: side.write(b"x"), side.unwrap):
+            with contextlib.suppress(tls.SSLError):
+                try:
+                    operation()
+                except ValueError as error:
+                    here.raised.append(error)
+
+    return action
+
+
+@pytest.mark.parametrize("action", [collects, asks, replaces_callbacks, reconfigures])
+def test_it_may_do_this(scene: Callable[..., Scene], reports: list[Any], action: Callable[..., Any]) -> None:
+    made = scene(action)
+    pair = made.here.pair
+    if made.kind == "key of the client" and action is replaces_callbacks:
+        assert isinstance(pair.until_error().error, tls.SSLError), "the server has no key any more"
+        assert not reports
+        return
+    pair.handshake()
+    assert pair.transfer(b"data", pair.client) == b"data"
+    assert pair.transfer(b"data", pair.server) == b"data"
+    assert made.calls
+    assert not reports
+
+
+def test_it_may_switch_the_context_of_the_server(scene: Callable[..., Scene], reports: list[Any]) -> None:
+    made = scene(switches)
+    made.here.pair.handshake()
+    pair = made.here.pair
+    assert pair.server.context is made.here.other
+    assert pair.transfer(b"data", pair.client) == b"data"
+    assert pair.transfer(b"data", pair.server) == b"data"
+    assert not reports
+
+
+def test_it_cannot_call_its_own_connection(scene: Callable[..., Scene], reports: list[Any]) -> None:
+    made = scene(lambda here: re_enters_itself(made)(here))
+    made.here.pair.handshake()
+    pair = made.here.pair
+    assert pair.transfer(b"data", pair.client) == b"data"
+    assert len(made.here.raised) == 4
+    assert not reports
+
+
+def test_it_may_drop_the_last_references(scene: Callable[..., Scene], reports: list[Any]) -> None:
+    made = scene(drops)
+    pair = made.here.pair
+    for _ in range(10):
+        for name in ("client", "server"):
+            if name in pair.__dict__:
+                with contextlib.suppress(tls.SSLWantReadError):
+                    getattr(pair, name).do_handshake()
+        if pair.__dict__:
+            pair.pump()
+    assert not pair.__dict__
+    assert not reports
+    del made
+    gc.collect()
+
+
+@pytest.mark.parametrize("transport", [tcp_pair, unix_pair])
+@pytest.mark.parametrize("let_go", LETTING_GO, ids=["close", "detach", "shut", "shutdown"])
+@pytest.mark.parametrize("kind", KINDS[:4])
+def test_it_may_close_its_socket(
+    certificates: Certificates, version: Any, monkeypatch: pytest.MonkeyPatch, reports: list[Any], kind: str,
+    transport: Any, let_go: Callable[[Any], Any],
+) -> None:  # fmt: skip
+    made = Scene(kind, certificates, version, monkeypatch, lambda _: let_go(sockets[made.side]))
+    client_context, server_context = made.contexts
+    near, far = transport()
+    with contextlib.ExitStack() as stack:
+        client = client_context.wrap_socket(
+            far, server_hostname=None if made.what == "key" else HOST, do_handshake_on_connect=False
+        )
+        server = server_context.wrap_socket(near, server_side=True, do_handshake_on_connect=False)
+        sockets = {"client": stack.enter_context(client), "server": stack.enter_context(server)}
+        for sock in sockets.values():
+            sock.settimeout(PATIENCE)
+        shaking = [Task(sock.do_handshake) for sock in sockets.values()]
+        for task in shaking:
+            with pytest.raises(OSError, match=r".") as error:
+                task.result()
+            assert not isinstance(error.value, TimeoutError)
+    assert not reports
+
+
+# --- Data that was read when a callback raised ------------------------------------------------------------------------
+
+
+class Alarm:
+    """A message callback that raises when it is set."""
+
+    def __init__(self, context: Any) -> None:
+        self.is_set = False
+        context._msg_callback = self
+
+    def __call__(self, *_: Any) -> None:
+        if self.is_set:
+            raise Bang
+
+
+@pytest.fixture
+def alarm(client_context: Any) -> Alarm:
+    return Alarm(client_context)
+
+
+@reference("python/cpython#150018")
+def test_data_that_was_read_when_a_callback_raised_is_there_for_the_next_read(
+    client_context: Any, server_context: Any, alarm: Alarm
+) -> None:
+    pair = Pair(client_context, server_context)
+    pair.handshake()
+    pair.transfer(b"before", pair.server)
+    pair.server.write(b"data")
+    pair.pump()
+    alarm.is_set = True
+    with pytest.raises(Bang):
+        pair.client.read(100)
+    alarm.is_set = False
+    assert pair.client.pending() == 4
+    assert pair.client.read(1) == b"d"
+    assert pair.client.pending() == 3
+    buffer = bytearray(2)
+    assert pair.client.read(2, buffer) == 2
+    assert buffer == b"at"
+    pair.server.write(b"more")
+    pair.pump()
+    assert pair.client.read(100) == b"a"
+    assert pair.client.read(100) == b"more"
+    assert pair.client.pending() == 0
+    assert attempt(pair.client.read, 1) is WANT
+
+
+@reference("python/cpython#150018")
+@pytest.mark.parametrize("mode", [BLOCKING, WITH_TIMEOUT], ids=lambda mode: mode.name)
+def test_so_it_is_on_sockets(client_context: Any, server_context: Any, alarm: Alarm, mode: Any) -> None:
+    with tls_sockets(client_context, server_context, mode=mode) as (client, server):
+        server.sendall(b"first")
+        assert client.recv(100) == b"first"
+        server.sendall(b"data")
+        alarm.is_set = True
+        with pytest.raises(Bang):
+            client.recv(100)
+        alarm.is_set = False
+        assert client.pending() == 4
+        assert client.recv(2) == b"da"
+        assert client.recv(100) == b"ta"
+        server.sendall(b"more")
+        assert client.recv(100) == b"more"
+
+
+@reference("python/cpython#150018")
+def test_what_a_callback_raises_is_not_hidden_by_a_want(client_context: Any, server_context: Any, alarm: Alarm) -> None:
+    """A caller that does not block would only call again."""
+    pair = Pair(client_context, server_context)
+    alarm.is_set = True
+    with pytest.raises(Bang):
+        pair.client.do_handshake()
+    alarm.is_set = False
+    pair.handshake()
+    assert pair.transfer(b"data", pair.client) == b"data"
+
+
+# --- The key log: a callback of OpenSSL's that writes to a file -------------------------------------------------------
+
+
+def is_open_as(number: int, path: Path) -> bool:
+    with contextlib.suppress(OSError):
+        return os.path.samestat(os.fstat(number), path.stat())
+    return False
+
+
+@reference("Python, ssl.SSLContext.keylog_filename")
+@pytest.mark.parametrize("side", ["client", "server"])
+def test_a_key_log_that_cannot_be_written_is_an_error_of_the_handshake(
+    client_context: Any, server_context: Any, reports: list[Any], side: str, tmp_path: Path
+) -> None:
+    if not Path("/dev/full").exists():
+        pytest.skip("this system has no /dev/full")
+    context = client_context if side == "client" else server_context
+    context.keylog_filename = str(tmp_path / "keys")
+    (number,) = [number for number in range(3, 1000) if is_open_as(number, tmp_path / "keys")]
+    full = os.open("/dev/full", os.O_WRONLY)
+    os.dup2(full, number)
+    os.close(full)
+    pair = Pair(client_context, server_context)
+    with pytest.raises(OSError, match="No space left"):
+        pair.handshake()
+    context.keylog_filename = None
+    assert not reports
+
+
+# --- Passwords: there is no connection yet, only a context ------------------------------------------------------------
+
+
+def drop_everything(contexts: list[Any]) -> None:
+    contexts.clear()
+    gc.collect()
+
+
+@reference("Python, ssl.SSLContext.load_cert_chain")
+@pytest.mark.parametrize(
+    "action", [drop_everything, lambda _: gc.collect(), lambda contexts: contexts[0].get_ciphers()]
+)
+def test_a_password_callback_may_do_this(
+    server_context: Any, client_context: Any, encrypted: Credentials, reports: list[Any], action: Callable[..., Any]
+) -> None:
+    contexts = [server_context]
+
+    def password() -> str:
+        action(contexts)
+        return "password"
+
+    contexts[0].load_cert_chain(*encrypted, password)
+    Pair(client_context, server_context).handshake()
+    assert not reports
