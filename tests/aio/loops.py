@@ -23,8 +23,9 @@ def new_loop(name: str) -> asyncio.AbstractEventLoop:
 class Loops:
     """Runs a test's main() on a loop of one kind; `reports` is what the loop told its exception handler."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, patience: float = PATIENCE) -> None:
         self.name = name
+        self.patience = patience
         self.reports: list[dict[str, Any]] = []
 
     def run(self, main: Callable[[], Coroutine[Any, Any, Any]]) -> Any:
@@ -37,7 +38,7 @@ class Loops:
         loop = new_loop(self.name)
         loop.set_exception_handler(lambda _, report: self.reports.append(report))
         try:
-            return loop.run_until_complete(asyncio.wait_for(main(), PATIENCE))
+            return loop.run_until_complete(asyncio.wait_for(main(), self.patience))
         finally:
             for task in asyncio.all_tasks(loop):
                 task.cancel()

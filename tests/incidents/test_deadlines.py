@@ -8,7 +8,6 @@ import http.server
 import itertools
 import select
 import socket
-import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -20,8 +19,8 @@ from tests.core.peer import Peer, until
 from tests.incidents.conftest import FULL
 from tests.incidents.forger import Forger
 from tests.incidents.references import reference
+from tests.incidents.sender import Sender
 from tests.kit.certificates import ADDRESS, HOST, Certificates
-from tests.kit.deliveries import shut
 from tests.kit.sockets import connect, unix_pair
 from tests.kit.subject import tls
 from tests.kit.threads import PATIENCE, Task
@@ -50,34 +49,6 @@ def deadline(record_property: Callable[[str, object], None]) -> Callable[..., An
         assert overshoot < (OVERSHOOT if FULL else PATIENCE)
 
     return late
-
-
-class Sender:
-    """A peer that sends what `pieces` gives, a piece every `rest` seconds, until it is stopped."""
-
-    def __init__(self, plain: socket.socket, pieces: Iterator[bytes], rest: float = 0) -> None:
-        plain.settimeout(PATIENCE)
-        self.plain, self.pieces, self.rest = plain, pieces, rest
-        self.stopped = threading.Event()
-        self.sent = 0
-        self.thread = threading.Thread(target=self.run)
-
-    def run(self) -> None:
-        with contextlib.suppress(OSError):
-            for piece in self.pieces:
-                self.plain.sendall(piece)
-                self.sent += 1
-                if self.stopped.wait(self.rest) if self.rest else self.stopped.is_set():
-                    return
-
-    def __enter__(self):
-        self.thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.stopped.set()
-        shut(self.plain)
-        self.thread.join()
 
 
 def one_by_one(raw: bytes) -> Iterator[bytes]:

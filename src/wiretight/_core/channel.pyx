@@ -13,6 +13,7 @@ from collections import deque
 from cpython.buffer cimport PyBUF_SIMPLE, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
 from cpython.bytes cimport PyBytes_FromStringAndSize
 from cpython.object cimport PyObject
+from libc.stdint cimport uint64_t
 
 from wiretight._core.errors cimport CLOSED, DONE, FAILED, WANT_READ, WANT_WRITE, failure_exception
 from wiretight._core.wire cimport Wire
@@ -34,6 +35,7 @@ cdef enum:
     IN_PLACE = 16384        # more is decrypted into the bytes object that the protocol gets; less is copied once
     ROOM = 65536            # the most that one step can read, and no more than a buffer that is lent
     MOST_STEPS = 16         # for one readiness of the descriptor: the loop has other connections
+    MOST_OVERHEAD = 65536   # bytes, likewise, that are no data: a peer can send nothing else, and it costs far more
 
 # What a step came to, for the transport.
 STATUS_DONE = <int>DONE
@@ -85,13 +87,15 @@ cdef class Channel:
         if not self.delivers:
             self._progress()
             return
-        while status == DONE and self.delivers and steps < MOST_STEPS:
+        while status == DONE and self.delivers and steps < MOST_STEPS and self.connection.wire.bytes_in < most:
+        cdef uint64_t most = self.connection.wire.bytes_in + MOST_OVERHEAD
             status = self.receive_in_place() if self.is_buffered else self.receive()
             steps += 1
             # A step that was filled has not emptied the kernel: cheaper to look now than to be called again.
             if status == DONE and self.last_read < ROOM and not self.connection.has_more():
                 break
         if status == CLOSED or status == FAILED or status == WANT_WRITE:
+            most += self.last_read
             if self.delivers:
                 self._read_ended(status)
         elif status == DONE and self.delivers and self.connection.has_more():
@@ -117,7 +121,8 @@ cdef class Channel:
         if scratch == NULL:
             raise MemoryError
         try:
-            while status == DONE and steps < MOST_STEPS:
+        cdef uint64_t most = self.connection.wire.bytes_in + MOST_OVERHEAD
+            while status == DONE and steps < MOST_STEPS and self.connection.wire.bytes_in < most:
                 status = self.read_step(<char *>scratch, ROOM, &got)
                 total += got
                 steps += 1
@@ -125,6 +130,7 @@ cdef class Channel:
             wt_give_back(scratch)
         return status, total
 
+                most += got
     cdef int receive(self) except -1:
         cdef unsigned char *lent
         cdef PyObject *data

@@ -32,7 +32,8 @@ cdef class Wire(Descriptor):
     cdef size_t window_size, eaten, safe
     cdef size_t room                # the caller's free room
     cdef bint has_data              # the step has bytes for the caller: one look, and no bad news
-    cdef int fetches
+    cdef int fetches                # of the step
+    cdef uint64_t enough            # `bytes_in` at which a step without data ends
     cdef size_t stale               # bytes at the head of the kernel's queue that OpenSSL has eaten before
     cdef bint dry                   # the last look emptied the kernel
     cdef bint waits                 # the caller does: its socket is not non-blocking

@@ -50,7 +50,6 @@ cdef extern from "sockets.h" nogil:
 cdef enum:
     # What a record is longer than its plaintext, at most (RFC 5246, 6.2.3; RFC 8446, 5.2), and a header after it.
     OVERHEAD = 512
-    MOST_FETCHES = 16           # in one step
     LOOK = 4096 - OVERHEAD      # a look costs what it finds, and a handshake's flight is seldom longer
 
 
@@ -92,6 +91,7 @@ cdef class Wire(Descriptor):
         self.error = 0
         self.has_data = False
         self.room = self.safe = self.fetches = 0
+        self.enough = self.bytes_in + WT_LENT_SIZE
 
     cdef void drop_stale(self) noexcept nogil:
         """Takes a kept event off the kernel's queue: for the verbs that report it."""
@@ -120,7 +120,7 @@ cdef class Wire(Descriptor):
             self.error = EBADF
             return 0
         # The bound gives the caller back the lock and its deadline when a peer floods it with records without data.
-        if self.dry or self.fetches == (1 if self.has_data else MOST_FETCHES):
+        if self.dry or self.fetches and (self.has_data or self.bytes_in + self.eaten >= self.enough):
             return -1
         if self.refusal or self.lost:
             self.error = self.refusal or ENOMEM

@@ -1,0 +1,125 @@
+"""The ways in which a program gets a transport of ours, and a protocol that is always talking."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from tests.aio.loops import Loops
+from tests.kit.certificates import HOST
+from tests.kit.sockets import tcp_pair, unix_pair
+from tests.kit.threads import PATIENCE
+from wiretight import asyncio as native
+
+STREAM = os.urandom(65_521)  # what a Talker says, again and again: a prime, so that no piece falls on a record's end
+PIECE = 5000
+
+
+class Way(NamedTuple):
+    """An event loop, and whose functions make the transports: those of wiretight.asyncio, or the loop's own."""
+
+    loop: str
+    installed: bool
+
+    def __str__(self) -> str:
+        return f"{self.loop}-{'installed' if self.installed else 'native'}"
+
+    def run(self, main: Callable[[], Any], patience: float = PATIENCE) -> Any:
+        return Loops(self.loop, patience).run(main)
+
+    async def connect(self, factory: Callable[[], Any], sock: socket.socket, context: Any) -> Any:
+        """A client's protocol over a connected socket."""
+        make = asyncio.get_running_loop().create_connection if self.installed else native.create_connection
+        return (await make(factory, sock=sock, ssl=context, server_hostname=HOST))[1]
+
+    async def accept(self, factory: Callable[[], Any], sock: socket.socket, context: Any) -> Any:
+        """A server's."""
+        loop = asyncio.get_running_loop()
+        make = loop.connect_accepted_socket if self.installed else native.connect_accepted_socket
+        return (await make(factory, sock, ssl=context))[1]
+
+    async def start_tls(self, transport: Any, protocol: Any, context: Any, **options: Any) -> Any:
+        make = asyncio.get_running_loop().start_tls if self.installed else native.start_tls
+        return await make(transport, protocol, context, **options)
+
+    async def connected(
+        self, client_context: Any, server_context: Any, number: int = 0, factory: Callable[[], Any] | None = None
+    ) -> tuple[Any, Any]:
+        """Two protocols, client and server; over TCP or a Unix socket, by `number` in turn."""
+        near, far = sockets(number)
+        made = factory or Talker
+        client, server = await asyncio.gather(
+            self.connect(made, near, client_context), self.accept(made, far, server_context)
+        )
+        return client, server
+
+
+WAYS = [Way("asyncio", installed=False), Way("uvloop", installed=False), Way("asyncio", installed=True)]
+
+
+def sockets(number: int) -> tuple[socket.socket, socket.socket]:
+    """Two connected ones whose kernel's buffers are full soon."""
+    ends = (tcp_pair, unix_pair)[number % 2]()
+    for sock in ends:
+        sock.setblocking(False)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 20_000)
+    return ends
+
+
+class Talker(asyncio.Protocol):
+    """Once told to, says the stream for as long as it may, and compares what it hears.
+
+    `doing[place]` is done once, in the call of that name, when `enough` bytes have been heard.
+    """
+
+    def __init__(self) -> None:
+        self.transport: Any = None
+        self.over: asyncio.Future[BaseException | None] = asyncio.get_running_loop().create_future()
+        self.talks = False
+        self.said = self.heard = self.enough = 0
+        self.doing: dict[str, Callable[[], Any]] = {}
+        self.news = asyncio.Event()
+
+    def connection_made(self, transport: Any) -> None:
+        self.transport = transport
+        self.number = transport.get_extra_info("socket").fileno()
+        transport.set_write_buffer_limits(high=2 * PIECE)
+
+    def talk(self) -> None:
+        self.talks = True
+        while self.talks and not self.transport.is_closing():
+            at = self.said % len(STREAM)
+            piece = (STREAM * 2)[at : at + PIECE]
+            self.said += len(piece)
+            self.transport.write(piece)
+
+    def pause_writing(self) -> None:
+        self.talks = False
+        self._do("pause_writing")
+
+    def resume_writing(self) -> None:
+        self._do("resume_writing")
+        self.talk()
+
+    def data_received(self, data: bytes) -> None:
+        at = self.heard % len(STREAM)
+        expected = (STREAM * (2 + len(data) // len(STREAM)))[at : at + len(data)]
+        assert data == expected, f"wrong bytes after byte {self.heard}"
+        self.heard += len(data)
+        self.news.set()
+        self._do("data_received")
+
+    async def hears_more(self) -> None:
+        self.news.clear()
+        await self.news.wait()
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        self.talks = False
+        self.over.set_result(exc)
+
+    def _do(self, place: str) -> None:
+        if self.heard >= self.enough and (action := self.doing.pop(place, None)) is not None:
+            action()
