@@ -4,53 +4,20 @@ from __future__ import annotations
 
 import contextlib
 import os
-import select
 import socket
 import ssl as standard
 import threading
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.core.peer import asleep, until
+from tests.incidents.processes import Child, forks, open_descriptors
 from tests.incidents.references import reference
 from tests.kit.sockets import tcp_pair, tls_sockets, unix_pair
-from tests.kit.threads import PATIENCE, Task
+from tests.kit.threads import Task
 
 pytestmark = [reference("python/cpython#137583"), pytest.mark.timeout(7200)]
-
-forks = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
-
-
-def open_descriptors() -> int:
-    folder = Path("/proc/self/fd")
-    if not folder.exists():
-        pytest.skip("this system does not list the descriptors of a process")
-    return len(list(folder.iterdir()))
-
-
-class Child:
-    """What `work` does in the child of a fork. It has a PATIENCE to end; `succeeded()` waits for that."""
-
-    def __init__(self, work: Any) -> None:
-        self.pid = os.fork()
-        if self.pid == 0:
-            status = 1
-            try:
-                work()
-                status = 0
-            finally:
-                os._exit(status)
-
-    def succeeded(self) -> bool:
-        handle = os.pidfd_open(self.pid) if hasattr(os, "pidfd_open") else None
-        if handle is not None:
-            ended = select.select([handle], [], [], PATIENCE)[0]
-            os.close(handle)
-            if not ended:
-                os.kill(self.pid, 9)
-        return os.waitpid(self.pid, 0)[1] == 0
 
 
 @forks

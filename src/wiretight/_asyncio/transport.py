@@ -197,15 +197,14 @@ class Transport(Flow):
             except (SystemExit, KeyboardInterrupt):
                 raise
             except BaseException as error:
-                self._announces = False
                 self._protocol_failed(error, "connection_made")
                 return
-        self._announces = False
         self._wake()
         if self._state is State.OPEN and self._has_more():
             self._read_later()
 
     def _refuse(self, error: BaseException) -> None:
+            self._announces = False
         if isinstance(error, SSLEOFError):
             error = ConnectionResetError("the peer closed the connection during the TLS handshake")
         certificate = " on verifying the certificate" if isinstance(error, CertificateError) else ""
@@ -424,14 +423,17 @@ class Transport(Flow):
     def _end(self, error: BaseException | None) -> None:
         if self._state is State.LOST:
             return
-        announced = self._state is not State.HANDSHAKING and not self._announces
+        opened = self._state is not State.HANDSHAKING
+        announced = opened and not self._announces
         self._set_state(State.LOST)
         self._cancel_timer()
         self._unwatch_reading()
         self._unwatch_writing()
         self._drop_output()
-        if self._waiter is not None:
-            self._wake(error or ConnectionAbortedError("the connection was closed during the TLS handshake"))
+        if error is None and not opened:
+            self._wake(ConnectionAbortedError("the connection was closed during the TLS handshake"))
+        else:
+            self._wake(error)
         self._loop.call_soon(self._call_connection_lost, error, announced)
 
     def _call_connection_lost(self, error: BaseException | None, announced: bool) -> None:
