@@ -128,12 +128,26 @@ class Transport(Flow):
         return f"<wiretight.asyncio.Transport fd={number} {self._state.value}>"
 
     def __del__(self) -> None:
-        sock = getattr(self, "_sock", None)
-        if sock is not None:
+        if getattr(self, "_sock", None) is not None:
             message = f"unclosed transport {self!r}"
-            self._ssl_object._sslobj.release()
-            sock.close()
+            self._let_go()
             warnings.warn(message, ResourceWarning, source=self, stacklevel=2)
+
+    def _let_go(self) -> None:
+        """Closes our descriptor, and tells neither the loop nor the peer."""
+        self._has_reader = self._has_writer = False
+        self._set_state(State.LOST)
+        self._ssl_object._sslobj.release()
+        self._sock.close()
+        self._sock = None
+
+    def _is_left_to_parent(self) -> bool:
+        """Whether this is the child of a fork, and does not run the loop: then the connection is its parent's.
+
+        What it sent would have the numbers of the parent's next records, and the loop's selector is the parent's too
+        (CPython issue 66197). A process that forks to become a daemon runs its loop, and keeps its transports.
+        """
+        return self._is_inherited() and asyncio._get_running_loop() is not self._loop
 
     # --- What it is ---------------------------------------------------------------------------------------------------
 
@@ -192,6 +206,7 @@ class Transport(Flow):
         self._cancel_timer()
         self._set_state(State.OPEN)
         if self._announces:
+            self._announces = False
             try:
                 self.get_protocol().connection_made(self)
             except (SystemExit, KeyboardInterrupt):
@@ -204,7 +219,6 @@ class Transport(Flow):
             self._read_later()
 
     def _refuse(self, error: BaseException) -> None:
-            self._announces = False
         if isinstance(error, SSLEOFError):
             error = ConnectionResetError("the peer closed the connection during the TLS handshake")
         certificate = " on verifying the certificate" if isinstance(error, CertificateError) else ""
@@ -347,12 +361,13 @@ class Transport(Flow):
     def close(self) -> None:
         """Sends what has been written, then close_notify, and waits for the peer's, at most `ssl_shutdown_timeout`.
 
-        The protocol gets no data any more, only connection_lost(), later. Since 0.1. Source: RFC 8446, section 6.1.
+        The protocol gets no data any more, only connection_lost(), later. In the child of a fork that does not run the
+        loop, it says nothing: the connection goes on in the parent. Since 0.1. Source: RFC 8446, section 6.1.
         """
         if self.is_closing():
             return
-        if self._state is State.HANDSHAKING:
-            self._end(None)
+        if self._state is State.HANDSHAKING or self._is_left_to_parent():
+            self.abort()
             return
         self._set_state(State.FLUSHING)
         self._timer = self._loop.call_later(self._shutdown_timeout, self._shutdown_timed_out)
@@ -363,7 +378,10 @@ class Transport(Flow):
 
     def abort(self) -> None:
         """Ends the connection at once, without close_notify; what waits to be sent is lost. Since 0.1."""
-        self._end(None)
+        if self._sock is not None and self._is_left_to_parent():
+            self._let_go()
+        else:
+            self._end(None)
 
     def _send_close_notify(self) -> None:
         closing = self._state is State.FLUSHING
@@ -441,9 +459,9 @@ class Transport(Flow):
             if announced:
                 self.get_protocol().connection_lost(error)
         finally:
-            self._ssl_object._sslobj.release()
-            self._sock.close()
-            self._sock = None
+            if self._sock is not None:  # the protocol may have had it finalized
+                self._let_go()
+            self._protocol_paused = False
             self._set_protocol(None, False)
             server, self._server = self._server, None
             if server is not None:

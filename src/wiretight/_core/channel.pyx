@@ -75,6 +75,10 @@ cdef class Channel:
         """The protocol. Since 0.1."""
         return self.protocol
 
+    def _is_inherited(self):
+        """Whether the process has forked since this was made, and we are in the child. Since 0.1."""
+        return self.connection.wire.is_inherited()
+
     # --- Incoming -----------------------------------------------------------------------------------------------------
 
     def _read_ready(self):
@@ -84,18 +88,18 @@ cdef class Channel:
         """
         cdef int status = DONE
         cdef int steps = 0
+        cdef uint64_t most = self.connection.wire.bytes_in + MOST_OVERHEAD
         if not self.delivers:
             self._progress()
             return
         while status == DONE and self.delivers and steps < MOST_STEPS and self.connection.wire.bytes_in < most:
-        cdef uint64_t most = self.connection.wire.bytes_in + MOST_OVERHEAD
             status = self.receive_in_place() if self.is_buffered else self.receive()
             steps += 1
+            most += self.last_read
             # A step that was filled has not emptied the kernel: cheaper to look now than to be called again.
             if status == DONE and self.last_read < ROOM and not self.connection.has_more():
                 break
         if status == CLOSED or status == FAILED or status == WANT_WRITE:
-            most += self.last_read
             if self.delivers:
                 self._read_ended(status)
         elif status == DONE and self.delivers and self.connection.has_more():
@@ -117,20 +121,20 @@ cdef class Channel:
         cdef size_t got = 0
         cdef size_t total = 0
         cdef int steps = 0
+        cdef uint64_t most = self.connection.wire.bytes_in + MOST_OVERHEAD
         cdef unsigned char *scratch = wt_lend()
         if scratch == NULL:
             raise MemoryError
         try:
-        cdef uint64_t most = self.connection.wire.bytes_in + MOST_OVERHEAD
             while status == DONE and steps < MOST_STEPS and self.connection.wire.bytes_in < most:
                 status = self.read_step(<char *>scratch, ROOM, &got)
                 total += got
                 steps += 1
+                most += got
         finally:
             wt_give_back(scratch)
         return status, total
 
-                most += got
     cdef int receive(self) except -1:
         cdef unsigned char *lent
         cdef PyObject *data
@@ -172,8 +176,9 @@ cdef class Channel:
         cdef Py_buffer view
         cdef size_t got = 0
         cdef int status = WANT_READ
+        protocol = self.protocol        # whose buffer it is, whatever the call does
         try:
-            buffer = self.protocol.get_buffer(-1)
+            buffer = protocol.get_buffer(-1)
             PyObject_GetBuffer(buffer, &view, PyBUF_WRITABLE)
         except (SystemExit, KeyboardInterrupt):
             raise
@@ -181,16 +186,16 @@ cdef class Channel:
             self._protocol_failed(error, "get_buffer")
             return WANT_READ
         try:
-            if view.len:
+            if view.len and self.delivers:
                 status = self.read_step(<char *>view.buf, view.len, &got)
         finally:
             PyBuffer_Release(&view)
-        if view.len == 0:
+        if view.len == 0 and self.delivers:
             self._protocol_failed(RuntimeError("get_buffer() returned an empty buffer"), "get_buffer")
             return WANT_READ
         if got:
             try:
-                self.protocol.buffer_updated(got)
+                protocol.buffer_updated(got)
             except (SystemExit, KeyboardInterrupt):
                 raise
             except BaseException as error:

@@ -24,6 +24,7 @@ cdef class Descriptor:
     cdef int waiting                # threads that wait for the descriptor
     cdef PyThread_type_lock gone    # opened by the last of them for the release() that waits for it
     cdef unsigned long forks        # how many there had been when a thread of this process used it last
+    cdef unsigned long forks_before     # how many there had been when it was made
     cdef bint torn
 
     # The lock
@@ -31,6 +32,7 @@ cdef class Descriptor:
     cdef int enter_io(self) except -1
     cdef bint is_mine(self) noexcept
     cdef bint is_torn(self) noexcept
+    cdef bint is_inherited(self) noexcept
     cdef void after_fork(self) noexcept
     cdef void leave(self) noexcept nogil
     cdef void let_others_in(self) noexcept nogil

@@ -38,7 +38,7 @@ cdef class Descriptor:
 
     def __cinit__(self, int fd=-1, *_):
         self.fd = fd
-        self.forks = forks
+        self.forks = self.forks_before = forks
         if wt_mutex_init(&self.lock) < 0:
             raise MemoryError
 
@@ -76,6 +76,10 @@ cdef class Descriptor:
         if self.forks != forks:
             self.after_fork()
         return self.torn
+
+    cdef bint is_inherited(self) noexcept:
+        """Whether this process is a child of the one that made it, by fork."""
+        return self.forks_before != forks
 
     cdef void after_fork(self) noexcept:
         """Forgets the threads that held the lock or waited: they are in the parent, with a connection of their own."""
