@@ -14,7 +14,8 @@ _NO_COMMON_VERSION = "shares no TLS version with us (see --tls)"
 _NO_HANDSHAKE = "refused the handshake: no cipher suite or group in common, or it demands a client certificate"
 _WANTS_CERTIFICATE = "demands a client certificate"
 
-# By the mnemonic that OpenSSL gives as SSLError.reason. A plain answer has several, by where its first bytes point.
+# By the mnemonic that OpenSSL 4 gives as SSLError.reason: OpenSSL 3 has SSLV3_ALERT_ for TLS_ALERT_. A plain answer has
+# several, by where its first bytes point.
 _SENTENCES = {
     "WRONG_VERSION_NUMBER": _NOT_TLS,
     "PACKET_LENGTH_TOO_LONG": _NOT_TLS,
@@ -24,14 +25,14 @@ _SENTENCES = {
     "TLSV1_ALERT_PROTOCOL_VERSION": _NO_COMMON_VERSION,
     "UNSUPPORTED_PROTOCOL": _NO_COMMON_VERSION,
     "NO_PROTOCOLS_AVAILABLE": "no TLS version is left after --tls and the system's OpenSSL configuration",
-    "SSLV3_ALERT_HANDSHAKE_FAILURE": _NO_HANDSHAKE,
+    "TLS_ALERT_HANDSHAKE_FAILURE": _NO_HANDSHAKE,
     "TLSV1_ALERT_INSUFFICIENT_SECURITY": _NO_HANDSHAKE,
     "TLSV1_UNRECOGNIZED_NAME": "knows no server of that name (see --servername)",
     "TLSV1_ALERT_NO_APPLICATION_PROTOCOL": "accepts none of the ALPN protocols offered (see --alpn)",
     "TLSV13_ALERT_CERTIFICATE_REQUIRED": _WANTS_CERTIFICATE,
     "TLSV1_ALERT_UNKNOWN_CA": "does not trust the certificate that it was shown",
-    "SSLV3_ALERT_BAD_CERTIFICATE": "refused the certificate that it was shown, or was shown none",
-    "SSLV3_ALERT_CERTIFICATE_UNKNOWN": "refused the certificate that it was shown",
+    "TLS_ALERT_BAD_CERTIFICATE": "refused the certificate that it was shown, or was shown none",
+    "TLS_ALERT_CERTIFICATE_UNKNOWN": "refused the certificate that it was shown",
 }
 
 
@@ -48,7 +49,7 @@ def what_happened(error: Exception, timeout: float | None = None) -> str:
         return "closed the connection in the middle of TLS"
     if isinstance(error, ssl.SSLError):
         reason = getattr(error, "reason", None)
-        return _SENTENCES.get(reason or "") or f"failed in TLS: {reason or error}"
+        return _SENTENCES.get((reason or "").replace("SSLV3_", "TLS_")) or f"failed in TLS: {reason or error}"
     if isinstance(error, (socket.gaierror, UnicodeError)):
         return "is an unknown host: check the spelling and the network"
     if isinstance(error, TimeoutError):
