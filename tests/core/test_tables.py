@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import _ssl
+import re
 import ssl as standard
 
 import pytest
@@ -40,7 +41,9 @@ def test_no_mnemonic_contradicts_the_standard_library(library: int) -> None:
     theirs = {reason: name for (number, reason), name in known.items() if number == library}
     ours = {reason: name for reason in theirs if (name := tables.reason_of(library, reason))}
     assert len(ours) > 0.9 * len(theirs)
-    assert ours == {reason: theirs[reason] for reason in ours}
+    # OpenSSL 4 has the reasons that began with SSL3_ and SSLV3_ under the name of TLS, with the same numbers.
+    renamed = {reason: re.sub(r"^SSLV?3_", "TLS_", name) for reason, name in theirs.items()}
+    assert {reason: name for reason, name in ours.items() if name not in (theirs[reason], renamed[reason])} == {}
 
 
 @pytest.mark.parametrize(
