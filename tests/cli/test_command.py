@@ -9,6 +9,7 @@ import pytest
 from tests.cli.command import COLOUR, in_terminal, started, wiretight
 from tests.kit.subject import tls
 from wiretight._cli.terminal import clean
+from wiretight._core.tables import FEATURES
 
 
 @pytest.mark.parametrize("command", [[], ["demo"], ["connect"], ["serve"], ["info"]], ids=lambda words: "".join(words))
@@ -48,11 +49,31 @@ def test_info_tells_which_openssl_it_is_and_what_it_can_negotiate() -> None:
     facts = json.loads(wiretight("info", "--json").stdout)
 
     assert facts["openssl_is"] == ("wiretight's own" if tls.OPENSSL_STATIC else "the system's")
-    for name, example, since in (("groups", "secp256r1", (3, 5)), ("signature_algorithms", "ed25519", (3, 4))):
-        if since <= tls.OPENSSL_VERSION_INFO:
+    for name, example, feature in (
+        ("groups", "X25519MLKEM768", "HAS_IMPLEMENTED_GROUPS"),
+        ("signature_algorithms", "ed25519", "HAS_BUILTIN_SIGALGS"),
+    ):
+        if FEATURES[feature]:
             assert example in facts[name]
         else:
             assert facts[name] == "this OpenSSL cannot list them"
+
+
+def test_info_tells_what_this_openssl_can_do_that_another_cannot() -> None:
+    features = json.loads(wiretight("info", "--json").stdout)["features"]
+
+    for name in ("ECH", "CERT_COMPRESSION", "PSK", "ALPN"):
+        assert (name in features) is getattr(tls, f"HAS_{name}")
+
+
+def test_info_tells_where_trust_comes_from(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("SSL_CERT_FILE", raising=False)
+    facts = json.loads(wiretight("info", "--json", environment={"SSL_CERT_DIR": "/"}).stdout)
+    paths = tls.get_default_verify_paths()
+
+    origin = "found on this system" if tls.OPENSSL_STATIC else "where this OpenSSL looks"
+    assert facts["ca_file"].startswith(f"{paths.openssl_cafile} ({origin}")
+    assert facts["ca_folder"] == "/ (from SSL_CERT_DIR)"
 
 
 def test_info_for_people_has_the_same_facts() -> None:
@@ -74,6 +95,7 @@ def test_a_reader_that_leaves_early_gets_no_traceback() -> None:
 
 
 def test_a_terminal_gets_colour() -> None:
+    pytest.importorskip("rich", reason="colour needs rich: pip install 'wiretight[demo]'")
     _, seen = in_terminal("info")
 
     assert COLOUR.search(seen)

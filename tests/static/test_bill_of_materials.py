@@ -37,6 +37,17 @@ def test_it_names_the_openssl_that_runs_and_its_source(bill: dict[str, Any]) -> 
     assert source["url"].endswith(f"/openssl-{openssl['version']}.tar.gz")
 
 
+def test_the_flags_of_the_api_agree_with_how_it_was_configured(bill: dict[str, Any]) -> None:
+    [configured] = bill["components"][0]["properties"]
+    options = set(configured["value"].split())
+
+    assert "no-shared" in options
+    assert wiretight.HAS_ECH is (wiretight.OPENSSL_VERSION_INFO >= (4,) and "no-ech" not in options)
+    assert wiretight.HAS_CERT_COMPRESSION is not options.isdisjoint(
+        {"zlib", "enable-zlib", "enable-brotli", "enable-zstd"}
+    )
+
+
 def test_everything_that_it_refers_to_is_in_it(bill: dict[str, Any]) -> None:
     known = {bill["metadata"]["component"]["bom-ref"], *(part["bom-ref"] for part in bill["components"])}
 
