@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ssl as standard
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -11,11 +12,17 @@ from tests.kit.certificates import Certificates
 from tests.kit.deliveries import DELIVERIES, Delivery
 from tests.kit.pair import Pair
 from tests.kit.sockets import MODES, Mode
-from tests.kit.subject import NAME
+from tests.kit.subject import NAME, tls
 
 
 def pytest_report_header() -> str:
     return f"subject: {NAME} (WIRETIGHT_TEST_SUBJECT), standard ssl on {standard.OPENSSL_VERSION}"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def subject_in_the_report(record_testsuite_property: Callable[[str, object], None]) -> None:
+    """So that whoever reads JUnit's XML knows what was tested."""
+    record_testsuite_property("openssl", tls.OPENSSL_VERSION)
 
 
 @pytest.fixture(scope="session")

@@ -49,17 +49,25 @@ find_python() {
   die "no Python 3.10 or newer found${1:+ as $1}; install one (apt install python3), or name it: --python /path/to/python3"
 }
 
-# every_python: the newest patch release of each minor version found, of pyenv's and of the system's.
+# every_python: the newest patch release of each minor version found, of pyenv's, of the system's, and of those that
+# WIRETIGHT_PYTHONS names, a list of paths separated by spaces. A free-threaded build is a version of its own.
 every_python() {
   local candidate
   for candidate in "${PYENV_ROOT:-$HOME/.pyenv}"/versions/3.1[0-9]*/bin/python /usr/bin/python3.1[0-9] \
-    /usr/local/bin/python3.1[0-9]; do
+    /usr/local/bin/python3.1[0-9] ${WIRETIGHT_PYTHONS:-}; do
     if [ -x "$candidate" ] && new_enough "$candidate"; then
-      "$candidate" -c 'import sys; print("%d.%d %d" % sys.version_info[:3], sys.executable)'
+      "$candidate" -c "$ask_version"'print("%d.%d%s" % (*v[:2], t), v[2], sys.argv[1])' "$candidate"
     fi
   done | sort -V -k1,1 -k2,2 | awk '{found[$1] = $3} END {for (minor in found) print minor, found[minor]}' |
     sort -V | cut -d' ' -f2
 }
+
+# What a Python says of itself, in two names: v, and t where it has no GIL.
+ask_version='import sys, sysconfig; v = sys.version_info; t = "t" if sysconfig.get_config_var("Py_GIL_DISABLED") else ""; '
+
+# launched PYTHON: whether this is a script that starts an interpreter which cannot start by itself, such as one that was
+# unpacked somewhere together with a C library of its own.
+launched() { ! "$("$1" -c 'import sys; print(sys._base_executable)')" -c '' 2>/dev/null; }
 
 # need_system PYTHON COMMAND...: the compiler, headers and commands that pip cannot install.
 need_system() {
@@ -75,9 +83,9 @@ need_system() {
     command -v make >/dev/null || missing+=(make)
   fi
   version=$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
-  "$python" -c 'import os, sysconfig; os.stat(sysconfig.get_path("include") + "/Python.h")' 2>/dev/null ||
+  [ -e "$(include_of "$python")/Python.h" ] ||
     missing+=("python$version-dev")
-  "$python" -c 'import ensurepip, venv' 2>/dev/null || missing+=("python$version-venv")
+  launched "$python" || "$python" -c 'import ensurepip, venv' 2>/dev/null || missing+=("python$version-venv")
   for command; do
     command -v "$command" >/dev/null || missing+=("$command")
   done
@@ -105,6 +113,29 @@ once() {
 
 fingerprint() { find "$@" -type f ! -name '*.so' ! -path '*/__pycache__/*' -print0 | sort -z | xargs -0 sha256sum | sha256sum; }
 
+# environment PYTHON FOLDER: a virtual environment whose pip knows dependency groups.
+environment() {
+  local base=$1 folder=$2
+  if launched "$base"; then
+    user_environment "$base" "$folder" && "$(find_python)" -m venv "$folder/pip" &&
+      "$folder/pip/bin/python" -m pip install 'pip>=25.1' &&
+      "$folder/pip/bin/python" -m pip --python "$folder/bin/python" install 'pip>=25.1'
+  else
+    "$base" -m venv "$folder" && "$folder/bin/python" -m pip install 'pip>=25.1'
+  fi
+}
+
+# user_environment LAUNCHER FOLDER: what does for a virtual environment where an interpreter cannot have one. The folder is
+# that of its user, who starts it as bin/python; it is told to start others in the same way.
+user_environment() {
+  local python=$2/bin/python site
+  mkdir -p "$2/bin"
+  printf '#!/bin/sh\nPYTHONUSERBASE=%q PIP_USER=1 PIP_BREAK_SYSTEM_PACKAGES=1 exec %q "$@"\n' "$2" "$1" >"$python"
+  chmod +x "$python"
+  site=$("$python" -c 'import site; print(site.getusersitepackages())') && mkdir -p "$site" &&
+    printf 'import sys\n\nsys.executable = "%s"\n' "$python" >"$site/usercustomize.py"
+}
+
 # set_up PYTHON [GROUP...]: a Python with wiretight, its extras and these dependency groups; sets $env and $python.
 set_up() {
   prepare "$@"
@@ -116,11 +147,11 @@ set_up() {
 # prepare PYTHON [GROUP...]: all of that but wiretight itself; sets $tag, too, and $engine, and holds the lock.
 prepare() {
   local base group
+  base=$(realpath "$1")
   # Not the shim or the virtual environment that it may have been found by.
-  base=$("$1" -c 'import os, sys; print(os.path.realpath(sys._base_executable))')
+  launched "$1" || base=$("$1" -c 'import os, sys; print(os.path.realpath(sys._base_executable))')
   shift
-  tag=$("$base" -c 'import sys, sysconfig
-print("%d.%d.%d" % sys.version_info[:3] + ("t" if sysconfig.get_config_var("Py_GIL_DISABLED") else ""))')
+  tag=$("$base" -c "$ask_version"'print("%d.%d.%d%s" % (*v[:3], t))')
   [ "$openssl" = system ] || tag+=-openssl$openssl
   env=$root/.venv/$tag
   python=$env/bin/python
@@ -131,14 +162,13 @@ print("%d.%d.%d" % sys.version_info[:3] + ("t" if sysconfig.get_config_var("Py_G
   flock 9
   : >"$log"
   need_system "$base" "${commands[@]}"
-  once venv "$base" run "virtual environment for Python $tag" "$base" -m venv "$env"
-  # An older pip does not know dependency groups.
-  once pip 25.1 run 'pip' "$python" -m pip install 'pip>=25.1'
+  once venv "$base" run "virtual environment for Python $tag" environment "$base" "$env"
   for group in build "$@"; do
     once "group-$group" "$(sha256sum <pyproject.toml)" \
       run "dependencies: $group" "$python" -m pip install --group "$group"
   done
   engine=$(engine_of "$openssl") || exit $?
+  build_options "$base"
 }
 
 # engine_of OPENSSL: what an installed wiretight depends on; one of its own is built here, where its progress is seen.
@@ -147,9 +177,17 @@ engine_of() {
   if [ "$1" = system ]; then pkg-config --modversion openssl; else "$python" tools/build_openssl.py "$1"; fi
 }
 
-install_wiretight() {
-  local -a options=(-Csetup-args=-Dopenssl=system)
+# build_options PYTHON: sets $options, what pip is to tell meson.
+build_options() {
+  options=(-Csetup-args=-Dopenssl=system)
   [ "$openssl" = system ] || options=(-Csetup-args=-Dopenssl=static -Csetup-args=-Dopenssl_version="$openssl")
+  # The headers of an interpreter that was unpacked somewhere include each other by the paths that they have in a system.
+  ! launched "$1" || options+=("-Csetup-args=-Dc_args=-idirafter $(dirname "$(include_of "$1")")")
+}
+
+include_of() { "$1" -c 'import sysconfig; print(sysconfig.get_path("include"))'; }
+
+install_wiretight() {
   # meson takes no new option into a build folder that it has configured before.
   cmp -s meson.options "$env/build.options" || rm -rf "$env/build"
   cp meson.options "$env/build.options"
