@@ -116,7 +116,17 @@ def families(files: list[Path]) -> str:
     rows = [[f"[{name}](../{INCIDENTS}/{name}.py)", text, *family(found.get(name, {}))] for name, text in guarantees()]
     reasons = Counter(case.reason for name, _ in guarantees() for case in found.get(name, {}).values() if case.reason)
     skipped = [f"- {count} skipped: {reason}" for reason, count in sorted(reasons.items())]
-    return "\n\n".join([FAMILIES.strip(), table(titles, rows), *(["\n".join(skipped)] if skipped else [])])
+    return "\n\n".join([FAMILIES.strip() + circumstances(files), table(titles, rows), "\n".join(skipped)]).strip()
+
+
+def circumstances(files: list[Path]) -> str:
+    """When the tests ran, and with what."""
+    suites = [suite for path in files for suite in ET.parse(path).getroot().iter("testsuite")]  # noqa: S314
+    days = sorted({suite.get("timestamp", "").partition("T")[0] for suite in suites})
+    builds = {item.get("value", "") for suite in suites for item in suite.iterfind("properties/property[@name='with']")}
+    return "".join(
+        f"\n{word} {', '.join(found)}." for word, found in (("Run on", days), ("With", sorted(builds))) if found
+    )
 
 
 def family(ran: dict[str, Case]) -> list[Any]:

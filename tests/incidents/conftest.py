@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import platform
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from tests.aio.loops import uvloop
 from tests.incidents.eventloops import WAYS, Way
 from tests.incidents.references import link
+from tests.kit.subject import tls
 from wiretight._asyncio import hook
 
 # The counts of a full run; otherwise a selection that takes minutes.
@@ -32,6 +34,12 @@ def pytest_itemcollected(item: pytest.Item) -> None:
     item.user_properties.append(("selection", "full" if FULL else "bounded"))
     if FULL:
         item.add_marker(pytest.mark.timeout(HOURS * 3600))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def build(record_testsuite_property: Callable[[str, object], None]) -> None:
+    """--junit-xml says with what the tests ran."""
+    record_testsuite_property("with", f"Python {platform.python_version()} and {tls.OPENSSL_VERSION}")
 
 
 @pytest.fixture

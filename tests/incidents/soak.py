@@ -5,7 +5,8 @@ Clients in the main thread, with a signal every millisecond, and a server with a
 
 Growth is counted in bytes that are allocated and not freed, Python's objects included (`scripts/soak` has malloc() give
 them out), when no connection is open: the slope over all connections after the first quarter of the time, in which
-caches fill up. What the process has resident is reported beside it: it depends on what malloc() can give back.
+caches fill up. What the process has resident is reported beside it. It says something only because `scripts/soak` has
+malloc() keep one arena: with one for each thread it grows for as long as threads meet in new combinations.
 """
 
 from __future__ import annotations
