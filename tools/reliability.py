@@ -28,7 +28,8 @@ FAMILIES = """\
 What has gone wrong in TLS socket layers, as guarantees: [tests/incidents](../tests/incidents/README.md). A case is one
 test with one set of parameters, of which TLS 1.2 and 1.3 is nearly always one. Tries are how often the cases that
 repeat themselves did so: rounds, calls that were made to fail one after the other, mutated inputs. `full` is
-`WIRETIGHT_INCIDENTS=full`, `bounded` the selection that runs with every change.
+`WIRETIGHT_INCIDENTS=full`, `bounded` the selection that runs with every change. The full counts of
+`test_hostile_bytes`, and the soak, have tables of their own.
 """
 MUTATED = """\
 ## Hostile bytes: mutated inputs

@@ -14,14 +14,17 @@ import pytest
 
 from tests.incidents.growing import KINDS
 from tests.incidents.references import reference
-from tests.kit.memory import COUNTED
+from tests.kit.memory import COUNTED, COUNTING
 
 ROOT = Path(__file__).parents[2]
 PER_CONNECTION = 16  # bytes: less than the smallest thing that malloc() gives out, which is 24 with its header
 
 pytestmark = [
     reference("python/cpython#74056"),
-    pytest.mark.skipif(not COUNTED, reason="only glibc 2.33 or newer tells how much is allocated"),
+    pytest.mark.skipif(
+        not COUNTED,
+        reason="needs glibc 2.33 or newer, which tells what is allocated, and an interpreter with a GIL, which uses it",
+    ),
     pytest.mark.skipif("SANITIZERS" in os.environ, reason="the sanitizers have allocators of their own"),
 ]
 SOURCES = {
@@ -41,9 +44,7 @@ def test_nothing_is_left_of_a_connection(
     assert package.origin is not None
     answer = subprocess.run(
         [sys.executable, "-m", "tests.incidents.growing", kind, str(rounds(200, 5000)), tmp_path, version.name],
-        env={
-            **os.environ, "PYTHONMALLOC": "malloc", "PYTHONPATH": f"{ROOT}:{Path(package.origin).parent.parent}",
-        },
+        env={**os.environ, **COUNTING, "PYTHONPATH": f"{ROOT}:{Path(package.origin).parent.parent}"},
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert answer.returncode == 0, answer.stderr

@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from tests.incidents.references import reference
+from tests.kit.memory import COUNTING
 
 ROOT = Path(__file__).parents[2]
 
@@ -43,9 +44,7 @@ def test_mutated_inputs_are_refused_or_waited_out(
     assert package.origin is not None
     answer = subprocess.run(
         [sys.executable, "-m", "fuzz.run", target, "--count", str(rounds(2500, full))],
-        cwd=ROOT, env={
-            **os.environ, "PYTHONPATH": f"{ROOT}:{Path(package.origin).parent.parent}", "PYTHONMALLOC": "malloc",
-        },
+        cwd=ROOT, env={**os.environ, **COUNTING, "PYTHONPATH": f"{ROOT}:{Path(package.origin).parent.parent}"},
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert answer.returncode == 0, f"status {answer.returncode}\n{answer.stderr[-4000:]}"

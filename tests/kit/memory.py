@@ -7,6 +7,7 @@ import gc
 import os
 import statistics
 import sys
+import sysconfig
 from array import array
 from pathlib import Path
 
@@ -24,7 +25,9 @@ class Mallinfo2(ctypes.Structure):
 
 
 LIBRARY = ctypes.CDLL(None)
-COUNTED = hasattr(LIBRARY, "mallinfo2")  # whether allocated() can tell
+# Whether allocated() can tell. An interpreter without a GIL has an allocator of its own, and no other.
+COUNTED = hasattr(LIBRARY, "mallinfo2") and not sysconfig.get_config_var("Py_GIL_DISABLED")
+COUNTING = {"PYTHONMALLOC": "malloc"} if COUNTED else {}  # the environment in which Python's objects are counted, too
 # The interpreter remembers attributes by name, and the names: 4,096 of them, which takes a thousand rounds of an event
 # loop to settle.
 forget_attributes = getattr(sys, "_clear_internal_caches", None) or sys._clear_type_cache
@@ -33,7 +36,7 @@ forget_attributes = getattr(sys, "_clear_internal_caches", None) or sys._clear_t
 def allocated() -> int:
     """Bytes that malloc() has given out and that were not freed, in all of its arenas: what leaks is in here for ever.
 
-    Python's own objects are among them only with PYTHONMALLOC=malloc.
+    Python's own objects are among them only in an environment with COUNTING.
     """
     forget_attributes()
     gc.collect()
