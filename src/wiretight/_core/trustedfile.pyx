@@ -1,7 +1,7 @@
 """A file of CA certificates and CRLs, parsed once and shared by the contexts that trust it.
 
-Parsing the roots of a system costs OpenSSL 3.0 some 17 ms and 750 KiB. The cache needs no lock, so that a fork finds
-none held: entries never change, and two threads that miss at the same time both parse.
+Parsing the roots of a system costs OpenSSL 3.0 some 17 ms and 750 KiB. The cache needs no lock: entries never change,
+and two threads that miss at the same time both parse, one after the other. A fork waits until none does.
 """
 
 cimport cython
@@ -23,6 +23,7 @@ from wiretight._core.openssl.x509 cimport (
 import os
 import stat
 import time
+from _thread import RLock
 
 # The files kept parsed, in bytes of PEM text together; parsed they take some three times as much.
 CACHE_SIZE = 4 * 1024 * 1024
@@ -32,6 +33,11 @@ CACHE_SIZE = 4 * 1024 * 1024
 SETTLED_AFTER = 3
 
 cdef dict cache = {}    # path: TrustedFile, the least recently used first
+
+# Parsing takes locks of OpenSSL's. In the child of a fork nobody would give back those that another thread held, and
+# its first SSLContext would wait for ever.
+cdef object parsing = RLock()
+os.register_at_fork(before=parsing.acquire, after_in_parent=parsing.release, after_in_child=parsing.release)
 
 
 @cython.final
@@ -80,7 +86,8 @@ cdef TrustedFile read(object path):
         info = os.fstat(file.fileno())
         content = file.read()
     trusted.size = len(content)
-    trusted.parsed = parse(content)
+    with parsing:
+        trusted.parsed = parse(content)
     if stat.S_ISREG(info.st_mode) and time.time() - max(info.st_mtime, info.st_ctime) > SETTLED_AFTER:
         trusted.identity = identity_of(info)
     return trusted
