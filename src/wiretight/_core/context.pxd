@@ -24,6 +24,7 @@ cdef class Context:
     cdef bytes _later_ciphersuites
     cdef bint _post_handshake_auth
     cdef bytes _generation                  # names what is loaded into it: another one after every change
+    cdef dict _terms                        # those of its last connections; of the resumption module
     cdef bytes _groups                      # as they were set, or None
     cdef object _sni_callback               # callable or None; of the callbacks module, as are the next four
     cdef object _message_callback           # callable or None

@@ -20,6 +20,7 @@ from wiretight._core.openssl.x509 cimport X509_VERIFY_PARAM_get_flags, X509_VERI
 
 cdef enum:
     SETTINGS = 6
+    MOST_KNOWN = 16     # digests that a context remembers: most have one name to serve, or a few to call
 
 
 cdef bytes terms_of(SSL *ssl, Context context, str server_name):
@@ -32,7 +33,7 @@ cdef bytes terms_of(SSL *ssl, Context context, str server_name):
     cdef int count = sk_SSL_CIPHER_num(ciphers)
     cdef bytes numbers = PyBytes_FromStringAndSize(NULL, (SETTINGS + count) * sizeof(uint64_t))
     cdef uint64_t *number = <uint64_t *>PyBytes_AS_STRING(numbers)
-    cdef bytes text
+    cdef bytes text, terms
     cdef int i
     number[0] = SSL_get_verify_mode(ssl)
     number[1] = X509_VERIFY_PARAM_get_flags(SSL_get0_param(ssl))
@@ -43,6 +44,12 @@ cdef bytes terms_of(SSL *ssl, Context context, str server_name):
     for i in range(count):
         number[SETTINGS + i] = SSL_CIPHER_get_id(sk_SSL_CIPHER_value(ciphers, i))
     text = numbers + context._generation + (b"" if server_name is None else server_name.lower().encode())
-    if SHA256(text, len(text), digest) == NULL:
-        raise MemoryError
-    return PyBytes_FromStringAndSize(<const char *>digest, SHA256_DIGEST_LENGTH)
+    terms = None if context._terms is None else context._terms.get(text)
+    if terms is None:
+        if SHA256(text, len(text), digest) == NULL:
+            raise MemoryError
+        terms = PyBytes_FromStringAndSize(<const char *>digest, SHA256_DIGEST_LENGTH)
+        if context._terms is None or len(context._terms) >= MOST_KNOWN:
+            context._terms = {}
+        context._terms[text] = terms
+    return terms

@@ -350,9 +350,9 @@ cdef object plain(type kind, int number, str message):
 
 
 cdef _SSLSocket made(Wire wire, Context context, bint server_side, object hostname, object owner, object session):
-    if server_side and context.protocol == PROTOCOL_TLS_CLIENT:
+    if server_side and context._protocol == PROTOCOL_TLS_CLIENT:
         raise plain(SSLError, 0, "Cannot create a server socket with a PROTOCOL_TLS_CLIENT context")
-    if not server_side and context.protocol == PROTOCOL_TLS_SERVER:
+    if not server_side and context._protocol == PROTOCOL_TLS_SERVER:
         raise plain(SSLError, 0, "Cannot create a client socket with a PROTOCOL_TLS_SERVER context")
     if hostname is not None and (not hostname or hostname.startswith(".")):
         raise ValueError("server_hostname cannot be an empty string or start with a leading dot.")
