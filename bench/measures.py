@@ -165,7 +165,7 @@ MEASURES = (
         "two threads, two connections, bulk",
         "threads",
         threads.UNIT,
-        (SUBJECT, "ssl", "pyOpenSSL"),
+        (SUBJECT, "ssl", *LIMITS, "pyOpenSSL"),
         {"mib": 64},
         {"mib": 8},
         (Goal(1.8, at_least=True),),

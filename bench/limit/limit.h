@@ -16,6 +16,7 @@ void pingpong(void);
 void handshake(void);
 void contexts(void);
 void idle(void);
+void threads(void);
 
 /* The number behind NAME= on the command line; it must be there. */
 size_t option(const char *name);

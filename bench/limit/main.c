@@ -99,6 +99,7 @@ static const struct {
     void (*take)(void);
 } measures[] = {
     {"bulk", bulk}, {"pingpong", pingpong}, {"handshake", handshake}, {"contexts", contexts}, {"idle", idle},
+    {"threads", threads},
 };
 
 int main(int argc, char **argv)
