@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any, NamedTuple
 
 from tests.aio.loops import Loops
@@ -91,10 +91,12 @@ class Talker(asyncio.Protocol):
     def talk(self) -> None:
         self.talks = True
         while self.talks and not self.transport.is_closing():
-            at = self.said % len(STREAM)
-            piece = (STREAM * 2)[at : at + PIECE]
-            self.said += len(piece)
-            self.transport.write(piece)
+            self.say()
+
+    def say(self) -> None:
+        at = self.said % len(STREAM)
+        self.said += PIECE
+        self.transport.write((STREAM * 2)[at : at + PIECE])
 
     def pause_writing(self) -> None:
         self.talks = False
@@ -112,9 +114,10 @@ class Talker(asyncio.Protocol):
         self.news.set()
         self._do("data_received")
 
-    async def hears_more(self) -> None:
+    def hears_more(self) -> Awaitable[Any]:
+        """Waits for what comes from now on."""
         self.news.clear()
-        await self.news.wait()
+        return self.news.wait()
 
     def connection_lost(self, exc: BaseException | None) -> None:
         self.talks = False
