@@ -13,10 +13,10 @@ import pytest
 
 import wiretight
 from tests.ecosystem.families import postgresql
-from tests.ecosystem.tap import Tap
 from tests.ecosystem.terms import HANDED, INSTALLED, OF_FILES, Exchange, Terms
 from tests.kit.certificates import Certificates, Credentials
 from tests.kit.subject import NAME, tls
+from tests.kit.tap import Tap
 
 
 @pytest.fixture(autouse=True)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import shutil
 import ssl as standard
 import subprocess
 import threading
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -32,23 +34,30 @@ def version_option(version: Any) -> str:
 
 
 class Process:
-    """A running program. Its output is collected line by line, so that it never blocks on a full pipe."""
+    """A running program. Its output is collected all the time, so that it never blocks on a full pipe."""
 
-    def __init__(self, *arguments: Argument, folder: Path | None = None) -> None:
+    def __init__(
+        self, *arguments: Argument, folder: Path | None = None, environment: Mapping[str, str] | None = None
+    ) -> None:
         self.arguments = [str(argument) for argument in arguments]
         self.process = subprocess.Popen(
-            self.arguments, cwd=folder, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+            self.arguments,
+            cwd=folder,
+            env=environment and {**os.environ, **environment},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
         )
-        self._lines: list[bytes] = []
+        self._output = bytearray()
         self._news = threading.Condition()
         self._ended = False
         self._reader = threading.Thread(target=self._read, name="output")
         self._reader.start()
 
     def _read(self) -> None:
-        for line in self.process.stdout:
+        while data := self.process.stdout.read1(65536):
             with self._news:
-                self._lines.append(line)
+                self._output += data
                 self._news.notify_all()
         with self._news:
             self._ended = True
@@ -58,20 +67,28 @@ class Process:
     def output(self) -> str:
         """Standard output and standard error so far."""
         with self._news:
-            return b"".join(self._lines).decode(errors="replace")
+            return self._output.decode(errors="replace")
 
-    def line_with(self, text: str) -> str:
-        """The first line of output that contains `text`; waits for it."""
+    def line_with(self, text: str, nth: int = 1) -> str:
+        """The first line of output that contains `text`, or the nth; waits for it."""
         wanted = text.encode()
 
         def found() -> bytes | None:
-            return next((line for line in self._lines if wanted in line), None)
+            complete = self._output if self._ended else self._output[: self._output.rfind(b"\n") + 1]
+            lines = [line for line in complete.splitlines() if wanted in line] if wanted in complete else []
+            return lines[nth - 1] if len(lines) >= nth else None
 
         with self._news:
-            self._news.wait_for(lambda: found() or self._ended, PATIENCE)
+            self._news.wait_for(lambda: found() is not None or self._ended, PATIENCE)
             line = found()
         assert line is not None, f"{self.arguments} has not said {text!r}, but:\n{self.output}"
-        return line.decode(errors="replace").rstrip("\r\n")
+        return line.decode(errors="replace")
+
+    def says(self, data: bytes) -> bool:
+        """Whether these bytes come, one after the other; waits for them, or for the end of the program."""
+        with self._news:
+            self._news.wait_for(lambda: data in self._output or self._ended, PATIENCE)
+            return data in self._output
 
     def say(self, line: bytes) -> None:
         self.process.stdin.write(line)

@@ -49,13 +49,17 @@ def message(data: bytes) -> bytes:
 class Server:
     """Accepts until its `with` block ends; a thread for each connection: handshake, handler, unwrap, close.
 
-    An error of a connection is raised at the end of the block, unless the test has taken it with `next_error()`.
+    An error of a connection is raised at the end of the block, unless the test has taken it with `next_error()`, or
+    does not mind how connections end (`errors_ok`).
     """
 
-    def __init__(self, context: Any, handler: Handler = echo, *, ragged_eof_ok: bool = False) -> None:
+    def __init__(
+        self, context: Any, handler: Handler = echo, *, ragged_eof_ok: bool = False, errors_ok: bool = False
+    ) -> None:
         self.context = context
         self.handler = handler
         self.ragged_eof_ok = ragged_eof_ok
+        self.errors_ok = errors_ok
         self._seen: queue.Queue[Seen] = queue.Queue()
         self._errors: queue.Queue[Exception] = queue.Queue()
         self._connections: list[tuple[threading.Thread, Any]] = []
@@ -69,6 +73,10 @@ class Server:
     def next_seen(self) -> Seen:
         """The facts of the next connection whose handshake succeeded; waits for it."""
         return self._seen.get(timeout=PATIENCE)
+
+    def all_seen(self) -> list[Seen]:
+        """The facts of every such connection that next_seen() has not told, in order. For after the block."""
+        return [self._seen.get() for _ in range(self._seen.qsize())]
 
     def next_error(self) -> Exception:
         """The next error of a connection; waits for it. The end of the block will not raise it."""
@@ -128,5 +136,5 @@ class Server:
                 shut(sock)
             thread.join(PATIENCE)
             assert not thread.is_alive(), "the handler of a connection has not ended; is the client still open?"
-        if kind is None and not self._errors.empty():
+        if kind is None and not self.errors_ok and not self._errors.empty():
             raise self._errors.get()

@@ -37,6 +37,12 @@ def tcp_pair() -> tuple[socket.socket, socket.socket]:
     return client, server
 
 
+def free_port() -> int:
+    """For servers that have to be told: free now, and the kernel gives it to nobody who asks for any for a while."""
+    with socket.create_server((ADDRESS, 0)) as listener:
+        return listener.getsockname()[1]
+
+
 def unix_pair() -> tuple[socket.socket, socket.socket]:
     return socket.socketpair()
 

@@ -23,6 +23,13 @@ def test_a_process_is_heard_line_by_line():
         assert process.output == "one\ntwo\ncba\n"
 
 
+def test_a_process_is_heard_across_lines():
+    with Process(sys.executable, "-c", "print('one\\ntwo\\nthree', flush=True); input()") as process:
+        assert process.says(b"ne\ntw")
+        process.say(b"\n")
+        assert not process.says(b"four")
+
+
 def test_a_process_that_ends_without_the_line_is_an_error_with_its_output():
     with Process(sys.executable, "-c", "print('sorry')") as process:
         with pytest.raises(AssertionError, match="sorry"):

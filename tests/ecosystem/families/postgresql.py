@@ -13,10 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.ecosystem.families.ports import free_port
 from tests.ecosystem.terms import Terms
 from tests.kit.certificates import ADDRESS, HOST, Credentials
 from tests.kit.programs import Process, program
+from tests.kit.sockets import free_port
 
 USER = "tester"
 

@@ -8,10 +8,10 @@ import tempfile
 from collections.abc import Iterator
 from typing import Any
 
-from tests.ecosystem.families.ports import free_port
 from tests.ecosystem.terms import Terms
 from tests.kit.certificates import ADDRESS, HOST
 from tests.kit.programs import Process, program
+from tests.kit.sockets import free_port
 
 KEY = "data"
 

@@ -7,7 +7,7 @@ import socket
 import threading
 
 from tests.kit.certificates import ADDRESS
-from tests.kit.records import APPLICATION_DATA
+from tests.kit.records import ALERT, APPLICATION_DATA, Record, records
 from tests.kit.threads import PATIENCE, Task
 
 # An alert as TLS 1.3 encrypts it: two bytes, the record's real type, the tag. On the wire its type is that of data.
@@ -56,13 +56,20 @@ class Tap:
 
 
 def carry(source: socket.socket, sink: socket.socket) -> bool:
-    tail = b""
+    unread, said_goodbye = b"", False
     # A client that has said goodbye may close at once; a session ticket that it has not read makes that a reset.
     with contextlib.suppress(ConnectionResetError):
         while data := source.recv(65536):
-            tail = (tail + data)[-64:]
+            for record in records(unread + data):
+                unread = b"" if record.complete else record.raw
+                said_goodbye = is_alert(record)
             with contextlib.suppress(OSError):  # who has closed wants no more; the other one may still speak
                 sink.sendall(data)
     with contextlib.suppress(OSError):
         sink.shutdown(socket.SHUT_WR)
-    return tail[-ENCRYPTED_ALERT - 5 : -ENCRYPTED_ALERT] == bytes([APPLICATION_DATA, 3, 3, 0, ENCRYPTED_ALERT])
+    return said_goodbye
+
+
+def is_alert(record: Record) -> bool:
+    encrypted = record.type == APPLICATION_DATA and len(record.body) == ENCRYPTED_ALERT
+    return record.complete and (record.type == ALERT or encrypted)
