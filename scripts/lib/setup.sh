@@ -89,16 +89,19 @@ need_system() {
   for command; do
     command -v "$command" >/dev/null || missing+=("$command")
   done
-  if [ ${#missing[@]} -gt 0 ]; then
-    if [ "$(id -u)" != 0 ] || ! grep -qsE '^ID(_LIKE)?=.*(debian|ubuntu)' /etc/os-release; then
-      die "missing system packages; install them first: apt install ${missing[*]} (or what they are called here)"
-    fi
-    export DEBIAN_FRONTEND=noninteractive
-    run 'package lists' apt-get -q update
-    run "installing ${missing[*]}" apt-get -q -o DPkg::Lock::Timeout=300 install -y --no-install-recommends "${missing[@]}"
-  fi
+  [ ${#missing[@]} -eq 0 ] || install_system "${missing[@]}"
   [ "$openssl" != system ] || pkg-config --exists 'openssl >= 3.0' ||
     die "wiretight needs OpenSSL 3.0 or newer; pkg-config finds $(pkg-config --modversion openssl 2>&1)"
+}
+
+# install_system PACKAGE...
+install_system() {
+  if [ "$(id -u)" != 0 ] || ! grep -qsE '^ID(_LIKE)?=.*(debian|ubuntu)' /etc/os-release; then
+    die "missing system packages; install them first: apt install $* (or what they are called here)"
+  fi
+  export DEBIAN_FRONTEND=noninteractive
+  run 'package lists' apt-get -q update
+  run "installing $*" apt-get -q -o DPkg::Lock::Timeout=300 install -y --no-install-recommends "$@"
 }
 
 # once STAMP STATE COMMAND...: runs the command unless it has succeeded in this environment with the same state.

@@ -12,6 +12,10 @@ from tests.kit.certificates import Certificates
 from tests.kit.subject import tls
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "cell(role, capability): the cells of docs/interoperation.md that a test fills")
+
+
 class Peers(NamedTuple):
     """A module for the client and one for the server, and contexts of them for one version of TLS."""
 
