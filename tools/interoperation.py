@@ -94,7 +94,7 @@ def main() -> None:
     python = f"{platform.python_implementation()} {platform.python_version()}"
     print(f"{HEAD}\n\nThis run: wiretight with {wiretight.OPENSSL_VERSION}, on {python}.")
     for role in reversed(ROLES):
-        print("\n".join(["", f"## {TITLES[role].capitalize()}", "", *table.rows(role)]))
+        print("\n".join(["", f"## {TITLES[role]}", "", *table.rows(role)]))
     print("\n".join(["", *table.footnotes()]))
 
 
