@@ -6,11 +6,11 @@ import contextlib
 import re
 import socket
 from collections.abc import Iterator
-from typing import Any, ClassVar
+from typing import Any
 
-from tests.interop.peers.peer import Peer, Reasons, Serving, output
+from tests.interop.peers.peer import Peer, Serving, output
 from tests.interop.peers.pipe import converse
-from tests.interop.peers.terms import CLIENT, HALF_CLOSE, Answer, Said, Terms
+from tests.interop.peers.terms import Answer, Said, Terms
 from tests.kit.certificates import ADDRESS, HOST
 from tests.kit.programs import Process
 from tests.kit.sockets import free_port, receive_all, receive_exactly
@@ -20,7 +20,6 @@ class GnuTLS(Peer):
     name = "GnuTLS"
     programs = ("gnutls-cli", "gnutls-serv")
     packages = ("gnutls-bin",)
-    cannot: ClassVar[Reasons] = {(CLIENT, HALF_CLOSE): "gnutls-cli stops reading when it has sent its close_notify."}
 
     def version(self) -> str:
         return output("gnutls-cli", "--version").split()[1]

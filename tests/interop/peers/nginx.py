@@ -21,7 +21,7 @@ class Nginx(Proxy):
     packages = ("nginx", "libnginx-mod-stream")
     cannot: ClassVar[Reasons] = {
         (CLIENT, ALPN): "The stream module has no setting for the ALPN of a proxied connection.",
-        (CLIENT, HALF_CLOSE): "The stream module ends its direction of a proxied connection without a close_notify.",
+        (CLIENT, HALF_CLOSE): "The stream module has no half-close of TLS for a proxied connection.",
     }
 
     def missing(self) -> str | None:
