@@ -8,11 +8,17 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.kit.certificates import Certificates
-from wiretight._systemtrust import system_trust
+
+# Debian and Alpine, Fedora, openSUSE, macOS.
+PLACES = (
+    *("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt"),
+    *("/etc/ssl/ca-bundle.pem", "/etc/ssl/cert.pem"),
+)
 
 PROGRAM = """
 import json, sys, wiretight as ssl
@@ -38,7 +44,7 @@ print(json.dumps({"paths": ssl.get_default_verify_paths(), "loaded": loaded, "ve
 """
 
 
-def ask(certificates: Certificates, **environment: str) -> dict[str, object]:
+def ask(certificates: Certificates, **environment: str) -> dict[str, Any]:
     """What a program sees whose environment says no more than this about trust."""
     cleaned = {name: value for name, value in os.environ.items() if not name.startswith("SSL_CERT_")}
     done = subprocess.run(
@@ -48,18 +54,20 @@ def ask(certificates: Certificates, **environment: str) -> dict[str, object]:
         text=True,
         check=True,
     )
-    answer: dict[str, object] = json.loads(done.stdout)
+    answer: dict[str, Any] = json.loads(done.stdout)
     return answer
 
 
 def test_the_default_is_what_the_system_trusts(certificates: Certificates) -> None:
-    file, folder = system_trust()
-    if file is None:
+    trusted = next((place for place in map(Path, PLACES) if place.is_file()), None)
+    if trusted is None:
         pytest.skip("this system has no CA certificates (package ca-certificates)")
     answer = ask(certificates)
+    file, folder, *_ = paths = answer["paths"]
 
-    assert answer["paths"] == [file, folder, "SSL_CERT_FILE", file, "SSL_CERT_DIR", folder]
-    assert answer["loaded"] == Path(file).read_text().count("BEGIN CERTIFICATE")
+    assert trusted.samefile(file)
+    assert paths == [file, folder, "SSL_CERT_FILE", file, "SSL_CERT_DIR", folder]
+    assert answer["loaded"] == trusted.read_text().count("BEGIN CERTIFICATE")
     assert answer["verified"] is False
 
 
