@@ -18,7 +18,7 @@ class TlsliteNG(PythonPackage):
     cannot: ClassVar[Reasons] = {
         (HALF_CLOSE,): "A connection of tlslite-ng is closed both ways by the first close_notify.",
         (CLIENT, CLIENT_CERTIFICATE, "TLSv1.3"): (
-            "In TLS 1.3 it has no client certificates with servers on OpenSSL, the standard `ssl` among them."
+            "In TLS 1.3 tlslite-ng has no client certificates with servers on OpenSSL, the standard `ssl` among them."
         ),
     }
 
