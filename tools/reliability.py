@@ -69,22 +69,21 @@ class Case(NamedTuple):
 
     outcome: str
     reason: str  # for which it was skipped
-    full: bool
+    selection: str
     rounds: int | None
     references: frozenset[str]
 
 
 def cases(files: list[Path]) -> dict[str, dict[str, Case]]:
-    """By family and name. Of several runs of a case the full one counts, and of equals the last."""
+    """By family and name. Of several runs of a case a full one counts, or else the last."""
     found: dict[str, dict[str, Case]] = defaultdict(dict)
     for path in files:
         for entry in ET.parse(path).getroot().iter("testcase"):  # noqa: S314  # our own file
             family = entry.get("classname", "").rpartition(".")[2]
             name = entry.get("name", "")
-            case = case_of(entry)
             before = found[family].get(name)
-            if before is None or case.full >= before.full:
-                found[family][name] = case
+            if before is None or before.selection != "full":
+                found[family][name] = case_of(entry)
     return found
 
 
@@ -98,7 +97,7 @@ def case_of(entry: ET.Element) -> Case:
     return Case(
         outcome,
         "" if skipped is None else skipped.get("message", ""),
-        said.get("selection") == "full",
+        said.get("selection", "not recorded"),
         int(said["rounds"]) if "rounds" in said else None,
         frozenset(value for name, value in properties if name == "reference"),
     )
@@ -135,10 +134,10 @@ def family(ran: dict[str, Case]) -> list[Any]:
     if not ran:
         return ["not run", "", "", "", ""]
     count = Counter(case.outcome for case in ran.values())
-    full = sum(case.full for case in ran.values())
+    runs = Counter(case.selection for case in ran.values())
     tries = [case.rounds for case in ran.values() if case.rounds is not None and case.outcome == "passed"]
     return [
-        "full" if full == len(ran) else "bounded" if not full else f"{full} of {len(ran)} cases full",
+        next(iter(runs)) if len(runs) == 1 else ", ".join(f"{number} {name}" for name, number in sorted(runs.items())),
         len(ran),
         sum(tries) if tries else "",
         count["failed"],

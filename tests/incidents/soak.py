@@ -96,7 +96,7 @@ class Soak:
             "target": "soak", "openssl": tls.OPENSSL_VERSION, "minutes": round((time.monotonic() - start) / 60, 1),
             "connections": self.connections, "resumed": self.resumed, "gigabytes": round(self.bytes / 1e9, 2),
             "signals": self.signals, "lost bytes": 0, "descriptors left open": opened,
-            "growth of a connection (bytes)": round(growth, 2),
+            "growth of a connection (bytes)": round(growth, 2) + 0.0,  # no -0.0
             "growth of what is resident (bytes)": round(self.resident.slope(), 2),
         }  # fmt: skip
 
