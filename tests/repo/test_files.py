@@ -11,6 +11,7 @@ from tests.repo.source import CORE, PACKAGE, ROOT, meson_list, sources
 from wiretight import _core
 
 LONGEST = 500
+COMPREHENSION = re.compile(r"[\[{].*\bfor \w+(, \w+)* in\b|^ +for \w+(, \w+)* in .*[^:(]$", re.MULTILINE)
 FRAGMENT = re.compile(r"(\d+|\+[\w-]+)\.(security|added|changed|fixed|removed)(\.\d+)?\.md")
 
 
@@ -53,3 +54,9 @@ def test_a_fragment_of_the_changelog_has_a_name_that_towncrier_reads() -> None:
     fragments = [path.name for path in (ROOT / "changelog").iterdir() if path.name != "README.md"]
     assert fragments
     assert all(FRAGMENT.fullmatch(name) for name in fragments)
+
+
+def test_the_core_has_no_comprehensions() -> None:
+    """Cython 3.3 frees an item twice where the list cannot grow (cython/cython#7748); append() is right everywhere."""
+    found = [path.name for path in sources(".pyx") if COMPREHENSION.search(path.read_text())]
+    assert found == []

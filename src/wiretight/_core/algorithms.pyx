@@ -95,11 +95,13 @@ cdef int switch_ciphers(SSL *ssl, Context old, Context new) except -1:
 cdef tuple names_of(stack_st_SSL_CIPHER *ciphers):
     """(ciphers, cipher suites of TLS 1.3), each as OpenSSL takes them."""
     cdef int i
-    cdef list names = [SSL_CIPHER_get_name(sk_SSL_CIPHER_value(ciphers, i)) for i in range(sk_SSL_CIPHER_num(ciphers))]
-    return (
-        b":".join([name for name in names if not name.startswith(b"TLS_")]),
-        b":".join([name for name in names if name.startswith(b"TLS_")]),
-    )
+    cdef bytes name
+    cdef list older = []
+    cdef list suites = []
+    for i in range(sk_SSL_CIPHER_num(ciphers)):
+        name = SSL_CIPHER_get_name(sk_SSL_CIPHER_value(ciphers, i))
+        (suites if name.startswith(b"TLS_") else older).append(name)
+    return b":".join(older), b":".join(suites)
 
 
 # --- groups ----------------------------------------------------------------------------------------------------------
@@ -130,6 +132,7 @@ cdef int set_groups(Context context, str groups) except -1:
 cdef list get_groups(Context context, bint include_aliases):
     """OpenSSL: SSL_CTX_get0_implemented_groups(3)"""
     cdef wt_names *names
+    cdef list found = []
     cdef int i
     need("HAS_IMPLEMENTED_GROUPS", "listing the groups", "3.5")
     ERR_clear_error()
@@ -137,7 +140,9 @@ cdef list get_groups(Context context, bint include_aliases):
     if names == NULL:
         raise_queue()
     try:
-        return [wt_names_value(names, i).decode("ascii") for i in range(wt_names_count(names))]
+        for i in range(wt_names_count(names)):
+            found.append(wt_names_value(names, i).decode("ascii"))
+        return found
     finally:
         wt_names_free(names)
 

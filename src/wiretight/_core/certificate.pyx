@@ -97,10 +97,12 @@ cdef Certificate borrow_certificate(X509 *x509):
 
 
 cdef list chain_of(stack_st_X509 *chain):
+    cdef list certificates = []
     cdef int i
-    if chain == NULL:
-        return []
-    return [borrow_certificate(sk_X509_value(chain, i)) for i in range(sk_X509_num(chain))]
+    if chain != NULL:
+        for i in range(sk_X509_num(chain)):
+            certificates.append(borrow_certificate(sk_X509_value(chain, i)))
+    return certificates
 
 
 cdef bytes der(X509 *x509):

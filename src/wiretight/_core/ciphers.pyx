@@ -9,8 +9,11 @@ from wiretight._core.openssl.ssl cimport (
 
 
 cdef list described(const stack_st_SSL_CIPHER *ciphers):
+    cdef list infos = []
     cdef int i
-    return [cipher_info(sk_SSL_CIPHER_value(ciphers, i)) for i in range(sk_SSL_CIPHER_num(ciphers))]
+    for i in range(sk_SSL_CIPHER_num(ciphers)):
+        infos.append(cipher_info(sk_SSL_CIPHER_value(ciphers, i)))
+    return infos
 
 
 cdef dict cipher_info(const SSL_CIPHER *cipher):

@@ -74,17 +74,18 @@ cdef class Negotiated(Connection):
         """
         cdef stack_st_SSL_CIPHER *theirs
         cdef stack_st_SSL_CIPHER *ours
+        cdef list shared = []
+        cdef int i
         cdef bint locked = self.guard()
         try:
             theirs = SSL_get_client_ciphers(self.ssl)
             ours = SSL_get_cipher_list_stack(self.ssl)
             if not self.server_side or theirs == NULL or ours == NULL:
                 return None
-            return [
-                cipher_tuple(sk_SSL_CIPHER_value(theirs, i))
-                for i in range(sk_SSL_CIPHER_num(theirs))
-                if sk_SSL_CIPHER_find(ours, sk_SSL_CIPHER_value(theirs, i)) >= 0
-            ]
+            for i in range(sk_SSL_CIPHER_num(theirs)):
+                if sk_SSL_CIPHER_find(ours, sk_SSL_CIPHER_value(theirs, i)) >= 0:
+                    shared.append(cipher_tuple(sk_SSL_CIPHER_value(theirs, i)))
+            return shared
         finally:
             self.unguard(locked)
 

@@ -36,7 +36,9 @@ cdef tuple distinguished_name(const X509_NAME *entries):
         (<list>parts[len(parts) - 1]).append(
             (object_text(X509_NAME_ENTRY_get_object(entry), False), value_of(X509_NAME_ENTRY_get_data(entry)))
         )
-    return tuple([tuple(pairs) for pairs in parts])
+    for i in range(len(parts)):
+        parts[i] = tuple(parts[i])
+    return tuple(parts)
 
 
 cdef object value_of(const ASN1_STRING *string):
@@ -80,11 +82,14 @@ cdef str one_line(const X509_NAME *entries):
 cdef tuple alternative_names(X509 *x509):
     """RFC 5280, section 4.2.1.6"""
     cdef GENERAL_NAMES *names = <GENERAL_NAMES *>X509_get_ext_d2i(x509, NID_subject_alt_name, NULL, NULL)
+    cdef list found = []
     cdef int i
     if names == NULL:
         return None
     try:
-        return tuple([general_name(sk_GENERAL_NAME_value(names, i)) for i in range(sk_GENERAL_NAME_num(names))])
+        for i in range(sk_GENERAL_NAME_num(names)):
+            found.append(general_name(sk_GENERAL_NAME_value(names, i)))
+        return tuple(found)
     finally:
         GENERAL_NAMES_free(names)
 
@@ -116,10 +121,16 @@ cdef bytes octets(void *string):
 
 cdef str address(bytes packed):
     """IPv4 with dots; IPv6 as eight groups in upper case, never shortened."""
+    cdef int i
+    cdef list groups = []
     if len(packed) == 4:
-        return ".".join([str(octet) for octet in packed])
+        for i in range(4):
+            groups.append(str(packed[i]))
+        return ".".join(groups)
     if len(packed) == 16:
-        return ":".join([f"{packed[i] << 8 | packed[i + 1]:X}" for i in range(0, 16, 2)])
+        for i in range(0, 16, 2):
+            groups.append(f"{packed[i] << 8 | packed[i + 1]:X}")
+        return ":".join(groups)
     return "<invalid>"
 
 
