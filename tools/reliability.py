@@ -20,7 +20,8 @@ HEAD = """\
 # Reliability: what was run
 
 Written by `scripts/reliability` from the results of the runs; nothing here is typed by hand. A run of the fuzzer or of
-the soak that finds anything has no line here: it fails, and what it found is fixed first.
+the soak that finds anything has no line here: it fails, and what it found is fixed first. How wiretight gets on with
+other implementations is in [interoperation.md](interoperation.md).
 """
 FAMILIES = """\
 ## The incident pack
@@ -75,15 +76,15 @@ class Case(NamedTuple):
 
 
 def cases(files: list[Path]) -> dict[str, dict[str, Case]]:
-    """By family and name. Of several runs of a case a full one counts, or else the last."""
+    """By family and name. Of several runs of a case the last full one counts, or else the last."""
     found: dict[str, dict[str, Case]] = defaultdict(dict)
     for path in files:
         for entry in ET.parse(path).getroot().iter("testcase"):  # noqa: S314  # our own file
             family = entry.get("classname", "").rpartition(".")[2]
             name = entry.get("name", "")
-            before = found[family].get(name)
-            if before is None or before.selection != "full":
-                found[family][name] = case_of(entry)
+            case, before = case_of(entry), found[family].get(name)
+            if before is None or before.selection != "full" or case.selection == "full":
+                found[family][name] = case
     return found
 
 
