@@ -40,7 +40,6 @@ class Connections:
         self.distrusting = certificates.client_context(version, ca_file=certificates.other_ca_file)
         self.other = certificates.server_context(version)
         self.session: Any = None
-        self.loop = asyncio.new_event_loop()
 
     def talk(self, pair: Pair) -> None:
         pair.handshake()
@@ -108,7 +107,8 @@ class Connections:
         thread.join()
 
     def transports(self) -> None:
-        self.loop.run_until_complete(self.streams())
+        # A loop of its own: one that goes on keeps up to a hundred timers that were cancelled.
+        asyncio.run(self.streams())
 
     async def streams(self) -> None:
         async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -149,7 +149,6 @@ def main() -> None:
     warnings.simplefilter("error")
     connections = Connections(Certificates(Path(folder)), standard.TLSVersion[version])
     print(slope(getattr(connections, kind), SETTLED.get(kind, SETTLED_OTHERS), int(count)))
-    connections.loop.close()
 
 
 if __name__ == "__main__":
