@@ -202,8 +202,8 @@ sanitized() {
   set_up "$(find_python)" test
   local build=$env/build-asan site=$env/site-asan
   [ -f "$build/build.ninja" ] || run 'configuring the sanitized core' "$env/bin/meson" setup "$build" \
-    --buildtype=debug -Doptimization=1 -Db_sanitize=address,undefined -Db_lundef=false -Dpython.platlibdir="$site" \
-    -Dpython.purelibdir="$site"
+    --buildtype=debug -Doptimization=1 -Db_sanitize=address,undefined -Db_lundef=false -Dlock_checks=true \
+    -Dpython.platlibdir="$site" -Dpython.purelibdir="$site"
   run 'building the sanitized core' "$env/bin/meson" install -C "$build"
   # The interpreter is not instrumented: what it keeps for ever looks like leaks.
   export ASAN_OPTIONS=detect_leaks=0:strict_string_checks=1:detect_stack_use_after_return=1

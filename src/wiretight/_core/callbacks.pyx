@@ -1,8 +1,8 @@
 """The callbacks that OpenSSL makes from a handshake into Python: ALPN, key log, messages.
 
-OpenSSL calls in the middle of a verb, with the connection's lock held and maybe without the GIL. So each of them takes
-the GIL, and lets no exception through: C code is in between. The handshake goes on, and the connection keeps the
-exception as `callback_error`, for the verb to raise.
+OpenSSL calls in the middle of a verb, with the connection's lock held and maybe without the GIL. So each of them frees
+the lock and takes the GIL, and lets no exception through: C code is in between. The handshake goes on, and the wire keeps
+the exception for the verb to raise.
 
 A callback finds its Context through the connection and not through an argument stored in the SSL_CTX: the connection
 holds a reference to its context, and after an SNI switch it is the new one's callbacks that count.
@@ -13,6 +13,7 @@ from libc.errno cimport ENOSPC
 from libc.string cimport memcmp
 from posix.unistd cimport close
 
+from wiretight._core.connection cimport Connection
 from wiretight._core.errors cimport raise_queue
 from wiretight._core.openssl.err cimport ERR_clear_error
 from wiretight._core.openssl.ssl cimport (
@@ -39,6 +40,18 @@ cdef int set_alpn_protocols(Context context, bytes protocols) except -1:
 cdef int on_application_protocols(
     SSL *ssl, const unsigned char **chosen, unsigned char *chosen_length, const unsigned char *offered,
     unsigned int offered_length, void *_,
+) noexcept nogil:
+    cdef void *connection = SSL_get_app_data(ssl)
+    cdef int answer
+    (<Connection>connection).wire.leave_to_python()
+    answer = choose_protocol(<Connection>connection, chosen, chosen_length, offered, offered_length)
+    (<Connection>connection).wire.back_from_python()
+    return answer
+
+
+cdef int choose_protocol(
+    Connection connection, const unsigned char **chosen, unsigned char *chosen_length, const unsigned char *offered,
+    unsigned int offered_length,
 ) noexcept with gil:
     """Chooses the first of the server's protocols that the client offers; without one, goes on without a protocol.
 
@@ -49,7 +62,7 @@ cdef int on_application_protocols(
     cdef const unsigned char *ours
     cdef unsigned int i = 0, j
     try:
-        context = (<object>SSL_get_app_data(ssl)).context
+        context = connection._context
         supported = context._alpn
     except BaseException as error:
         report_unraisable(error, None)
@@ -100,17 +113,21 @@ cdef int set_keylog_filename(Context context, object path) except -1:
     return 0
 
 
-cdef void on_secret(const SSL *ssl, const char *line) noexcept with gil:
+cdef void on_secret(const SSL *ssl, const char *line) noexcept nogil:
     """OpenSSL: SSL_CTX_set_keylog_callback(3)"""
-    cdef Context context
-    connection = <object>SSL_get_app_data(ssl)
+    cdef void *connection = SSL_get_app_data(ssl)
+    (<Connection>connection).wire.leave_to_python()
+    write_secret(<Connection>connection, line)
+    (<Connection>connection).wire.back_from_python()
+
+
+cdef void write_secret(Connection connection, const char *line) noexcept with gil:
     try:
-        context = connection.context
-        log = context._keylog
+        log = connection._context._keylog
         if log is not None:
             log.write(<bytes>line + b"\n")
     except BaseException as error:
-        leave_to_verb(connection, error)
+        connection.wire.keep_raised(error)
 
 
 # --- messages --------------------------------------------------------------------------------------------------------
@@ -126,17 +143,22 @@ cdef int set_msg_callback(Context context, object callback) except -1:
 
 cdef void on_message(
     int written, int version, int content_type, const void *data, size_t length, SSL *ssl, void *_,
-) noexcept with gil:
+) noexcept nogil:
     """OpenSSL: SSL_CTX_set_msg_callback(3)"""
-    cdef Context context
-    cdef const unsigned char *octets = <const unsigned char *>data
-    cdef int message_type = -1
-    if SSL_get_app_data(ssl) == NULL:
+    cdef void *connection = SSL_get_app_data(ssl)
+    if connection == NULL:
         return
-    connection = <object>SSL_get_app_data(ssl)
+    (<Connection>connection).wire.leave_to_python()
+    report_message(<Connection>connection, written, version, content_type, <const unsigned char *>data, length)
+    (<Connection>connection).wire.back_from_python()
+
+
+cdef void report_message(
+    Connection connection, int written, int version, int content_type, const unsigned char *octets, size_t length
+) noexcept with gil:
+    cdef int message_type = -1
     try:
-        context = connection.context
-        callback = context._message_callback
+        callback = connection._context._message_callback
         if callback is None:
             return
         if content_type == SSL3_RT_CHANGE_CIPHER_SPEC:
@@ -149,7 +171,7 @@ cdef void on_message(
             message_type = octets[0]
         elif content_type in (SSL3_RT_HANDSHAKE, SSL3_RT_INNER_CONTENT_TYPE) and length > 0:
             message_type = octets[0]
-        subject = connection.callback_subject
+        subject = (<object>connection).callback_subject
         if subject is None:
             return
         callback(
@@ -157,7 +179,7 @@ cdef void on_message(
             message_type, <bytes>octets[:length],
         )
     except BaseException as error:
-        leave_to_verb(connection, error)
+        connection.wire.keep_raised(error)
 
 
 # --- shared ----------------------------------------------------------------------------------------------------------
@@ -165,14 +187,6 @@ cdef object callable_or_none(object callback, str refusal="not a callable object
     if callback is not None and not callable(callback):
         raise TypeError(refusal)
     return callback
-
-
-cdef int leave_to_verb(object connection, object error) noexcept:
-    try:
-        connection.callback_error = error
-    except BaseException:
-        report_unraisable(error, connection)
-    return 0
 
 
 cdef int report_unraisable(object error, object where) noexcept:

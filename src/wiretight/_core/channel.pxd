@@ -1,7 +1,10 @@
 """Channel: a connection as an event loop's transport drives it. It never waits, and hardly ever raises."""
 
-from wiretight._core.errors cimport Status
+from wiretight._core.errors cimport Failure, Status
 from wiretight._core.sslsocket cimport _SSLSocket
+
+# One of the four verbs, once; `count` is of the bytes that it moved.
+ctypedef Status (*Attempt)(_SSLSocket connection, char *data, size_t size, size_t *count) noexcept nogil
 
 
 cdef class Channel:
@@ -13,7 +16,13 @@ cdef class Channel:
     cdef object queue               # bytes that are not encrypted yet: a deque, None until the kernel was full once
     cdef size_t queued              # how many
     cdef size_t last_read
+    cdef bint has_more              # after the last step: see Connection.has_more()
+    cdef Failure failure            # of the last step that FAILED
     cdef object __weakref__
+
+    cdef int attempt(self, Attempt verb, char *data, size_t size, size_t *count, bint keeps_gil) except -1
+    cdef Status attempt_locked(self, Attempt verb, char *data, size_t size, size_t *count) noexcept nogil
+    cdef _SSLSocket bound(self)
 
     # Incoming
     cdef int receive(self) except -1
@@ -21,6 +30,6 @@ cdef class Channel:
     cdef int read_step(self, char *into, size_t size, size_t *got) except -1
 
     # Outgoing
-    cdef int send_step(self, const char *data, size_t size, size_t *taken) except -1
+    cdef int send_step(self, char *data, size_t size, size_t *taken) except -1
     cdef int enqueue(self, object data, size_t taken) except -1
-    cdef bint has_output(self) noexcept
+    cdef size_t unsent(self) except? 0xFFFFFFFF

@@ -13,9 +13,14 @@ from collections import deque
 from cpython.buffer cimport PyBUF_SIMPLE, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
 from cpython.bytes cimport PyBytes_FromStringAndSize
 from cpython.object cimport PyObject
+from cpython.ref cimport Py_XDECREF
 from libc.stdint cimport uint64_t
 
-from wiretight._core.errors cimport CLOSED, DONE, FAILED, WANT_READ, WANT_WRITE, failure_exception
+from wiretight._core.connection cimport Connection
+from wiretight._core.descriptor cimport wt_mutex_unlock
+from wiretight._core.errors cimport (
+    AGAIN, CLOSED, DONE, FAILED, Status, WANT_READ, WANT_WRITE, failure_exception, turn_refused,
+)
 from wiretight._core.wire cimport Wire
 
 cdef extern from "Python.h":
@@ -57,7 +62,7 @@ cdef class Channel:
         """
         cdef bytes ahead = bytes(early)
         self.connection = connection
-        connection.wire.greedy = True
+        connection.wire.greedy = True   # nobody else knows the connection yet
         if ahead and connection.wire.hold(ahead, len(ahead)) < 0:
             raise MemoryError
 
@@ -77,7 +82,44 @@ cdef class Channel:
 
     def _is_inherited(self):
         """Whether the process has forked since this was made, and we are in the child. Since 0.1."""
-        return self.connection.wire.is_inherited()
+        return self.bound().wire.is_inherited()
+
+    cdef _SSLSocket bound(self):
+        if self.connection is None:
+            raise ValueError("this transport has no connection: it was made without its constructor")
+        return self.connection
+
+    # --- Steps --------------------------------------------------------------------------------------------------------
+
+    cdef int attempt(self, Attempt verb, char *data, size_t size, size_t *count, bint keeps_gil) except -1:
+        """Calls a verb once; its status, and FAILED also where a callback raised something."""
+        cdef _SSLSocket connection = self.bound()
+        cdef Wire wire = connection.wire
+        cdef Status status
+        cdef int error = 0
+        count[0] = 0
+        if keeps_gil and wire.try_turn():
+            wire.keeps_gil = True
+            status = self.attempt_locked(verb, data, size, count)
+            wire.keeps_gil = False
+            wt_mutex_unlock(&wire.lock)
+            return status
+        with nogil:
+            error = wire.take_turn()
+            if error == 0:
+                status = self.attempt_locked(verb, data, size, count)
+                wt_mutex_unlock(&wire.lock)
+        if error:
+            raise turn_refused(error)
+        return status
+
+    cdef Status attempt_locked(self, Attempt verb, char *data, size_t size, size_t *count) noexcept nogil:
+        cdef Status status
+        self.connection.wire.dry = self.connection.wire.waits = False
+        status = verb(self.connection, data, size, count)
+        self.has_more = self.connection.has_more()
+        self.failure = self.connection.failure
+        return status if self.connection.wire.raised == NULL else FAILED
 
     # --- Incoming -----------------------------------------------------------------------------------------------------
 
@@ -88,7 +130,7 @@ cdef class Channel:
         """
         cdef int status = DONE
         cdef int steps = 0
-        cdef uint64_t most = self.connection.wire.bytes_in + MOST_OVERHEAD
+        cdef uint64_t most = self.bound().wire.bytes_in + MOST_OVERHEAD
         if not self.delivers:
             self._progress()
             return
@@ -97,20 +139,22 @@ cdef class Channel:
             steps += 1
             most += self.last_read
             # A step that was filled has not emptied the kernel: cheaper to look now than to be called again.
-            if status == DONE and self.last_read < ROOM and not self.connection.has_more():
+            if status == DONE and self.last_read < ROOM and not self.has_more:
                 break
         if status == CLOSED or status == FAILED or status == WANT_WRITE:
             if self.delivers:
                 self._read_ended(status)
-        elif status == DONE and self.delivers and self.connection.has_more():
+        elif status == DONE and self.delivers and self.has_more:
             self._read_later()
         # An answer to the peer (KeyUpdate, a renegotiation), or a write that had to wait for what was read.
-        if self.queued or self.connection.wire.has_unsent():
+        if self.queued or self.unsent():
             self._write_blocked()
 
     def _has_more(self):
         """Whether there is something to read that the descriptor does not tell of. Since 0.1."""
-        return self.connection.has_more()
+        cdef bint more = False
+        self.bound().ask(ask_has_more, &more)
+        return more
 
     def _discard(self):
         """Reads and forgets: (status, how many bytes). Since 0.1.
@@ -121,7 +165,7 @@ cdef class Channel:
         cdef size_t got = 0
         cdef size_t total = 0
         cdef int steps = 0
-        cdef uint64_t most = self.connection.wire.bytes_in + MOST_OVERHEAD
+        cdef uint64_t most = self.bound().wire.bytes_in + MOST_OVERHEAD
         cdef unsigned char *scratch = wt_lend()
         if scratch == NULL:
             raise MemoryError
@@ -203,20 +247,9 @@ cdef class Channel:
         return status
 
     cdef int read_step(self, char *into, size_t size, size_t *got) except -1:
-        cdef _SSLSocket connection = self.connection
-        cdef Wire wire = connection.wire
-        cdef Status status
-        got[0] = 0
-        wire.enter_io()
-        wire.dry = wire.waits = False
-        if self.last_read < HANDS_OVER_GIL:
-            status = connection.try_read(into, size, got)
-        else:
-            with nogil:
-                status = connection.try_read(into, size, got)
+        cdef int status = self.attempt(read, into, size, got, self.last_read < HANDS_OVER_GIL)
         self.last_read = got[0]
-        wire.leave()
-        return status if connection.callback_error is None else FAILED
+        return DONE if status == AGAIN else status      # and has_more
 
     # --- Outgoing -----------------------------------------------------------------------------------------------------
 
@@ -236,8 +269,8 @@ cdef class Channel:
             if not self.accepts:
                 self._write_refused(data)
                 return
-            if not self.has_output():
-                status = self.send_step(<const char *>view.buf, view.len, &taken)
+            if not self.queued and not self.unsent():
+                status = self.send_step(<char *>view.buf, view.len, &taken)
                 if status == DONE:
                     return
             if status != FAILED and taken < <size_t>view.len:
@@ -269,7 +302,7 @@ cdef class Channel:
             data = self.queue[0]
             PyObject_GetBuffer(data, &view, PyBUF_SIMPLE)
             try:
-                status = self.send_step(<const char *>view.buf, view.len, &taken)
+                status = self.send_step(<char *>view.buf, view.len, &taken)
             finally:
                 PyBuffer_Release(&view)
             self.queued -= taken
@@ -289,29 +322,18 @@ cdef class Channel:
 
     def get_write_buffer_size(self):
         """How many bytes wait for the kernel, in plaintext and in records that are made. Since 0.1."""
-        return self.queued + (self.connection.wire.unsent_end - self.connection.wire.unsent_start)
+        return self.queued + self.unsent()
 
     def _drop_output(self):
         """Forgets what has not been sent. Since 0.1."""
-        cdef bint locked = self.connection.guard()
         self.queue = None
         self.queued = 0
-        self.connection.wire.forget()
-        self.connection.unguard(locked)
+        self.bound().ask(forget_unsent, NULL)
 
-    cdef int send_step(self, const char *data, size_t size, size_t *taken) except -1:
-        cdef _SSLSocket connection = self.connection
-        cdef Wire wire = connection.wire
-        cdef Status status
-        wire.enter_io()
-        wire.dry = wire.waits = False
-        if size < HANDS_OVER_GIL:
-            status = connection.try_send(data, size, taken)
-        else:
-            with nogil:
-                status = connection.try_send(data, size, taken)
-        wire.leave()
-        return status if connection.callback_error is None else FAILED
+    cdef int send_step(self, char *data, size_t size, size_t *taken) except -1:
+        cdef int status = self.attempt(send, data, size, taken, size < HANDS_OVER_GIL)
+        # What was read on the way, a renegotiation, had no end: the loop calls again for a descriptor that can be written.
+        return WANT_WRITE if status == AGAIN else status
 
     cdef int enqueue(self, object data, size_t taken) except -1:
         """Keeps what follows the first `taken` bytes: bytes as they are, anything that may change as a copy."""
@@ -325,8 +347,11 @@ cdef class Channel:
         self.queued += len(data)
         return 0
 
-    cdef bint has_output(self) noexcept:
-        return self.queued or self.connection.wire.has_unsent()
+    cdef size_t unsent(self) except? 0xFFFFFFFF:
+        """How many bytes of records wait for the kernel."""
+        cdef size_t size = 0
+        self.bound().ask(ask_unsent, &size)
+        return size
 
     # --- Handshake and close ------------------------------------------------------------------------------------------
 
@@ -335,29 +360,59 @@ cdef class Channel:
 
         OpenSSL: SSL_do_handshake(3)
         """
-        cdef Wire wire = self.connection.wire
-        cdef Status status
-        wire.enter_io()
-        wire.dry = wire.waits = False
-        with nogil:
-            status = self.connection.try_handshake()
-        wire.leave()
-        return <int>(status if self.connection.callback_error is None else FAILED)
+        cdef size_t none = 0
+        cdef int status = AGAIN
+        while status == AGAIN:      # OpenSSL bounds a flight's size
+            status = self.attempt(shake_hands, NULL, 0, &none, False)
+        return status
 
     def _notify(self):
         """Sends close_notify, as far as the kernel takes it; the rest is output as any other. Since 0.1.
 
         OpenSSL: SSL_shutdown(3)
         """
-        self.connection.close_notify()
+        self.bound().close_notify()
 
     def _has_output(self):
         """Whether something waits for the kernel. Since 0.1."""
-        return self.has_output()
+        return bool(self.queued or self.unsent())
 
     def _failure(self):
         """The exception for a FAILED status. Since 0.1."""
-        if self.connection.callback_error is not None:
-            error, self.connection.callback_error = self.connection.callback_error, None
+        cdef PyObject *raised = NULL
+        self.bound().ask(take_raised, &raised)
+        if raised != NULL:
+            error = <object>raised
+            Py_XDECREF(raised)
             return error
-        return failure_exception(&self.connection.failure, self.connection.server_hostname)
+        return failure_exception(&self.failure, self.connection.server_hostname)
+
+
+# --- The verbs, and the questions -------------------------------------------------------------------------------------
+
+cdef Status read(_SSLSocket connection, char *into, size_t size, size_t *got) noexcept nogil:
+    return connection.try_read(into, size, got)
+
+
+cdef Status send(_SSLSocket connection, char *data, size_t size, size_t *taken) noexcept nogil:
+    return connection.try_send(data, size, taken)
+
+
+cdef Status shake_hands(_SSLSocket connection, char *_, size_t size, size_t *count) noexcept nogil:
+    return connection.try_handshake()
+
+
+cdef void ask_has_more(Connection connection, void *answer) noexcept nogil:
+    (<bint *>answer)[0] = connection.has_more()
+
+
+cdef void ask_unsent(Connection connection, void *answer) noexcept nogil:
+    (<size_t *>answer)[0] = connection.wire.unsent_end - connection.wire.unsent_start
+
+
+cdef void forget_unsent(Connection connection, void *_) noexcept nogil:
+    connection.wire.forget()
+
+
+cdef void take_raised(Connection connection, void *answer) noexcept nogil:
+    (<PyObject **>answer)[0] = connection.wire.take_raised()

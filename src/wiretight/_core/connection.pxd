@@ -6,6 +6,9 @@ from wiretight._core.errors cimport Failure, Status
 from wiretight._core.openssl.ssl cimport SSL
 from wiretight._core.wire cimport Wire
 
+ctypedef void (*Question)(Connection connection, void *answer) noexcept nogil
+ctypedef int (*Change)(Connection connection, void *argument) noexcept nogil
+
 
 cdef class Connection:
     cdef SSL *ssl
@@ -18,15 +21,14 @@ cdef class Connection:
     cdef object requested_name          # on a server: the name that the client asked for, once that is looked at
     cdef object __weakref__
 
-    cdef public object callback_error   # what a callback of this connection raised: the verb that called it raises it
-
     cdef Failure failure            # why the last verb FAILED
     cdef Failure deferred           # the failure that a read met behind data: the next read has it
     cdef bint has_deferred
     cdef bint has_failed            # in OpenSSL, once at least
     cdef bint at_eof                # the stream ended without close_notify: for good
+    cdef bint was_cut               # the same, also where OP_IGNORE_UNEXPECTED_EOF takes that for an end
 
-    # Called with the wire's lock held, by whoever waits.
+    # Called with lock and turn, by whoever waits.
     cdef Status try_handshake(self) noexcept nogil
     cdef Status try_read(self, char *into, size_t size, size_t *got) noexcept nogil
     cdef Status try_write(self, const char *data, size_t size, Writing *writing) noexcept nogil
@@ -40,10 +42,13 @@ cdef class Connection:
     cdef Status result(self, int ret) noexcept nogil
     cdef Status refused_by_system(self) noexcept nogil
     cdef Status ended(self) noexcept nogil
+    cdef Status refused_turn(self, int error) noexcept nogil
     cdef Status encrypt(self, const char *data, size_t size, Writing *writing) noexcept nogil
     cdef Status other_bytes(self) noexcept nogil
     cdef int bind_sessions(self) except -1
     cdef int expect(self, str hostname) except -1
     cdef int bind(self, Context context, bint server_side, object hostname) except -1
-    cdef bint guard(self) except -1
-    cdef void unguard(self, bint locked) noexcept
+
+    # Everything that is not a verb
+    cdef int ask(self, Question question, void *answer) except -1
+    cdef int change(self, Change apply, void *argument) except? -1

@@ -1,8 +1,11 @@
 """Connection: one SSL*, four verbs. A verb never waits; it returns a Status.
 
 DONE: it did what was asked. WANT_READ, WANT_WRITE: call again when the descriptor can be read or written. CLOSED:
-the peer's close_notify has been read. FAILED: `failure` says why. The caller holds the wire's lock and has the GIL
-or not, as it likes.
+the peer's close_notify has been read. FAILED: `failure` says why. AGAIN: call again at once. The caller has lock and
+turn of the wire, and the GIL only if the wire's `keeps_gil` says so.
+
+Everything else that touches the SSL* is a Question or a Change: a C function, run with the lock held, whose answer is
+copied out before Python goes on.
 """
 
 from cython cimport no_gc_clear
@@ -11,8 +14,9 @@ from libc.string cimport memset
 
 from wiretight._core.backlog cimport BATCH, Backlog, Writing, note
 from wiretight._core.context cimport new_connection, verify_mode_for
+from wiretight._core.descriptor cimport wt_mutex_lock, wt_mutex_try, wt_mutex_unlock
 from wiretight._core.errors cimport (
-    CLOSED, DONE, FAILED, Failure, Status, WANT_READ, WANT_WRITE, check, forget_errors, outcome,
+    AGAIN, CLOSED, DONE, FAILED, Failure, Status, WANT_READ, WANT_WRITE, check, forget_errors, outcome, turn_refused,
 )
 from wiretight._core.openssl.bio cimport BIO_up_ref
 from wiretight._core.openssl.err cimport ERR_LIB_SSL, ERR_PACK
@@ -37,8 +41,13 @@ cdef enum:
 cdef class Connection:
     """One TLS connection over a Wire."""
 
+    def __cinit__(self, Wire wire=None, *_):
+        if wire is None:
+            raise TypeError(f"cannot create {type(self).__name__!r} instances: use SSLContext.wrap_socket() or wrap_bio()")
+        self.wire = wire
+
     def __dealloc__(self):
-        if self.ssl != NULL and (self.wire is None or not self.wire.is_torn()):
+        if self.ssl != NULL and not self.wire.orphaned_by_fork():
             # Without this OpenSSL takes a connection that was just closed for a broken one, and forbids to resume its
             # session, which a program may hold. After a fatal alert it has done so already.
             SSL_set_shutdown(self.ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN)
@@ -185,6 +194,7 @@ cdef class Connection:
         OpenSSL: SSL_write_ex(3)
         """
         cdef Status status
+        cdef int error
         if self.at_eof:
             return self.ended()
         self.wire.begin()
@@ -213,7 +223,9 @@ cdef class Connection:
             if status != DONE:
                 return status
             if writing.sent < size:
-                self.wire.let_others_in()
+                error = self.wire.yield_lock()
+                if error:
+                    return self.refused_turn(error)
 
     cdef Status try_write_nothing(self) noexcept nogil:
         """A write of no bytes makes no record, but shakes hands and tells what a write would.
@@ -228,7 +240,7 @@ cdef class Connection:
         self.wire.flush()
         if status != FAILED and self.wire.error:
             return self.refused_by_system()
-        return WANT_WRITE if status == WANT_READ and self.wire.has_unsent() else status
+        return WANT_WRITE if status in (WANT_READ, AGAIN) and self.wire.has_unsent() else status
 
     cdef Status try_send(self, const char *data, size_t size, size_t *taken) noexcept nogil:
         """try_write() for a caller that keeps no bytes to retry with: what was `taken` is encrypted, and the wire's.
@@ -295,7 +307,7 @@ cdef class Connection:
         OpenSSL: SSL_pending(3), SSL_get_shutdown(3)
         """
         return (
-            self.wire.stale or self.wire.eaten < self.wire.window_size or self.wire.refusal or self.has_deferred
+            self.wire.limited or self.wire.stale or self.wire.eaten < self.wire.window_size or self.wire.refusal or self.has_deferred
             or self.at_eof or SSL_pending(self.ssl) or SSL_get_shutdown(self.ssl) & SSL_RECEIVED_SHUTDOWN
         )
 
@@ -320,7 +332,7 @@ cdef class Connection:
         cdef Status status = outcome(self.ssl, ret, &self.failure)
         if status == FAILED:
             if self.failure.ssl_error == SSL_ERROR_EOF:
-                self.at_eof = True
+                self.at_eof = self.was_cut = True
             elif self.failure.ssl_error == SSL_ERROR_SYSCALL:
                 self.failure.errno_ = self.wire.error
                 # A first failure without a reason is a want of memory, and must not be taken for the end of the stream.
@@ -328,6 +340,10 @@ cdef class Connection:
                 if not self.wire.error and not self.wire.at_eof and not self.has_failed:
                     self.failure.ssl_error = SSL_ERROR_SSL
             self.has_failed = True
+        elif status == CLOSED:
+            self.was_cut = self.was_cut or self.wire.at_eof     # OP_IGNORE_UNEXPECTED_EOF
+        elif status == WANT_READ and self.wire.limited:
+            return AGAIN
         return status
 
     cdef Status refused_by_system(self) noexcept nogil:
@@ -360,21 +376,54 @@ cdef class Connection:
         self.failure.ssl_error = SSL_ERROR_EOF
         return FAILED
 
+    cdef Status refused_turn(self, int error) noexcept nogil:
+        memset(&self.failure, 0, sizeof(Failure))
+        self.failure.turn = error
+        return FAILED
+
     cdef Status other_bytes(self) noexcept nogil:
         memset(&self.failure, 0, sizeof(Failure))
         self.failure.ssl_error = SSL_ERROR_SSL
         self.failure.code = ERR_PACK(ERR_LIB_SSL, 0, SSL_R_BAD_WRITE_RETRY)
         return FAILED
 
-    # --- The lock, for everything that is not a verb ------------------------------------------------------------------
+    # --- Everything that is not a verb --------------------------------------------------------------------------------
 
-    cdef bint guard(self) except -1:
-        """Takes the lock, unless this is a callback of ours, which holds it. Give the answer to unguard()."""
-        if self.wire.is_mine():
-            return False
-        self.wire.enter()
-        return True
+    cdef int ask(self, Question question, void *answer) except -1:
+        """Runs `question`, which looks at the SSL* and copies what it sees. It waits for no verb that is out in Python."""
+        self.wire.refuse_orphan()
+        if wt_mutex_try(&self.wire.lock):
+            question(self, answer)
+            wt_mutex_unlock(&self.wire.lock)
+            return 0
+        with nogil:
+            wt_mutex_lock(&self.wire.lock)
+            question(self, answer)
+            wt_mutex_unlock(&self.wire.lock)
+        return 0
 
-    cdef void unguard(self, bint locked) noexcept:
-        if locked:
-            self.wire.leave()
+    cdef int change(self, Change apply, void *argument) except? -1:
+        """Runs `apply`, which changes the SSL*, between two verbs or in a callback of one. What it returns.
+
+        OpenSSL's error queue is the thread's, so that its caller finds there what went wrong.
+        """
+        cdef int error = 0
+        cdef int result = 0
+        if self.wire.is_callback():
+            with nogil:
+                wt_mutex_lock(&self.wire.lock)
+                result = apply(self, argument)
+                wt_mutex_unlock(&self.wire.lock)
+            return result
+        if self.wire.try_turn():
+            result = apply(self, argument)
+            wt_mutex_unlock(&self.wire.lock)
+            return result
+        with nogil:
+            error = self.wire.take_turn()
+            if error == 0:
+                result = apply(self, argument)
+                wt_mutex_unlock(&self.wire.lock)
+        if error:
+            raise turn_refused(error)
+        return result

@@ -1,46 +1,62 @@
 """Descriptor: a descriptor that is owned, and the lock of the connection that uses it."""
 
-from cpython.pythread cimport PyThread_type_lock
+from cpython.object cimport PyObject
 
 cdef extern from "mutex.h" nogil:
     ctypedef struct wt_mutex:
         pass
-    int wt_mutex_init(wt_mutex *mutex)
-    void wt_mutex_destroy(wt_mutex *mutex)
-    void wt_mutex_after_fork(wt_mutex *mutex, int count)
+    ctypedef unsigned long atomic_ulong
+    ctypedef unsigned int atomic_uint
+    enum:
+        WT_LEVEL_TRUST
+        WT_LEVEL_CONTEXT
+        WT_LEVEL_CONNECTION
+        WT_LEVEL_BIO
+    atomic_uint wt_process
+    void wt_mutex_init(wt_mutex *mutex, int level)
+    bint wt_mutex_is_orphaned(wt_mutex *mutex)
     bint wt_mutex_try(wt_mutex *mutex)
     void wt_mutex_lock(wt_mutex *mutex)
     void wt_mutex_unlock(wt_mutex *mutex)
-    bint wt_mutex_contended(wt_mutex *mutex)
-
-cdef extern from "pythread.h" nogil:
-    unsigned long PyThread_get_thread_ident()
+    bint wt_mutex_is_contended(wt_mutex *mutex)
+    void wt_mutex_await(wt_mutex *mutex)
+    int wt_mutex_await_caller(wt_mutex *mutex, atomic_ulong *caller)
+    void wt_announce()
+    void wt_check_holds_none()
 
 
 cdef class Descriptor:
     cdef int fd                     # -1 once it was given back, and over BIOs
     cdef wt_mutex lock
-    cdef unsigned long owner        # the thread that holds the lock, 0 for none
+    cdef atomic_ulong caller        # the thread whose verb is out in Python, 0 for none: no other verb begins meanwhile
+    cdef int others                 # threads with a verb that wait for it
+    cdef bint keeps_gil             # the verb that computes has the GIL
+    cdef PyObject *raised           # what a callback raised, of OpenSSL's or of a BIO: owned, for the verb that runs it
     cdef int waiting                # threads that wait for the descriptor
-    cdef PyThread_type_lock gone    # opened by the last of them for the release() that waits for it
-    cdef unsigned long forks        # how many there had been when a thread of this process used it last
-    cdef unsigned long forks_before     # how many there had been when it was made
-    cdef bint torn
+    cdef bint woken                 # by release()
+    cdef unsigned int process       # wt_process when a thread used it last
+    cdef unsigned int first_process     # and when it was made
+    cdef bint orphaned
 
-    # The lock
-    cdef int enter(self) except -1
-    cdef int enter_io(self) except -1
-    cdef bint is_mine(self) noexcept
-    cdef bint is_torn(self) noexcept
-    cdef bint is_inherited(self) noexcept
-    cdef void after_fork(self) noexcept
-    cdef void leave(self) noexcept nogil
-    cdef void let_others_in(self) noexcept nogil
+    # The lock: for a question, a change that C makes at once, and for a step of a verb
+    cdef int refuse_orphan(self) except -1
+    cdef bint orphaned_by_fork(self) noexcept nogil
+    cdef bint is_inherited(self) noexcept nogil
+    cdef bint is_callback(self) noexcept nogil
 
-    # Around a wait
-    cdef void go_away(self) noexcept nogil
-    cdef void come_back(self) noexcept nogil
-    cdef int serve_signals(self) except -1
+    # Turns: one verb after the other
+    cdef bint try_turn(self) noexcept nogil
+    cdef int take_turn(self) noexcept nogil
+    cdef int await_turn(self) noexcept nogil
+    cdef int yield_lock(self) noexcept nogil
+
+    # Around Python, and around a wait
+    cdef void leave_to_python(self) noexcept nogil
+    cdef void back_from_python(self) noexcept nogil
+    cdef void keep_raised(self, object error) noexcept
+    cdef PyObject *take_raised(self) noexcept nogil
+    cdef void unlock_to_wait(self) noexcept nogil
+    cdef void relock(self) noexcept nogil
 
     # The end
     cdef int release(self, bint shut_down) except -1

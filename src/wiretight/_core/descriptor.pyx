@@ -1,35 +1,47 @@
 """Descriptor: a descriptor that is owned, and the lock of the connection that uses it.
 
-One lock for OpenSSL's object and the descriptor. It is held while OpenSSL computes and across calls that do not
-wait, never while waiting. Whoever closes the descriptor gives it back first, through release(): no number is used
-after its close.
+One lock for OpenSSL's object and the descriptor. It is held while C computes and across calls that do not wait, never
+while waiting, and never while Python runs (see mutex.h). Whoever closes the descriptor gives it back first, through
+release(): no number is used after its close.
+
+A verb (handshake, read, write, shutdown) needs its turn beside the lock. OpenSSL may call out into Python in the middle
+of it, and then the lock is free, but the turn is not: other threads can ask this connection anything and close it, while
+their verbs wait. Verbs of which each would wait for the other fail with EDEADLK instead.
 """
 
 from cython cimport no_gc_clear
-from cpython.exc cimport PyErr_CheckSignals
-from cpython.pythread cimport (
-    PyThread_acquire_lock, PyThread_allocate_lock, PyThread_free_lock, PyThread_release_lock, WAIT_LOCK,
-)
+from cpython.object cimport PyObject
+from cpython.ref cimport Py_INCREF, Py_XDECREF
 from libc.errno cimport EBADF
 
 import os
 
-cdef extern from "<sched.h>" nogil:
-    int sched_yield()
+from wiretight._core.errors cimport OWN_CALLBACK, turn_refused
+
+cdef extern from "pythread.h" nogil:
+    unsigned long PyThread_get_thread_ident()
+
+cdef extern from "mutex.h":
+    void wt_mutex_lock_with_gil(wt_mutex *mutex)
+    void wt_gate_close()
+    void wt_gate_open()
 
 cdef extern from "sockets.h" nogil:
     int shutdown(int fd, int how)
     int SHUT_RDWR
 
-cdef unsigned long forks = 0        # between the first process and this one
+
+def close_gate():
+    """Before a fork: waits until no thread is at work in OpenSSL, and lets none begin. Since 0.1."""
+    wt_gate_close()
 
 
-def forked():
-    global forks
-    forks += 1
+def open_gate():
+    """After it, in both processes. Since 0.1."""
+    wt_gate_open()
 
 
-os.register_at_fork(after_in_child=forked)
+os.register_at_fork(before=close_gate, after_in_parent=open_gate, after_in_child=open_gate)
 
 
 @no_gc_clear
@@ -38,131 +50,146 @@ cdef class Descriptor:
 
     def __cinit__(self, int fd=-1, *_):
         self.fd = fd
-        self.forks = self.forks_before = forks
-        if wt_mutex_init(&self.lock) < 0:
-            raise MemoryError
+        self.process = self.first_process = wt_process
+        wt_mutex_init(&self.lock, WT_LEVEL_CONNECTION)
 
     def __dealloc__(self):
-        if self.gone != NULL:
-            PyThread_free_lock(self.gone)
-        wt_mutex_destroy(&self.lock)
+        Py_XDECREF(self.raised)
 
     # --- The lock -----------------------------------------------------------------------------------------------------
 
-    cdef int enter(self) except -1:
-        """Takes the lock; other threads run Python meanwhile."""
-        if self.is_torn():
-            raise OSError(EBADF, "another thread was using this connection when the process forked")
-        if not wt_mutex_try(&self.lock):
-            with nogil:
-                wt_mutex_lock(&self.lock)
-        self.owner = PyThread_get_thread_ident()
+    cdef int refuse_orphan(self) except -1:
+        if self.orphaned_by_fork():
+            raise turn_refused(EBADF)
         return 0
 
-    cdef int enter_io(self) except -1:
-        """The same for the four verbs, which a callback must not call on its own connection."""
-        if self.is_mine():
-            raise ValueError("a callback cannot read, write or close the connection that called it; return first")
-        return self.enter()
+    cdef bint orphaned_by_fork(self) noexcept nogil:
+        """Whether the process forked while another thread was at work in OpenSSL: nothing may touch that any more.
 
-    cdef bint is_mine(self) noexcept:
-        """Whether this thread is inside a callback of this connection, and so holds the lock."""
-        if self.forks != forks:
-            self.after_fork()
-        return self.owner == PyThread_get_thread_ident()
+        To be asked before the lock is taken.
+        """
+        if self.process != wt_process:
+            # The threads that waited are in the parent, with a connection of their own.
+            self.process = wt_process
+            self.orphaned = wt_mutex_is_orphaned(&self.lock) or (self.caller != 0 and not self.is_callback())
+            self.waiting = self.others = 0
+        return self.orphaned
 
-    cdef bint is_torn(self) noexcept:
-        """Whether the process forked while another thread was at work in OpenSSL: nothing may touch that any more."""
-        if self.forks != forks:
-            self.after_fork()
-        return self.torn
-
-    cdef bint is_inherited(self) noexcept:
+    cdef bint is_inherited(self) noexcept nogil:
         """Whether this process is a child of the one that made it, by fork."""
-        return self.forks_before != forks
+        return self.first_process != wt_process
 
-    cdef void after_fork(self) noexcept:
-        """Forgets the threads that held the lock or waited: they are in the parent, with a connection of their own."""
-        cdef bint mine = self.owner == PyThread_get_thread_ident()
-        self.forks = forks
-        self.torn = self.owner != 0 and not mine
-        self.waiting = 0
-        self.gone = NULL        # not freed: another thread's, once
-        self.owner = self.owner if mine else 0
-        wt_mutex_after_fork(&self.lock, mine)
+    cdef bint is_callback(self) noexcept nogil:
+        """Whether this thread is inside a callback of this connection."""
+        return self.caller == PyThread_get_thread_ident()
 
-    cdef void leave(self) noexcept nogil:
-        self.owner = 0
+    # --- Turns --------------------------------------------------------------------------------------------------------
+
+    cdef bint try_turn(self) noexcept nogil:
+        """Takes lock and turn if both are free."""
+        if self.orphaned_by_fork() or not wt_mutex_try(&self.lock):
+            return False
+        if self.caller == 0:
+            return True
+        wt_mutex_unlock(&self.lock)
+        return False
+
+    cdef int take_turn(self) noexcept nogil:
+        """Waits for lock and turn, without the GIL. 0, or a Failure's `turn`, and then the lock is not held."""
+        cdef int error
+        if self.orphaned_by_fork():
+            return EBADF
+        wt_mutex_lock(&self.lock)
+        error = self.await_turn()
+        if error:
+            wt_mutex_unlock(&self.lock)
+        return error
+
+    cdef int await_turn(self) noexcept nogil:
+        """The same with the lock held, before and after."""
+        cdef int error
+        if self.caller == 0:
+            return 0
+        if self.is_callback():
+            return OWN_CALLBACK
+        self.others += 1
+        error = wt_mutex_await_caller(&self.lock, &self.caller)
+        self.others -= 1
+        return error
+
+    cdef int yield_lock(self) noexcept nogil:
+        """Between two steps of a long call: gives the lock to the threads that wait for it. 0, or as await_turn()."""
+        if self.keeps_gil or not wt_mutex_is_contended(&self.lock):
+            return 0
+        wt_mutex_unlock(&self.lock)
+        wt_mutex_lock(&self.lock)
+        return self.await_turn()
+
+    # --- Around Python, and around a wait -----------------------------------------------------------------------------
+
+    cdef void leave_to_python(self) noexcept nogil:
+        """In the middle of a verb: frees the lock and keeps the turn, for a callback that runs Python."""
+        self.caller = PyThread_get_thread_ident()
+        wt_mutex_unlock(&self.lock)
+        wt_check_holds_none()
+
+    cdef void back_from_python(self) noexcept nogil:
+        if self.keeps_gil:
+            lock_in_callback(self)
+        else:
+            wt_mutex_lock(&self.lock)
+        self.caller = 0
+        if self.others:
+            wt_announce()
+
+    cdef void keep_raised(self, object error) noexcept:
+        """For the verb in the middle of which a callback raises it: OpenSSL goes on first."""
+        cdef PyObject *before = self.raised
+        Py_INCREF(error)
+        self.raised = <PyObject *>error
+        Py_XDECREF(before)
+
+    cdef PyObject *take_raised(self) noexcept nogil:
+        """Hands the reference over, or NULL."""
+        cdef PyObject *raised = self.raised
+        self.raised = NULL
+        return raised
+
+    cdef void unlock_to_wait(self) noexcept nogil:
+        """Frees the lock, to wait for the descriptor. It stays open until relock()."""
+        self.waiting += 1
         wt_mutex_unlock(&self.lock)
 
-    cdef void let_others_in(self) noexcept nogil:
-        """Between two steps of a long call: gives the lock to a thread that waits for it. Keeps `owner` true."""
-        if wt_mutex_contended(&self.lock):
-            self.leave()
-            wt_mutex_lock(&self.lock)
-            self.owner = PyThread_get_thread_ident()
-
-    # --- Around a wait ------------------------------------------------------------------------------------------------
-
-    cdef void go_away(self) noexcept nogil:
-        """Gives up the lock, to wait for the descriptor. It stays open until come_back()."""
-        self.waiting += 1
-        self.leave()
-
-    cdef void come_back(self) noexcept nogil:
+    cdef void relock(self) noexcept nogil:
         wt_mutex_lock(&self.lock)
-        self.owner = PyThread_get_thread_ident()
         self.waiting -= 1
-        if self.fd < 0 and self.waiting == 0 and self.gone != NULL:
-            PyThread_release_lock(self.gone)
-
-    cdef int serve_signals(self) except -1:
-        """Runs Python's signal handlers (PEP 475) without the lock, and raises what they raise with it held again."""
-        self.leave()
-        try:
-            PyErr_CheckSignals()
-        finally:
-            self.enter()
-        return 0
+        if self.fd < 0 and self.waiting == 0:
+            wt_announce()       # to release()
 
     # --- The end ------------------------------------------------------------------------------------------------------
 
     cdef int release(self, bint shut_down) except -1:
-        """Gives the descriptor back: from here on no call touches it.
+        """Gives the descriptor back: from here on no call touches it. A callback of the connection may do that too.
 
         A thread inside wait() would sleep on: with `shut_down` the connection is shut down, which wakes it, and this
         returns after it has left. Threads that are not waiting are not affected, nor are other holders of the
         descriptor when nobody waits.
         """
-        cdef int fd
-        if self.is_mine():
-            self.fd = -1    # inside a callback: the step that called it meets no descriptor when it goes on
-            return 0
-        if self.is_torn():
+        if self.orphaned_by_fork():
             self.fd = -1
             return 0
-        self.enter()
-        fd = self.fd
-        self.fd = -1
-        if fd < 0 or not self.waiting or not shut_down:
-            # Of two that close at once the second waits too, or it would close the number under a thread that is
-            # waking.
-            while self.waiting and self.gone != NULL:
-                self.leave()
-                with nogil:
-                    sched_yield()
-                self.enter()
-            self.leave()
-            return 0
-        if self.gone == NULL:
-            self.gone = PyThread_allocate_lock()
-            if self.gone == NULL:
-                self.fd = fd
-                self.leave()
-                raise MemoryError
-            PyThread_acquire_lock(self.gone, WAIT_LOCK)
-        shutdown(fd, SHUT_RDWR)
-        self.leave()
         with nogil:
-            PyThread_acquire_lock(self.gone, WAIT_LOCK)
+            wt_mutex_lock(&self.lock)
+            if self.fd >= 0 and self.waiting and shut_down:
+                shutdown(self.fd, SHUT_RDWR)
+                self.woken = True
+            self.fd = -1
+            # Of two that close at once the second waits too, or it would close the number under a thread that is waking.
+            while self.waiting and self.woken:
+                wt_mutex_await(&self.lock)
+            wt_mutex_unlock(&self.lock)
         return 0
+
+
+cdef void lock_in_callback(Descriptor descriptor) noexcept with gil:
+    wt_mutex_lock_with_gil(&descriptor.lock)

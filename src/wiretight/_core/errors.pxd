@@ -10,13 +10,18 @@ cdef enum Status:
     WANT_WRITE = 2
     CLOSED = 3      # the peer's close_notify has been read
     FAILED = 4      # the Failure says why
+    AGAIN = 5       # call again, waiting for nothing: a bound ended the step, and the kernel has not been asked to its end
 
 # Why a verb failed: plain numbers, so that it can be taken without the GIL and raised later.
 cdef struct Failure:
     int ssl_error           # SSL_ERROR_*, as `ssl` numbers them (EOF is 8)
     unsigned long code      # first entry of OpenSSL's queue, 0 if there was none
     int errno_              # of the descriptor's recv or send, 0 if that did not fail
+    int turn                # why the verb did not get its turn: an errno, or OWN_CALLBACK; 0 if it did
     long verify_result      # X509_V_ERR_*, when code is CERTIFICATE_VERIFY_FAILED
+
+cdef enum:
+    OWN_CALLBACK = -1       # the thread is in a callback of the connection itself
 
 # --- I/O on a connection --------------------------------------------------------------------------------------------
 cdef inline void forget_errors() noexcept nogil:
@@ -29,9 +34,11 @@ cdef inline void forget_errors() noexcept nogil:
 
 cdef Status outcome(SSL *ssl, int ret, Failure *failure) noexcept nogil
 cdef object failure_exception(const Failure *failure, object hostname)
+cdef object turn_refused(int turn)
 
 # --- everything else: one checker per return convention of OpenSSL; each raises what the queue says
 cdef int check(int ret) except -1               # <= 0 is an error
 cdef int raise_queue(str what=*) except -1      # empties the queue and raises it
+cdef object plain_error(type kind, int number, str message)     # one that is not OpenSSL's
 cdef object queue_exception(str what=*)         # the same, returned instead of raised
 cdef object ssl_error(int ssl_error, unsigned long code, str message=*)  # an SSLError with library and reason set

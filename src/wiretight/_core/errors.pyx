@@ -6,6 +6,7 @@ numbers, taken without the GIL; the exception is made of them later, by the call
 """
 
 from cpython.exc cimport PyErr_SetObject
+from libc.errno cimport EBADF
 from libc.string cimport memset
 
 from wiretight._core.openssl.err cimport (
@@ -21,6 +22,9 @@ from wiretight._core.openssl.x509 cimport (
     X509_V_ERR_HOSTNAME_MISMATCH, X509_V_ERR_IP_ADDRESS_MISMATCH, X509_verify_cert_error_string,
 )
 from wiretight._core.tables cimport library_name, reason_name
+
+cdef extern from "<errno.h>" nogil:
+    int ECANCELED, EDEADLK
 
 import os
 
@@ -59,6 +63,8 @@ cdef Status outcome(SSL *ssl, int ret, Failure *failure) noexcept nogil:
 
 cdef object failure_exception(const Failure *failure, object hostname):
     """The exception for a FAILED outcome; `hostname` is what the certificate was checked against, or None."""
+    if failure.turn:
+        return turn_refused(failure.turn)
     if failure.errno_:
         return OSError(failure.errno_, os.strerror(failure.errno_))
     if failure.ssl_error == SSL_ERROR_EOF or (failure.ssl_error == SSL_ERROR_SYSCALL and not failure.code):
@@ -73,6 +79,19 @@ cdef object failure_exception(const Failure *failure, object hostname):
             "an earlier send is half done and its bytes are promised to the peer: send those again first, unchanged",
         )
     return ssl_error(failure.ssl_error, failure.code)
+
+
+cdef object turn_refused(int turn):
+    if turn == OWN_CALLBACK:
+        return ValueError("a callback cannot read, write or close the connection that called it; return first")
+    if turn == EDEADLK:
+        return OSError(EDEADLK, (
+            "a callback of this connection waits for a callback of another one, which waits for this one: "
+            "read and write outside of callbacks"
+        ))
+    if turn == ECANCELED:
+        return OSError(ECANCELED, "the interpreter ends, and the thread that uses this connection will not go on")
+    return OSError(EBADF, "another thread was using this connection when the process forked")
 
 
 cdef object verification_error(const Failure *failure, object hostname):
@@ -121,6 +140,12 @@ cdef object queue_exception(str what=None):
 cdef object ssl_error(int ssl_error, unsigned long code, str message=None):
     """An SSLError with its library and reason."""
     return described(SSLError, ssl_error, code, message or reason_text(code))
+
+
+cdef object plain_error(type kind, int number, str message):
+    error = kind(number, message)
+    error.library = error.reason = None
+    return error
 
 
 cdef object described(type kind, int number, unsigned long code, str message):

@@ -2,13 +2,23 @@
 
 from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
-from cpython.pythread cimport (
-    PyThread_acquire_lock, PyThread_allocate_lock, PyThread_free_lock, PyThread_release_lock, WAIT_LOCK,
-)
+from libc.errno cimport EBADF
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy, memmove
 
 from wiretight._errors import SSLError
+
+cdef extern from "mutex.h" nogil:
+    enum:
+        WT_LEVEL_BIO
+    void wt_mutex_init(wt_mutex *mutex, int level)
+    bint wt_mutex_is_orphaned(wt_mutex *mutex)
+    bint wt_mutex_try(wt_mutex *mutex)
+    void wt_mutex_lock(wt_mutex *mutex)
+    void wt_mutex_unlock(wt_mutex *mutex)
+
+cdef extern from "mutex.h":
+    void wt_mutex_lock_with_gil(wt_mutex *mutex)
 
 cdef enum:
     KEPT_WHEN_EMPTY = 32 * 1024     # an idle object gives larger storage back
@@ -24,14 +34,10 @@ cdef class MemoryBIO:
     """
 
     def __cinit__(self):
-        self.lock = PyThread_allocate_lock()
-        if self.lock == NULL:
-            raise MemoryError
+        wt_mutex_init(&self.lock, WT_LEVEL_BIO)
 
     def __dealloc__(self):
         free(self.data)
-        if self.lock != NULL:
-            PyThread_free_lock(self.lock)
 
     def __reduce__(self):
         raise TypeError(f"cannot pickle {type(self).__name__!r} object")
@@ -39,19 +45,25 @@ cdef class MemoryBIO:
     def read(self, size=-1, /):
         """Takes up to `size` bytes out; all of them if `size` is negative.
 
-        Returns b"" when it is empty, at the end and before it alike: `eof` tells which. Since 0.1.
+        Returns b"" when it is empty, at the end and before it alike: `eof` tells which. Raises OverflowError for a
+        `size` that is no C int, and OSError in the child of a fork that another thread's use of it was cut short by.
+        Since 0.1.
         """
-        cdef Py_ssize_t wanted = -1 if size is None else size
-        cdef bytes taken
-        self.acquire()
-        try:
-            if wanted < 0 or <size_t>wanted > self.end - self.start:
-                wanted = self.end - self.start
-            taken = PyBytes_FromStringAndSize(NULL, wanted)
-            self.take_locked(PyBytes_AS_STRING(taken), wanted)
-            return taken
-        finally:
-            PyThread_release_lock(self.lock)
+        cdef int most = -1 if size is None else size
+        cdef size_t wanted, taken
+        cdef bytes data
+        self.lock_with_gil()
+        wanted = self.end - self.start
+        wt_mutex_unlock(&self.lock)
+        if most >= 0 and wanted > <size_t>most:
+            wanted = most
+        # A new object may have Python run, the garbage collector's finalizers: it is made without the lock, and another
+        # thread may take bytes meanwhile.
+        data = PyBytes_FromStringAndSize(NULL, wanted)
+        self.lock_with_gil()
+        taken = self.take_locked(PyBytes_AS_STRING(data), wanted)
+        wt_mutex_unlock(&self.lock)
+        return data if taken == wanted else data[:taken]
 
     def write(self, b, /):
         """Appends the bytes-like object `b` and returns its length in bytes.
@@ -59,11 +71,18 @@ cdef class MemoryBIO:
         Raises SSLError after write_eof(). Since 0.1.
         """
         cdef Py_buffer view
-        if self.eof_written:
-            raise SSLError("cannot write() after write_eof()")
+        cdef bint ended
+        cdef int kept = 0
         PyObject_GetBuffer(b, &view, PyBUF_SIMPLE)
         try:
-            if view.len and self.put(<const char *>view.buf, view.len) < 0:
+            self.lock_with_gil()
+            ended = self.eof_written
+            if not ended and view.len:
+                kept = self.put_locked(<const char *>view.buf, view.len)
+            wt_mutex_unlock(&self.lock)
+            if ended:
+                raise SSLError("cannot write() after write_eof()")
+            if kept < 0:
                 raise MemoryError
             return view.len
         finally:
@@ -71,34 +90,88 @@ cdef class MemoryBIO:
 
     def write_eof(self):
         """Marks the end: once the bytes are read, `eof` is true. It cannot be taken back. Since 0.1."""
+        self.lock_with_gil()
         self.eof_written = True
+        wt_mutex_unlock(&self.lock)
 
     @property
     def pending(self):
         """How many bytes wait to be read. Since 0.1."""
-        return self.end - self.start
+        cdef size_t size
+        self.lock_with_gil()
+        size = self.end - self.start
+        wt_mutex_unlock(&self.lock)
+        return size
 
     @property
     def eof(self):
         """Whether write_eof() was called and every byte has been read. Since 0.1."""
-        return self.eof_written and self.start == self.end
+        cdef bint ended
+        self.lock_with_gil()
+        ended = self.eof_written and self.start == self.end
+        wt_mutex_unlock(&self.lock)
+        return ended
 
-    cdef int acquire(self) except -1:
-        if not PyThread_acquire_lock(self.lock, 0):
-            with nogil:
-                PyThread_acquire_lock(self.lock, WAIT_LOCK)
+    cdef int lock_with_gil(self) except -1:
+        if wt_mutex_is_orphaned(&self.lock):
+            raise OSError(EBADF, "another thread was using this MemoryBIO when the process forked")
+        wt_mutex_lock_with_gil(&self.lock)
         return 0
 
-    cdef Py_ssize_t take(self, char *into, size_t size) noexcept nogil:
-        """Moves up to `size` bytes out and says how many."""
-        PyThread_acquire_lock(self.lock, WAIT_LOCK)
-        if size > self.end - self.start:
-            size = self.end - self.start
-        self.take_locked(into, size)
-        PyThread_release_lock(self.lock)
+    # --- For a connection ---------------------------------------------------------------------------------------------
+
+    cdef bint try_take(self, char *into, size_t size, Py_ssize_t *taken, bint *at_eof) noexcept nogil:
+        """take(), or False where it would have to wait."""
+        if wt_mutex_is_orphaned(&self.lock):
+            taken[0] = -1
+        elif wt_mutex_try(&self.lock):
+            taken[0] = self.take_or_end(into, size, at_eof)
+            wt_mutex_unlock(&self.lock)
+        else:
+            return False
+        return True
+
+    cdef Py_ssize_t take(self, char *into, size_t size, bint *at_eof) noexcept nogil:
+        """Moves up to `size` bytes out and says how many; and, in the same moment, whether that is the end."""
+        cdef Py_ssize_t taken
+        if self.try_take(into, size, &taken, at_eof):
+            return taken
+        wt_mutex_lock(&self.lock)
+        taken = self.take_or_end(into, size, at_eof)
+        wt_mutex_unlock(&self.lock)
+        return taken
+
+    cdef bint try_put(self, const char *data, size_t size, int *kept) noexcept nogil:
+        """put(), or False where it would have to wait."""
+        if wt_mutex_is_orphaned(&self.lock):
+            kept[0] = -1
+        elif wt_mutex_try(&self.lock):
+            kept[0] = self.put_locked(data, size)
+            wt_mutex_unlock(&self.lock)
+        else:
+            return False
+        return True
+
+    cdef int put(self, const char *data, size_t size) noexcept nogil:
+        """Appends `size` bytes; -1 when there is no memory for them, and then nothing has changed."""
+        cdef int kept
+        if self.try_put(data, size, &kept):
+            return kept
+        wt_mutex_lock(&self.lock)
+        kept = self.put_locked(data, size)
+        wt_mutex_unlock(&self.lock)
+        return kept
+
+    # --- With the lock held -------------------------------------------------------------------------------------------
+
+    cdef size_t take_or_end(self, char *into, size_t size, bint *at_eof) noexcept nogil:
+        size = self.take_locked(into, size)
+        at_eof[0] = size == 0 and self.eof_written
         return size
 
-    cdef void take_locked(self, char *into, size_t size) noexcept nogil:
+    cdef size_t take_locked(self, char *into, size_t size) noexcept nogil:
+        if size > self.end - self.start:
+            size = self.end - self.start
         if size:
             memcpy(into, self.data + self.start, size)
             self.start += size
@@ -108,17 +181,15 @@ cdef class MemoryBIO:
                 free(self.data)
                 self.data = NULL
                 self.capacity = 0
+        return size
 
-    cdef int put(self, const char *data, size_t size) noexcept nogil:
-        """Appends `size` bytes; -1 when there is no memory for them, and then nothing has changed."""
+    cdef int put_locked(self, const char *data, size_t size) noexcept nogil:
         cdef int kept = 0
-        PyThread_acquire_lock(self.lock, WAIT_LOCK)
         if size > self.capacity - self.end:
             kept = self.make_room(size)
         if kept == 0:
             memcpy(self.data + self.end, data, size)
             self.end += size
-        PyThread_release_lock(self.lock)
         return kept
 
     cdef int make_room(self, size_t size) noexcept nogil:

@@ -1,56 +1,131 @@
-/* The lock of a connection: one atomic operation when it is free, and first come, first served when it is not, so that a
-   thread with a long write cannot keep a reader of the same connection out. */
+/* The locks of this package: all of them are one of these, and follow one rule.
+
+   Nobody waits for a lock while holding the GIL, and nobody waits for the GIL while holding a lock. A lock is held only
+   while C computes: whoever has the GIL takes it with wt_mutex_try(), and where that fails gives up the GIL first and then
+   waits, in wt_mutex_lock(); it is released before anything that may run Python, wait for the network or take the GIL. So a
+   thread that ends where it would take the GIL, as daemon threads do at the end of the interpreter, leaves no lock behind.
+
+   Levels: a thread waits only for a lock of a higher level than those that it holds.
+
+   Order: first come, first served. An unlock hands the lock to the thread that has waited longest.
+
+   fork(): a thread that computes without the GIL is inside a gate, and a fork by Python closes it first: it waits until
+   nobody is inside, so that the child finds no lock held, neither of ours nor of those that OpenSSL takes meanwhile. What
+   forks without Python does not wait. Then in the child a lock that another thread of the parent held is orphaned, and
+   what it protects may be half changed: wt_mutex_is_orphaned() tells, and has to be asked before the lock is taken.
+
+   In a build with -Dlock_checks=true every wait is checked against the rule, and a breach aborts the process. On a
+   free-threaded Python "holding the GIL" is having an attached thread state. */
 #ifndef WIRETIGHT_MUTEX_H
 #define WIRETIGHT_MUTEX_H
 
-#include <pythread.h>
 #include <stdatomic.h>
 
+enum { WT_LEVEL_TRUST, WT_LEVEL_CONTEXT, WT_LEVEL_CONNECTION, WT_LEVEL_BIO };
+
 typedef struct {
-    atomic_int count;         /* the holder and everyone who waits */
-    PyThread_type_lock gate;  /* opened by a holder for the first who waits */
+    atomic_int state;
+    atomic_uint process; /* wt_process where it was last used */
+    int level;
+    int is_inside; /* whoever holds it came through the gate */
 } wt_mutex;
 
-static inline int wt_mutex_init(wt_mutex *mutex) {
-    atomic_init(&mutex->count, 0);
-    mutex->gate = PyThread_allocate_lock();
-    if (mutex->gate == NULL)
-        return -1;
-    PyThread_acquire_lock(mutex->gate, WAIT_LOCK);
-    return 0;
+enum { WT_FREE, WT_LOCKED, WT_CONTENDED };
+
+/* How many forks there were between the first process and this one. */
+extern atomic_uint wt_process;
+
+/* Around what OpenSSL does without the GIL and without a lock of ours. `key` spreads the counting, and is the same for
+   both. */
+void wt_gate_enter(const void *key);
+void wt_gate_leave(const void *key);
+
+/* Around a fork by Python, with the GIL. */
+void wt_gate_close(void);
+void wt_gate_open(void);
+
+void wt_mutex_wait(wt_mutex *mutex);
+void wt_mutex_hand_over(wt_mutex *mutex);
+int wt_mutex_adopt(wt_mutex *mutex);
+
+#ifdef WT_LOCK_CHECKS
+void wt_check_wait(int level);
+void wt_check_locked(int level);
+void wt_check_unlocked(int level);
+void wt_check_holds_none(void);
+#else
+#define wt_check_wait(level) ((void)0)
+#define wt_check_locked(level) ((void)0)
+#define wt_check_unlocked(level) ((void)0)
+#define wt_check_holds_none() ((void)0)
+#endif
+
+static inline void wt_mutex_init(wt_mutex *mutex, int level) {
+    atomic_init(&mutex->state, WT_FREE);
+    atomic_init(&mutex->process, atomic_load_explicit(&wt_process, memory_order_relaxed));
+    mutex->level = level;
+    mutex->is_inside = 0;
 }
 
-static inline void wt_mutex_destroy(wt_mutex *mutex) {
-    if (mutex->gate != NULL) {
-        PyThread_release_lock(mutex->gate);
-        PyThread_free_lock(mutex->gate);
-    }
+/* Whether the process forked while another thread held it. */
+static inline int wt_mutex_is_orphaned(wt_mutex *mutex) {
+    if (atomic_load_explicit(&mutex->process, memory_order_relaxed) ==
+        atomic_load_explicit(&wt_process, memory_order_relaxed))
+        return 0;
+    return wt_mutex_adopt(mutex);
 }
 
-/* In the child of a fork: `count` is 1 if this thread holds it, else 0. No other thread is there. */
-static inline void wt_mutex_after_fork(wt_mutex *mutex, int count) {
-    PyThread_acquire_lock(mutex->gate, NOWAIT_LOCK);
-    atomic_init(&mutex->count, count);
-}
-
+/* With the GIL or without. */
 static inline int wt_mutex_try(wt_mutex *mutex) {
-    int free_count = 0;
-    return atomic_compare_exchange_strong_explicit(
-        &mutex->count, &free_count, 1, memory_order_acquire, memory_order_relaxed);
+    int expected = WT_FREE;
+    int got = atomic_compare_exchange_strong_explicit(
+        &mutex->state, &expected, WT_LOCKED, memory_order_acquire, memory_order_relaxed);
+    if (got)
+        wt_check_locked(mutex->level);
+    return got;
 }
 
+/* Without the GIL. */
 static inline void wt_mutex_lock(wt_mutex *mutex) {
-    if (atomic_fetch_add_explicit(&mutex->count, 1, memory_order_acquire) > 0)
-        PyThread_acquire_lock(mutex->gate, WAIT_LOCK);
+    int expected = WT_FREE;
+    wt_check_wait(mutex->level);
+    if (mutex->level != WT_LEVEL_BIO)   /* which a connection takes while it is inside */
+        wt_gate_enter(mutex);
+    if (!atomic_compare_exchange_strong_explicit(
+            &mutex->state, &expected, WT_LOCKED, memory_order_acquire, memory_order_relaxed))
+        wt_mutex_wait(mutex);
+    mutex->is_inside = mutex->level != WT_LEVEL_BIO;
+    wt_check_locked(mutex->level);
 }
 
 static inline void wt_mutex_unlock(wt_mutex *mutex) {
-    if (atomic_fetch_sub_explicit(&mutex->count, 1, memory_order_release) > 1)
-        PyThread_release_lock(mutex->gate);
+    int expected = WT_LOCKED;
+    int is_inside = mutex->is_inside;
+    wt_check_unlocked(mutex->level);
+    mutex->is_inside = 0;
+    if (!atomic_compare_exchange_strong_explicit(
+            &mutex->state, &expected, WT_FREE, memory_order_release, memory_order_relaxed))
+        wt_mutex_hand_over(mutex);
+    if (is_inside)
+        wt_gate_leave(mutex);
 }
 
-static inline int wt_mutex_contended(wt_mutex *mutex) {
-    return atomic_load_explicit(&mutex->count, memory_order_relaxed) > 1;
+static inline int wt_mutex_is_contended(wt_mutex *mutex) {
+    return atomic_load_explicit(&mutex->state, memory_order_relaxed) == WT_CONTENDED;
 }
+
+/* For what cannot be done without the GIL. The order of those who wait does not hold for it. */
+void wt_mutex_lock_with_gil(wt_mutex *mutex);
+
+/* --- Waiting for a change of what a lock protects --- */
+
+/* Gives up `mutex` until the next wt_announce(), or for a tenth of a second, and takes it again. Without the GIL. */
+void wt_mutex_await(wt_mutex *mutex);
+void wt_announce(void);
+
+/* Waits, as wt_mutex_await() does, until `caller`, which `mutex` protects, is 0: it is the thread that is out in Python.
+   0, or EDEADLK where that thread waits, maybe through others, for this one, or ECANCELED where it will never be back
+   because the interpreter ends. Without the GIL. */
+int wt_mutex_await_caller(wt_mutex *mutex, atomic_ulong *caller);
 
 #endif

@@ -1,8 +1,8 @@
 """Negotiated: a Connection that answers what the handshake agreed on."""
 
-from wiretight._core.connection cimport Connection
+from wiretight._core.connection cimport Connection, Question
 
 
 cdef class Negotiated(Connection):
-    cdef bint is_finished(self) noexcept
     cdef str signature_name(self, bint of_peer)
+    cdef str name(self, Question question)

@@ -1,14 +1,22 @@
 """Negotiated: a Connection that answers what the handshake agreed on.
 
-Every method holds the connection's lock while it asks OpenSSL, and may be called from the connection's own callbacks.
+Each answer is a Question: C looks at OpenSSL's object with the lock held and copies what it sees, and the lock is free
+again before Python makes an object of it. So a question waits for no callback, neither of this connection nor of another,
+and may be asked in all of them.
 """
+
+from libc.stdint cimport uint64_t
+from libc.stdlib cimport free, malloc
+from libc.string cimport memcpy
 
 from wiretight._core.algorithms cimport switch_ciphers
 from wiretight._core.certificate cimport borrow_certificate, chain_of, decoded, der
+from wiretight._core.connection cimport Connection, Question
 from wiretight._core.context cimport Context
+from wiretight._core.descriptor cimport wt_mutex_unlock
 from wiretight._core.errors cimport check, forget_errors, raise_queue
 from wiretight._core.openssl.ssl cimport (
-    SSL, SSL_CIPHER, SSL_CIPHER_get_bits, SSL_CIPHER_get_name, SSL_CIPHER_get_version, SSL_COMP_get_name,
+    SSL, SSL_CIPHER, SSL_CTX, SSL_CIPHER_get_bits, SSL_CIPHER_get_name, SSL_CIPHER_get_version, SSL_COMP_get_name,
     SSL_CTX_get_verify_mode, SSL_SESSION, SSL_VERIFY_PEER, SSL_get0_alpn_selected, SSL_get0_peer_certificate,
     SSL_get0_verified_chain, SSL_get1_session, SSL_get_SSL_CTX, SSL_get_cipher_list_stack, SSL_get_client_ciphers,
     SSL_get_current_cipher, SSL_get_current_compression, SSL_get_finished, SSL_get_peer_cert_chain,
@@ -16,9 +24,14 @@ from wiretight._core.openssl.ssl cimport (
     SSL_set_SSL_CTX, SSL_set_session, SSL_verify_client_post_handshake, sk_SSL_CIPHER_find, sk_SSL_CIPHER_num,
     sk_SSL_CIPHER_value, stack_st_SSL_CIPHER,
 )
-from wiretight._core.openssl.x509 cimport X509
+from wiretight._core.openssl.x509 cimport (
+    X509, X509_chain_up_ref, X509_free, X509_up_ref, sk_X509_pop_free, stack_st_X509,
+)
 from wiretight._core.virtualhost cimport apply_settings, chooses_context
 from wiretight._core.session cimport SSLSession, take_session
+
+cdef extern from "mutex.h":
+    void wt_mutex_lock_with_gil "wt_mutex_lock_with_gil"(void *mutex)
 
 cdef extern from "compat.h" nogil:
     const char *wt_group_name(SSL *ssl)
@@ -26,24 +39,17 @@ cdef extern from "compat.h" nogil:
 
 from wiretight._core.tables import FEATURES
 
-cdef enum:
-    FINISHED_SIZE = 64      # the longest verify_data of any cipher suite
-
 
 cdef class Negotiated(Connection):
     """What a connection agreed on with its peer."""
-
-    cdef bint is_finished(self) noexcept:
-        return SSL_is_init_finished(self.ssl)
 
     def pending(self):
         """How many decrypted bytes wait: a read of so many needs no transport. Since 0.1.
 
         OpenSSL: SSL_pending(3)
         """
-        cdef bint locked = self.guard()
-        cdef int waiting = SSL_pending(self.ssl)
-        self.unguard(locked)
+        cdef int waiting = 0
+        self.ask(ask_pending, &waiting)
         return waiting
 
     def version(self):
@@ -51,67 +57,54 @@ cdef class Negotiated(Connection):
 
         OpenSSL: SSL_get_version(3)
         """
-        cdef bint locked = self.guard()
-        cdef const char *name = SSL_get_version(self.ssl) if self.is_finished() else NULL
-        self.unguard(locked)
-        return None if name == NULL else name.decode("ascii")
+        return self.name(ask_version)
 
     def cipher(self):
         """The cipher suite as (name, protocol that defines it, secret bits), or None before one is chosen. Since 0.1.
 
         OpenSSL: SSL_get_current_cipher(3)
         """
-        cdef bint locked = self.guard()
-        try:
-            return cipher_tuple(SSL_get_current_cipher(self.ssl))
-        finally:
-            self.unguard(locked)
+        cdef const SSL_CIPHER *cipher = NULL
+        self.ask(ask_cipher, &cipher)
+        return cipher_tuple(cipher)
 
     def shared_ciphers(self):
         """On a server, the suites of the client's offer that the server has too, in the client's order; else None.
 
         Since 0.1. OpenSSL: SSL_get_client_ciphers(3)
         """
-        cdef stack_st_SSL_CIPHER *theirs
-        cdef stack_st_SSL_CIPHER *ours
-        cdef list shared = []
+        cdef Ciphers shared
+        cdef list tuples = []
         cdef int i
-        cdef bint locked = self.guard()
+        shared.ciphers = NULL
+        shared.count = 0
+        if not self.server_side:
+            return None
+        self.ask(ask_shared_ciphers, &shared)
         try:
-            theirs = SSL_get_client_ciphers(self.ssl)
-            ours = SSL_get_cipher_list_stack(self.ssl)
-            if not self.server_side or theirs == NULL or ours == NULL:
+            if shared.count < 0:
+                raise MemoryError
+            if shared.ciphers == NULL:
                 return None
-            for i in range(sk_SSL_CIPHER_num(theirs)):
-                if sk_SSL_CIPHER_find(ours, sk_SSL_CIPHER_value(theirs, i)) >= 0:
-                    shared.append(cipher_tuple(sk_SSL_CIPHER_value(theirs, i)))
-            return shared
+            for i in range(shared.count):
+                tuples.append(cipher_tuple(shared.ciphers[i]))
+            return tuples
         finally:
-            self.unguard(locked)
+            free(shared.ciphers)
 
     def compression(self):
         """The compression method, or None: TLS 1.3 has none, and contexts refuse it (RFC 7457, 2.6). Since 0.1.
 
         OpenSSL: SSL_get_current_compression(3)
         """
-        cdef bint locked = self.guard()
-        cdef const void *method = SSL_get_current_compression(self.ssl)
-        cdef const char *name = NULL if method == NULL else SSL_COMP_get_name(method)
-        self.unguard(locked)
-        return None if name == NULL else name.decode("ascii")
+        return self.name(ask_compression)
 
     def group(self):
         """The group of the key exchange, as in "x25519", or None where there was none. Since 0.1.
 
         OpenSSL: SSL_get0_group_name(3)
         """
-        cdef const char *name = NULL
-        cdef bint locked = self.guard()
-        forget_errors()
-        name = wt_group_name(self.ssl)
-        forget_errors()
-        self.unguard(locked)
-        return None if name == NULL else name.decode("ascii")
+        return self.name(ask_group)
 
     def client_sigalg(self):
         """The algorithm that the client signed with, as in "rsa_pss_rsae_sha256", or None if it showed no certificate.
@@ -135,9 +128,12 @@ cdef class Negotiated(Connection):
         if not FEATURES["HAS_SIGALG_NAMES"]:
             raise NotImplementedError(
                 "the signature algorithms of a connection need OpenSSL 3.5 or newer: build wiretight with one")
-        cdef bint locked = self.guard()
-        cdef const char *name = wt_signature_name(self.ssl, of_peer)
-        self.unguard(locked)
+        return self.name(ask_peer_signature if of_peer else ask_own_signature)
+
+    cdef str name(self, Question question):
+        """The answer of a question about one of OpenSSL's names, which last as long as the library."""
+        cdef const char *name = NULL
+        self.ask(question, &name)
         return None if name == NULL else name.decode("ascii")
 
     def selected_alpn_protocol(self):
@@ -145,32 +141,22 @@ cdef class Negotiated(Connection):
 
         OpenSSL: SSL_get0_alpn_selected(3)
         """
-        cdef const unsigned char *name = NULL
-        cdef unsigned int size = 0
-        cdef bint locked = self.guard()
-        try:
-            SSL_get0_alpn_selected(self.ssl, &name, &size)
-            return None if name == NULL else (<const char *>name)[:size].decode("ascii")
-        finally:
-            self.unguard(locked)
+        cdef Octets protocol
+        protocol.size = 0
+        self.ask(ask_alpn_protocol, &protocol)
+        return protocol.octets[:protocol.size].decode("ascii") if protocol.size else None
 
     def get_channel_binding(self, str cb_type not None="tls-unique"):
         """Bytes that name this connection (RFC 5929, 3), or None while the handshake has not come so far.
 
         Raises ValueError for another type than "tls-unique". Since 0.1. OpenSSL: SSL_get_finished(3)
         """
-        cdef char data[FINISHED_SIZE]
-        cdef size_t size
+        cdef Octets finished
         if cb_type != "tls-unique":
             raise ValueError(f"{cb_type!r} channel binding type not implemented")
-        cdef bint locked = self.guard()
-        # The first Finished of the handshake: the client's, but the server's when the session was resumed.
-        if bool(SSL_session_reused(self.ssl)) != bool(self.server_side):
-            size = SSL_get_peer_finished(self.ssl, data, FINISHED_SIZE)
-        else:
-            size = SSL_get_finished(self.ssl, data, FINISHED_SIZE)
-        self.unguard(locked)
-        return data[:min(size, <size_t>FINISHED_SIZE)] if size else None
+        finished.size = 0
+        self.ask(ask_first_finished, &finished)
+        return finished.octets[:finished.size] if finished.size else None
 
     # --- Certificates -------------------------------------------------------------------------------------------------
 
@@ -180,21 +166,19 @@ cdef class Negotiated(Connection):
 
         Raises ValueError before the handshake is done. Since 0.1. OpenSSL: SSL_get0_peer_certificate(3)
         """
-        cdef X509 *x509
-        cdef bint locked = self.guard()
+        cdef PeerCertificate peer
+        peer.certificate = NULL
+        self.ask(ask_peer_certificate, &peer)
         try:
-            if not self.is_finished():
+            if not peer.is_finished:
                 raise ValueError("handshake not done yet")
-            x509 = SSL_get0_peer_certificate(self.ssl)
-            if x509 == NULL:
+            if peer.certificate == NULL:
                 return None
             if binary_form:
-                return der(x509)
-            if not SSL_CTX_get_verify_mode(SSL_get_SSL_CTX(self.ssl)) & SSL_VERIFY_PEER:
-                return {}
-            return decoded(x509)
+                return der(peer.certificate)
+            return decoded(peer.certificate) if peer.is_verified else {}
         finally:
-            self.unguard(locked)
+            X509_free(peer.certificate)
 
     def get_verified_chain(self):
         """The chain that verification built, as a list of Certificate from the peer's to the root; None if there is
@@ -202,29 +186,31 @@ cdef class Negotiated(Connection):
 
         Since 0.1. OpenSSL: SSL_get0_verified_chain(3)
         """
-        cdef bint locked = self.guard()
+        cdef stack_st_X509 *chain = NULL
+        self.ask(ask_verified_chain, &chain)
         try:
-            chain = chain_of(SSL_get0_verified_chain(self.ssl))
-            return chain or None
+            return chain_of(chain) or None
         finally:
-            self.unguard(locked)
+            sk_X509_pop_free(chain, X509_free)
 
     def get_unverified_chain(self):
         """The chain that the peer sent, as a list of Certificate, its own first; None if it sent none.
 
         Since 0.1. OpenSSL: SSL_get_peer_cert_chain(3)
         """
-        cdef X509 *x509
-        cdef bint locked = self.guard()
+        cdef PeerCertificate peer
+        peer.certificate = NULL
+        peer.chain = NULL
+        self.ask(ask_sent_chain, &peer)
         try:
-            chain = chain_of(SSL_get_peer_cert_chain(self.ssl))
-            x509 = SSL_get0_peer_certificate(self.ssl)
+            chain = chain_of(peer.chain)
             # On a server OpenSSL leaves the peer's own certificate out of the list; on a resumption there is only that.
-            if x509 != NULL and (self.server_side or not chain):
-                chain.insert(0, borrow_certificate(x509))
+            if peer.certificate != NULL and (self.server_side or not chain):
+                chain.insert(0, borrow_certificate(peer.certificate))
             return chain or None
         finally:
-            self.unguard(locked)
+            X509_free(peer.certificate)
+            sk_X509_pop_free(peer.chain, X509_free)
 
     def verify_client_post_handshake(self):
         """Asks the client for a certificate now (TLS 1.3); the request leaves with the next write.
@@ -232,12 +218,7 @@ cdef class Negotiated(Connection):
         Raises SSLError on a client, before the handshake, on TLS 1.2, or if the client did not offer it. Since 0.1.
         OpenSSL: SSL_verify_client_post_handshake(3)
         """
-        cdef bint locked = self.guard()
-        try:
-            forget_errors()
-            check(SSL_verify_client_post_handshake(self.ssl))
-        finally:
-            self.unguard(locked)
+        check(self.change(request_certificate, NULL))
 
     # --- Context and session ------------------------------------------------------------------------------------------
 
@@ -255,7 +236,7 @@ cdef class Negotiated(Connection):
     def context(self, value):
         if not isinstance(value, Context):
             raise TypeError(f"The value must be a SSLContext, not {type(value).__name__}")
-        cdef bint locked = self.guard()
+        wt_mutex_lock_with_gil(&self.wire.lock)
         try:
             forget_errors()
             if SSL_set_SSL_CTX(self.ssl, (<Context>value).ctx) == NULL:
@@ -266,7 +247,7 @@ cdef class Negotiated(Connection):
                 apply_settings(self.ssl, value)
             self.bind_sessions()
         finally:
-            self.unguard(locked)
+            wt_mutex_unlock(&self.wire.lock)
 
     @property
     def session(self):
@@ -276,35 +257,29 @@ cdef class Negotiated(Connection):
 
         OpenSSL: SSL_get1_session(3), SSL_set_session(3)
         """
-        cdef SSL_SESSION *session
-        cdef bint locked = self.guard()
-        try:
-            session = SSL_get1_session(self.ssl)
-            return None if session == NULL else take_session(session, self._context, self.terms)
-        finally:
-            self.unguard(locked)
+        cdef SSL_SESSION *session = NULL
+        self.ask(ask_session, &session)
+        return None if session == NULL else take_session(session, self._context, self.terms)
 
     @session.setter
     def session(self, value):
         if not isinstance(value, SSLSession):
             raise TypeError("Value is not a SSLSession.")
-        cdef bint locked = self.guard()
-        try:
-            if (<SSLSession>value).context.ctx != SSL_get_SSL_CTX(self.ssl):
-                raise ValueError("Session refers to a different SSLContext.")
-            if self.server_side:
-                raise ValueError("Cannot set session for server-side SSLSocket.")
-            if self.is_finished():
-                raise ValueError("Cannot set session after handshake.")
-            # In the middle of one OpenSSL would lose what it has agreed on so far, and crash.
-            if not SSL_in_before(self.ssl):
-                raise ValueError("Cannot set session once the handshake has begun.")
-            if (<SSLSession>value).terms != self.terms:
-                return      # what was verified for it is not what this connection verifies: a full handshake
-            forget_errors()
-            check(SSL_set_session(self.ssl, (<SSLSession>value).session))
-        finally:
-            self.unguard(locked)
+        cdef int result
+        if self.server_side:
+            raise ValueError("Cannot set session for server-side SSLSocket.")
+        cdef NewSession offered
+        offered.session = (<SSLSession>value).session
+        offered.ctx = (<SSLSession>value).context.ctx
+        offered.is_wanted = (<SSLSession>value).terms == self.terms     # or what was verified for it is not what is here
+        result = self.change(offer_session, &offered)
+        if result == OTHER_CONTEXT:
+            raise ValueError("Session refers to a different SSLContext.")
+        if result == FINISHED:
+            raise ValueError("Cannot set session after handshake.")
+        if result == BEGUN:
+            raise ValueError("Cannot set session once the handshake has begun.")
+        check(result)
 
     @property
     def session_reused(self):
@@ -312,9 +287,8 @@ cdef class Negotiated(Connection):
 
         OpenSSL: SSL_session_reused(3)
         """
-        cdef bint locked = self.guard()
-        cdef bint reused = SSL_session_reused(self.ssl)
-        self.unguard(locked)
+        cdef bint reused = False
+        self.ask(ask_session_reused, &reused)
         return reused
 
     @property
@@ -323,20 +297,192 @@ cdef class Negotiated(Connection):
 
         Source: RFC 8446, section 6.1.
         """
-        return self.at_eof
+        cdef bint was_cut = False
+        self.ask(ask_was_cut, &was_cut)
+        return was_cut
 
     def counters(self):
         """What the wire has moved: bytes and TLS records in and out, and system calls made for them.
 
         Since 0.1.
         """
-        return {
-            "bytes_in": self.wire.bytes_in,
-            "bytes_out": self.wire.bytes_out,
-            "records_in": self.wire.records_in.count,
-            "records_out": self.wire.records_out.count,
-            "syscalls": self.wire.syscalls,
-        }
+        cdef Counters seen
+        self.ask(ask_counters, &seen)
+        return seen
+
+
+# --- The questions ----------------------------------------------------------------------------------------------------
+
+cdef enum:
+    MOST_OCTETS = 255       # an ALPN protocol's name (RFC 7301); the verify_data of any cipher suite is shorter
+
+cdef struct Octets:
+    char octets[MOST_OCTETS]
+    size_t size
+
+cdef struct Ciphers:
+    const SSL_CIPHER **ciphers
+    int count               # -1: no memory
+
+cdef struct PeerCertificate:
+    bint is_finished
+    bint is_verified
+    X509 *certificate
+    stack_st_X509 *chain
+
+cdef struct NewSession:
+    SSL_SESSION *session
+    SSL_CTX *ctx
+    bint is_wanted
+
+# Why a session is not offered; OpenSSL's own failures are 0.
+cdef enum:
+    OTHER_CONTEXT = -10
+    FINISHED
+    BEGUN
+
+cdef struct Counters:
+    uint64_t bytes_in, bytes_out, records_in, records_out, syscalls
+
+
+cdef void ask_pending(Connection self, void *answer) noexcept nogil:
+    (<int *>answer)[0] = SSL_pending(self.ssl)
+
+
+cdef void ask_version(Connection self, void *answer) noexcept nogil:
+    if SSL_is_init_finished(self.ssl):
+        (<const char **>answer)[0] = SSL_get_version(self.ssl)
+
+
+cdef void ask_cipher(Connection self, void *answer) noexcept nogil:
+    (<const SSL_CIPHER **>answer)[0] = SSL_get_current_cipher(self.ssl)
+
+
+cdef void ask_shared_ciphers(Connection self, void *answer) noexcept nogil:
+    cdef Ciphers *shared = <Ciphers *>answer
+    cdef stack_st_SSL_CIPHER *theirs = SSL_get_client_ciphers(self.ssl)
+    cdef stack_st_SSL_CIPHER *ours = SSL_get_cipher_list_stack(self.ssl)
+    cdef int i
+    if theirs == NULL or ours == NULL:
+        return
+    shared.ciphers = <const SSL_CIPHER **>malloc((sk_SSL_CIPHER_num(theirs) + 1) * sizeof(SSL_CIPHER *))
+    if shared.ciphers == NULL:
+        shared.count = -1
+        return
+    for i in range(sk_SSL_CIPHER_num(theirs)):
+        if sk_SSL_CIPHER_find(ours, sk_SSL_CIPHER_value(theirs, i)) >= 0:
+            shared.ciphers[shared.count] = sk_SSL_CIPHER_value(theirs, i)
+            shared.count += 1
+
+
+cdef void ask_compression(Connection self, void *answer) noexcept nogil:
+    cdef const void *method = SSL_get_current_compression(self.ssl)
+    (<const char **>answer)[0] = NULL if method == NULL else SSL_COMP_get_name(method)
+
+
+cdef void ask_group(Connection self, void *answer) noexcept nogil:
+    forget_errors()
+    (<const char **>answer)[0] = wt_group_name(self.ssl)
+    forget_errors()
+
+
+cdef void ask_own_signature(Connection self, void *answer) noexcept nogil:
+    (<const char **>answer)[0] = wt_signature_name(self.ssl, False)
+
+
+cdef void ask_peer_signature(Connection self, void *answer) noexcept nogil:
+    (<const char **>answer)[0] = wt_signature_name(self.ssl, True)
+
+
+cdef void ask_alpn_protocol(Connection self, void *answer) noexcept nogil:
+    cdef Octets *protocol = <Octets *>answer
+    cdef const unsigned char *name = NULL
+    cdef unsigned int size = 0
+    SSL_get0_alpn_selected(self.ssl, &name, &size)
+    if name != NULL and size <= MOST_OCTETS:
+        memcpy(protocol.octets, name, size)
+        protocol.size = size
+
+
+cdef void ask_first_finished(Connection self, void *answer) noexcept nogil:
+    """The first Finished of the handshake: the client's, but the server's when the session was resumed."""
+    cdef Octets *finished = <Octets *>answer
+    cdef size_t size
+    if (SSL_session_reused(self.ssl) != 0) != self.server_side:
+        size = SSL_get_peer_finished(self.ssl, finished.octets, MOST_OCTETS)
+    else:
+        size = SSL_get_finished(self.ssl, finished.octets, MOST_OCTETS)
+    finished.size = min(size, <size_t>MOST_OCTETS)
+
+
+cdef void ask_peer_certificate(Connection self, void *answer) noexcept nogil:
+    cdef PeerCertificate *peer = <PeerCertificate *>answer
+    peer.is_finished = SSL_is_init_finished(self.ssl)
+    if peer.is_finished:
+        peer.is_verified = SSL_CTX_get_verify_mode(SSL_get_SSL_CTX(self.ssl)) & SSL_VERIFY_PEER
+        peer.certificate = owned(SSL_get0_peer_certificate(self.ssl))
+
+
+cdef void ask_verified_chain(Connection self, void *answer) noexcept nogil:
+    (<stack_st_X509 **>answer)[0] = owned_chain(SSL_get0_verified_chain(self.ssl))
+
+
+cdef void ask_sent_chain(Connection self, void *answer) noexcept nogil:
+    cdef PeerCertificate *peer = <PeerCertificate *>answer
+    peer.chain = owned_chain(SSL_get_peer_cert_chain(self.ssl))
+    peer.certificate = owned(SSL_get0_peer_certificate(self.ssl))
+
+
+cdef void ask_session(Connection self, void *answer) noexcept nogil:
+    (<SSL_SESSION **>answer)[0] = SSL_get1_session(self.ssl)
+
+
+cdef void ask_session_reused(Connection self, void *answer) noexcept nogil:
+    (<bint *>answer)[0] = SSL_session_reused(self.ssl)
+
+
+cdef void ask_was_cut(Connection self, void *answer) noexcept nogil:
+    (<bint *>answer)[0] = self.was_cut
+
+
+cdef void ask_counters(Connection self, void *answer) noexcept nogil:
+    cdef Counters *seen = <Counters *>answer
+    seen.bytes_in = self.wire.bytes_in
+    seen.bytes_out = self.wire.bytes_out
+    seen.records_in = self.wire.records_in.count
+    seen.records_out = self.wire.records_out.count
+    seen.syscalls = self.wire.syscalls
+
+
+cdef int request_certificate(Connection self, void *_) noexcept nogil:
+    forget_errors()
+    return SSL_verify_client_post_handshake(self.ssl)
+
+
+cdef int offer_session(Connection self, void *argument) noexcept nogil:
+    cdef NewSession *offered = <NewSession *>argument
+    if offered.ctx != SSL_get_SSL_CTX(self.ssl):
+        return OTHER_CONTEXT
+    if SSL_is_init_finished(self.ssl):
+        return FINISHED
+    # In the middle of a handshake OpenSSL would lose what it has agreed on so far, and crash.
+    if not SSL_in_before(self.ssl):
+        return BEGUN
+    if not offered.is_wanted:
+        return 1
+    forget_errors()
+    return SSL_set_session(self.ssl, offered.session)
+
+
+cdef X509 *owned(X509 *certificate) noexcept nogil:
+    if certificate != NULL:
+        X509_up_ref(certificate)
+    return certificate
+
+
+cdef stack_st_X509 *owned_chain(stack_st_X509 *chain) noexcept nogil:
+    """NULL for none, and where there is no memory for another list."""
+    return NULL if chain == NULL else X509_chain_up_ref(chain)
 
 
 cdef object cipher_tuple(const SSL_CIPHER *cipher):

@@ -9,6 +9,7 @@ from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
 from libc.string cimport memcpy, strlen
 
 from wiretight._core.callbacks cimport callable_or_none, report_unraisable
+from wiretight._core.connection cimport Connection
 from wiretight._core.context cimport PROTOCOL_TLS_CLIENT, PROTOCOL_TLS_SERVER, c_string
 from wiretight._core.errors cimport ssl_error
 from wiretight._core.openssl.err cimport ERR_clear_error
@@ -66,13 +67,23 @@ cdef int check_available() except -1:
 
 cdef unsigned int on_client(
     SSL *ssl, const char *hint, char *identity, unsigned int identity_size, unsigned char *key, unsigned int key_size
-) noexcept with gil:
+) noexcept nogil:
     """OpenSSL: SSL_CTX_set_psk_client_callback(3)"""
-    cdef Context context
+    cdef void *connection = SSL_get_app_data(ssl)
+    cdef unsigned int size
+    (<Connection>connection).wire.leave_to_python()
+    size = ask_client(<Connection>connection, hint, identity, identity_size, key, key_size)
+    (<Connection>connection).wire.back_from_python()
+    return size
+
+
+cdef unsigned int ask_client(
+    Connection connection, const char *hint, char *identity, unsigned int identity_size, unsigned char *key,
+    unsigned int key_size
+) noexcept with gil:
     cdef object callback = None
     try:
-        context = (<object>SSL_get_app_data(ssl)).context
-        callback = context._psk_client_callback
+        callback = connection._context._psk_client_callback
         if callback is None:
             return 0
         name, secret = callback(text_or_none(hint))
@@ -85,13 +96,22 @@ cdef unsigned int on_client(
 
 cdef unsigned int on_server(
     SSL *ssl, const char *identity, unsigned char *key, unsigned int key_size
-) noexcept with gil:
+) noexcept nogil:
     """OpenSSL: SSL_CTX_set_psk_server_callback(3)"""
-    cdef Context context
+    cdef void *connection = SSL_get_app_data(ssl)
+    cdef unsigned int size
+    (<Connection>connection).wire.leave_to_python()
+    size = ask_server(<Connection>connection, identity, key, key_size)
+    (<Connection>connection).wire.back_from_python()
+    return size
+
+
+cdef unsigned int ask_server(
+    Connection connection, const char *identity, unsigned char *key, unsigned int key_size
+) noexcept with gil:
     cdef object callback = None
     try:
-        context = (<object>SSL_get_app_data(ssl)).context
-        callback = context._psk_server_callback
+        callback = connection._context._psk_server_callback
         return 0 if callback is None else put_key(callback(text_or_none(identity)), key, key_size)
     except BaseException as error:
         report_unraisable(error, callback)

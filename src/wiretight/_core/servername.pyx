@@ -41,12 +41,20 @@ cdef int acknowledge(SSL *ssl, int *alert, void *_) noexcept nogil:
     return SSL_TLSEXT_ERR_OK
 
 
-cdef int on_client_hello(SSL *ssl, int *alert, void *_) noexcept with gil:
+cdef int on_client_hello(SSL *ssl, int *alert, void *_) noexcept nogil:
     """Called for every ClientHello: a second one, after a HelloRetryRequest, goes to the context chosen by the first.
 
     OpenSSL: SSL_CTX_set_client_hello_cb(3)
     """
-    cdef Negotiated connection = <Negotiated>SSL_get_app_data(ssl)
+    cdef void *connection = SSL_get_app_data(ssl)
+    cdef int answer
+    (<Negotiated>connection).wire.leave_to_python()
+    answer = choose_context(<Negotiated>connection, ssl, alert)
+    (<Negotiated>connection).wire.back_from_python()
+    return answer
+
+
+cdef int choose_context(Negotiated connection, SSL *ssl, int *alert) noexcept with gil:
     cdef object callback = connection._context._sni_callback
     alert[0] = SSL_AD_INTERNAL_ERROR
     try:

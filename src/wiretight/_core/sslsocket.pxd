@@ -1,33 +1,11 @@
-"""_SSLSocket: a connection with the shape of CPython's `_ssl._SSLSocket`. It waits, and it raises."""
-
-from libc.stdint cimport int64_t
+"""_SSLSocket: a connection with the shape of CPython's `_ssl._SSLSocket`."""
 
 from wiretight._core.context cimport Context
-from wiretight._core.errors cimport Status
-from wiretight._core.backlog cimport Writing
-from wiretight._core.negotiated cimport Negotiated
-
-cdef enum Verb:
-    HANDSHAKE
-    READ
-    WRITE
-    SHUTDOWN
+from wiretight._core.driver cimport Driver
 
 
-cdef class _SSLSocket(Negotiated):
-    cdef object socket_reference        # weak; None over BIOs
+cdef class _SSLSocket(Driver):
     cdef object owner_reference
-    cdef bytes unread                   # read in a call that a callback's exception ended: the next read has it
-    cdef size_t last_read
-    cdef int64_t last_timeout
-
-    cdef Status step(self, Verb verb, char *data, size_t size, size_t *got, Writing *writing) noexcept nogil
-    cdef size_t drive(self, Verb verb, char *data, size_t size) except? 0xFFFFFFFF
-    cdef size_t take_unread(self, char *into, size_t size) except? 0xFFFFFFFF
-    cdef object told(self, size_t count)
-    cdef object underlying_socket(self)
-    cdef int64_t timeout_of(self, object sock) except? -2
-    cdef object exception_for(self, Status status, Verb verb)
 
 
 cdef _SSLSocket over_socket(

@@ -1,26 +1,23 @@
-"""_SSLSocket: a connection with the shape of CPython's `_ssl._SSLSocket`. It waits, and it raises.
-
-drive() is the one loop that calls a verb, waits for what it wants and calls it again. A socket's timeout is read at
-every call: None waits for ever, 0 never, and a number of seconds is one deadline for the whole call.
-"""
+"""_SSLSocket: a connection with the shape of CPython's `_ssl._SSLSocket`."""
 
 from cython cimport no_gc_clear
 from cpython.buffer cimport PyBUF_SIMPLE, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
+from cpython.exc cimport PyErr_SetObject, PyErr_WriteUnraisable
 from cpython.object cimport PyObject
-from libc.errno cimport EBADF, ENOMEM
-from libc.math cimport ceil
+from cpython.ref cimport Py_XDECREF
+from libc.errno cimport EBADF
 from libc.stdint cimport int64_t
-from libc.string cimport memcpy
 
 import os
 import weakref
 
 from wiretight._core.context cimport PROTOCOL_TLS_CLIENT, PROTOCOL_TLS_SERVER
-from wiretight._core.errors cimport CLOSED, DONE, FAILED, WANT_READ, WANT_WRITE, failure_exception
+from wiretight._core.descriptor cimport wt_mutex_unlock
+from wiretight._core.driver cimport HANDSHAKE, READ, SHUTDOWN, WRITE
+from wiretight._core.errors cimport plain_error, turn_refused
 from wiretight._core.memorybio cimport MemoryBIO
-from wiretight._core.openssl.ssl cimport SSL_SENT_SHUTDOWN, SSL_get_shutdown
-from wiretight._core.wire cimport INTERRUPTED, READY, TIMED_OUT, Wake, Wire
-from wiretight._errors import SSLError, SSLWantReadError, SSLWantWriteError, SSLZeroReturnError
+from wiretight._core.wire cimport Wire
+from wiretight._errors import SSLError
 
 cdef extern from "Python.h":
     PyObject *new_bytes "PyBytes_FromStringAndSize"(const char *data, Py_ssize_t size) except NULL
@@ -28,28 +25,15 @@ cdef extern from "Python.h":
     void Py_DECREF(PyObject *data)
     char *bytes_data "PyBytes_AS_STRING"(PyObject *data)
 
-cdef extern from "references.h":
-    object referent "wt_referent"(object reference)
-
 cdef extern from "sockets.h" nogil:
     int64_t wt_now()
 
 cdef enum:
-    SSL_ERROR_WANT_READ = 2
-    SSL_ERROR_WANT_WRITE = 3
-    SSL_ERROR_ZERO_RETURN = 6
-    SSL_ERROR_NO_SOCKET = 9     # CPython's own number
-    # A non-blocking call on less keeps the GIL: an event loop beside a busy thread would wait 5 ms to get it back. A
-    # blocking call gives it up, for its peer may be a thread of this process that runs as soon as the bytes arrive.
-    HANDS_OVER_GIL = 4096
-    # More than one step can read: nobody needs a larger new object for it.
-    MOST_PER_READ = 256 * 1024
-
-cdef tuple VERB_NAMES = ("handshake", "read", "write", "read")
+    MOST_PER_READ = 256 * 1024      # more than one step can read: nobody needs a larger new object for it
 
 
 @no_gc_clear
-cdef class _SSLSocket(Negotiated):
+cdef class _SSLSocket(Driver):
     """The connection behind an SSLSocket or an SSLObject. Since 0.1."""
 
     def __init__(self):
@@ -61,151 +45,24 @@ cdef class _SSLSocket(Negotiated):
     def __delattr__(self, name):
         raise AttributeError(f"attribute {name!r} of {type(self).__name__!r} objects cannot be deleted")
 
-    # --- The loop -----------------------------------------------------------------------------------------------------
-
-    cdef size_t drive(self, Verb verb, char *data, size_t size) except? 0xFFFFFFFF:
-        """Takes `verb` to its end, or as far as the socket's timeout lets it; how many bytes were read or sent.
-
-        Raises what the face documents: a want, TimeoutError, SSLError and its kin, OSError. A close_notify of the
-        peer is 0 bytes read.
-        """
-        cdef Wire wire = self.wire
-        cdef Status status = DONE
-        cdef Wake wake = READY
-        cdef Writing writing
-        cdef size_t got = 0
-        cdef int64_t timeout = 0, deadline = 0
-        cdef object problem = None
-        cdef object sock = None
-        if wire.on_socket:
-            sock = self.underlying_socket()
-            # A write that the kernel takes at once needs no timeout; asking for it would cost as much as the lock.
-            timeout = self.last_timeout if verb == WRITE else self.timeout_of(sock)
-        writing.committed = writing.sent = 0
-        writing.count = 0
-        wire.enter_io()
-        try:
-            wire.room = size if verb == READ else 0
-            wire.waits = timeout != 0
-            if timeout == 0:
-                wire.dry = False
-            if verb == READ and self.unread is not None:
-                got = self.take_unread(data, size)
-            elif verb == READ and wire.dry and not self.has_more():     # the last one has emptied the kernel
-                status = WANT_READ
-            elif timeout == 0 and verb != HANDSHAKE and (size if verb == WRITE else self.last_read) < HANDS_OVER_GIL:
-                status = self.step(verb, data, size, &got, &writing)
-            else:
-                with nogil:
-                    status = self.step(verb, data, size, &got, &writing)
-            if verb == WRITE and wire.on_socket and (status == WANT_READ or status == WANT_WRITE):
-                timeout = self.timeout_of(sock)
-            while timeout != 0 and (status == WANT_READ or status == WANT_WRITE):
-                if wire.fd < 0:
-                    raise OSError(EBADF, os.strerror(EBADF))
-                if deadline == 0:
-                    deadline = -1 if timeout < 0 else wt_now() + timeout
-                elif 0 < deadline <= wt_now():
-                    wake = TIMED_OUT    # a peer that always has something, but never data, must not keep the caller
-                    break
-                with nogil:
-                    wake = wire.wait(status == WANT_WRITE, deadline)
-                    if wake == READY:
-                        status = self.step(verb, data, size, &got, &writing)
-                if wake == TIMED_OUT:
-                    break
-                if wake == INTERRUPTED:
-                    wire.serve_signals()
-            if wire.raised is not None:
-                problem, wire.raised = wire.raised, None
-            elif verb == READ:
-                self.last_read = got
-                if status != DONE and not (status == CLOSED and not SSL_get_shutdown(self.ssl) & SSL_SENT_SHUTDOWN):
-                    problem = self.exception_for(status, verb) if wake != TIMED_OUT else timed_out(verb)
-            elif status != DONE and (writing.sent == 0 or status == FAILED):
-                problem = self.exception_for(status, verb) if wake != TIMED_OUT else timed_out(verb)
-            if self.callback_error is not None:
-                problem = with_context(problem, self.callback_error)
-                self.callback_error = None
-            if problem is not None and verb == READ and got:
-                self.unread = data[:got]
-        except MemoryError:
-            # The caller is not told how far it came, and would send or expect the wrong bytes next.
-            wire.lost = wire.lost or got != 0 or writing.sent != 0
-            raise
-        finally:
-            if writing.committed > writing.sent and (wire.fd >= 0 or not wire.on_socket):
-                wire.lost = self.backlog.keep(data, &writing) < 0 or wire.lost
-            wire.leave()
-        if problem is not None:
-            raise problem
-        return got if verb == READ else writing.sent
-
-    cdef Status step(self, Verb verb, char *data, size_t size, size_t *got, Writing *writing) noexcept nogil:
-        if self.wire.on_socket and self.wire.fd < 0:
-            # Not to be found out by OpenSSL, which would take it for a fault of the connection and say so ever after.
-            self.wire.error = EBADF
-            self.wire.settle()
-            return self.refused_by_system()
-        if self.wire.lost:
-            self.wire.error = ENOMEM
-            self.wire.settle()
-            return self.refused_by_system()
-        if verb == READ:
-            return self.try_read(data, size, got)
-        if verb == WRITE:
-            return self.try_write(data, size, writing)
-        if verb == HANDSHAKE:
-            return self.try_handshake()
-        return self.try_shutdown()
-
-    cdef size_t take_unread(self, char *into, size_t size) except? 0xFFFFFFFF:
-        cdef bytes unread = self.unread
-        cdef size_t count = min(size, <size_t>len(unread))
-        self.unread = unread[count:] or None
-        memcpy(into, <const char *>unread, count)
-        return count
-
-    cdef object told(self, size_t count):
-        """`count` as an object. Without memory for that, nobody knows how far the stream has come: it ends."""
-        try:
-            return count
-        except BaseException:
-            self.wire.lost = True
-            raise
-
-    cdef object underlying_socket(self):
-        """The socket, held for the length of a call so that its descriptor stays open."""
-        sock = referent(self.socket_reference)
-        if sock is None:
-            raise SSLError(SSL_ERROR_NO_SOCKET, "Underlying socket connection gone")
-        return sock
-
-    cdef int64_t timeout_of(self, object sock) except? -2:
-        """The timeout in ns: negative for none."""
-        seconds = sock.gettimeout()
-        self.last_timeout = -1 if seconds is None else <int64_t>ceil(<double>seconds * 1e9)
-        return self.last_timeout
-
-    cdef object exception_for(self, Status status, Verb verb):
-        if status == WANT_READ:
-            return plain(SSLWantReadError, SSL_ERROR_WANT_READ, "The operation did not complete (read)")
-        if status == WANT_WRITE:
-            return plain(SSLWantWriteError, SSL_ERROR_WANT_WRITE, "The operation did not complete (write)")
-        if status == CLOSED:
-            return plain(SSLZeroReturnError, SSL_ERROR_ZERO_RETURN, "TLS/SSL connection has been closed (EOF)")
-        return failure_exception(&self.failure, self.server_hostname)
-
     # --- The verbs ----------------------------------------------------------------------------------------------------
 
-    def do_handshake(self):
+    def deadline(self):
+        """When a call that began now would time out, for do_handshake(), write_until() and shutdown() in its place.
+
+        In ns of the monotonic clock; negative without a timeout, 0 on a non-blocking socket. Since 0.1.
+        """
+        cdef int64_t timeout = self.timeout_of(self.underlying_socket()) if self.wire.on_socket else 0
+        return wt_now() + timeout if timeout > 0 else timeout
+
+    def do_handshake(self, deadline=None):
         """Shakes hands.
 
         Raises SSLCertVerificationError when the peer's certificate is refused, SSLError when the peers cannot agree,
         SSLEOFError when the peer goes away, TimeoutError, OSError, and a want on a non-blocking socket. Since 0.1.
         OpenSSL: SSL_do_handshake(3)
         """
-        self.drive(HANDSHAKE, NULL, 0)
+        self.drive(HANDSHAKE, NULL, 0, deadline)
 
     def read(self, Py_ssize_t len=1024, buffer=None, /):
         """Reads at least one byte and at most `len`; b"" at the peer's close_notify.
@@ -227,19 +84,19 @@ cdef class _SSLSocket(Negotiated):
                 raise TypeError(f"a writable and contiguous bytes-like object is needed, not {kind}") from None
             try:
                 size = view.len if len <= 0 or len > view.len else len
-                return self.told(self.drive(READ, <char *>view.buf, size)) if size else 0
+                return self.told(self.drive(READ, <char *>view.buf, size, None)) if size else 0
             finally:
                 PyBuffer_Release(&view)
         if len < 0:
             raise ValueError("size should not be negative")
         if len == 0:
             if self.at_eof:
-                self.drive(READ, NULL, 0)       # an end without close_notify stays an error
+                self.drive(READ, NULL, 0, None)       # an end without close_notify stays an error
             return b""
         size = min(len, MOST_PER_READ)
         data = new_bytes(NULL, size)
         try:
-            got = self.drive(READ, bytes_data(data), size)
+            got = self.drive(READ, bytes_data(data), size, None)
         except BaseException:
             Py_DECREF(data)
             raise
@@ -247,7 +104,8 @@ cdef class _SSLSocket(Negotiated):
             try:
                 resize_bytes(&data, got)
             except BaseException:
-                self.wire.lost = True
+                with nogil:
+                    self.lose()
                 raise
         result = <object>data
         Py_DECREF(data)
@@ -264,25 +122,26 @@ cdef class _SSLSocket(Negotiated):
         cdef Py_buffer view
         PyObject_GetBuffer(b, &view, PyBUF_SIMPLE)
         try:
-            return self.told(self.drive(WRITE, <char *>view.buf, view.len))
+            return self.told(self.drive(WRITE, <char *>view.buf, view.len, None))
         finally:
             PyBuffer_Release(&view)
 
-    def pending(self):
-        """How many decrypted bytes wait: a read of so many needs no transport. Since 0.1.
+    def write_until(self, b, deadline, /):
+        """write(), with what deadline() returned in place of the socket's timeout. Since 0.1. OpenSSL: SSL_write_ex(3)"""
+        cdef Py_buffer view
+        PyObject_GetBuffer(b, &view, PyBUF_SIMPLE)
+        try:
+            return self.told(self.drive(WRITE, <char *>view.buf, view.len, deadline))
+        finally:
+            PyBuffer_Release(&view)
 
-        OpenSSL: SSL_pending(3)
-        """
-        cdef bytes unread = self.unread
-        return Negotiated.pending(self) + (0 if unread is None else len(unread))
-
-    def shutdown(self):
+    def shutdown(self, deadline=None):
         """Ends TLS: sends close_notify and waits for the peer's. Returns the socket, or None over BIOs.
 
         Whatever follows the peer's close_notify stays in the socket or the incoming BIO. Raises SSLError, TimeoutError,
         OSError, and a want on a non-blocking socket. Since 0.1. OpenSSL: SSL_shutdown(3)
         """
-        self.drive(SHUTDOWN, NULL, 0)
+        self.drive(SHUTDOWN, NULL, 0, deadline)
         return self.underlying_socket() if self.wire.on_socket else None
 
     def close_notify(self):
@@ -290,9 +149,18 @@ cdef class _SSLSocket(Negotiated):
 
         Says nothing about failures: the peer may be gone. Since 0.1. OpenSSL: SSL_shutdown(3)
         """
-        self.wire.enter_io()
-        self.send_close_notify()
-        self.wire.leave()
+        cdef int error
+        cdef PyObject *raised
+        with nogil:
+            error = self.wire.take_turn()
+            if error == 0:
+                self.send_close_notify()
+                raised = self.wire.take_raised()
+                wt_mutex_unlock(&self.wire.lock)
+        if error:
+            raise turn_refused(error)
+        if raised != NULL:
+            report_raised(self, raised)
 
     # --- The descriptor -----------------------------------------------------------------------------------------------
 
@@ -331,33 +199,23 @@ cdef class _SSLSocket(Negotiated):
         return False
 
 
-cdef object with_context(object problem, object cause):
-    """What a callback raised, or the problem of the verb with that behind it; not a want, which callers just repeat."""
-    if problem is None or isinstance(problem, (SSLWantReadError, SSLWantWriteError)):
-        return cause
-    problem.__context__ = cause
-    return problem
-
-
-cdef object timed_out(Verb verb):
-    return TimeoutError(f"The {VERB_NAMES[<int>verb]} operation timed out")
-
-
-cdef object plain(type kind, int number, str message):
-    error = kind(number, message)
-    error.library = error.reason = None
-    return error
+cdef int report_raised(object connection, PyObject *raised) except -1:
+    """What a callback raised in a call that says nothing about failures."""
+    error = <object>raised
+    Py_XDECREF(raised)
+    PyErr_SetObject(type(error), error)
+    PyErr_WriteUnraisable(connection)
+    return 0
 
 
 cdef _SSLSocket made(Wire wire, Context context, bint server_side, object hostname, object owner, object session):
     if server_side and context._protocol == PROTOCOL_TLS_CLIENT:
-        raise plain(SSLError, 0, "Cannot create a server socket with a PROTOCOL_TLS_CLIENT context")
+        raise plain_error(SSLError, 0, "Cannot create a server socket with a PROTOCOL_TLS_CLIENT context")
     if not server_side and context._protocol == PROTOCOL_TLS_SERVER:
-        raise plain(SSLError, 0, "Cannot create a client socket with a PROTOCOL_TLS_SERVER context")
+        raise plain_error(SSLError, 0, "Cannot create a client socket with a PROTOCOL_TLS_SERVER context")
     if hostname is not None and (not hostname or hostname.startswith(".")):
         raise ValueError("server_hostname cannot be an empty string or start with a leading dot.")
-    cdef _SSLSocket connection = _SSLSocket.__new__(_SSLSocket)
-    connection.wire = wire
+    cdef _SSLSocket connection = _SSLSocket.__new__(_SSLSocket, wire)
     connection.bind(context, server_side, hostname)
     connection.owner = owner
     if session is not None:

@@ -1,7 +1,7 @@
 """A file of CA certificates and CRLs, parsed once and shared by the contexts that trust it.
 
 Parsing the roots of a system costs OpenSSL 3.0 some 17 ms and 750 KiB. The cache needs no lock: entries never change,
-and two threads that miss at the same time both parse, one after the other. A fork waits until none does.
+and two threads that miss at the same time both parse. A fork waits until none does.
 """
 
 cimport cython
@@ -20,10 +20,13 @@ from wiretight._core.openssl.x509 cimport (
     sk_X509_OBJECT_push, sk_X509_OBJECT_value, stack_st_X509_INFO, stack_st_X509_OBJECT,
 )
 
+cdef extern from "mutex.h" nogil:
+    void wt_gate_enter(const void *key)
+    void wt_gate_leave(const void *key)
+
 import os
 import stat
 import time
-from _thread import RLock
 
 # The files kept parsed, in bytes of PEM text together; parsed they take some three times as much.
 CACHE_SIZE = 4 * 1024 * 1024
@@ -33,12 +36,6 @@ CACHE_SIZE = 4 * 1024 * 1024
 SETTLED_AFTER = 3
 
 cdef dict cache = {}    # path: TrustedFile, the least recently used first
-
-# Parsing takes locks of OpenSSL's. In the child of a fork nobody would give back those that another thread held, and
-# its first SSLContext would wait for ever.
-cdef object parsing = RLock()
-os.register_at_fork(before=parsing.acquire, after_in_parent=parsing.release, after_in_child=parsing.release)
-
 
 @cython.final
 @cython.auto_pickle(False)
@@ -86,8 +83,7 @@ cdef TrustedFile read(object path):
         info = os.fstat(file.fileno())
         content = file.read()
     trusted.size = len(content)
-    with parsing:
-        trusted.parsed = parse(content)
+    trusted.parsed = parse(content)
     if stat.S_ISREG(info.st_mode) and time.time() - max(info.st_mtime, info.st_ctime) > SETTLED_AFTER:
         trusted.identity = identity_of(info)
     return trusted
@@ -109,47 +105,54 @@ cdef int keep(bytes name, TrustedFile trusted) except -1:
 
 # --- parsing ---------------------------------------------------------------------------------------------------------
 cdef X509_STORE *parse(bytes content) except NULL:
-    """The certificates and CRLs of a PEM file, one at least.
-
-    OpenSSL: PEM_X509_INFO_read_bio(3)
-    """
+    """The certificates and CRLs of a PEM file, one at least."""
     cdef BIO *bio = reading(content, len(content))
-    cdef stack_st_X509_INFO *entries
     cdef X509_STORE *parsed = NULL
+    cdef bint is_pem
     with nogil:
+        wt_gate_enter(bio)
         ERR_clear_error()
-        entries = PEM_X509_INFO_read_bio(bio, NULL, no_password, NULL)
+        is_pem = parse_entries(bio, &parsed)
+        wt_gate_leave(bio)
         BIO_free(bio)
-    if entries == NULL:
+    if not is_pem:
         cause = queue_exception()
         raise ssl_error(ERR_R_PEM_LIB, ERR_PACK(ERR_LIB_X509, 0, ERR_R_PEM_LIB)) from cause
-    try:
-        parsed = X509_STORE_new()
-        if parsed == NULL:
-            raise_queue()
-        add_entries(parsed, entries)
-        if sk_X509_OBJECT_num(X509_STORE_get0_objects(parsed)) == 0:
-            reason = X509_R_NO_CERTIFICATE_OR_CRL_FOUND
-            raise ssl_error(reason, ERR_PACK(ERR_LIB_X509, 0, X509_R_NO_CERTIFICATE_OR_CRL_FOUND))
-    except BaseException:
+    if parsed == NULL:
+        raise_queue()
+    if sk_X509_OBJECT_num(X509_STORE_get0_objects(parsed)) == 0:
         X509_STORE_free(parsed)
-        raise
-    finally:
-        sk_X509_INFO_pop_free(entries, X509_INFO_free)
+        reason = X509_R_NO_CERTIFICATE_OR_CRL_FOUND
+        raise ssl_error(reason, ERR_PACK(ERR_LIB_X509, 0, X509_R_NO_CERTIFICATE_OR_CRL_FOUND))
     return parsed
 
 
-cdef int add_entries(X509_STORE *store, stack_st_X509_INFO *entries) except -1:
-    """OpenSSL: X509_STORE_add_cert(3)"""
+cdef bint parse_entries(BIO *bio, X509_STORE **parsed) noexcept nogil:
+    """Fills a new store, or leaves on the queue why not. False where the PEM itself is broken.
+
+    OpenSSL: PEM_X509_INFO_read_bio(3), X509_STORE_add_cert(3)
+    """
+    cdef stack_st_X509_INFO *entries = PEM_X509_INFO_read_bio(bio, NULL, no_password, NULL)
+    cdef X509_STORE *store
     cdef X509_INFO *entry
+    cdef bint complete
     cdef int i
+    if entries == NULL:
+        return False
+    store = X509_STORE_new()
+    complete = store != NULL
     for i in range(sk_X509_INFO_num(entries)):
         entry = sk_X509_INFO_value(entries, i)
-        if entry.x509 != NULL:
-            check(X509_STORE_add_cert(store, entry.x509))
-        if entry.crl != NULL:
-            check(X509_STORE_add_crl(store, entry.crl))
-    return 0
+        if complete and entry.x509 != NULL:
+            complete = X509_STORE_add_cert(store, entry.x509) > 0
+        if complete and entry.crl != NULL:
+            complete = X509_STORE_add_crl(store, entry.crl) > 0
+    sk_X509_INFO_pop_free(entries, X509_INFO_free)
+    if complete:
+        parsed[0] = store
+    else:
+        X509_STORE_free(store)
+    return True
 
 
 # --- adding ----------------------------------------------------------------------------------------------------------

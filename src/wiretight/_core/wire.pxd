@@ -2,8 +2,8 @@
 
 from libc.stdint cimport int64_t, uint64_t
 
+from wiretight._core.biopair cimport BioPair
 from wiretight._core.descriptor cimport Descriptor
-from wiretight._core.memorybio cimport MemoryBIO
 from wiretight._core.openssl.bio cimport BIO
 from wiretight._core.records cimport RecordCount
 
@@ -21,10 +21,8 @@ cdef class Wire(Descriptor):
     cdef bint on_socket             # over the descriptor, not over BIOs
     cdef bint can_drop
 
-    # Over two BIOs: ours are used directly, anything else with read() and write() through Python.
-    cdef object incoming, outgoing
-    cdef MemoryBIO own_incoming, own_outgoing
-    cdef object raised              # what a foreign BIO raised; the funnel raises it again
+    cdef BioPair bios               # None over a descriptor
+    cdef bint bio_refused           # in this step: the outgoing one is not called again
 
     # Incoming: a window onto the head of the kernel's queue. What OpenSSL has eaten of it leaves the kernel in
     # settle().
@@ -35,6 +33,7 @@ cdef class Wire(Descriptor):
     cdef int fetches                # of the step
     cdef uint64_t enough            # `bytes_in` at which a step without data ends
     cdef size_t stale               # bytes at the head of the kernel's queue that OpenSSL has eaten before
+    cdef bint limited               # a step without data ended at `enough`, and not for want of bytes
     cdef bint dry                   # the last look emptied the kernel
     cdef bint waits                 # the caller does: its socket is not non-blocking
     cdef bint at_eof
@@ -63,11 +62,9 @@ cdef class Wire(Descriptor):
     cdef size_t look_size(self, size_t needed) noexcept nogil
     cdef void show(self, unsigned char *window, size_t size, size_t asked) noexcept nogil
     cdef int take_from_bio(self, char *into, int size) noexcept nogil
-    cdef int take_from_foreign(self, char *into, int size) noexcept
     cdef bint drop(self, size_t size) noexcept nogil
     cdef void settle_window(self) noexcept nogil
     cdef void settle(self) noexcept nogil
-    cdef void close_window(self) noexcept nogil
     cdef int hold(self, const unsigned char *data, size_t size) noexcept nogil
     cdef void keep_event(self) noexcept nogil
     cdef bint may_have_more(self) noexcept nogil
@@ -75,7 +72,6 @@ cdef class Wire(Descriptor):
     # Outgoing flow
     cdef int put(self, const char *data, int size) noexcept nogil
     cdef int put_into_bio(self, const char *data, size_t size) noexcept nogil
-    cdef int put_into_foreign(self, const char *data, size_t size) noexcept
     cdef int own(self, const unsigned char *data, size_t size) noexcept nogil
     cdef void lose(self) noexcept nogil
     cdef bint flush(self) noexcept nogil

@@ -17,7 +17,6 @@ retry.
 """
 
 from cython cimport no_gc_clear
-from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from libc.errno cimport EBADF, EINTR, ENOMEM, errno
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy, memmove
@@ -68,18 +67,13 @@ cdef class Wire(Descriptor):
             self.can_drop = wt_can_drop(fd)
             wt_no_sigpipe(fd)
         else:
-            self.incoming = incoming
-            self.outgoing = outgoing
-            if type(incoming) is MemoryBIO:
-                self.own_incoming = incoming
-            if type(outgoing) is MemoryBIO:
-                self.own_outgoing = outgoing
+            self.bios = BioPair(incoming, outgoing)
 
     def __dealloc__(self):
         if self.bio != NULL:
             BIO_set_data(self.bio, NULL)
             BIO_free(self.bio)
-        self.close_window()
+        close_window(self)
         free(self.unsent)
 
     # --- Incoming flow ------------------------------------------------------------------------------------------------
@@ -89,7 +83,7 @@ cdef class Wire(Descriptor):
         # A call that fails before it asks the BIO must not report the last step's want: its caller would wait for ever.
         BIO_clear_retry_flags(self.bio)
         self.error = 0
-        self.has_data = False
+        self.has_data = self.limited = self.bio_refused = False
         self.room = self.safe = self.fetches = 0
         self.enough = self.bytes_in + WT_LENT_SIZE
 
@@ -119,8 +113,11 @@ cdef class Wire(Descriptor):
         if self.fd < 0:
             self.error = EBADF
             return 0
+        if self.dry or self.fetches and self.has_data:
+            return -1
         # The bound gives the caller back the lock and its deadline when a peer floods it with records without data.
-        if self.dry or self.fetches and (self.has_data or self.bytes_in + self.eaten >= self.enough):
+        if self.fetches and self.bytes_in + self.eaten >= self.enough:
+            self.limited = True
             return -1
         if self.refusal or self.lost:
             self.error = self.refusal or ENOMEM
@@ -136,7 +133,7 @@ cdef class Wire(Descriptor):
             return -1
         if look:
             if self.held:
-                self.close_window()
+                close_window(self)
             if self.window == NULL:
                 self.window = wt_lend()
                 look = self.window != NULL
@@ -208,25 +205,16 @@ cdef class Wire(Descriptor):
         """Ends a step: what OpenSSL has eaten leaves the kernel, and the window goes back."""
         if not self.greedy or self.eaten == self.window_size:
             self.settle_window()
-            self.close_window()
+            close_window(self)
         elif not self.held and self.hold(self.window + self.eaten, self.window_size - self.eaten) < 0:
             self.lost = True
-
-    cdef void close_window(self) noexcept nogil:
-        if self.window != NULL:
-            if self.held:
-                free(self.window)
-            else:
-                wt_give_back(self.window)
-            self.window = NULL
-        self.held = False
 
     cdef int hold(self, const unsigned char *data, size_t size) noexcept nogil:
         """Opens a window of our own onto a copy of `data`."""
         cdef unsigned char *copy = <unsigned char *>malloc(size)
         if copy != NULL:
             memcpy(copy, data, size)
-        self.close_window()
+        close_window(self)
         self.window = copy
         self.held = copy != NULL
         self.window_size = size if self.held else 0
@@ -246,34 +234,18 @@ cdef class Wire(Descriptor):
 
     cdef int take_from_bio(self, char *into, int size) noexcept nogil:
         """The BIO's read over the incoming BIO, which is asked for exactly what OpenSSL asks."""
-        cdef int got
-        if self.own_incoming is not None:
-            got = <int>self.own_incoming.take(into, size)
-            if got == 0 and self.own_incoming.eof_written:
-                self.at_eof = True
-                return 0
-        else:
-            with gil:
-                got = self.take_from_foreign(into, size)
+        cdef bint at_eof
+        cdef Py_ssize_t got = self.bios.take(self, into, size, &at_eof)
         if got > 0:
             self.bytes_in += got
             count_records(&self.records_in, <const unsigned char *>into, got)
-            return got
-        # What a foreign BIO raised is no error to OpenSSL, which would not read again: "later", and drive() raises it.
-        return 0 if self.at_eof else -1
-
-    cdef int take_from_foreign(self, char *into, int size) noexcept:
-        try:
-            data = bytes(self.incoming.read(size))
-            if len(data) > size:
-                raise ValueError(f"read({size}) of the incoming BIO returned {len(data)} bytes")
-            memcpy(into, PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data))
-            if not data and getattr(self.incoming, "eof", False):
-                self.at_eof = True
-            return <int>len(data)
-        except BaseException as error:
-            self.raised = error
+            return <int>got
+        if got < 0:
+            self.error = EBADF
             return 0
+        self.at_eof = self.at_eof or at_eof
+        # What a foreign BIO raised is no error to OpenSSL, which would not read again: "later", and the verb raises it.
+        return 0 if self.at_eof else -1
 
     # --- Outgoing flow ------------------------------------------------------------------------------------------------
 
@@ -300,22 +272,9 @@ cdef class Wire(Descriptor):
 
     cdef int put_into_bio(self, const char *data, size_t size) noexcept nogil:
         """Gives the outgoing BIO all of it, or returns -1 and has given nothing."""
-        cdef int kept
-        if self.own_outgoing is not None:
-            return self.own_outgoing.put(data, size)
-        with gil:
-            kept = self.put_into_foreign(data, size)
+        cdef int kept = self.bios.put(self, data, size)
+        self.bio_refused = kept < 0
         return kept
-
-    cdef int put_into_foreign(self, const char *data, size_t size) noexcept:
-        try:
-            wrote = self.outgoing.write(PyBytes_FromStringAndSize(data, size))
-            if wrote is not None and wrote != size:
-                raise ValueError(f"write() of the outgoing BIO took {wrote} of {size} bytes: it must take all")
-            return 0
-        except BaseException as error:
-            self.raised = error
-            return -1
 
     cdef int own(self, const unsigned char *data, size_t size) noexcept nogil:
         """Appends to what the wire owns, after what has been gathered before it."""
@@ -371,7 +330,7 @@ cdef class Wire(Descriptor):
         cdef size_t sent = 0
         cdef ssize_t took
         if not self.on_socket:
-            if self.raised is None and self.put_into_bio(<const char *>data, size) == 0:
+            if not self.bio_refused and self.put_into_bio(<const char *>data, size) == 0:
                 sent = size
         elif self.fd < 0:
             self.error = EBADF
@@ -411,8 +370,8 @@ cdef class Wire(Descriptor):
     cdef Wake wait(self, bint for_write, int64_t deadline) noexcept nogil:
         """Waits until the descriptor can be read or written, or until `deadline` (ns of wt_now(); negative: for ever).
 
-        Called and left with the lock held and without the GIL; the lock is given up meanwhile. After INTERRUPTED
-        the caller runs serve_signals() and waits again.
+        Called and left with the lock held and without the GIL; lock and turn are given up meanwhile. After INTERRUPTED
+        the caller has Python's signal handlers run (PEP 475), without the lock, and waits again.
         """
         cdef int fd = self.fd
         cdef int ready = 1
@@ -429,7 +388,7 @@ cdef class Wire(Descriptor):
         if deadline < 0 and not for_write:
             look = wt_lend()
         self.syscalls += 1
-        self.go_away()
+        self.unlock_to_wait()
         if look != NULL:
             seen = wt_wait_and_peek(fd, look, size)
         # The look takes a socket error off the kernel, which reports it once: the step finds it here.
@@ -440,18 +399,32 @@ cdef class Wire(Descriptor):
         if look == NULL or (seen < 0 and refusal == 0):
             ready = wt_poll(fd, for_write, deadline)
             interrupted = ready < 0 and errno == EINTR
-        self.come_back()
+        self.relock()
         if refusal and not interrupted:
             self.refusal = refusal
         if not for_write:
             self.dry = False
-        if seen > 0 and self.fd == fd and self.bytes_in == taken and self.window == NULL and self.stale == 0:
+        if (
+            seen > 0 and self.fd == fd and self.bytes_in == taken and self.window == NULL and self.stale == 0
+            and self.caller == 0        # or another verb is in the middle of a step
+        ):
             self.show(look, seen, size)
         elif look != NULL:
             wt_give_back(look)
         if interrupted:
             return INTERRUPTED
         return READY if ready or deadline < 0 or wt_now() < deadline else TIMED_OUT
+
+
+cdef void close_window(Wire wire) noexcept nogil:
+    # No method: in __dealloc__ the table of methods may be that of a base class.
+    if wire.window != NULL:
+        if wire.held:
+            free(wire.window)
+        else:
+            wt_give_back(wire.window)
+        wire.window = NULL
+    wire.held = False
 
 
 # --- The BIO's callbacks ----------------------------------------------------------------------------------------------

@@ -16,6 +16,7 @@ cdef extern from "openssl/x509v3.h" nogil:
     cdef struct stack_st_X509:
         pass
     int X509_up_ref(X509 *a)
+    stack_st_X509 *X509_chain_up_ref(stack_st_X509 *chain)
     void X509_free(X509 *a)
     int sk_X509_num(stack_st_X509 *sk)
     X509 *sk_X509_value(stack_st_X509 *sk, int i)

@@ -1,0 +1,328 @@
+"""Driver: one call of a verb, from its first step to its end. It waits, and says what is to be raised.
+
+A call takes its turn, calls the verb, waits for what that wants and calls it again, all without the GIL; it comes back
+for Python's signal handlers and to raise. Only a small call on a non-blocking socket keeps the GIL, and never waits. A
+socket's timeout is read at every call: None waits for ever, 0 never, and a number of seconds is one deadline for all of it.
+"""
+
+from cython cimport no_gc_clear
+from cpython.exc cimport PyErr_CheckSignals
+from cpython.object cimport PyObject
+from cpython.ref cimport Py_XDECREF
+from libc.errno cimport EBADF, ENOMEM
+from libc.math cimport ceil
+from libc.stdint cimport int64_t
+from libc.stdlib cimport free, malloc
+from libc.string cimport memcpy, memset
+
+from _socket import socket as CSocket
+
+from wiretight._core.connection cimport Connection
+from wiretight._core.descriptor cimport wt_mutex_lock, wt_mutex_unlock
+from wiretight._core.errors cimport (
+    AGAIN, CLOSED, DONE, FAILED, WANT_READ, WANT_WRITE, failure_exception, plain_error,
+)
+from wiretight._core.openssl.ssl cimport SSL_SENT_SHUTDOWN, SSL_get_shutdown, SSL_pending
+from wiretight._core.wire cimport READY, TIMED_OUT, Wake
+from wiretight._errors import SSLError, SSLWantReadError, SSLWantWriteError, SSLZeroReturnError
+
+cdef extern from "references.h":
+    object referent "wt_referent"(object reference)
+
+cdef extern from "sockets.h" nogil:
+    int64_t wt_now()
+
+cdef enum:
+    SSL_ERROR_WANT_READ = 2
+    SSL_ERROR_WANT_WRITE = 3
+    SSL_ERROR_ZERO_RETURN = 6
+    SSL_ERROR_NO_SOCKET = 9     # CPython's own number
+    # A non-blocking call on less keeps the GIL: an event loop beside a busy thread would wait 5 ms to get it back. A
+    # blocking call gives it up, for its peer may be a thread of this process that runs as soon as the bytes arrive.
+    HANDS_OVER_GIL = 4096
+
+cdef object c_gettimeout = CSocket.gettimeout
+cdef tuple VERB_NAMES = ("handshake", "read", "write", "read")
+
+
+@no_gc_clear
+cdef class Driver(Negotiated):
+    """A connection whose verbs are called by one thread or several, and wait as its socket does."""
+
+    def __dealloc__(self):
+        free(self.unread)
+
+    cdef size_t drive(self, Verb verb, char *data, size_t size, object deadline) except? 0xFFFFFFFF:
+        """Takes `verb` to its end, or as far as the socket's timeout or `deadline` lets it; how many bytes were read or
+        sent.
+
+        Raises what the face documents: a want, TimeoutError, SSLError and its kin, OSError. A close_notify of the
+        peer is 0 bytes read.
+        """
+        cdef Call call
+        cdef object sock = None
+        cdef object problem
+        memset(&call, 0, sizeof(Call))
+        call.verb = verb
+        call.data = data
+        call.size = size
+        call.status = AGAIN
+        call.knows_timeout = True
+        if deadline is not None:
+            call.deadline = deadline
+            call.timeout = min(call.deadline, <int64_t>1)
+        if self.wire.on_socket:
+            sock = self.underlying_socket()
+            if deadline is None and verb == WRITE:
+                # A write that the kernel takes at once needs no timeout; asking for it would cost as much as the lock.
+                call.timeout = self.last_timeout
+                call.knows_timeout = False
+            elif deadline is None:
+                call.timeout = self.timeout_of(sock)
+        try:
+            while not call.is_over:
+                if not call.has_begun and self.keeps_gil_for(&call) and self.wire.try_turn():
+                    self.wire.keeps_gil = True
+                    self.advance_locked(&call)
+                    self.wire.keeps_gil = False
+                    wt_mutex_unlock(&self.wire.lock)
+                else:
+                    with nogil:
+                        self.advance(&call)
+                if not call.is_over:
+                    PyErr_CheckSignals()        # PEP 475
+                    if not call.knows_timeout:
+                        call.timeout = self.timeout_of(sock)
+                        call.knows_timeout = True
+        except BaseException:
+            with nogil:
+                self.give_up(&call)
+            raise
+        try:
+            problem = self.problem_of(&call)
+        except MemoryError:
+            if call.got or call.writing.sent:
+                with nogil:
+                    self.lose()     # the caller is not told how far it came, and would send or expect the wrong bytes next
+            raise
+        if problem is not None:
+            raise problem
+        return call.got if verb == READ else call.writing.sent
+
+    cdef bint keeps_gil_for(self, Call *call) noexcept nogil:
+        """Whether so little is to be done that another thread could not use the GIL."""
+        if call.timeout != 0 or call.verb == HANDSHAKE:
+            return False
+        return (<long long>call.size if call.verb == WRITE else <long long>self.last_read) < HANDS_OVER_GIL
+
+    cdef void advance(self, Call *call) noexcept nogil:
+        """Takes the call as far as that goes without Python: to its end, or to a signal or a look at the timeout."""
+        cdef int error = self.wire.take_turn()
+        if error:
+            self.give_up(call)
+            call.status = FAILED
+            call.failure.turn = error
+            call.is_over = True
+            return
+        self.advance_locked(call)
+        wt_mutex_unlock(&self.wire.lock)
+
+    cdef void advance_locked(self, Call *call) noexcept nogil:
+        self.wire.waits = call.timeout != 0
+        if call.timeout == 0:
+            self.wire.dry = False
+        if call.has_begun and call.status == AGAIN:
+            call.status = self.step(call)
+        elif not call.has_begun:
+            call.has_begun = True
+            if call.verb == READ and self.unread != NULL:
+                call.got = self.take_unread(call.data, call.size)
+                call.status = DONE
+            elif call.verb == READ and self.wire.dry and not self.has_more():   # the last one has emptied the kernel
+                call.status = WANT_READ
+            else:
+                call.status = self.step(call)
+        if call.status == WANT_READ or call.status == WANT_WRITE:
+            if not call.knows_timeout:
+                return
+            if call.timeout != 0:
+                self.wait(call)
+        # A peer that always has something, but never data, must not keep the caller beyond its time.
+        if call.status == AGAIN and not call.timed_out and not self.is_late(call):
+            return
+        if call.status == AGAIN:
+            call.status = WANT_READ
+        if call.status != WANT_READ and call.status != WANT_WRITE or call.timeout == 0 or call.timed_out:
+            self.finish(call)
+
+    cdef bint is_late(self, Call *call) noexcept nogil:
+        if call.timeout > 0 and call.deadline == 0:
+            call.deadline = wt_now() + call.timeout
+        call.timed_out = call.timeout > 0 and call.deadline <= wt_now()
+        return call.timed_out
+
+    cdef void wait(self, Call *call) noexcept nogil:
+        """Waits for what the verb wants and calls it again, until it wants nothing more, its time is up or a signal
+        comes."""
+        cdef Wake wake
+        cdef int error
+        if call.deadline == 0:
+            call.deadline = -1 if call.timeout < 0 else wt_now() + call.timeout
+        while call.status == WANT_READ or call.status == WANT_WRITE:
+            if self.is_late(call):
+                return
+            if self.wire.fd < 0:
+                call.status = self.refused_descriptor()
+                return
+            wake = self.wire.wait(call.status == WANT_WRITE, call.deadline)
+            error = self.wire.await_turn()
+            if error:
+                call.status = self.refused_turn(error)
+            elif wake == READY:
+                call.status = self.step(call)
+            elif wake == TIMED_OUT:
+                call.timed_out = True
+                return
+            else:
+                return
+
+    cdef void finish(self, Call *call) noexcept nogil:
+        """Copies what the exception is made of, which the next call will change."""
+        call.is_over = True
+        if call.status == FAILED:
+            call.failure = self.failure
+        call.raised = self.wire.take_raised()
+        if call.verb == READ:
+            self.last_read = call.got
+            call.is_end = call.status == CLOSED and not SSL_get_shutdown(self.ssl) & SSL_SENT_SHUTDOWN
+            if call.raised != NULL and call.got:
+                self.keep_unread(call.data, call.got)
+        self.keep_backlog(call)
+
+    cdef void give_up(self, Call *call) noexcept nogil:
+        """For a call that an exception ends, or that does not get its turn again."""
+        if not self.wire.orphaned_by_fork():
+            wt_mutex_lock(&self.wire.lock)
+            self.keep_backlog(call)
+            wt_mutex_unlock(&self.wire.lock)
+
+    cdef void keep_backlog(self, Call *call) noexcept nogil:
+        if call.writing.committed > call.writing.sent and (self.wire.fd >= 0 or not self.wire.on_socket):
+            self.wire.lost = self.backlog.keep(call.data, &call.writing) < 0 or self.wire.lost
+
+    cdef object problem_of(self, Call *call):
+        """What the call raises, or None."""
+        cdef object cause = None
+        cdef object problem = None
+        if call.raised != NULL:
+            cause = <object>call.raised
+            Py_XDECREF(call.raised)
+            call.raised = NULL
+        if call.status != DONE and not call.is_end and (
+            call.verb == READ or call.writing.sent == 0 or call.status == FAILED
+        ):
+            problem = self.exception_for(call)
+        return problem if cause is None else with_context(problem, cause)
+
+    cdef Status step(self, Call *call) noexcept nogil:
+        if self.wire.on_socket and self.wire.fd < 0:
+            # Not to be found out by OpenSSL, which would take it for a fault of the connection and say so ever after.
+            return self.refused_descriptor()
+        if self.wire.lost:
+            self.wire.error = ENOMEM
+            self.wire.settle()
+            return self.refused_by_system()
+        if call.verb == READ:
+            return self.try_read(call.data, call.size, &call.got)
+        if call.verb == WRITE:
+            return self.try_write(call.data, call.size, &call.writing)
+        if call.verb == HANDSHAKE:
+            return self.try_handshake()
+        return self.try_shutdown()
+
+    cdef Status refused_descriptor(self) noexcept nogil:
+        self.wire.error = EBADF
+        self.wire.settle()
+        return self.refused_by_system()
+
+    cdef size_t take_unread(self, char *into, size_t size) noexcept nogil:
+        cdef size_t count = min(size, self.unread_end - self.unread_start)
+        memcpy(into, self.unread + self.unread_start, count)
+        self.unread_start += count
+        if self.unread_start == self.unread_end:
+            free(self.unread)
+            self.unread = NULL
+            self.unread_start = self.unread_end = 0
+        return count
+
+    cdef void keep_unread(self, const char *data, size_t size) noexcept nogil:
+        self.unread = <char *>malloc(size)
+        if self.unread == NULL:
+            self.wire.lost = True
+            return
+        memcpy(self.unread, data, size)
+        self.unread_start = 0
+        self.unread_end = size
+
+    cdef void lose(self) noexcept nogil:
+        """What the caller has got or sent is unknown to it: the stream ends here."""
+        wt_mutex_lock(&self.wire.lock)
+        self.wire.lost = True
+        wt_mutex_unlock(&self.wire.lock)
+
+    cdef object told(self, size_t count):
+        """`count` as an object. Without memory for that, nobody knows how far the stream has come: it ends."""
+        try:
+            return count
+        except BaseException:
+            with nogil:
+                self.lose()
+            raise
+
+    cdef object underlying_socket(self):
+        """The socket, held for the length of a call so that its descriptor stays open."""
+        sock = referent(self.socket_reference)
+        if sock is None:
+            raise SSLError(SSL_ERROR_NO_SOCKET, "Underlying socket connection gone")
+        return sock
+
+    cdef int64_t timeout_of(self, object sock) except? -2:
+        """The timeout in ns: negative for none."""
+        # Of the C socket, as `ssl` asks it: eventlet's and its like override the method for their own waits.
+        seconds = c_gettimeout(sock) if isinstance(sock, CSocket) else sock.gettimeout()
+        self.last_timeout = -1 if seconds is None else <int64_t>ceil(<double>seconds * 1e9)
+        return self.last_timeout
+
+    cdef object exception_for(self, Call *call):
+        if call.timed_out:
+            return TimeoutError(f"The {VERB_NAMES[<int>call.verb]} operation timed out")
+        if call.status == WANT_READ:
+            return plain_error(SSLWantReadError, SSL_ERROR_WANT_READ, "The operation did not complete (read)")
+        if call.status == WANT_WRITE:
+            return plain_error(SSLWantWriteError, SSL_ERROR_WANT_WRITE, "The operation did not complete (write)")
+        if call.status == CLOSED:
+            return plain_error(SSLZeroReturnError, SSL_ERROR_ZERO_RETURN, "TLS/SSL connection has been closed (EOF)")
+        return failure_exception(&call.failure, self.server_hostname)
+
+    def pending(self):
+        """How many decrypted bytes wait: a read of so many needs no transport. Since 0.1.
+
+        OpenSSL: SSL_pending(3)
+        """
+        cdef size_t count = 0
+        self.ask(ask_pending, &count)
+        return count
+
+
+cdef void ask_pending(Connection connection, void *answer) noexcept nogil:
+    """OpenSSL: SSL_pending(3)"""
+    cdef size_t unread = (<Driver><void *>connection).unread_end - (<Driver><void *>connection).unread_start
+    (<size_t *>answer)[0] = SSL_pending(connection.ssl) + unread
+
+
+cdef object with_context(object problem, object cause):
+    """What a callback raised, or the problem of the verb with that behind it; not a want, which callers just repeat."""
+    if problem is None or isinstance(problem, (SSLWantReadError, SSLWantWriteError)):
+        return cause
+    problem.__context__ = cause
+    return problem

@@ -1,0 +1,301 @@
+/* The slow half of mutex.h: what happens when somebody has to wait. */
+#include "mutex.h"
+
+#include <Python.h>
+#include <errno.h>
+#include <pthread.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+atomic_uint wt_process;
+
+/* --- The gate --- */
+
+/* How many threads are inside, each pair on a cache line of its own. */
+#define PATHS 16
+
+static struct {
+    atomic_int inside;
+    char padding[60];
+} paths[PATHS];
+
+static atomic_int closed;
+static pthread_mutex_t gate = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t opened = PTHREAD_COND_INITIALIZER;
+
+static atomic_int *path_of(const void *key) {
+    return &paths[(uintptr_t)key / 64 % PATHS].inside;
+}
+
+void wt_gate_enter(const void *key) {
+    atomic_int *inside = path_of(key);
+    for (;;) {
+        atomic_fetch_add(inside, 1);
+        if (!atomic_load(&closed))
+            return;
+        atomic_fetch_sub(inside, 1);
+        pthread_mutex_lock(&gate);
+        while (atomic_load(&closed))
+            pthread_cond_wait(&opened, &gate);
+        pthread_mutex_unlock(&gate);
+    }
+}
+
+void wt_gate_leave(const void *key) {
+    atomic_fetch_sub_explicit(path_of(key), 1, memory_order_release);
+}
+
+void wt_gate_close(void) {
+    struct timespec moment = {0, 20000};
+    PyThreadState *thread = PyEval_SaveThread();
+    pthread_mutex_lock(&gate);
+    while (atomic_load(&closed))
+        pthread_cond_wait(&opened, &gate);
+    atomic_store(&closed, 1);
+    pthread_mutex_unlock(&gate);
+    for (int i = 0; i < PATHS; i++)
+        while (atomic_load(&paths[i].inside) > 0)
+            nanosleep(&moment, NULL);
+    PyEval_RestoreThread(thread);
+}
+
+void wt_gate_open(void) {
+    pthread_mutex_lock(&gate);
+    atomic_store(&closed, 0);
+    pthread_cond_broadcast(&opened);
+    pthread_mutex_unlock(&gate);
+}
+
+/* --- The queues --- */
+
+typedef struct waiter {
+    struct waiter *next;
+    wt_mutex *mutex;
+    pthread_cond_t wake;
+    int has_it;
+} waiter;
+
+/* The threads that wait, the longest first, of all locks whose addresses share a queue. */
+typedef struct {
+    pthread_mutex_t lock;
+    waiter *first, *last;
+} queue;
+
+#define QUEUES 64
+
+static queue queues[QUEUES];
+
+static queue *queue_of(wt_mutex *mutex) {
+    return &queues[(uintptr_t)mutex / sizeof(wt_mutex) % QUEUES];
+}
+
+void wt_mutex_wait(wt_mutex *mutex) {
+    queue *line = queue_of(mutex);
+    waiter me = {NULL, mutex, PTHREAD_COND_INITIALIZER, 0};
+    pthread_mutex_lock(&line->lock);
+    if (atomic_exchange_explicit(&mutex->state, WT_CONTENDED, memory_order_acquire) != WT_FREE) {
+        if (line->first == NULL)
+            line->first = &me;
+        else
+            line->last->next = &me;
+        line->last = &me;
+        while (!me.has_it)
+            pthread_cond_wait(&me.wake, &line->lock);
+    }
+    pthread_mutex_unlock(&line->lock);
+    pthread_cond_destroy(&me.wake);
+}
+
+void wt_mutex_hand_over(wt_mutex *mutex) {
+    queue *line = queue_of(mutex);
+    waiter *before = NULL, *next, *later;
+    pthread_mutex_lock(&line->lock);
+    for (next = line->first; next != NULL && next->mutex != mutex; next = next->next)
+        before = next;
+    if (next == NULL) {
+        atomic_store_explicit(&mutex->state, WT_FREE, memory_order_release);
+    } else {
+        if (before == NULL)
+            line->first = next->next;
+        else
+            before->next = next->next;
+        if (line->last == next)
+            line->last = before;
+        for (later = next->next; later != NULL && later->mutex != mutex;)
+            later = later->next;
+        atomic_store_explicit(&mutex->state, later == NULL ? WT_LOCKED : WT_CONTENDED, memory_order_release);
+        next->has_it = 1;
+        pthread_cond_signal(&next->wake);
+    }
+    pthread_mutex_unlock(&line->lock);
+}
+
+void wt_mutex_lock_with_gil(wt_mutex *mutex) {
+    while (!wt_mutex_try(mutex)) {
+        PyThreadState *thread = PyEval_SaveThread();
+        wt_mutex_lock(mutex);
+        wt_mutex_unlock(mutex);
+        PyEval_RestoreThread(thread);
+    }
+}
+
+/* --- Waiting for a change --- */
+
+/* Who waits for which thread to come back from Python: of threads that themselves are out in Python some connections
+   wait, and a circle of these would wait for ever. */
+typedef struct pursuit {
+    struct pursuit *next;
+    unsigned long thread;
+    atomic_ulong *caller;
+} pursuit;
+
+static pthread_mutex_t changes = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
+static pursuit *pursuits;
+
+static int is_finalizing(void) {
+#if PY_VERSION_HEX >= 0x030D0000
+    return Py_IsFinalizing();
+#else
+    return _Py_IsFinalizing();
+#endif
+}
+
+/* With `changes` locked, which it unlocks. */
+static void await_change(wt_mutex *mutex) {
+    struct timespec until;
+    wt_mutex_unlock(mutex);
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_nsec += 100000000;
+    if (until.tv_nsec >= 1000000000) {
+        until.tv_nsec -= 1000000000;
+        until.tv_sec += 1;
+    }
+    pthread_cond_timedwait(&changed, &changes, &until);
+    pthread_mutex_unlock(&changes);
+    wt_mutex_lock(mutex);
+}
+
+void wt_mutex_await(wt_mutex *mutex) {
+    pthread_mutex_lock(&changes);
+    await_change(mutex);
+}
+
+void wt_announce(void) {
+    pthread_mutex_lock(&changes);
+    pthread_cond_broadcast(&changed);
+    pthread_mutex_unlock(&changes);
+}
+
+/* Whether the thread that `caller` names waits for `thread`. A thread in a pursuit is waiting, so its connection's caller,
+   which it is after, stays what it is until `changes` is unlocked, or becomes 0. */
+static int leads_to(atomic_ulong *caller, unsigned long thread) {
+    unsigned long at = atomic_load(caller);
+    while (at != 0 && at != thread) {
+        pursuit *next = pursuits;
+        while (next != NULL && next->thread != at)
+            next = next->next;
+        at = next == NULL ? 0 : atomic_load(next->caller);
+    }
+    return at == thread;
+}
+
+int wt_mutex_await_caller(wt_mutex *mutex, atomic_ulong *caller) {
+    pursuit me = {NULL, PyThread_get_thread_ident(), caller};
+    int error = 0;
+    pthread_mutex_lock(&changes);
+    if (leads_to(caller, me.thread)) {
+        pthread_mutex_unlock(&changes);
+        return EDEADLK;
+    }
+    me.next = pursuits;
+    pursuits = &me;
+    pthread_mutex_unlock(&changes);
+    while (error == 0 && atomic_load(caller) != 0) {
+        if (is_finalizing()) {
+            error = ECANCELED;
+        } else {
+            pthread_mutex_lock(&changes);
+            await_change(mutex);
+        }
+    }
+    pthread_mutex_lock(&changes);
+    for (pursuit **link = &pursuits; *link != NULL; link = &(*link)->next)
+        if (*link == &me) {
+            *link = me.next;
+            break;
+        }
+    pthread_mutex_unlock(&changes);
+    return error;
+}
+
+/* --- fork() --- */
+
+int wt_mutex_adopt(wt_mutex *mutex) {
+    queue *line = queue_of(mutex);
+    unsigned int process = atomic_load(&wt_process);
+    int orphaned;
+    pthread_mutex_lock(&line->lock);
+    orphaned = atomic_load(&mutex->process) != process && atomic_load(&mutex->state) != WT_FREE;
+    if (!orphaned)
+        atomic_store(&mutex->process, process);
+    pthread_mutex_unlock(&line->lock);
+    return orphaned;
+}
+
+/* The threads that waited are in the parent. */
+static void after_fork_in_child(void) {
+    for (int i = 0; i < QUEUES; i++)
+        queues[i] = (queue){PTHREAD_MUTEX_INITIALIZER, NULL, NULL};
+    for (int i = 0; i < PATHS; i++)
+        atomic_store(&paths[i].inside, 0);
+    gate = changes = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
+    opened = (pthread_cond_t)PTHREAD_COND_INITIALIZER;
+    changed = (pthread_cond_t)PTHREAD_COND_INITIALIZER;
+    pursuits = NULL;
+    atomic_fetch_add(&wt_process, 1);
+}
+
+__attribute__((constructor)) static void set_up(void) {
+    for (int i = 0; i < QUEUES; i++)
+        pthread_mutex_init(&queues[i].lock, NULL);
+    (void)pthread_atfork(NULL, NULL, after_fork_in_child);
+}
+
+/* --- Checks --- */
+
+#ifdef WT_LOCK_CHECKS
+
+static _Thread_local int held[WT_LEVEL_BIO + 1];
+
+static void breach(const char *rule, int level) {
+    fprintf(stderr, "wiretight: %s (level %d)\n", rule, level);
+    abort();
+}
+
+void wt_check_wait(int level) {
+    if (PyGILState_Check())
+        breach("a thread waits for a lock while it holds the GIL", level);
+    for (int higher = level; higher <= WT_LEVEL_BIO; higher++)
+        if (held[higher])
+            breach("a thread waits for a lock while it holds one of the same or a higher level", level);
+}
+
+void wt_check_locked(int level) {
+    held[level]++;
+}
+
+void wt_check_unlocked(int level) {
+    if (held[level]-- == 0)
+        breach("a thread unlocks what it does not hold", level);
+}
+
+void wt_check_holds_none(void) {
+    for (int level = 0; level <= WT_LEVEL_BIO; level++)
+        if (held[level])
+            breach("a thread that holds a lock runs Python or waits for the GIL", level);
+}
+
+#endif
