@@ -1,7 +1,7 @@
 """BioPair: the two BIOs of a connection that has no descriptor.
 
-A MemoryBIO's lock is free as a rule, and then its bytes move in the middle of the verb. Where it has to be waited for, or
-the BIO is somebody's Python object, the verb leaves to Python meanwhile.
+A MemoryBIO's lock is free as a rule, and then its bytes move in the middle of the verb. Where it has to be waited for,
+or the BIO is somebody's Python object, the verb leaves to Python meanwhile.
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE

@@ -1,8 +1,8 @@
 """The callbacks that OpenSSL makes from a handshake into Python: ALPN, key log, messages.
 
 OpenSSL calls in the middle of a verb, with the connection's lock held and maybe without the GIL. So each of them frees
-the lock and takes the GIL, and lets no exception through: C code is in between. The handshake goes on, and the wire keeps
-the exception for the verb to raise.
+the lock and takes the GIL, and lets no exception through: C code is in between. The handshake goes on, and the wire
+keeps the exception for the verb to raise.
 
 A callback finds its Context through the connection and not through an argument stored in the SSL_CTX: the connection
 holds a reference to its context, and after an SNI switch it is the new one's callbacks that count.

@@ -10,6 +10,7 @@ made, and the rest waits here as it was written.
 
 from collections import deque
 
+from cython cimport auto_pickle
 from cpython.buffer cimport PyBUF_SIMPLE, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
 from cpython.bytes cimport PyBytes_FromStringAndSize
 from cpython.object cimport PyObject
@@ -50,6 +51,7 @@ STATUS_CLOSED = <int>CLOSED
 STATUS_FAILED = <int>FAILED
 
 
+@auto_pickle(False)
 cdef class Channel:
     """The native half of a transport. Since 0.1."""
 
@@ -332,7 +334,7 @@ cdef class Channel:
 
     cdef int send_step(self, char *data, size_t size, size_t *taken) except -1:
         cdef int status = self.attempt(send, data, size, taken, size < HANDS_OVER_GIL)
-        # What was read on the way, a renegotiation, had no end: the loop calls again for a descriptor that can be written.
+        # What was read on the way, a renegotiation, had no end: the loop calls again for a descriptor that is writable.
         return WANT_WRITE if status == AGAIN else status
 
     cdef int enqueue(self, object data, size_t taken) except -1:

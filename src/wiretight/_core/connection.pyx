@@ -43,7 +43,8 @@ cdef class Connection:
 
     def __cinit__(self, Wire wire=None, *_):
         if wire is None:
-            raise TypeError(f"cannot create {type(self).__name__!r} instances: use SSLContext.wrap_socket() or wrap_bio()")
+            kind = type(self).__name__
+            raise TypeError(f"cannot create {kind!r} instances: use SSLContext.wrap_socket() or wrap_bio()")
         self.wire = wire
 
     def __dealloc__(self):
@@ -307,8 +308,8 @@ cdef class Connection:
         OpenSSL: SSL_pending(3), SSL_get_shutdown(3)
         """
         return (
-            self.wire.limited or self.wire.stale or self.wire.eaten < self.wire.window_size or self.wire.refusal or self.has_deferred
-            or self.at_eof or SSL_pending(self.ssl) or SSL_get_shutdown(self.ssl) & SSL_RECEIVED_SHUTDOWN
+            self.wire.limited or self.wire.stale or self.wire.eaten < self.wire.window_size or self.wire.refusal
+            or self.has_deferred or self.at_eof or SSL_pending(self.ssl) or SSL_get_shutdown(self.ssl) & SSL_RECEIVED_SHUTDOWN
         )
 
     # --- Steps of them ------------------------------------------------------------------------------------------------
@@ -390,7 +391,7 @@ cdef class Connection:
     # --- Everything that is not a verb --------------------------------------------------------------------------------
 
     cdef int ask(self, Question question, void *answer) except -1:
-        """Runs `question`, which looks at the SSL* and copies what it sees. It waits for no verb that is out in Python."""
+        """Runs `question`, which looks at the SSL* and copies what it sees. It waits for no verb that is in Python."""
         self.wire.refuse_orphan()
         if wt_mutex_try(&self.wire.lock):
             question(self, answer)

@@ -4,9 +4,9 @@ One lock for OpenSSL's object and the descriptor. It is held while C computes an
 while waiting, and never while Python runs (see mutex.h). Whoever closes the descriptor gives it back first, through
 release(): no number is used after its close.
 
-A verb (handshake, read, write, shutdown) needs its turn beside the lock. OpenSSL may call out into Python in the middle
-of it, and then the lock is free, but the turn is not: other threads can ask this connection anything and close it, while
-their verbs wait. Verbs of which each would wait for the other fail with EDEADLK instead.
+A verb (handshake, read, write, shutdown) needs its turn beside the lock. OpenSSL may call out into Python in the
+middle of it, and then the lock is free, but the turn is not: other threads can ask this connection anything and close it,
+while their verbs wait. Verbs of which each would wait for the other fail with EDEADLK instead.
 """
 
 from cython cimport no_gc_clear
@@ -184,7 +184,7 @@ cdef class Descriptor:
                 shutdown(self.fd, SHUT_RDWR)
                 self.woken = True
             self.fd = -1
-            # Of two that close at once the second waits too, or it would close the number under a thread that is waking.
+            # Of two that close at once the second waits too, or it would close the number under a thread that wakes.
             while self.waiting and self.woken:
                 wt_mutex_await(&self.lock)
             wt_mutex_unlock(&self.lock)

@@ -2,12 +2,12 @@
 
 A call takes its turn, calls the verb, waits for what that wants and calls it again, all without the GIL; it comes back
 for Python's signal handlers and to raise. Only a small call on a non-blocking socket keeps the GIL, and never waits. A
-socket's timeout is read at every call: None waits for ever, 0 never, and a number of seconds is one deadline for all of it.
+socket's timeout is read at every call: None waits for ever, 0 never, and a number of seconds is one deadline for the
+whole call.
 """
 
 from cython cimport no_gc_clear
 from cpython.exc cimport PyErr_CheckSignals
-from cpython.object cimport PyObject
 from cpython.ref cimport Py_XDECREF
 from libc.errno cimport EBADF, ENOMEM
 from libc.math cimport ceil
@@ -103,7 +103,8 @@ cdef class Driver(Negotiated):
         except MemoryError:
             if call.got or call.writing.sent:
                 with nogil:
-                    self.lose()     # the caller is not told how far it came, and would send or expect the wrong bytes next
+                    # The caller is not told how far it came, and would send or expect the wrong bytes next.
+                    self.lose()
             raise
         if problem is not None:
             raise problem

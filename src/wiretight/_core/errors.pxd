@@ -10,7 +10,7 @@ cdef enum Status:
     WANT_WRITE = 2
     CLOSED = 3      # the peer's close_notify has been read
     FAILED = 4      # the Failure says why
-    AGAIN = 5       # call again, waiting for nothing: a bound ended the step, and the kernel has not been asked to its end
+    AGAIN = 5       # call again, waiting for nothing: a bound ended the step, and the kernel may have more
 
 # Why a verb failed: plain numbers, so that it can be taken without the GIL and raised later.
 cdef struct Failure:

@@ -1,8 +1,8 @@
 """Negotiated: a Connection that answers what the handshake agreed on.
 
 Each answer is a Question: C looks at OpenSSL's object with the lock held and copies what it sees, and the lock is free
-again before Python makes an object of it. So a question waits for no callback, neither of this connection nor of another,
-and may be asked in all of them.
+again before Python makes an object of it. So a question waits for no callback, neither of this connection nor of
+another, and may be asked in all of them.
 """
 
 from libc.stdint cimport uint64_t
@@ -271,7 +271,8 @@ cdef class Negotiated(Connection):
         cdef NewSession offered
         offered.session = (<SSLSession>value).session
         offered.ctx = (<SSLSession>value).context.ctx
-        offered.is_wanted = (<SSLSession>value).terms == self.terms     # or what was verified for it is not what is here
+        # Otherwise what was verified for it is not what is verified here.
+        offered.is_wanted = (<SSLSession>value).terms == self.terms
         result = self.change(offer_session, &offered)
         if result == OTHER_CONTEXT:
             raise ValueError("Session refers to a different SSLContext.")

@@ -127,7 +127,10 @@ cdef class _SSLSocket(Driver):
             PyBuffer_Release(&view)
 
     def write_until(self, b, deadline, /):
-        """write(), with what deadline() returned in place of the socket's timeout. Since 0.1. OpenSSL: SSL_write_ex(3)"""
+        """write(), with what deadline() returned in place of the socket's timeout. Since 0.1.
+
+        OpenSSL: SSL_write_ex(3)
+        """
         cdef Py_buffer view
         PyObject_GetBuffer(b, &view, PyBUF_SIMPLE)
         try:

@@ -37,6 +37,7 @@ SETTLED_AFTER = 3
 
 cdef dict cache = {}    # path: TrustedFile, the least recently used first
 
+
 @cython.final
 @cython.auto_pickle(False)
 cdef class TrustedFile:
