@@ -6,30 +6,28 @@ Prints the folder, which has include/, lib/ (with pkgconfig/) and openssl.json. 
 version and by everything that the libraries depend on: a second run finds it there.
 
 The source is an official release tarball with the SHA-256 of openssl-releases.json. It is looked for in
-WIRETIGHT_OPENSSL_TARBALL (a file), in the cache, at OpenSSL's release address, and on a machine with a Debian mirror
-among its apt sources in Debian's source package, whose .orig.tar.gz is the official one. Status 77: none was in reach.
+WIRETIGHT_OPENSSL_TARBALL (a file), in the cache, at OpenSSL's release address, and in Debian's source package, whose
+.orig.tar.gz is the official one, of the archives that apt knows. Status 77: none was in reach.
 """
 
 import argparse
-import fcntl
 import hashlib
 import json
 import os
 import platform
 import re
 import shutil
-import subprocess
 import sys
 import tarfile
 import tempfile
 import urllib.request
-from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple, NoReturn
+from typing import NamedTuple
+
+from builders import OUT_OF_REACH, OutOfReachError, cache, fail, from_archives, locked, processors, said, say
 
 PINS = Path(__file__).with_name("openssl-releases.json")
 ADDRESS = "https://github.com/openssl/openssl/releases/download/openssl-{version}/openssl-{version}.tar.gz"
-OUT_OF_REACH = 77  # what a build or test system takes for "skipped"
 
 # Private, static, position independent, and nothing but the libraries. Modules would be looked for in a folder that a
 # wheel does not bring; without them the legacy provider is built in. No clean-up at exit: threads may still be at work.
@@ -55,11 +53,6 @@ class Release(NamedTuple):
 
     version: str
     sha256: str
-    debian: str  # the Debian release whose source package is this version
-
-
-class OutOfReachError(Exception):
-    """Where a tarball could have been, and why it was not had from there."""
 
 
 def release_of(version: str | None) -> Release:
@@ -71,12 +64,6 @@ def release_of(version: str | None) -> Release:
         fail(f"OpenSSL {'.'.join(wanted)} is not in {PINS.name}: {', '.join(pins['releases'])} are")
     newest = max(found, key=lambda known: [int(part) for part in known.split(".")])
     return Release(newest, **pins["releases"][newest])
-
-
-def cache() -> Path:
-    """The folder of everything that is kept."""
-    usual = Path.home() / ("Library/Caches" if sys.platform == "darwin" else ".cache")
-    return Path(os.environ.get("XDG_CACHE_HOME") or usual, "wiretight")
 
 
 # --- the source -------------------------------------------------------------------------------------------------------
@@ -94,7 +81,7 @@ def tarball_of(release: Release) -> Path:
         return kept
     kept.parent.mkdir(parents=True, exist_ok=True)
     reasons = []
-    for fetch in (fetch_release, fetch_debian):
+    for fetch in (fetch_release, fetch_packaged):
         with tempfile.TemporaryDirectory(dir=kept.parent) as folder:
             try:
                 fetched = fetch(release, Path(folder))
@@ -125,52 +112,11 @@ def fetch_release(release: Release, folder: Path) -> Path:
     return target
 
 
-def fetch_debian(release: Release, folder: Path) -> Path:
-    """From Debian's source package, in a private apt state: nothing of the machine's changes, apt checks signatures."""
-    keyring = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
-    if not shutil.which("apt-get") or not keyring.exists():
-        raise OutOfReachError("this is no Debian (no apt-get or no debian-archive-keyring)")
-    for name in ("lists/partial", "cache/archives/partial"):
-        (folder / name).mkdir(parents=True)
-    (folder / "status").touch()
-    sources = folder / "sources.list"
-    state = {
-        "Dir::Etc::SourceList": sources,
-        "Dir::Etc::SourceParts": "/dev/null",
-        "Dir::State": folder,
-        "Dir::State::Lists": folder / "lists",
-        "Dir::State::status": folder / "status",
-        "Dir::Cache": folder / "cache",
-        "APT::Sandbox::User": "",
-        "Acquire::Retries": 2,
-    }
-    apt = [f"-o{name}={value}" for name, value in state.items()]
-    reason = "no Debian mirror among this machine's apt sources"
-    for mirror in mirrors():
-        sources.write_text(f"deb-src [signed-by={keyring}] {mirror} {release.debian} main\n")
-        if not said(["apt-get", "-qq", *apt, "-oAPT::Update::Error-Mode=any", "update"], folder)[0]:
-            reason = f"the Debian mirror of this machine's apt sources has no {release.debian}"
-            continue
-        stanzas = said(["apt-cache", *apt, "showsrc", "--only-source", "openssl"], folder)[1]
-        packaged = re.findall(r"^Version: (\S+)$", stanzas, re.MULTILINE)
-        matching = [version for version in packaged if re.sub(r"^\d+:|-[^-]*$", "", version) == release.version]
-        if not matching:
-            raise OutOfReachError(f"Debian {release.debian} has OpenSSL {', '.join(packaged)}, not {release.version}")
-        source = ["source", "--download-only", "--tar-only", f"openssl={matching[0]}"]
-        done, output = said(["apt-get", "-qq", *apt, *source], folder)
-        tarball = folder / f"openssl_{release.version}.orig.tar.gz"
-        if done and tarball.is_file():
-            return tarball
-        reason = f"Debian's mirror does not give out {tarball.name} ({output.strip().splitlines()[0]})"
-    raise OutOfReachError(reason)
-
-
-def mirrors() -> Iterator[str]:
-    """The addresses in this machine's apt configuration that can be Debian's archive."""
-    listed = said(["apt-get", "indextargets", "--format", "$(LABEL)|$(REPO_URI)", "Created-By: Packages"], Path("/"))[1]
-    for label, _, address in sorted({line.partition("|") for line in listed.splitlines()}):
-        if label in ("Debian", "", "$(LABEL)"):  # without package lists, apt does not know whose address it is
-            yield address
+def fetch_packaged(release: Release, folder: Path) -> Path:
+    """From Debian's source package."""
+    target = folder / "release.tar.gz"
+    from_archives("openssl", f"openssl_{release.version}.orig.tar.gz", release.sha256, target)
+    return target
 
 
 # --- the build --------------------------------------------------------------------------------------------------------
@@ -199,9 +145,7 @@ def built(release: Release) -> Path:
     made_of = recipe(release)
     digest = hashlib.sha256(json.dumps(made_of, sort_keys=True).encode()).hexdigest()[:12]
     finished = cache() / f"openssl-{release.version}-{digest}"
-    finished.parent.mkdir(parents=True, exist_ok=True)
-    with finished.with_name(f"{finished.name}.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with locked(finished.name):
         if not finished.is_dir():
             tarball = tarball_of(release)
             with tempfile.TemporaryDirectory(dir=finished.parent, prefix="building-") as folder:
@@ -218,13 +162,12 @@ def compile_in(folder: Path, tarball: Path, release: Release, made_of: dict[str,
         archive.extractall(folder)  # noqa: S202 (its digest is the pinned one)
     source, stage = folder / f"openssl-{release.version}", folder / "stage"
     options = [str(option) for option in made_of["options"]]  # type: ignore[attr-defined]
-    jobs = str(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
     for command in (
         ["./Configure", *options],
-        ["make", "-j", jobs, "build_libs"],
+        ["make", "-j", str(processors()), "build_libs"],
         ["make", "install_dev", f"DESTDIR={stage}"],
     ):
-        done, output = said(command, source)
+        done, output = said(command, source, patience=30)
         if not done:
             say("\n".join(output.splitlines()[-40:]))
             fail(f"{' '.join(command[:1])} failed for OpenSSL {release.version} (it needs perl, make and a C compiler)")
@@ -234,31 +177,6 @@ def compile_in(folder: Path, tarball: Path, release: Release, made_of: dict[str,
     shutil.rmtree(installed / "lib/cmake", ignore_errors=True)
     (installed / "openssl.json").write_text(json.dumps(made_of, indent=2) + "\n")
     return installed
-
-
-# --- programs and people ----------------------------------------------------------------------------------------------
-def said(command: list[str], folder: Path) -> tuple[bool, str]:
-    """Whether the command succeeded, and what it printed."""
-    environment = {**os.environ, "LC_ALL": "C"}
-    try:
-        done = subprocess.run(
-            command, cwd=folder, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT, text=True, errors="replace", check=False,
-        )  # fmt: skip
-    except OSError as error:
-        return False, f"{command[0]}: {error}"
-    return done.returncode == 0, done.stdout
-
-
-def say(text: str) -> None:
-    """For people: the folder alone goes to stdout."""
-    print(f"build_openssl.py: {text}", file=sys.stderr, flush=True)
-
-
-def fail(text: str) -> NoReturn:
-    """End the program."""
-    say(text)
-    raise SystemExit(1)
 
 
 def main() -> None:

@@ -28,6 +28,7 @@ OUT_OF_REACH = 77  # tools/build_openssl.py
 FREE_THREADED = "free-threaded"
 VERSIONS = ["3.10", "3.11", "3.12", "3.13", "3.14", "3.15", FREE_THREADED]
 NOT_FOUND = "skipped: no such Python found; WIRETIGHT_PYTHONS can name one"
+NOT_BUILT = "skipped: none found; tools/free_threaded_python.py builds one"
 ASK = "import platform, sys, sysconfig as s; print('%d.%d.%d' % sys.version_info[:3] + s.get_config_var('abiflags'))"
 
 
@@ -113,7 +114,7 @@ def main() -> None:
             cells.append(done)
             show(done.python, done.openssl, done.outcome)
     for version in missing([done.python for done in cells]) if options.every else []:
-        show(version, "any", NOT_FOUND + (" (Debian has no package of it)" if version == FREE_THREADED else ""))
+        show(version, "any", NOT_BUILT if version == FREE_THREADED else NOT_FOUND)
     reasons: dict[str, list[str]] = {}
     for done in cells:
         for reason, number in done.skips.items():

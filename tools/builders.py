@@ -1,0 +1,97 @@
+"""What the builders of OpenSSL and of Python share: the user's cache, source packages, and programs to run."""
+
+import fcntl
+import os
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NoReturn
+
+OUT_OF_REACH = 77  # what a build or test system takes for "skipped"
+
+
+class OutOfReachError(Exception):
+    """Where a tarball could have been, and why it was not had from there."""
+
+
+# --- the cache --------------------------------------------------------------------------------------------------------
+def cache() -> Path:
+    """The folder of everything that is kept."""
+    usual = Path.home() / ("Library/Caches" if sys.platform == "darwin" else ".cache")
+    return Path(os.environ.get("XDG_CACHE_HOME") or usual, "wiretight")
+
+
+@contextmanager
+def locked(name: str) -> Iterator[None]:
+    """While one process builds what has this name, the others wait."""
+    cache().mkdir(parents=True, exist_ok=True)
+    with (cache() / f"{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+# --- Debian's and Ubuntu's source packages ----------------------------------------------------------------------------
+def from_archives(package: str, file: str, sha256: str, target: Path) -> None:
+    """A file of a source package, by the digest that it must have: from whichever archive in reach has it."""
+    helper = "/usr/lib/apt/apt-helper"  # so with apt's own settings, of proxies for example
+    if not Path(helper).exists():
+        raise OutOfReachError("this is neither Debian nor Ubuntu (no apt)")
+    for archive in archives():
+        address = f"{archive.rstrip('/')}/pool/main/{package[0]}/{package}/{file}"
+        options = ["-oAcquire::Retries=2", "-oAPT::Sandbox::User="]
+        if said([helper, *options, "download-file", address, str(target), f"SHA256:{sha256}"], target.parent)[0]:
+            return
+        target.unlink(missing_ok=True)
+    raise OutOfReachError(f"no archive of Debian or Ubuntu that this machine knows has {file}")
+
+
+def archives() -> Iterator[str]:
+    """The archives among this machine's apt sources, then those that debootstrap knows."""
+    listed = said(["apt-get", "indextargets", "--format", "$(LABEL)|$(REPO_URI)", "Created-By: Packages"], Path("/"))[1]
+    for label, _, address in sorted({line.partition("|") for line in listed.splitlines()}):
+        # Without package lists, apt does not know whose address it is.
+        if label in ("Debian", "Ubuntu", "", "$(LABEL)"):
+            yield address
+    for script in Path("/usr/share/debootstrap/scripts").glob("gutsy"):  # the script of all later releases of Ubuntu
+        yield from re.findall(r"^\s*default_mirror (\S+)$", script.read_text(), re.MULTILINE)
+
+
+# --- programs and people ----------------------------------------------------------------------------------------------
+def said(command: list[str], folder: Path, patience: float | None = None) -> tuple[bool, str]:
+    """Whether the command succeeded, and what it printed; with patience, after each so many seconds it says that it works."""
+    environment = {**os.environ, "LC_ALL": "C"}
+    began = time.monotonic()
+    try:
+        process = subprocess.Popen(
+            command, cwd=folder, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT, text=True, errors="replace",
+        )  # fmt: skip
+    except OSError as error:
+        return False, f"{command[0]}: {error}"
+    with process:
+        while True:
+            try:
+                output = process.communicate(timeout=patience)[0]
+                return process.returncode == 0, output
+            except subprocess.TimeoutExpired:
+                say(f"{Path(command[0]).name} has worked for {time.monotonic() - began:.0f} s")
+
+
+def processors() -> int:
+    """How many this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def say(text: str) -> None:
+    """For people: what the caller's caller asked for alone goes to stdout."""
+    print(f"{Path(sys.argv[0]).name}: {text}", file=sys.stderr, flush=True)
+
+
+def fail(text: str) -> NoReturn:
+    """End the program."""
+    say(text)
+    raise SystemExit(1)
