@@ -15,46 +15,85 @@ die() { say "${0##*/}: $*"; exit 1; }
 
 # run WHAT COMMAND...: one line for the reader, the rest into the log, which is shown when the command fails.
 run() {
-  local what=$1 start
+  local what=$1 start=$SECONDS status=0
   shift
   printf '%s ... ' "$what" >&2
-  start=$SECONDS
   printf '\n== %s\n$ %s\n' "$what" "$*" >>"$log"
-  if "$@" >>"$log" 2>&1 </dev/null; then
+  exec 8> >(sign_of_life "$what")
+  "$@" >>"$log" 2>&1 </dev/null 8>&- || status=$?
+  exec 8>&-
+  wait $!
+  if [ "$status" = 0 ]; then
     say "done ($((SECONDS - start)) s)"
+  elif last_of_log | grep -qE "$unreachable"; then
+    say 'FAILED'
+    die "$what failed: $(names_unreachable); the whole log is in ${log#"$root"/}"
   else
     say 'FAILED'
-    sed -n '/^== /h;/^== /!H;${x;p}' "$log" | tail -n 60 >&2
+    last_of_log | tail -n 60 >&2
     die "$what failed; the whole log is in ${log#"$root"/}"
+  fi
+}
+
+# sign_of_life WHAT: until its input ends, the seconds since it began, and what ninja has counted: for a terminal in place,
+# for a pipe or a file now and then.
+sign_of_life() {
+  local period=15 start=$SECONDS count
+  [ ! -t 2 ] || period=1
+  while read -rt "$period" || [ $? -gt 128 ]; do
+    count=$(last_of_log | grep -oE '\[[0-9]+/[0-9]+\]' | tail -n 1) || count=
+    if [ -t 2 ]; then
+      printf '\r\033[K%s ... %d s%s ... ' "$1" $((SECONDS - start)) "${count:+, $count}" >&2
+    else
+      printf '%d s%s ... ' $((SECONDS - start)) "${count:+, $count}" >&2
+    fi
+  done
+}
+
+# last_of_log: what the last command that was run has printed.
+last_of_log() { sed -n '/^== /h;/^== /!H;${x;p}' "$log"; }
+
+# What pip and apt print when nothing answers them.
+unreachable='Failed to establish a new connection|NameResolutionError|ConnectTimeoutError|ProxyError|Max retries exceeded|Failed to fetch|Temporary failure resolving|Could not (resolve|connect to)'
+names_unreachable() {
+  if last_of_log | grep -q '^\(Err\|E\|W\):'; then
+    echo "the archive of this system's packages cannot be reached"
+  else
+    echo "the package index that pip asks cannot be reached"
   fi
 }
 
 new_enough() { "$1" -c 'import sys; sys.exit(sys.version_info < (3, 10))' 2>/dev/null; }
 
-# find_python [NAME]: NAME is a path, a command or a version ("3.12"); without it, the first that will do.
+# find_python [NAME]: NAME is a path, a command or a version ("3.12"); without it, the first that will do. Sets $found.
 find_python() {
   local candidate
   local -a candidates=()
   if [ $# -gt 0 ]; then
     candidates=("$1" "python$1" "${PYENV_ROOT:-$HOME/.pyenv}"/versions/"$1"*/bin/python)
+    case $1 in 3.*t) candidates+=("$(free_threaded "${1%t}")") ;; esac
   else
     candidates=(python3 python python3.{15,14,13,12,11,10} "${PYENV_ROOT:-$HOME/.pyenv}"/versions/3.1[0-9]*/bin/python)
   fi
   for candidate in "${candidates[@]}"; do
     if command -v "$candidate" >/dev/null && new_enough "$candidate"; then
-      command -v "$candidate"
+      found=$(command -v "$candidate")
       return
     fi
   done
   die "no Python 3.10 or newer found${1:+ as $1}; install one (apt install python3), or name it: --python /path/to/python3"
 }
 
-# every_python: the newest patch release of each minor version found, of pyenv's, of the system's, and of those that
-# WIRETIGHT_PYTHONS names, a list of paths separated by spaces. A free-threaded build is a version of its own.
+# free_threaded [VERSION]: those that tools/free_threaded_python.py has built.
+free_threaded() { ! new_enough python3 || python3 tools/free_threaded_python.py --found "$@"; }
+
+# every_python: the newest patch release of each minor version found, of pyenv's, of the system's, of those that
+# tools/free_threaded_python.py has built, and of those that WIRETIGHT_PYTHONS names, a list of paths separated by spaces.
+# A free-threaded build is a version of its own.
 every_python() {
   local candidate
   for candidate in "${PYENV_ROOT:-$HOME/.pyenv}"/versions/3.1[0-9]*/bin/python /usr/bin/python3.1[0-9] \
-    /usr/local/bin/python3.1[0-9] ${WIRETIGHT_PYTHONS:-}; do
+    /usr/local/bin/python3.1[0-9] $(free_threaded) ${WIRETIGHT_PYTHONS:-}; do
     if [ -x "$candidate" ] && new_enough "$candidate"; then
       "$candidate" -c "$ask_version"'print("%d.%d%s" % (*v[:2], t), v[2], sys.argv[1])' "$candidate"
     fi
@@ -69,7 +108,13 @@ ask_version='import sys, sysconfig; v = sys.version_info; t = "t" if sysconfig.g
 # unpacked somewhere together with a C library of its own.
 launched() { ! "$("$1" -c 'import sys; print(sys._base_executable)')" -c '' 2>/dev/null; }
 
-# need_system PYTHON COMMAND...: the compiler, headers and commands that pip cannot install.
+# has_tests PYTHON: whether its own tests came with it. Debian's Python alone has them in a package.
+has_tests() {
+  "$1" -c 'import importlib.util as u, sys; sys.exit(sys.prefix == "/usr" and not u.find_spec("test.test_ssl"))'
+}
+
+# need_system PYTHON COMMAND...: the compiler, headers and commands that pip cannot install; "testsuite" is no command, but
+# the tests that come with an interpreter.
 need_system() {
   local python=$1 version command
   local -a missing=()
@@ -87,9 +132,13 @@ need_system() {
     missing+=("python$version-dev")
   launched "$python" || "$python" -c 'import ensurepip, venv' 2>/dev/null || missing+=("python$version-venv")
   for command; do
-    command -v "$command" >/dev/null || missing+=("$command")
+    case $command in
+      testsuite) has_tests "$python" || missing+=("libpython$version-testsuite") ;;
+      *) command -v "$command" >/dev/null || missing+=("$command") ;;
+    esac
   done
-  [ ${#missing[@]} -eq 0 ] || install_system "${missing[@]}"
+  mapfile -t missing < <(printf '%s\n' "${missing[@]}" | awk '!known[$0]++')
+  [ -z "${missing[*]}" ] || install_system "${missing[@]}"
   [ "$openssl" != system ] || pkg-config --exists 'openssl >= 3.0' ||
     die "wiretight needs OpenSSL 3.0 or newer; pkg-config finds $(pkg-config --modversion openssl 2>&1)"
 }
@@ -120,7 +169,7 @@ fingerprint() { find "$@" -type f ! -name '*.so' ! -path '*/__pycache__/*' -prin
 environment() {
   local base=$1 folder=$2
   if launched "$base"; then
-    user_environment "$base" "$folder" && "$(find_python)" -m venv "$folder/pip" &&
+    user_environment "$base" "$folder" && find_python && "$found" -m venv "$folder/pip" &&
       "$folder/pip/bin/python" -m pip install 'pip>=25.1' &&
       "$folder/pip/bin/python" -m pip --python "$folder/bin/python" install 'pip>=25.1'
   else
@@ -194,12 +243,14 @@ install_wiretight() {
   # meson takes no new option into a build folder that it has configured before.
   cmp -s meson.options "$env/build.options" || rm -rf "$env/build"
   cp meson.options "$env/build.options"
-  "$python" -m pip install --no-build-isolation -Cbuild-dir="$env/build" "${options[@]}" '.[demo]'
+  # -v: what ninja counts is the sign of life.
+  "$python" -m pip install -v --no-build-isolation -Cbuild-dir="$env/build" "${options[@]}" '.[demo]'
 }
 
 # sanitized ARGUMENTS...: Python with a core built with AddressSanitizer and UBSan.
 sanitized() {
-  set_up "$(find_python)" test
+  find_python
+  set_up "$found" test
   local build=$env/build-asan site=$env/site-asan
   [ -f "$build/build.ninja" ] || run 'configuring the sanitized core' "$env/bin/meson" setup "$build" \
     --buildtype=debug -Doptimization=1 -Db_sanitize=address,undefined -Db_lundef=false -Dlock_checks=true \
