@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NoReturn
 
@@ -40,7 +40,8 @@ def from_archives(package: str, file: str, sha256: str, target: Path) -> None:
     helper = "/usr/lib/apt/apt-helper"  # so with apt's own settings, of proxies for example
     if not Path(helper).exists():
         raise OutOfReachError("this is neither Debian nor Ubuntu (no apt)")
-    for archive in archives():
+    configured = [address for label, address in archives() if label in ("Debian", "Ubuntu", "")]
+    for archive in (*configured, *archives_of_debootstrap()):
         address = f"{archive.rstrip('/')}/pool/main/{package[0]}/{package}/{file}"
         options = ["-oAcquire::Retries=2", "-oAPT::Sandbox::User="]
         if said([helper, *options, "download-file", address, str(target), f"SHA256:{sha256}"], target.parent)[0]:
@@ -49,20 +50,23 @@ def from_archives(package: str, file: str, sha256: str, target: Path) -> None:
     raise OutOfReachError(f"no archive of Debian or Ubuntu that this machine knows has {file}")
 
 
-def archives() -> Iterator[str]:
-    """The archives among this machine's apt sources, then those that debootstrap knows."""
+def archives() -> Iterator[tuple[str, str]]:
+    """Whose it is, and its address, of each among this machine's apt sources; without package lists, "" for whose."""
     listed = said(["apt-get", "indextargets", "--format", "$(LABEL)|$(REPO_URI)", "Created-By: Packages"], Path("/"))[1]
     for label, _, address in sorted({line.partition("|") for line in listed.splitlines()}):
-        # Without package lists, apt does not know whose address it is.
-        if label in ("Debian", "Ubuntu", "", "$(LABEL)"):
-            yield address
-    for script in Path("/usr/share/debootstrap/scripts").glob("gutsy"):  # the script of all later releases of Ubuntu
-        yield from re.findall(r"^\s*default_mirror (\S+)$", script.read_text(), re.MULTILINE)
+        yield label.replace("$(LABEL)", ""), address
+
+
+def archives_of_debootstrap() -> Iterator[str]:
+    """Those of Ubuntu that debootstrap knows: this is its script of all releases since."""
+    with suppress(FileNotFoundError):
+        script = Path("/usr/share/debootstrap/scripts/gutsy").read_text()
+        yield from dict.fromkeys(re.findall(r"^\s*default_mirror (\S+)$", script, re.MULTILINE))
 
 
 # --- programs and people ----------------------------------------------------------------------------------------------
 def said(command: list[str], folder: Path, patience: float | None = None) -> tuple[bool, str]:
-    """Whether the command succeeded, and what it printed; with patience, after each so many seconds it says that it works."""
+    """Whether the command succeeded, and what it printed; with patience, a sign of life after each so many seconds."""
     environment = {**os.environ, "LC_ALL": "C"}
     began = time.monotonic()
     try:

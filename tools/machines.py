@@ -1,0 +1,242 @@
+"""Try the README's commands where nothing is but Python: on a bare Debian 12, Debian 13 and Ubuntu 24.04.
+
+Usage: machines.py [--folder FOLDER] [--json] [--keep] [SYSTEM...] [-- ARGUMENTS OF PYTEST]
+
+Each system is unpacked by debootstrap into a folder, with a clone of what is committed here. There, an ordinary user
+runs scripts/demo and scripts/test, which must name what is missing, and then root does, which must succeed. All of it
+is run with mounts and processes of its own (unshare): however it ends, nothing stays mounted and nothing goes on.
+"""
+
+import argparse
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import NamedTuple
+
+from builders import archives, cache, say
+
+ROOT = Path(__file__).resolve().parents[1]
+WIDTH = 80
+UBUNTU_KEYRING = Path("/usr/share/keyrings/ubuntu-archive-keyring.gpg")
+USER = 1000
+
+
+class System(NamedTuple):
+    """What debootstrap makes."""
+
+    name: str
+    distribution: str
+    release: str
+    script: str  # of debootstrap, which need not know the release
+    components: str
+
+
+SYSTEMS = {
+    "debian-12": System("Debian 12", "Debian", "bookworm", "sid", "main"),
+    "debian-13": System("Debian 13", "Debian", "trixie", "sid", "main"),
+    "ubuntu-24.04": System("Ubuntu 24.04", "Ubuntu", "noble", "gutsy", "main,universe"),
+}
+
+# Run with mounts of its own: the first argument is the system's folder, the second the user, the rest the command.
+ENTER = """
+root=$1 user=$2
+shift 2
+mount -t proc proc "$root/proc"
+mount -t devpts -o newinstance,ptmxmode=666 devpts "$root/dev/pts"
+mkdir -p "$root/dev/shm"
+mount -t tmpfs -o mode=1777 tmpfs "$root/dev/shm"
+exec chroot --userspec="$user:$user" "$root" "$@"
+"""
+ALONE = ["unshare", "--mount", "--pid", "--fork", "--kill-child"]
+# What this machine's way to the package index needs; the certificates of PIP_CERT are copied.
+PASSED_ON = ("http_proxy", "https_proxy", "no_proxy", "PIP_INDEX_URL", "PIP_DEFAULT_TIMEOUT")
+CERTIFICATES = "/etc/ssl/index.pem"
+VERSIONS = "python3 -c 'import ssl, sys; print(sys.version.split()[0], ssl.OPENSSL_VERSION.split()[1])'"
+
+
+class Row(NamedTuple):
+    """One command on one system."""
+
+    system: str
+    who: str
+    command: str
+    outcome: str
+    seconds: int
+    ok: bool | None  # None: it could not be tried
+
+
+class Machine:
+    """A system in a folder."""
+
+    def __init__(self, system: System, folder: Path) -> None:
+        self.system = system
+        self.root = folder / "root"
+        self.logs = folder
+        self.versions = ""
+
+    def install(self, keyring: Path | None, include: str = "python3") -> bool:
+        """Unpacks it; False: its archive does not answer, or not with what is signed."""
+        shutil.rmtree(self.root, ignore_errors=True)
+        self.root.mkdir(parents=True)
+        mirror = next((address for whose, address in archives() if whose == self.system.distribution), "")
+        script = f"/usr/share/debootstrap/scripts/{self.system.script}"
+        trust = [f"--keyring={keyring}"] if keyring else []
+        options = [
+            "--variant=minbase",
+            "--force-check-gpg",
+            f"--include={include}",
+            f"--components={self.system.components}",
+            *trust,
+        ]
+        command = [*ALONE, "debootstrap", *options, self.system.release, str(self.root), mirror, script]
+        return logged(command, self.logs / "debootstrap.log") == 0
+
+    def prepare(self) -> None:
+        """A clone for root and one for a user, and this machine's way to the network."""
+        for owner, home in ((0, "root"), (USER, "home/user")):
+            place = self.root / home / "wiretight"
+            place.parent.mkdir(parents=True, exist_ok=True)
+            subprocess.run(["git", "clone", "--quiet", "--no-hardlinks", ROOT, place], check=True)
+            subprocess.run(["chown", "-R", f"{owner}:{owner}", place.parent], check=True)
+        shutil.copy("/etc/resolv.conf", self.root / "etc/resolv.conf")
+        if os.environ.get("PIP_CERT"):
+            (self.root / CERTIFICATES[1:]).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(os.environ["PIP_CERT"], self.root / CERTIFICATES[1:])
+        self.run(0, VERSIONS, "versions")
+        self.versions = " and OpenSSL ".join((self.logs / "versions.log").read_text().split())
+
+    def run(self, user: int, command: str, log: str) -> int:
+        """The status of the command, in the clone."""
+        home = "/root" if user == 0 else "/home/user"
+        environment = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
+        if os.environ.get("PIP_CERT"):
+            environment["PIP_CERT"] = CERTIFICATES
+        environment |= {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME": home}
+        environment |= {"LANG": "C.UTF-8"}
+        inside = ["env", "-i", *(f"{name}={value}" for name, value in environment.items())]
+        inside += ["sh", "-c", f"cd {home}/wiretight && {command}"]
+        entered = [*ALONE, "sh", "-ec", ENTER, "sh", str(self.root), str(user), *inside]
+        return logged(entered, self.logs / f"{log}.log")
+
+    def rows(self, arguments: str) -> Iterator[Row]:
+        """The commands of the README, by a user who may not install anything, and by root."""
+        commands = {"scripts/demo": "", "scripts/test": arguments}
+        for who, user, judge in (("user", USER, names_what_is_missing), ("root", 0, succeeds)):
+            for command, given in commands.items():
+                log = f"{who}-{command.rpartition('/')[2]}"
+                began = time.monotonic()
+                status = self.run(user, f"{command} {given}", log)
+                ok, outcome = judge(status, (self.logs / f"{log}.log").read_text(errors="replace"))
+                yield Row(self.system.name, who, command, outcome, round(time.monotonic() - began), ok)
+
+
+def logged(command: list[str], log: Path) -> int:
+    """The status of a command whose output goes into a file."""
+    with log.open("wb") as file:
+        return subprocess.run(
+            command, stdin=subprocess.DEVNULL, stdout=file, stderr=subprocess.STDOUT, check=False
+        ).returncode
+
+
+# --- what came of it --------------------------------------------------------------------------------------------------
+def names_what_is_missing(status: int, output: str) -> tuple[bool, str]:
+    """One sentence with the packages to install, and nothing done."""
+    said = output.strip().splitlines()
+    named = re.search(r"missing system packages; install them first: apt install ([^(]+?) \(", output)
+    if status == 0 or len(said) != 1 or not named:
+        return False, f"FAILED (status {status}): {said[-1] if said else 'nothing printed'}"
+    return True, f"names {len(named[1].split())} missing packages"
+
+
+def succeeds(status: int, output: str) -> tuple[bool, str]:
+    """What the last line counts, if it is pytest's."""
+    last = (output.strip().splitlines() or ["nothing printed"])[-1]
+    counted = ", ".join(re.findall(r"\d+ (?:passed|failed|skipped|errors?)\b", last))
+    if status:
+        return False, f"FAILED (status {status}): {counted or last}"
+    return True, counted or "works"
+
+
+def show(rows: list[str]) -> None:
+    """Cells in columns, and no wider than 80."""
+    line = "{:13} {:5} {:13} {:38} {:>7}".format(*rows)
+    print(line[:WIDTH].rstrip(), flush=True)
+
+
+# --- the systems ------------------------------------------------------------------------------------------------------
+def keyring_of(system: System, folder: Path) -> Path | None:
+    """Whose signatures its archive must have: None where debootstrap finds it, and for Ubuntu from Debian's package."""
+    if system.distribution != "Ubuntu" or UBUNTU_KEYRING.exists():
+        return None
+    helper = Machine(SYSTEMS["debian-13"], folder / "keyring")
+    helper.logs.mkdir(parents=True, exist_ok=True)
+    helper.install(None, include="ubuntu-archive-keyring")
+    return helper.root / UBUNTU_KEYRING.relative_to("/")
+
+
+def tried(name: str, folder: Path, arguments: str, *, keep: bool) -> Iterator[Row | str]:
+    """The rows of one system, as they are known, and then its versions."""
+    system = SYSTEMS[name]
+    machine = Machine(system, folder / name)
+    machine.logs.mkdir(parents=True, exist_ok=True)
+    try:
+        began = time.monotonic()
+        if not machine.install(keyring_of(system, folder)):
+            outcome = f"{system.distribution}'s archive does not answer"
+            yield Row(system.name, "root", "debootstrap", outcome, round(time.monotonic() - began), None)
+            return
+        machine.prepare()
+        yield from machine.rows(arguments)
+        yield f"{system.name}: Python {machine.versions}"
+    finally:
+        if not keep:
+            for root in (machine.root, folder / "keyring"):
+                shutil.rmtree(root, ignore_errors=True)
+
+
+def main() -> None:
+    """Print a row as soon as it is known."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("systems", nargs="*", metavar="SYSTEM", help=f"all of them, or of {', '.join(SYSTEMS)}")
+    parser.add_argument("--folder", type=Path, default=cache() / "machines", help="of the systems and their logs")
+    parser.add_argument("--json", action="store_true", help="lines of JSON instead of a table, for scripts/reliability")
+    parser.add_argument("--keep", action="store_true", help="leave the systems in the folder")
+    arguments, given = sys.argv[1:], ""
+    if "--" in arguments:
+        at = arguments.index("--")
+        arguments, given = arguments[:at], " ".join(arguments[at + 1 :])
+    options = parser.parse_args(arguments)
+    unknown = [name for name in options.systems if name not in SYSTEMS]
+    if unknown:
+        parser.error(f"no such system: {', '.join(unknown)}; there are {', '.join(SYSTEMS)}")
+    failed, versions = False, []
+    if not options.json:
+        show(["system", "as", "command", "outcome", "seconds"])
+    for name in options.systems or SYSTEMS:
+        for row in tried(name, options.folder, given, keep=options.keep):
+            if isinstance(row, str):
+                versions.append(row)
+                continue
+            failed = failed or row.ok is False
+            if options.json:
+                when = datetime.now(timezone.utc).date().isoformat()
+                print(json.dumps({"kind": "machines", "date": when, **row._asdict()}), flush=True)
+            else:
+                show([row.system, row.who, row.command, row.outcome, str(row.seconds)])
+    if not options.json:
+        print("\n".join(versions))
+    say(f"the logs are in {options.folder}")
+    raise SystemExit(failed)
+
+
+if __name__ == "__main__":
+    with suppress(BrokenPipeError):
+        main()
