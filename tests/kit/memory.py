@@ -27,7 +27,9 @@ class Mallinfo2(ctypes.Structure):
 LIBRARY = ctypes.CDLL(None)
 # Whether allocated() can tell. An interpreter without a GIL has an allocator of its own, and no other.
 COUNTED = hasattr(LIBRARY, "mallinfo2") and not sysconfig.get_config_var("Py_GIL_DISABLED")
-COUNTING = {"PYTHONMALLOC": "malloc"} if COUNTED else {}  # the environment in which Python's objects are counted, too
+# The environment in which Python's objects are counted, too, and in which malloc() has no caches per thread: what they
+# keep for the next caller counts as given out, and they grow until they have met every size.
+COUNTING = {"PYTHONMALLOC": "malloc", "GLIBC_TUNABLES": "glibc.malloc.tcache_count=0"} if COUNTED else {}
 # The interpreter remembers attributes by name, and the names: 4,096 of them, which takes a thousand rounds of an event
 # loop to settle.
 forget_attributes = getattr(sys, "_clear_internal_caches", None) or sys._clear_type_cache
