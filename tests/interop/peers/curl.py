@@ -39,7 +39,8 @@ class Curl(Peer):
             options += [url]  # twice, over two connections: the server ends each
         done = curl(url, *options, data=terms.data)
         text = done.stderr.decode(errors="replace")
-        said: dict[str, Any] = {"resumed": "re-using session ID" in text}
+        # Up to 8.11 "SSL re-using session ID", since 8.12 "SSL reusing session with ALPN ..."
+        said: dict[str, Any] = {"resumed": re.search("SSL re-?using session", text) is not None}
         for version in re.findall(r"SSL connection using (TLSv1\.\d)", text):
             said["version"] = version
         for protocol in re.findall(r"ALPN: server accepted (\S+)", text):

@@ -80,7 +80,8 @@ def spoken(text: str) -> Said:
 
 def spoken_by_server(server: Process, terms: Terms) -> Said:
     """What s_server has written about the last connection; the line that comes last is waited for."""
-    server.line_with("Secure Renegotiation IS", terms.connections)
+    # Up to 3.4 "Secure Renegotiation IS ...", since 3.5 in TLS 1.3 "This TLS version forbids renegotiation."
+    server.line_with("enegotiation", terms.connections)
     protocols = re.findall(r"^ALPN protocols selected: (\S+)", server.output, re.MULTILINE)
     said: Said = {"resumed": "Reused session-id" in server.output}
     return {**said, "alpn": protocols[-1]} if protocols else said
