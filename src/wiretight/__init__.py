@@ -8,7 +8,7 @@ Use it by `import wiretight as ssl`.
 
 # Before anything native, which raises them.
 from wiretight._errors import (
-    CertificateError, SSLCertVerificationError, SSLEOFError, SSLError, SSLSyscallError, SSLWantReadError,
+    HAS_STANDARD, CertificateError, SSLCertVerificationError, SSLEOFError, SSLError, SSLSyscallError, SSLWantReadError,
     SSLWantWriteError, SSLZeroReturnError, socket_error,
 )
 
@@ -131,5 +131,13 @@ __all__ = [
     "VERIFY_X509_STRICT", "VERIFY_X509_TRUSTED_FIRST", "VerifyFlags", "VerifyMode", "cert_time_to_seconds",
     "clear_trust_cache",
     "create_default_context", "get_default_verify_paths", "get_protocol_name", "get_server_certificate",
-    "get_sigalgs", "install", "socket_error", "uninstall",
+    "get_sigalgs", "socket_error",
 ]
+# `ssl` has no __all__: `from ssl import *` gives what it imports for itself, too, and programs use that. install() and
+# uninstall() are not here, because names as general as these would replace a program's own.
+__all__ += [
+    "SOCK_STREAM", "SOL_SOCKET", "SO_TYPE", "base64", "create_connection", "errno", "namedtuple", "os", "socket", "sys",
+    "warnings",
+]
+if sys.version_info < (3, 12) and HAS_STANDARD:
+    __all__ += ["RAND_pseudo_bytes", "match_hostname", "wrap_socket"]

@@ -136,6 +136,30 @@ def test_all_lists_names_that_exist_and_every_public_one() -> None:
     assert public - NOT_OURS - {"SSLKeyLog"} <= set(wiretight.__all__)
 
 
+def star(module: str) -> dict[str, Any]:
+    given: dict[str, Any] = {}
+    exec(f"from {module} import *", given)
+    return {name: value for name, value in given.items() if name != "__builtins__"}
+
+
+def test_import_star_gives_what_it_gives_of_ssl() -> None:
+    ours, theirs = star("wiretight"), star("ssl")
+    assert theirs.keys() - ours.keys() <= {"RAND_egd"}
+    for name in theirs.keys() & ours.keys():
+        if isinstance(theirs[name], types.ModuleType) or name in {"socket", "create_connection", "namedtuple"}:
+            assert ours[name] is theirs[name]
+
+
+def test_import_star_gives_nothing_else_that_a_program_could_have_under_that_name() -> None:
+    of_newer_ones = set(OF_3_15.split()) | set(LATER)
+    assert star("wiretight").keys() - star("ssl").keys() - of_newer_ones == {
+        "HAS_CERT_COMPRESSION",
+        "HAS_ECH",
+        "OPENSSL_STATIC",
+        "clear_trust_cache",
+    }
+
+
 def test_the_version_is_that_of_the_build() -> None:
     build = Path(__file__).parents[2] / "meson.build"
     assert f"version: '{wiretight.__version__}'" in build.read_text()

@@ -182,3 +182,17 @@ def test_nothing_of_the_standard_library_stays_behind() -> None:
         import wiretight
         assert wiretight.install().stale() == []
     """)
+
+
+def test_import_star_of_ssl_gives_the_same_names_as_before() -> None:
+    succeeds("""
+        before, after = {}, {}
+        exec("from ssl import *", before)
+        import wiretight
+        wiretight.install()
+        exec("from ssl import *", after)
+        assert before.keys() - after.keys() <= {"RAND_egd"}, before.keys() - after.keys()
+        assert after["SSLContext"] is wiretight.SSLContext
+        assert after["socket"] is before["socket"] and after["os"] is before["os"]
+        assert "install" not in after
+    """)

@@ -29,7 +29,7 @@ def ours(value: Any) -> bool:
 
 
 def public_objects() -> Iterator[tuple[str, Any]]:
-    for name in wiretight.__all__:
+    for name in (*wiretight.__all__, "install", "uninstall"):
         value = getattr(wiretight, name)
         if not ours(value) or not (inspect.isclass(value) or callable(value)):
             continue
