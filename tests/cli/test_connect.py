@@ -6,6 +6,7 @@ import datetime as dt
 import hashlib
 import json
 import socket
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -273,6 +274,33 @@ def test_a_server_without_starttls_is_said(saying: Callable[..., int], protocol:
     port = saying(*lines)
 
     assert_one_line(wiretight("connect", f"{ADDRESS}:{port}", "--starttls", protocol), f"{ADDRESS}:{port}")
+
+
+def drop_by_drop(sock: socket.socket) -> None:
+    """Sends a byte again and again, each in less time than the client has, until the client leaves."""
+    while True:
+        sock.sendall(b"2")
+        time.sleep(0.01)
+
+
+@pytest.mark.parametrize(
+    ("lines", "arguments"),
+    [
+        ([b""], ["--starttls", "smtp"]),
+        ([b"220 ready\r\n", b"250-here\r\n"], ["--starttls", "smtp"]),
+        ([b"* OK ready\r\n", b""], ["--starttls", "imap"]),
+        ([b"", b"\x16\x03\x03\x40\x00"], []),  # the header of a handshake record of 16 KiB
+    ],
+    ids=["greeting", "second line of an answer", "answer", "handshake"],
+)
+def test_an_answer_that_trickles_in_is_given_up_at_the_timeout(
+    saying: Callable[..., int], lines: list[bytes], arguments: list[str]
+) -> None:
+    port = saying(*lines, then=drop_by_drop)
+
+    result = wiretight("connect", f"{ADDRESS}:{port}", "--timeout", "0.3", *arguments)
+
+    assert_one_line(result, f"{ADDRESS}:{port} did not answer within 0.3 s")
 
 
 def refused(port: int, certificates: Certificates, *words: str) -> None:

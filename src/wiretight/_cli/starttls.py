@@ -2,6 +2,7 @@
 
 import re
 import socket
+import time
 from dataclasses import dataclass
 
 from wiretight._cli.errors import CommandError
@@ -33,31 +34,50 @@ _PROTOCOLS = {
 NAMES = tuple(_PROTOCOLS)
 
 
-def start(raw: socket.socket, protocol: str, peer: str) -> None:
-    """Bring `raw`, freshly connected to `peer`, to the point where the TLS handshake begins."""
+def start(raw: socket.socket, protocol: str, peer: str, timeout: float) -> None:
+    """Bring `raw`, freshly connected to `peer`, to the point where the TLS handshake begins.
+
+    `timeout` is how many seconds each answer may take, as a whole. Raises TimeoutError for one that takes longer,
+    `CommandError` for one that is not what TLS can begin after.
+    """
     rules = _PROTOCOLS[protocol]
-    _expect(raw, rules, rules.greeting, peer)
+    _expect(_Lines(raw, peer, timeout), rules, rules.greeting)
     for line, accepted in rules.says:
+        raw.settimeout(timeout)
         raw.sendall(line + b"\r\n")
-        _expect(raw, rules, accepted, peer)
+        _expect(_Lines(raw, peer, timeout), rules, accepted)
+    raw.settimeout(timeout)
 
 
-def _expect(raw: socket.socket, rules: _Protocol, accepted: str, peer: str) -> None:
+class _Lines:
+    """The lines of one answer, which has to be there in `timeout` seconds, however slowly its bytes come in."""
+
+    def __init__(self, raw: socket.socket, peer: str, timeout: float) -> None:
+        self._raw = raw
+        self.peer = peer
+        self._deadline = time.monotonic() + timeout
+
+    def next(self) -> str:
+        """The next line, without its end."""
+        # Byte by byte: whatever follows the line break belongs to TLS, and reading on would let plain bytes into it.
+        line = bytearray()
+        while not line.endswith(b"\n"):
+            left = self._deadline - time.monotonic()
+            if left <= 0:
+                raise TimeoutError
+            self._raw.settimeout(left)
+            byte = self._raw.recv(1)
+            if not byte or len(line) == _LINE_LIMIT:
+                raise CommandError(f"{self.peer} does not answer as --starttls expects")
+            line += byte
+        return line.decode("latin-1").rstrip()
+
+
+def _expect(answer: _Lines, rules: _Protocol, accepted: str) -> None:
     for _ in range(_LINES_LIMIT):
-        line = _line(raw, peer)
+        line = answer.next()
         if re.match(rules.any_last, line):
             if not re.match(accepted, line):
-                raise CommandError(f"{peer} does not offer STARTTLS: it answered {line!r}")
+                raise CommandError(f"{answer.peer} does not offer STARTTLS: it answered {line!r}")
             return
-    raise CommandError(f"{peer} does not stop talking before STARTTLS: is --starttls the right protocol?")
-
-
-def _line(raw: socket.socket, peer: str) -> str:
-    # Byte by byte: whatever follows the line break belongs to TLS, and reading on would let plain bytes into it.
-    line = bytearray()
-    while not line.endswith(b"\n"):
-        byte = raw.recv(1)
-        if not byte or len(line) == _LINE_LIMIT:
-            raise CommandError(f"{peer} does not answer as --starttls expects")
-        line += byte
-    return line.decode("latin-1").rstrip()
+    raise CommandError(f"{answer.peer} does not stop talking before STARTTLS: is --starttls the right protocol?")
