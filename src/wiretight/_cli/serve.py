@@ -3,7 +3,6 @@
 import argparse
 import contextlib
 import functools
-import http.server
 import sys
 import tempfile
 import textwrap
@@ -15,7 +14,9 @@ from wiretight._cli.authority import Authority
 from wiretight._cli.errors import CommandError
 from wiretight._cli.files import folder, load_chain
 from wiretight._cli.fileserver import limit_version
+from wiretight._cli.folderhandler import FolderHandler
 from wiretight._cli.httpsserver import HTTPSServer
+from wiretight._cli.servedfolder import ServedFolder
 from wiretight._cli.terminal import clean
 
 
@@ -26,19 +27,22 @@ def add_arguments(commands: "argparse._SubParsersAction[argparse.ArgumentParser]
         help="serve HTTPS for a folder",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         description=textwrap.dedent("""\
-            Serves the files of a folder over HTTPS, to this machine only unless --bind says otherwise. Anyone who can
-            connect can read everything in the folder. For development: it has no limit on the number of clients."""),
+            Serves the files of a folder over HTTPS, to this machine only unless --bind says
+            otherwise. Anyone who can connect can read everything in the folder but hidden
+            files, whose names begin with a dot; links are not followed out of the folder.
+            For development: it has no limit on the number of clients."""),
         epilog=textwrap.dedent("""\
             examples:
-              python -m wiretight serve --self-made                     this folder, at https://localhost:8443/
-              python -m wiretight serve --cert cert.pem --key key.pem --bind 0.0.0.0 --port 443 /srv/www
+              python -m wiretight serve --self-made     at https://localhost:8443/
+              python -m wiretight serve --cert cert.pem --key key.pem --port 443 /www
 
-            --cert takes the server's certificate followed by its intermediates, as certbot's fullchain.pem has them;
-            the key may be in the same file."""),
+            --cert takes the server's certificate followed by its intermediates, as
+            certbot's fullchain.pem has them; the key may be in the same file."""),
     )
     command.add_argument("folder", metavar="FOLDER", nargs="?", default=".", help="what to serve (default: this one)")
     command.add_argument("--cert", metavar="FILE", help="certificate chain, PEM")
     command.add_argument("--key", metavar="FILE", help="private key, PEM, not encrypted (default: in --cert)")
+    command.add_argument("--hidden", action="store_true", help="serve hidden files and folders, too")
     command.add_argument("--self-made", action="store_true", help="make a certificate on the spot (needs trustme)")
     command.add_argument("--port", type=_port, default=8443, metavar="N", help="port, 0 for any (default 8443)")
     command.add_argument("--bind", default="127.0.0.1", metavar="ADDR", help="address to listen on (default 127.0.0.1)")
@@ -55,7 +59,7 @@ def run(options: argparse.Namespace) -> int:
         )
     if options.cert and options.self_made:
         raise CommandError("--cert and --self-made exclude each other")
-    handler = functools.partial(_Handler, directory=folder(options.folder))
+    handler = functools.partial(FolderHandler, served=ServedFolder(folder(options.folder), options.hidden))
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     limit_version(context, options.tls)
     with _certificate(options, context) as trust, _listening(options, handler, context) as server:
@@ -83,7 +87,7 @@ def _certificate(options: argparse.Namespace, context: ssl.SSLContext) -> Iterat
 
 
 def _listening(
-    options: argparse.Namespace, handler: "functools.partial[_Handler]", context: ssl.SSLContext
+    options: argparse.Namespace, handler: "functools.partial[FolderHandler]", context: ssl.SSLContext
 ) -> HTTPSServer:
     try:
         return HTTPSServer((options.bind, options.port), handler, context, _note)
@@ -99,12 +103,3 @@ def _port(text: str) -> int:
     if not text.isdigit() or int(text) > 65535:
         raise argparse.ArgumentTypeError(f"{text!r} is not a port number from 0 to 65535")
     return int(text)
-
-
-class _Handler(http.server.SimpleHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    timeout = 60  # seconds that a client may stay silent between and within requests
-
-    def log_message(self, format: str, *args: object) -> None:  # the base class's name
-        """One line on stderr for a request."""
-        print(f"{self.client_address[0]} {clean(format % args)}", file=sys.stderr, flush=True)
