@@ -20,6 +20,13 @@ def test_help_is_given(command: list[str]) -> None:
     assert result.returncode == 0
 
 
+@pytest.mark.parametrize("command", ["demo", "connect", "serve", "info", "run", "doctor"])
+def test_help_fits_into_a_terminal_of_80_columns(command: str) -> None:
+    lines = wiretight(command, "--help", environment={"COLUMNS": "80"}).stdout.splitlines()
+
+    assert [line for line in lines if len(line) > 80] == []
+
+
 @pytest.mark.parametrize("command", ["demo", "connect", "serve"])
 def test_help_teaches_with_examples(command: str) -> None:
     examples = wiretight(command, "--help").stdout.partition("examples:")[2]

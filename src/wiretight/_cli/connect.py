@@ -49,14 +49,15 @@ def add_arguments(commands: "argparse._SubParsersAction[argparse.ArgumentParser]
         help="show what a server negotiates, its certificates, and why they are refused",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         description=textwrap.dedent("""\
-            Connects to a TLS server and shows the protocol, the cipher, the group, ALPN, whether a session can be
-            reused (by reusing one), and the certificates that the server sent. If they are refused it says why,
-            connects once more without verification to show them, and exits with status 1."""),
+            Connects to a TLS server and shows the protocol, the cipher, the group, ALPN,
+            whether a session can be reused (by reusing one), and the certificates that the
+            server sent. If they are refused it says why, connects once more without
+            verification to show them, and exits with status 1."""),
         epilog=textwrap.dedent("""\
             examples:
               python -m wiretight connect example.org:443
               python -m wiretight connect localhost:8443 --cafile ca.pem
-              python -m wiretight connect 192.0.2.1:443 --servername example.org --tls 1.2
+              python -m wiretight connect 192.0.2.1:443 --servername example.org
               python -m wiretight connect mail.example.org:587 --starttls smtp
               python -m wiretight connect '[::1]:8443' --insecure --json"""),
     )

@@ -57,14 +57,15 @@ def add_arguments(commands: "argparse._SubParsersAction[argparse.ArgumentParser]
         help="move a file over TLS in every way and compare what arrives",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         description=textwrap.dedent("""\
-            Starts a TLS server on loopback, with a certificate made on the spot, moves a file of random bytes
-            through it in every way, and compares the SHA-256 digests.
+            Starts a TLS server on loopback, with a certificate made on the spot, moves a
+            file of random bytes through it in every way, and compares the SHA-256 digests.
 
             ways:
               blocking    one connection, calls that wait
-              selectors   one thread driving many non-blocking connections at once, the file shared out over them
+              selectors   one thread driving many non-blocking connections at once, the
+                          file shared out over them
               memory-bio  SSLObject and memory BIOs, for a transport of one's own
-              asyncio     asyncio's own TLS, given our context: create_connection(ssl=context)
+              asyncio     asyncio's own TLS, given our context
               curl        the program, if it is installed
               openssl     `openssl s_client`, if it is installed"""),
         epilog=textwrap.dedent("""\
@@ -74,14 +75,15 @@ def add_arguments(commands: "argparse._SubParsersAction[argparse.ArgumentParser]
               python -m wiretight demo --way selectors --connections 200
               python -m wiretight demo --tls 1.2 --json | python -m json.tool
 
-            handshake is the median over a way's connections; throughput counts from the first connect to the last
-            byte. The exit status is 1 if anything arrived other than it was sent."""),
+            handshake is the median over a way's connections; throughput counts from the
+            first connect to the last byte. The exit status is 1 if anything arrived other
+            than it was sent."""),
     )
     command.add_argument(
         "--size", type=_size, default=256 * MIB, help="size of the file: 64K, 1G, 256 (MiB; the default)"
     )
     command.add_argument("--connections", type=_count, default=50, help="connections of the selectors way (default 50)")
-    command.add_argument("--way", action="append", choices=WAYS, help="only this way; may be given again (default all)")
+    command.add_argument("--way", action="append", choices=WAYS, metavar="WAY", help="only this way; may be given again (default all)")
     command.add_argument("--tls", choices=["1.2", "1.3"], help="only this version (default: the best that both know)")
     command.add_argument("--json", action="store_true", help="print the table as JSON")
     command.set_defaults(run=run)
