@@ -13,23 +13,54 @@ from wiretight._asyncio.transport import Transport
 from wiretight._asyncio.upgrading import upgrade
 
 _loops: Any = BaseSelectorEventLoop
-_make_ssl_transport_before = _loops._make_ssl_transport
+_ABSENT = object()
+
+
+class _Hook:
+    """A function in place of a method of asyncio's loops, until it is removed."""
+
+    def __init__(self, name: str, function: Any) -> None:
+        self._name = name
+        self._own = vars(_loops).get(name, _ABSENT)
+        before = getattr(_loops, name)
+        self._active = True
+
+        def hooked(loop: Any, *args: Any, **options: Any) -> Any:
+            if self._active:
+                return function(before, loop, *args, **options)
+            return before(loop, *args, **options)  # somebody has put something around this one, and it is still called
+
+        self._hooked = hooked
+        setattr(_loops, name, hooked)
+
+    def remove(self) -> None:
+        self._active = False
+        if vars(_loops).get(self._name) is not self._hooked:
+            return
+        if self._own is _ABSENT:
+            delattr(_loops, self._name)
+        else:
+            setattr(_loops, self._name, self._own)
+
+
+_hooks: list[_Hook] = []
 
 
 def install() -> None:
     """Has every selector loop ask here for its TLS. Since 0.1."""
-    _loops._make_ssl_transport = _make_ssl_transport
-    _loops.start_tls = _start_tls
+    if not _hooks:
+        _hooks.append(_Hook("_make_ssl_transport", _make_ssl_transport))
+        _hooks.append(_Hook("start_tls", _start_tls))
 
 
 def uninstall() -> None:
-    """Has them make their own again; connections that are there go on. Since 0.1."""
-    if _loops._make_ssl_transport is _make_ssl_transport:
-        _loops._make_ssl_transport = _make_ssl_transport_before
-        del _loops.start_tls
+    """Has them make their own again, or what others have put around ours; connections that are there go on. Since 0.1."""
+    while _hooks:
+        _hooks.pop().remove()
 
 
 def _make_ssl_transport(
+    before: Any,
     loop: Any,
     rawsock: Any,
     protocol: Any,
@@ -51,7 +82,7 @@ def _make_ssl_transport(
     if not (can_drive(sslcontext) and isinstance(rawsock, socket.socket)):
         timeouts = {"ssl_handshake_timeout": ssl_handshake_timeout, "ssl_shutdown_timeout": ssl_shutdown_timeout}
         newer.update((name, value) for name, value in timeouts.items() if value is not None)
-        return _make_ssl_transport_before(
+        return before(
             loop, rawsock, protocol, sslcontext, waiter, server_side=server_side, server_hostname=server_hostname,
             extra=extra, server=server, **newer,
         )  # fmt: skip
@@ -63,5 +94,5 @@ def _make_ssl_transport(
     )  # fmt: skip
 
 
-async def _start_tls(loop: Any, transport: Any, protocol: Any, sslcontext: Any, **options: Any) -> Any:
+async def _start_tls(_before: Any, loop: Any, transport: Any, protocol: Any, sslcontext: Any, **options: Any) -> Any:
     return await upgrade(loop, transport, protocol, sslcontext, like_asyncio=True, **options)
