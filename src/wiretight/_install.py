@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import os
 import sys
-import threading
-from collections.abc import Iterator
-from dataclasses import dataclass
+from threading import RLock
 from typing import Any, NamedTuple
 
-from wiretight import _loops
+from wiretight import _loops, _older
 from wiretight._errors import HAS_STANDARD, standard
-from wiretight._older import keep_working
-from wiretight._references import Stale, namespaces, own_modules, replacement, replacements, stale_references
+from wiretight._origins import chosen
+from wiretight._references import (
+    Stale, entries, namespaces, own_modules, replacement, replacements, stale_references,
+)  # fmt: skip
+
+Replacements = dict[int, tuple[Any, Any]]
+OwnNames = dict[int, tuple[dict[str, Any], set[str]]]  # a namespace by its id, and its names
+
+_ABSENT = object()
 
 # Where a program may have put a function of its own, which then has to go on working (PEP 476).
 _HOOKS = {
@@ -21,7 +27,7 @@ _HOOKS = {
 
 
 class Rebound(NamedTuple):
-    """A name that stands for wiretight now: in `namespace`, it was `before`."""
+    """A name that stands for wiretight now: in `namespace`, where it was `before`, or nothing."""
 
     module: str
     name: str
@@ -30,12 +36,12 @@ class Rebound(NamedTuple):
     now: Any
 
 
-@dataclass(frozen=True)
 class Installation:
     """What install() did. Since 0.1."""
 
-    rebound: tuple[Rebound, ...]
-    loaded: frozenset[str]
+    def __init__(self) -> None:
+        self.rebound: list[Rebound] = []
+        self.own = _own_names()
 
     def stale(self) -> list[Stale]:
         """References to the standard `ssl` that install() could not reach, as `python -m wiretight doctor` lists them.
@@ -48,8 +54,16 @@ class Installation:
         return f"<wiretight is installed as ssl; {len(self.rebound)} references rebound>"
 
 
-_lock = threading.RLock()
+_lock = RLock()
 _installation: Installation | None = None
+
+
+def _after_fork() -> None:
+    global _lock  # noqa: PLW0603
+    _lock = RLock()  # another thread may have had it, and is not here
+
+
+os.register_at_fork(after_in_child=_after_fork)
 
 
 def install() -> Installation:
@@ -60,6 +74,9 @@ def install() -> Installation:
     `stale()` of the result: subclasses, default arguments and contexts made before, and extension modules. Call it
     first, before other imports, and nothing is. It is for programs, not for libraries; a second call changes nothing.
 
+    It is done as a whole or not at all: where an exception leaves it, everything is as it was. It asks no module for
+    anything, so that none is loaded that loads itself when it is used.
+
     Raises RuntimeError where something else (gevent, eventlet, truststore) has already put its own classes into `ssl`:
     call install() before it. Since 0.1.
     """
@@ -67,32 +84,34 @@ def install() -> Installation:
     with _lock:
         if _installation is None:
             _refuse_a_patched_standard()
-            loaded = frozenset(sys.modules)
-            keep_working()
-            _installation = Installation(tuple(_rebind_all(replacements())), loaded)
-            _loops.install()
+            installing = Installation()
+            try:
+                _older.keep_working()
+                _rebind_all(replacements(), installing.rebound)
+                _older.keep_working()  # what other threads have made meanwhile
+                _loops.install()
+                _installation = installing
+            except BaseException:
+                _installation = None
+                _take_back(installing)
+                raise
         return _installation
 
 
 def uninstall() -> None:
-    """Gives the program the standard `ssl` back, also in the modules that were imported after install().
+    """Gives the program the standard `ssl` back, also in modules that were imported, or half imported, meanwhile.
 
-    What was made with wiretight goes on working. Without install() it does nothing. Since 0.1.
+    A name that a module has from wiretight by wiretight's own name stays, and so does what others have put in place of
+    what install() did. What was made with wiretight goes on working. Without install() it does nothing. Since 0.1.
     """
     global _installation  # noqa: PLW0603
     with _lock:
-        if _installation is None:
-            return
-        _loops.uninstall()
-        for rebound in reversed(_installation.rebound):
-            if rebound.namespace.get(rebound.name) is not rebound.now:
-                continue
-            if rebound.before is None:
-                del rebound.namespace[rebound.name]
-            else:
-                rebound.namespace[rebound.name] = rebound.before
-        _hand_back(_installation.loaded)
-        _installation = None
+        if _installation is not None:
+            _take_back(_installation)
+            backwards = {id(new): (new, old) for old, new in replacements().values()}
+            while _hand_back(backwards, _installation.own):
+                pass
+            _installation = None
 
 
 def _refuse_a_patched_standard() -> None:
@@ -102,43 +121,71 @@ def _refuse_a_patched_standard() -> None:
         )
 
 
-def _rebind_all(replacements: dict[int, tuple[Any, Any]]) -> Iterator[Rebound]:
+def _own_names() -> OwnNames:
+    """The names that stand for wiretight already, because a module wants it so."""
+    ours = {id(new): (new, new) for _, new in replacements().values()}
+    found = {}
+    for _, namespace in namespaces():
+        if own := {name for name, value in entries(namespace) if replacement(value, ours) is not None}:
+            found[id(namespace)] = namespace, own  # itself, too: the number of one that is gone is given to another
+    return found
+
+
+def _rebind_all(found: Replacements, rebound: list[Rebound]) -> None:
     own, low_level = own_modules()
     # First, so that whatever another thread imports meanwhile gets the new one.
     for name, module in (("ssl", own), ("_ssl", low_level)):
-        yield _rebind("sys.modules", name, sys.modules, module)
+        _rebind(rebound, "sys.modules", name, sys.modules, module)
     for name, default in _HOOKS.items() if HAS_STANDARD else ():
-        hook = getattr(standard, name)
-        if hook is not getattr(standard, default):
-            yield _rebind(own.__name__, name, vars(own), replacement(hook, replacements) or hook)
+        hook = vars(standard).get(name)
+        if hook is not None and hook is not vars(standard).get(default):
+            _rebind(rebound, own.__name__, name, vars(own), replacement(hook, found) or hook)
+    # Until there is nothing: another thread may have been in the middle of an import, with the old one in its hands.
+    while _rebind_globals(found, rebound):
+        pass
+
+
+def _rebind_globals(found: Replacements, rebound: list[Rebound]) -> bool:
+    count = len(rebound)
     for module_name, namespace in namespaces():
-        for name, value in namespace.copy().items():
-            new = replacement(value, replacements)
+        for name, value in entries(namespace):
+            new = replacement(value, found)
             if new is not None and namespace.get(name) is value:
-                yield _rebind(module_name, name, namespace, new)
+                _rebind(rebound, module_name, name, namespace, new)
+    return len(rebound) > count
 
 
-def _rebind(module: str, name: str, namespace: dict[str, Any], new: Any) -> Rebound:
-    before = namespace.get(name)
+def _rebind(rebound: list[Rebound], module: str, name: str, namespace: dict[str, Any], new: Any) -> None:
+    rebound.append(Rebound(module, name, namespace, namespace.get(name, _ABSENT), new))  # first: it may be interrupted
     namespace[name] = new
-    return Rebound(module, name, namespace, before, new)
 
 
-def _hand_back(loaded: frozenset[str]) -> None:
-    """Modules imported since install() get the standard objects, unless they ask for wiretight by its name."""
-    backwards = {id(new): (new, old) for old, new in replacements().values()}
-    for module_name, namespace in namespaces():
-        if module_name in loaded:
+def _take_back(installation: Installation) -> None:
+    _loops.uninstall()
+    # sys.modules comes first here, too.
+    for _, name, namespace, before, now in installation.rebound:
+        if namespace.get(name) is not now:
             continue
+        if before is _ABSENT:
+            del namespace[name]
+        else:
+            namespace[name] = before
+    _older.stop()
+
+
+def _hand_back(backwards: Replacements, own: OwnNames) -> bool:
+    """What has come to stand for wiretight since install() gets the standard objects; whether there was any."""
+    handed_back = False
+    for _, namespace in namespaces():
+        mine = own.get(id(namespace), (namespace, set()))[1]
         found = {
-            name: old for name, value in namespace.copy().items() if (old := replacement(value, backwards)) is not None
+            name: (value, old)
+            for name, value in entries(namespace)
+            if name not in mine and (old := replacement(value, backwards)) is not None
         }
-        if found and "wiretight" not in _source(namespace):
-            namespace.update(found)
-
-
-def _source(namespace: dict[str, Any]) -> str:
-    try:
-        return namespace["__spec__"].loader.get_source(namespace["__spec__"].name) or ""
-    except (AttributeError, ImportError, KeyError, OSError, SyntaxError, UnicodeError):
-        return ""
+        for name in found.keys() - chosen(namespace, set(found)) if found else ():
+            value, old = found[name]
+            if namespace.get(name) is value:
+                namespace[name] = old
+                handed_back = True
+    return handed_back

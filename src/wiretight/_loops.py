@@ -2,41 +2,72 @@
 
 from __future__ import annotations
 
-import importlib.util
+import os
 import sys
 from collections.abc import Sequence
-from importlib.abc import MetaPathFinder
-from importlib.machinery import ModuleSpec
-from types import ModuleType
-from typing import Any
+from contextlib import suppress
+from threading import RLock
+from typing import TYPE_CHECKING, Any
+
+from wiretight._references import namespace
+
+if TYPE_CHECKING:
+    from importlib.machinery import ModuleSpec
+    from types import ModuleType
 
 _MODULE = "asyncio.selector_events"
 
+_lock = RLock()
+_wanted = False
 
-class _UntilImported(MetaPathFinder):
+
+def _after_fork() -> None:
+    global _lock  # noqa: PLW0603
+    _lock = RLock()  # another thread may have had it, and is not here
+
+
+os.register_at_fork(after_in_child=_after_fork)
+
+
+class _UntilImported:
     """Finds nothing itself, but is there when asyncio's loops are imported: asyncio is slow to import for nothing."""
 
     def find_spec(
-        self,
-        fullname: str,
-        path: Sequence[str] | None,  # noqa: ARG002
-        target: ModuleType | None = None,  # noqa: ARG002
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        """The module's own, whose loader goes on with the hook. Since 0.1."""
+        """The module's own, with a loader that goes on to what install() does there. Since 0.1."""
         if fullname != _MODULE:
+            if _is_complete():  # it was being imported when install() was called, perhaps by another thread
+                _install_there()
             return None
-        _stop_waiting()
-        spec = importlib.util.find_spec(fullname)
-        loader: Any = spec.loader if spec is not None else None
-        if loader is not None:
-            run = loader.exec_module
+        for finder in [*sys.meta_path]:
+            find = getattr(finder, "find_spec", None) if finder is not self else None
+            spec: ModuleSpec | None = find(fullname, path, target) if find is not None else None
+            if spec is not None:
+                if hasattr(spec.loader, "exec_module"):
+                    spec.loader = _ThenInstall(spec.loader)
+                return spec
+        return None
 
-            def run_and_hook(module: ModuleType) -> None:
-                run(module)
-                _hook().install()
 
-            loader.exec_module = run_and_hook
-        return spec
+class _ThenInstall:
+    """Loads with another loader, which the module has in the end as if this one had not been there."""
+
+    def __init__(self, loader: Any) -> None:
+        self._loader = loader
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType | None:
+        """As the other one does it. Since 0.1."""
+        module: ModuleType | None = self._loader.create_module(spec)
+        return module
+
+    def exec_module(self, module: ModuleType) -> None:
+        """As the other one does it. Since 0.1."""
+        spec: Any = module.__spec__
+        spec.loader = module.__loader__ = self._loader
+        self._loader.exec_module(module)
+        if _is_there():  # a lazy loader has only made it ready to be loaded
+            _install_there()
 
 
 _waiting = _UntilImported()
@@ -44,25 +75,52 @@ _waiting = _UntilImported()
 
 def install() -> None:
     """Has asyncio's selector loops use the native transport for contexts of wiretight. Since 0.1."""
-    if hasattr(sys.modules.get(_MODULE), "BaseSelectorEventLoop"):
-        _hook().install()
-    elif _waiting not in sys.meta_path:
-        sys.meta_path.insert(0, _waiting)
+    global _wanted  # noqa: PLW0603
+    _wanted = True
+    if _is_complete():
+        _install_there()
+    else:
+        _wait()
 
 
 def uninstall() -> None:
     """The end of that. Since 0.1."""
-    _stop_waiting()
-    if "wiretight._asyncio.hook" in sys.modules:
-        _hook().uninstall()
+    global _wanted  # noqa: PLW0603
+    with _lock:
+        _wanted = False
+        _stop_waiting()
+        hook: Any = sys.modules.get("wiretight._asyncio.hook")
+        if hasattr(hook, "uninstall"):  # it may be in the middle of its import, and then waits for this lock
+            hook.uninstall()
+
+
+def _is_there() -> bool:
+    return "BaseSelectorEventLoop" in namespace(sys.modules.get(_MODULE))
+
+
+def _is_complete() -> bool:
+    spec = namespace(sys.modules.get(_MODULE)).get("__spec__")
+    return _is_there() and not getattr(spec, "_initializing", False)
+
+
+def _install_there() -> None:
+    _stop_waiting()  # first: what follows imports more
+    try:
+        from wiretight._asyncio import hook  # not with the lock: it waits for the imports of other threads
+    except BaseException:
+        _wait()
+        raise
+    with _lock:
+        if _wanted:
+            hook.install()
+
+
+def _wait() -> None:
+    with _lock:
+        if _wanted:
+            sys.meta_path.insert(0, _waiting)
 
 
 def _stop_waiting() -> None:
-    if _waiting in sys.meta_path:
+    with suppress(ValueError):
         sys.meta_path.remove(_waiting)
-
-
-def _hook() -> Any:
-    from wiretight._asyncio import hook
-
-    return hook

@@ -6,12 +6,14 @@ but its own kind.
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Callable
+from gc import get_objects
 from typing import TYPE_CHECKING, Any, TypeVar
+from weakref import ref
 
 from wiretight._core.memorybio import MemoryBIO
 from wiretight._errors import HAS_STANDARD, standard
+from wiretight._references import is_a
 
 if TYPE_CHECKING:
     from ssl import SSLObject as _Standard
@@ -21,14 +23,43 @@ else:
 Result = TypeVar("Result")
 
 
+_ATTRIBUTE = "sslobject_class"
+
+# The contexts that are prepared, and what each of them had of its own.
+_prepared: list[tuple[ref[Any], dict[str, Any]]] = []
+
+
 def keep_working() -> None:
     """Prepares every standard context that exists. It stays what it is, and does the same as before. Since 0.1."""
-    if not HAS_STANDARD:
-        return
-    for found in gc.get_objects():
-        # isinstance() would run the code of proxies, and believe the __class__ of a context of ours.
-        if issubclass(type(found), standard.SSLContext) and found.sslobject_class is standard.SSLObject:
-            found.sslobject_class = OlderObject
+    for found in get_objects() if HAS_STANDARD else ():
+        if is_a(found, standard.SSLContext) and _objects_class(found) is standard.SSLObject:
+            attributes = _attributes(found)
+            had = {name: value for name, value in attributes.items() if name == _ATTRIBUTE}
+            _prepared.append((ref(found), had))
+            attributes[_ATTRIBUTE] = OlderObject
+
+
+def stop() -> None:
+    """The end of that; connections that are there go on. Since 0.1."""
+    while _prepared:
+        reference, had = _prepared.pop()
+        context = reference()
+        if context is not None and _attributes(context).get(_ATTRIBUTE) is OlderObject:
+            del _attributes(context)[_ATTRIBUTE]
+            _attributes(context).update(had)
+
+
+def _attributes(context: Any) -> dict[str, Any]:
+    # Not through what a subclass of the program's has for its attributes, which may do anything.
+    attributes: dict[str, Any] = object.__getattribute__(context, "__dict__")
+    return attributes
+
+
+def _objects_class(context: Any) -> Any:
+    for attributes in (_attributes(context), *map(vars, type(context).__mro__)):
+        if _ATTRIBUTE in attributes:
+            return attributes[_ATTRIBUTE]
+    return None
 
 
 class OlderObject(_Standard):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import sys
 from collections.abc import Iterator
 from types import BuiltinFunctionType, FunctionType, ModuleType
@@ -26,27 +25,54 @@ class Stale(NamedTuple):
     kind: str
 
 
+# Read with these, no object is asked: a module may load itself when it is (importlib.util.LazyLoader), a proxy may fail.
+_NAMESPACE: Any = vars(ModuleType)["__dict__"]
+_MEMBERS: Any = vars(type)["__dict__"]
+_BASES: Any = vars(type)["__bases__"]
+
+
 def own_modules() -> tuple[ModuleType, ModuleType]:
     """What stands for `ssl` and for `_ssl`. Since 0.1."""
     return sys.modules["wiretight"], _ssl
 
 
+def namespace(module: object) -> dict[str, Any]:
+    """The globals of a module; empty for anything else. Since 0.1."""
+    return (_NAMESPACE.__get__(module) if is_a(module, ModuleType) else None) or {}
+
+
 def namespaces() -> Iterator[tuple[str, dict[str, Any]]]:
-    """The globals of every loaded module but the standard `ssl` and wiretight. Since 0.1."""
-    loaded: dict[str, object] = {**sys.modules}  # a few programs put other things there
-    for name, module in loaded.items():
-        if isinstance(module, ModuleType) and module not in _standard_modules() and name.split(".")[0] != "wiretight":
-            yield name, module.__dict__
+    """sys.modules, and the globals of every loaded module but the standard `ssl` and wiretight. Since 0.1."""
+    yield "sys.modules", sys.modules
+    loaded = entries(sys.modules)
+    excluded = {id(module) for module in _standard_modules()}
+    excluded.update(id(module) for name, module in loaded if name.partition(".")[0] == "wiretight")
+    for name, module in loaded:  # a few programs put other things there
+        if id(module) not in excluded:
+            yield name, namespace(module)
+
+
+def entries(among: Any) -> list[tuple[str, Any]]:
+    """Names and values of a namespace as it is now: other threads may go on changing it. Since 0.1."""
+    return [(name, value) for name, value in among.copy().items() if type(name) is str]
+
+
+def is_a(value: object, *kinds: type) -> bool:
+    """isinstance() without asking `value`, which would believe the __class__ of a proxy. Since 0.1."""
+    return issubclass(type(value), kinds)
 
 
 def replacements() -> dict[int, tuple[Any, Any]]:
-    """By its id, every object of the standard `ssl` for which wiretight has another, with that one. Since 0.1."""
+    """By its id, every object of the standard `ssl` for which wiretight has another, with that one.
+
+    What a program has put into the standard `ssl` is its own, and not among them. Since 0.1.
+    """
     found: dict[int, tuple[Any, Any]] = {}
     for theirs, ours in zip(_standard_modules(), own_modules(), strict=False):
         found[id(theirs)] = theirs, ours
-        for name, old in vars(theirs).items():
+        for name, old in entries(vars(theirs)):
             new = vars(ours).get(name, old)
-            if new is not old and isinstance(old, (type, FunctionType, BuiltinFunctionType)):
+            if new is not old and is_a(old, type, FunctionType, BuiltinFunctionType) and _made_in(old) in ("ssl", "_ssl"):
                 found.setdefault(id(old), (old, new))
     return found
 
@@ -76,6 +102,10 @@ def _standard_modules() -> tuple[ModuleType, ...]:
     return (standard, standard._ssl) if HAS_STANDARD else ()  # type: ignore[attr-defined]
 
 
+def _made_in(value: Any) -> object:
+    return _MEMBERS.__get__(value).get("__module__") if is_a(value, type) else value.__module__
+
+
 class _Search:
     """One walk through the loaded modules."""
 
@@ -83,27 +113,27 @@ class _Search:
         self.replaced = replacements()
 
     def run(self) -> Iterator[Stale]:
-        for module, namespace in namespaces():
-            for name, value in namespace.copy().items():
+        for module, globals_ in namespaces():
+            for name, value in entries(globals_):
                 if not name.startswith("__"):
                     yield from self.look(f"{module}.{name}", value, module)
 
     def look(self, where: str, value: Any, module: str) -> Iterator[Stale]:
         yield from self.referred(where, value, "global")
         if type(value) in (list, tuple, set, frozenset, dict):
-            for item in tuple(value.values() if type(value) is dict else value):
+            for item in tuple(value.copy().values() if type(value) is dict else value):
                 yield from self.referred(where, item, f"in a {type(value).__name__}")
-        elif isinstance(value, FunctionType):
+        elif is_a(value, FunctionType):
             yield from self.function(where, value)
-        elif isinstance(value, type) and value.__module__ == module:
+        elif is_a(value, type) and _made_in(value) == module:
             yield from self.members(where, value)
 
     def members(self, where: str, owner: type) -> Iterator[Stale]:
-        for base in owner.__bases__:
+        for base in _BASES.__get__(owner):
             yield from self.referred(where, base, "base class")
-        for name, member in tuple(vars(owner).items()):
-            plain = member.__func__ if isinstance(member, (classmethod, staticmethod)) else member
-            if isinstance(plain, FunctionType):
+        for name, member in entries(_MEMBERS.__get__(owner)):
+            plain = member.__func__ if is_a(member, classmethod, staticmethod) else member
+            if is_a(plain, FunctionType):
                 yield from self.function(f"{where}.{name}", plain)
             else:
                 yield from self.referred(f"{where}.{name}", plain, "class attribute")
@@ -111,13 +141,16 @@ class _Search:
     def function(self, where: str, function: FunctionType) -> Iterator[Stale]:
         for default in (*(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).values()):
             yield from self.referred(where, default, "default argument")
-        if function.__closure__:
-            for name, content in inspect.getclosurevars(function).nonlocals.items():
-                yield from self.referred(f"{where}, {name}", content, "closure")
+        for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
+            try:
+                content = cell.cell_contents
+            except ValueError:  # nothing is in it yet
+                continue
+            yield from self.referred(f"{where}, {name}", content, "closure")
 
     def referred(self, where: str, value: Any, kind: str) -> Iterator[Stale]:
         if id(value) in self.replaced:
             name: str = value.__name__
             yield Stale(where, name if name in ("ssl", "_ssl") else f"ssl.{name}", kind)
-        elif HAS_STANDARD and issubclass(type(value), standard.SSLContext):  # isinstance() would believe __class__
+        elif HAS_STANDARD and is_a(value, standard.SSLContext):
             yield Stale(where, "a context that the standard ssl made", kind)

@@ -1,0 +1,197 @@
+"""install() is done as a whole or not at all, and asks no module for anything."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.install.program import succeeds
+
+# Everything that install() changes, by identity.
+STATE = """
+    import sys
+    def state():
+        import asyncio.selector_events as loops
+        modules = {name: module for name, module in sys.modules.items() if not name.startswith("wiretight")}
+        found = {("sys.modules", name): id(module) for name, module in modules.items()}
+        for name, module in modules.items():
+            if type(module) is type(sys) and name != "__main__":
+                found.update({(name, key): id(value) for key, value in vars(module).items()})
+        found.update({("loop", key): id(value) for key, value in vars(loops.BaseSelectorEventLoop).items()})
+        found.update({("meta_path", at): id(finder) for at, finder in enumerate(sys.meta_path)})
+        return found
+"""
+
+
+@pytest.mark.parametrize("step", ["first", "third", "last", "contexts", "contexts again", "loops", "end of loops"])
+def test_a_failure_leaves_everything_as_it_was(step: str) -> None:
+    succeeds(
+        STATE
+        + """
+    import asyncio, http.client, smtplib, ssl, wiretight
+    from wiretight import _install, _loops, _older
+    from wiretight._asyncio import hook
+    context = ssl.create_default_context()
+    ssl._create_default_https_context = ssl._create_unverified_context
+    own_https = wiretight._create_default_https_context
+
+    def failing(owner, name, at):
+        function, calls = getattr(owner, name), []
+        def replaced(*args):
+            calls.append(None)
+            if len(calls) == at:
+                raise KeyboardInterrupt
+            return function(*args)
+        setattr(owner, name, replaced)
+        return lambda: setattr(owner, name, function)
+
+    places = len(wiretight.install().rebound)
+    wiretight.uninstall()
+    step = {
+        "first": (_install, "_rebind", 1), "third": (_install, "_rebind", 3), "last": (_install, "_rebind", places),
+        "contexts": (_older, "keep_working", 1), "contexts again": (_older, "keep_working", 2),
+        "loops": (_loops, "install", 1), "end of loops": (hook, "install", 1),
+    }[sys.argv[1]]
+    restore = failing(*step)
+    before = state()
+    try:
+        wiretight.install()
+    except KeyboardInterrupt:
+        pass
+    else:
+        raise AssertionError("nothing failed")
+    assert state() == before, [key for key in state() if state()[key] != before.get(key)]
+    assert wiretight._create_default_https_context is own_https
+    assert "sslobject_class" not in vars(context)
+    restore()
+    assert len(wiretight.install().rebound) == places
+    assert http.client.ssl is wiretight
+        """,
+        step,
+    )
+
+
+def test_what_asyncio_needs_may_be_what_fails() -> None:
+    succeeds(
+        STATE
+        + """
+    import asyncio, ssl, wiretight
+    from wiretight import _install  # with what it imports
+    sys.modules["wiretight._asyncio.hook"] = None  # what makes the import statement raise ImportError
+    before = state()
+    try:
+        wiretight.install()
+    except ImportError:
+        pass
+    else:
+        raise AssertionError("nothing failed")
+    assert state() == before
+    del sys.modules["wiretight._asyncio.hook"]
+    wiretight.install()
+    """
+    )
+
+
+def test_a_module_that_loads_itself_when_it_is_used_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "lazy.py").write_text("import ssl\nfrom ssl import SSLContext\n")
+    succeeds(
+        """
+        import importlib.util, sys, ssl
+        kept = [ssl]
+        def lazily(name):
+            spec = importlib.util.find_spec(name)
+            spec.loader = importlib.util.LazyLoader(spec.loader)
+            module = sys.modules[name] = importlib.util.module_from_spec(spec)
+            spec.loader.exec_module(module)
+            return module
+        lazy = lazily("lazy")
+        import wiretight
+        wiretight.install().stale()
+        wiretight.uninstall()
+        wiretight.install()
+        assert "SSLContext" not in object.__getattribute__(lazy, "__dict__")
+        assert lazy.ssl is wiretight  # loaded here
+        wiretight.uninstall()
+        assert lazy.ssl is kept[0] and lazy.SSLContext is kept[0].SSLContext
+        """,
+        folder=tmp_path,
+    )
+
+
+def test_no_module_and_no_proxy_is_asked() -> None:
+    succeeds("""
+        import ssl, sys, types
+        class Asked(BaseException): pass
+        def fail(*args): raise Asked
+        class Module(types.ModuleType):
+            __eq__ = __hash__ = __getattribute__ = __getattr__ = __dir__ = __bool__ = __repr__ = fail
+        class Proxy:
+            __eq__ = __hash__ = __getattr__ = __bool__ = fail
+            __class__ = property(fail)
+        class Meta(type):
+            __eq__ = __getattribute__ = fail
+            __hash__ = fail
+        class Odd(metaclass=Meta): pass
+        module, proxy = Module("odd"), Proxy()
+        names = types.ModuleType.__dict__["__dict__"].__get__(module)
+        names.update(ssl=ssl, proxy=proxy, kind=Odd, pair=(ssl, proxy), many=[proxy], SSLContext=ssl.SSLContext)
+        names[1] = ssl
+        sys.modules["odd"], sys.modules["proxy"], sys.modules["kind"] = module, proxy, Odd
+        sys.modules["nothing"] = None
+        before = dict(names)
+        import wiretight
+        wiretight.install().stale()
+        assert names["ssl"] is wiretight and names["SSLContext"] is wiretight.SSLContext
+        assert names["pair"][0] is wiretight and names["pair"][1] is proxy
+        wiretight.uninstall()
+        assert names.keys() == before.keys()
+        assert all(names[name] is before[name] for name in names)
+    """)
+
+
+def test_a_context_with_attributes_of_its_own_kind_is_prepared_without_asking_it() -> None:
+    succeeds("""
+        import ssl
+        class Context(ssl.SSLContext):
+            def __getattribute__(self, name): raise AssertionError(name)
+            def __setattr__(self, name, value): raise AssertionError(name)
+        odd = Context.__new__(Context, ssl.PROTOCOL_TLS_CLIENT)
+        import wiretight
+        wiretight.install()
+        wiretight.uninstall()
+    """)
+
+
+def test_a_function_without_its_closure_yet_is_no_obstacle_to_the_list_of_what_is_left(tmp_path: Path) -> None:
+    (tmp_path / "library.py").write_text(
+        "def outer():\n    def inner(): return later\n    globals()['inner'] = inner\n    if not inner: later = 1\nouter()\n"
+    )
+    succeeds("import library, wiretight; assert wiretight.install().stale() == []", folder=tmp_path)
+
+
+def test_what_the_program_has_put_into_ssl_is_not_taken_for_the_standard_librarys(tmp_path: Path) -> None:
+    (tmp_path / "library.py").write_text(
+        "import ssl\ndef make(): pass\nssl.create_default_context = make\nclass Bio: pass\nssl.MemoryBIO = Bio\n"
+    )
+    succeeds(
+        """
+        import library, wiretight
+        before = [library.make, library.Bio]  # in a list, where install() does not look
+        wiretight.install()
+        assert [library.make, library.Bio] == before
+        """,
+        folder=tmp_path,
+    )
+
+
+def test_a_second_name_of_ssl_among_the_modules_is_rebound_too() -> None:
+    succeeds("""
+        import sys, ssl
+        sys.modules["app.tls"] = ssl
+        import wiretight
+        wiretight.install()
+        assert sys.modules["app.tls"] is wiretight
+        wiretight.uninstall()
+        assert sys.modules["app.tls"] is sys.modules["ssl"] is not wiretight
+    """)

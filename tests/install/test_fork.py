@@ -1,0 +1,30 @@
+"""install() and uninstall() in a child process, made while another thread was calling them."""
+
+from __future__ import annotations
+
+from tests.install.program import succeeds
+
+
+def test_a_child_may_call_both_although_a_thread_was_in_the_middle_of_it() -> None:
+    succeeds("""
+        import os, threading, wiretight
+        from wiretight import _install, _loops
+        held, go = threading.Event(), threading.Event()
+        def work():
+            with _install._lock, _loops._lock:
+                held.set()
+                go.wait()
+        thread = threading.Thread(target=work)
+        thread.start()
+        held.wait()
+        import warnings
+        warnings.simplefilter("ignore", DeprecationWarning)  # of a fork with threads, since Python 3.12
+        child = os.fork()
+        if not child:
+            wiretight.install()
+            wiretight.uninstall()
+            os._exit(7)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
+        go.set()
+        thread.join()
+    """)
