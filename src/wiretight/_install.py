@@ -11,8 +11,14 @@ from wiretight import _loops, _older
 from wiretight._errors import HAS_STANDARD, standard
 from wiretight._origins import chosen
 from wiretight._references import (
-    Stale, entries, namespaces, own_modules, replacement, replacements, stale_references,
-)  # fmt: skip
+    Stale,
+    entries,
+    namespaces,
+    own_modules,
+    replacement,
+    replacements,
+    stale_references,
+)
 
 Replacements = dict[int, tuple[Any, Any]]
 OwnNames = dict[int, tuple[dict[str, Any], set[str]]]  # a namespace by its id, and its names

@@ -45,7 +45,7 @@ class _UntilImported:
             spec: ModuleSpec | None = find(fullname, path, target) if find is not None else None
             if spec is not None:
                 if hasattr(spec.loader, "exec_module"):
-                    spec.loader = _ThenInstall(spec.loader)
+                    spec.loader = _ThenInstall(spec.loader)  # type: ignore[assignment]  # Loader is slow to import
                 return spec
         return None
 

@@ -67,19 +67,19 @@ class OlderObject(_Standard):
 
     __module__ = "wiretight"
 
+    # Where they are wiretight's, the object under this one has a standard MemoryBIO each in their place.
     _incoming: MemoryBIO | None = None
-    _outgoing: MemoryBIO
+    _outgoing: MemoryBIO | None = None
     _inner_incoming: standard.MemoryBIO
     _inner_outgoing: standard.MemoryBIO
 
     @classmethod
     def _create(cls, incoming: Any, outgoing: Any, *args: Any, **kwargs: Any) -> OlderObject:
-        own = isinstance(incoming, MemoryBIO), isinstance(outgoing, MemoryBIO)
-        inner = [standard.MemoryBIO() if mine else bio for bio, mine in zip((incoming, outgoing), own, strict=True)]
+        inner = [standard.MemoryBIO() if is_a(bio, MemoryBIO) else bio for bio in (incoming, outgoing)]
         self: OlderObject = super()._create(*inner, *args, **kwargs)  # type: ignore[misc]
-        if all(own):
-            self._incoming, self._outgoing = incoming, outgoing
-            self._inner_incoming, self._inner_outgoing = inner
+        self._inner_incoming, self._inner_outgoing = inner
+        self._incoming = incoming if is_a(incoming, MemoryBIO) else None
+        self._outgoing = outgoing if is_a(outgoing, MemoryBIO) else None
         return self
 
     def do_handshake(self) -> None:
@@ -96,14 +96,14 @@ class OlderObject(_Standard):
 
     def _moving(self, operation: Callable[..., Result], *args: Any) -> Result:
         """Runs an operation with the bytes at hand; afterwards what it did not use is where it was."""
-        if self._incoming is None:
-            return operation(*args)
-        self._inner_incoming.write(self._incoming.read())
-        if self._incoming.eof:
-            self._inner_incoming.write_eof()
+        if self._incoming is not None:
+            self._inner_incoming.write(self._incoming.read())
+            if self._incoming.eof:
+                self._inner_incoming.write_eof()
         try:
             return operation(*args)
         finally:
-            self._outgoing.write(self._inner_outgoing.read())
-            if not self._incoming.eof:
+            if self._outgoing is not None:
+                self._outgoing.write(self._inner_outgoing.read())
+            if self._incoming is not None and not self._incoming.eof:
                 self._incoming.write(self._inner_incoming.read())

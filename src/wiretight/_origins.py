@@ -10,10 +10,9 @@ _STANDARD = ("ssl", "_ssl")
 
 
 def chosen(namespace: dict[str, Any], names: set[str]) -> set[str]:
-    """Those of these names, all of which stand for something of wiretight, that a module has asked wiretight for.
+    """Those of `names`, all of which stand for something of wiretight, that the module has asked wiretight for.
 
-    Where the source does not mention wiretight, or there is none, that is `wiretight` itself at most; else whatever the source
-    does not plainly import from `ssl`. Since 0.1.
+    Where its source names wiretight, these are all but what it plainly imports from `ssl`. Since 0.1.
     """
     source = _source(namespace)
     if "wiretight" not in source:
@@ -40,10 +39,10 @@ def _imported(tree: ast.AST, packages: tuple[str, ...]) -> Iterator[str]:
                 yield alias.asname or alias.name
 
 
-def _source(namespace: dict[str, Any]) -> str:
-    spec, loader = namespace.get("__spec__"), namespace.get("__loader__")
+def _source(namespace: dict[str, Any]) -> Any:
+    spec: Any = namespace.get("__spec__")
+    loader: Any = namespace.get("__loader__") if spec is None else spec.loader  # a script has no spec
     try:
-        name = spec.name if spec is not None else namespace["__name__"]  # a script has no spec
-        return str((spec.loader if spec is not None else loader).get_source(name) or "")
+        return loader.get_source(namespace["__name__"] if spec is None else spec.name) or ""
     except Exception:  # whatever a loader of somebody's raises
         return ""

@@ -25,7 +25,7 @@ class Stale(NamedTuple):
     kind: str
 
 
-# Read with these, no object is asked: a module may load itself when it is (importlib.util.LazyLoader), a proxy may fail.
+# They ask no object: a module may load itself when it is asked (importlib.util.LazyLoader), a proxy may fail.
 _NAMESPACE: Any = vars(ModuleType)["__dict__"]
 _MEMBERS: Any = vars(type)["__dict__"]
 _BASES: Any = vars(type)["__bases__"]
@@ -72,7 +72,11 @@ def replacements() -> dict[int, tuple[Any, Any]]:
         found[id(theirs)] = theirs, ours
         for name, old in entries(vars(theirs)):
             new = vars(ours).get(name, old)
-            if new is not old and is_a(old, type, FunctionType, BuiltinFunctionType) and _made_in(old) in ("ssl", "_ssl"):
+            if (
+                new is not old
+                and is_a(old, type, FunctionType, BuiltinFunctionType)
+                and _made_in(old) in ("ssl", "_ssl")
+            ):
                 found.setdefault(id(old), (old, new))
     return found
 

@@ -119,9 +119,7 @@ def test_the_folder_itself_may_be_a_link_and_be_hidden(folder: Path, certificate
 
 
 @pytest.mark.parametrize(("arguments", "status"), [([], 404), (["--hidden"], 200)], ids=["unless asked", "if asked"])
-def test_hidden_files_stay_at_home(
-    folder: Path, certificates: Certificates, arguments: list[str], status: int
-) -> None:
+def test_hidden_files_stay_at_home(folder: Path, certificates: Certificates, arguments: list[str], status: int) -> None:
     (folder / ".git").mkdir()
     (folder / ".git" / "config").write_text(SECRET)
     (folder / ".env").write_text(SECRET)

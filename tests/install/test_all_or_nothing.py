@@ -165,7 +165,8 @@ def test_a_context_with_attributes_of_its_own_kind_is_prepared_without_asking_it
 
 def test_a_function_without_its_closure_yet_is_no_obstacle_to_the_list_of_what_is_left(tmp_path: Path) -> None:
     (tmp_path / "library.py").write_text(
-        "def outer():\n    def inner(): return later\n    globals()['inner'] = inner\n    if not inner: later = 1\nouter()\n"
+        "def outer():\n    def inner(): return later\n    globals()['inner'] = inner\n    if not inner: later = 1\n"
+        "outer()\n"
     )
     succeeds("import library, wiretight; assert wiretight.install().stale() == []", folder=tmp_path)
 

@@ -103,3 +103,36 @@ def test_what_an_older_context_does_not_use_stays_in_the_bio() -> None:
         assert outgoing.pending
         assert b"SSH-2.0-OpenSSH and more".endswith(incoming.read())
     """)
+
+
+@pytest.mark.parametrize("kinds", ["older newer", "newer older", "older older", "newer newer"])
+def test_an_older_context_takes_bios_of_either_kind(certificates: Certificates, kinds: str) -> None:
+    succeeds(
+        """
+        import ssl, sys
+        ca, chain, key, *kinds = sys.argv[1:]
+        client = ssl.create_default_context(cafile=ca)
+        client.verify_flags &= ~ssl.VERIFY_X509_STRICT
+        server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        server.load_cert_chain(chain, key)
+        made = {"older": ssl.MemoryBIO}
+        import wiretight
+        wiretight.install()
+        made["newer"] = ssl.MemoryBIO
+        assert made["newer"] is not made["older"]
+        there, back = [made[kind]() for kind in kinds]
+        ends = [client.wrap_bio(back, there, server_hostname="localhost"), server.wrap_bio(there, back, True)]
+        def step(call):
+            try:
+                return call()
+            except ssl.SSLWantReadError:
+                return None
+        for _ in range(4):
+            for end in ends: step(end.do_handshake)
+        ends[0].write(b"there"), ends[1].write(b"back")
+        assert (step(ends[1].read), step(ends[0].read)) == (b"there", b"back")
+        """,
+        certificates.ca_file,
+        *certificates.server,
+        *kinds.split(),
+    )

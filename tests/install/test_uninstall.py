@@ -66,7 +66,8 @@ def test_so_has_a_module_that_another_thread_is_importing(tmp_path: Path) -> Non
         gate.go.set()
         thread.join()
         slow = sys.modules["slow"]
-        assert slow.ssl is wiretight and slow.SSLContext is wiretight.SSLContext and slow.SSLObject is wiretight.SSLObject
+        ours = wiretight.SSLContext, wiretight.SSLObject
+        assert slow.ssl is wiretight and (slow.SSLContext, slow.SSLObject) == ours
         wiretight.uninstall()
         import ssl
         assert (slow.ssl, slow.SSLContext, slow.SSLObject) == (ssl, ssl.SSLContext, ssl.SSLObject)
@@ -87,7 +88,9 @@ def test_so_has_a_module_that_another_thread_is_importing(tmp_path: Path) -> Non
 
 def test_threads_may_import_all_the_time(tmp_path: Path) -> None:
     for number in range(300):
-        (tmp_path / f"module{number}.py").write_text("import ssl\nfrom ssl import SSLContext\nPAIR = (SSLContext, ssl)\n")
+        (tmp_path / f"module{number}.py").write_text(
+            "import ssl\nfrom ssl import SSLContext\nPAIR = (SSLContext, ssl)\n"
+        )
     succeeds(
         """
         import sys, threading, wiretight

@@ -54,7 +54,7 @@ def install() -> None:
 
 
 def uninstall() -> None:
-    """Has them make their own again, or what others have put around ours; connections that are there go on. Since 0.1."""
+    """Takes ours away, and nobody else's; connections that are there go on. Since 0.1."""
     while _hooks:
         _hooks.pop().remove()
 

@@ -68,7 +68,7 @@ def add_arguments(commands: "argparse._SubParsersAction[argparse.ArgumentParser]
     command.add_argument("--tls", choices=["1.2", "1.3"], help="offer only this version")
     command.add_argument("--insecure", action="store_true", help="do not verify the server's certificate")
     command.add_argument("--starttls", choices=starttls.NAMES, help="begin in plain text and ask for TLS, as mail does")
-    command.add_argument("--timeout", type=_seconds, default=10.0, metavar="S", help="seconds for each step (default 10)")
+    command.add_argument("--timeout", type=_seconds, default=10, metavar="S", help="seconds for each step (default 10)")
     command.add_argument("--json", action="store_true", help="print the report as JSON")
     command.set_defaults(run=run)
 

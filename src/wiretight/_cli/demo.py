@@ -83,7 +83,9 @@ def add_arguments(commands: "argparse._SubParsersAction[argparse.ArgumentParser]
         "--size", type=_size, default=256 * MIB, help="size of the file: 64K, 1G, 256 (MiB; the default)"
     )
     command.add_argument("--connections", type=_count, default=50, help="connections of the selectors way (default 50)")
-    command.add_argument("--way", action="append", choices=WAYS, metavar="WAY", help="only this way; may be given again (default all)")
+    command.add_argument(
+        "--way", action="append", choices=WAYS, metavar="WAY", help="only this way; may be given again (default all)"
+    )
     command.add_argument("--tls", choices=["1.2", "1.3"], help="only this version (default: the best that both know)")
     command.add_argument("--json", action="store_true", help="print the table as JSON")
     command.set_defaults(run=run)

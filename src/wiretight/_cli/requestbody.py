@@ -1,8 +1,8 @@
 """The body of an HTTP request that nobody wants: it lies before the next request on its connection."""
 
 import email.errors
-import http.client
 import re
+from email.message import Message
 from io import BufferedIOBase
 
 LIMIT = 1024 * 1024
@@ -20,7 +20,7 @@ class UnreadableBodyError(Exception):
         self.status = status
 
 
-def discard(headers: http.client.HTTPMessage, stream: BufferedIOBase) -> None:
+def discard(headers: "Message[str, str]", stream: BufferedIOBase) -> None:
     """Read the body that these headers of a request announce, if it and its framing take no more than `LIMIT` bytes.
 
     Raises `UnreadableBodyError`. Source: RFC 9112 sections 5.1, 6.3 and 7.1.

@@ -44,7 +44,7 @@ class ServedFolder:
         with self._place(names) as (parent, name):
             number = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=parent)
         try:
-            inside = sorted(os.listdir(number), key=str.lower)
+            inside = sorted(os.listdir(number), key=str.lower)  # noqa: PTH208  # by its descriptor
         finally:
             os.close(number)
         found = []
@@ -70,7 +70,7 @@ class ServedFolder:
 
     def _resolved(self, names: Sequence[str]) -> tuple[str, ...]:
         try:
-            real = Path(os.path.realpath(os.path.join(self._root, *names))).relative_to(self._root).parts
+            real = Path(os.path.realpath(Path(self._root, *names))).relative_to(self._root).parts
         except ValueError:  # out of the folder, or no path at all
             raise FileNotFoundError from None
         if not self._hidden and any(name.startswith(".") for name in (*names, *real)):
