@@ -47,7 +47,7 @@ class Installation:
 
     def __init__(self) -> None:
         self.rebound: list[Rebound] = []
-        self.own = _own_names()
+        self.own: OwnNames = _own_names()
 
     def stale(self) -> list[Stale]:
         """References to the standard `ssl` that install() could not reach, as `python -m wiretight doctor` lists them.
