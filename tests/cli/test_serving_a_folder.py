@@ -260,6 +260,12 @@ def test_a_body_whose_end_cannot_be_told_ends_the_connection(
         assert response.headers["Connection"] == "close"
 
 
+def test_a_client_that_goes_on_sending_hears_why_it_is_refused(folder: Path, certificates: Certificates) -> None:
+    with serving(folder, certificates) as (_, port), client(port, certificates) as web:
+        web.request("GET", "/page.txt", body=iter([bytes(100_000)] * 100), encode_chunked=True)
+        assert web.getresponse().status == 413
+
+
 def test_other_methods_are_not_there(folder: Path, certificates: Certificates) -> None:
     with serving(folder, certificates) as (_, port), client(port, certificates) as web:
         assert answer(web, "/page.txt", "DELETE")[0] == 501

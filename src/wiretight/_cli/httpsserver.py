@@ -5,6 +5,7 @@ import http.server
 import socket
 import socketserver
 import sys
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -13,6 +14,8 @@ from wiretight._cli.errors import what_happened
 
 HANDSHAKE_SECONDS = 10.0
 GOODBYE_SECONDS = 2.0
+
+_BLOCK = 64 * 1024
 
 
 class HTTPSServer(http.server.ThreadingHTTPServer):
@@ -51,9 +54,8 @@ class HTTPSServer(http.server.ThreadingHTTPServer):
         request.settimeout(self._handshake_seconds)
         with self._context.wrap_socket(request, server_side=True) as tls:
             self._handler(tls, client_address, self)
-            tls.settimeout(GOODBYE_SECONDS)
             with contextlib.suppress(OSError, ValueError):  # clients often leave first
-                tls.unwrap()
+                _say_goodbye(tls)
 
     def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ARG002  # the base class's
         """One line for a connection that failed; the server goes on."""
@@ -61,3 +63,13 @@ class HTTPSServer(http.server.ThreadingHTTPServer):
         if isinstance(error, Exception):
             sentence = what_happened(error) if isinstance(error, OSError) else repr(error)
             self._note(f"{client_address[0]} {sentence}")
+
+
+def _say_goodbye(tls: ssl.SSLSocket) -> None:
+    """End the connection, and receive what the client still sends: else TCP would reset it, and lose our last answer."""
+    deadline = time.monotonic() + GOODBYE_SECONDS
+    tls.shutdown(socket.SHUT_WR)
+    while (left := deadline - time.monotonic()) > 0:
+        tls.settimeout(left)
+        if not tls.recv(_BLOCK):
+            break
