@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import ast
+from ast import AST, Import, ImportFrom, Name, Store, parse, walk
 from collections.abc import Iterator
 from typing import Any
 
@@ -18,23 +18,25 @@ def chosen(namespace: dict[str, Any], names: set[str]) -> set[str]:
     if "wiretight" not in source:
         return names & {"wiretight"}
     try:
-        tree = ast.parse(source)
+        tree = parse(source)
     except (SyntaxError, ValueError, RecursionError):
         return names
     of_ssl = set(_imported(tree, _STANDARD))
     others = set(_imported(tree, ("wiretight",)))
-    others.update(node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store))
-    return names if "*" in others else names - (names if "*" in of_ssl else of_ssl) | names & others
+    others.update(node.id for node in walk(tree) if isinstance(node, Name) and isinstance(node.ctx, Store))
+    if "*" in others:
+        return names
+    return (names - (names if "*" in of_ssl else of_ssl)) | (names & others)
 
 
-def _imported(tree: ast.AST, packages: tuple[str, ...]) -> Iterator[str]:
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
+def _imported(tree: AST, packages: tuple[str, ...]) -> Iterator[str]:
+    for node in walk(tree):
+        if isinstance(node, Import):
             for alias in node.names:
                 package = alias.name.partition(".")[0]
                 if package in packages:
                     yield alias.asname or package
-        elif isinstance(node, ast.ImportFrom) and not node.level and str(node.module).partition(".")[0] in packages:
+        elif isinstance(node, ImportFrom) and not node.level and str(node.module).partition(".")[0] in packages:
             for alias in node.names:
                 yield alias.asname or alias.name
 
