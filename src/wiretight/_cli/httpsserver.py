@@ -66,7 +66,7 @@ class HTTPSServer(http.server.ThreadingHTTPServer):
 
 
 def _say_goodbye(tls: ssl.SSLSocket) -> None:
-    """End the connection, and receive what the client still sends: else TCP would reset it, and lose our last answer."""
+    """End the connection, and receive what still comes: else TCP would reset it, and our last answer would be lost."""
     deadline = time.monotonic() + GOODBYE_SECONDS
     tls.shutdown(socket.SHUT_WR)
     while (left := deadline - time.monotonic()) > 0:
