@@ -123,8 +123,8 @@ def other(certificates: Certificates, version: Any) -> Any:
 
 def calling(server_context: Any, client_context: Any, other: Any, action: Callable[..., Any]) -> Situation:
     """A pair whose server's callback for the name does it."""
-    here = Situation(Pair(client_context, server_context), other, [])
     server_context.sni_callback = lambda side, name, context: action(here)
+    here = Situation(Pair(client_context, server_context), other, [])
     return here
 
 

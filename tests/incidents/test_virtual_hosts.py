@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ssl as standard
 from collections.abc import Callable
 from typing import Any
 
@@ -81,14 +82,28 @@ def test_it_requires_a_certificate_where_the_first_did_not(
 
 
 @reference("openssl/openssl#352", "uNetworking/uSockets#224")
-def test_it_asks_for_no_certificate_where_the_first_required_one(
-    certificates: Certificates, version: Any, outer: Any
+@pytest.mark.parametrize("mode", [tls.CERT_NONE, tls.CERT_OPTIONAL])
+def test_it_cannot_ask_for_less_than_the_first(
+    certificates: Certificates, version: Any, outer: Any, inner: Any, mode: Any
 ) -> None:
-    outer.load_verify_locations(certificates.ca_file)
-    outer.verify_mode = tls.CERT_REQUIRED
-    assert shaken(certificates.client_context(version), outer).server.getpeercert() is None
+    """But whom it trusts is its own affair."""
+    outer.verify_mode, inner.verify_mode = tls.CERT_REQUIRED, mode
+    inner.load_verify_locations(certificates.ca_file)
+    assert "PEER_DID_NOT_RETURN_A_CERTIFICATE" in str(refused(certificates.client_context(version), outer).error)
     pair = shaken(certificates.client_context(version, credentials=certificates.client), outer)
-    assert pair.server.getpeercert(True) is None
+    assert pair.server.getpeercert()
+    assert inner.verify_mode is mode
+
+
+@reference("openssl/openssl#352")
+def test_nor_ask_later_for_what_the_first_asks_in_the_handshake(certificates: Certificates) -> None:
+    outer = certificates.server_context(TLS13, client_ca=certificates.ca_file)
+    inner = certificates.server_context(TLS13, client_ca=certificates.ca_file)
+    inner.post_handshake_auth = True
+    outer.sni_callback = lambda side, name, context: setattr(side, "context", inner)
+    client_context = certificates.client_context(TLS13)
+    client_context.post_handshake_auth = True
+    assert "PEER_DID_NOT_RETURN_A_CERTIFICATE" in str(refused(client_context, outer).error)
 
 
 @reference("pyca/pyopenssl#255")
@@ -142,13 +157,19 @@ def test_it_may_ask_for_a_certificate_after_the_handshake(certificates: Certific
 
 @reference("RFC 8446, 4.2.1")
 def test_its_version_is_the_one_that_is_spoken(certificates: Certificates, version: Any, outer: Any) -> None:
-    """Also where the first context had been set to the other version only."""
-    other = TLS13 if version == TLS12 else TLS12
-    outer.minimum_version = outer.maximum_version = other
+    """Also where the first context would have spoken another one."""
+    outer.minimum_version, outer.maximum_version = TLS12, TLS13 if version == TLS12 else TLS12
     pair = shaken(certificates.client_context(), outer)
     assert pair.client.version() == pair.server.version() == f"TLSv1.{version - 0x301}"
-    failure = refused(certificates.client_context(other), outer)
-    assert "UNSUPPORTED_PROTOCOL" in str(failure.error)
+
+
+@reference("RFC 9325, 3.1.1")
+def test_it_cannot_allow_an_older_version_than_the_first(certificates: Certificates) -> None:
+    outer, inner = certificates.server_context(), certificates.server_context()
+    outer.sni_callback = lambda side, name, context: setattr(side, "context", inner)
+    outer.minimum_version, inner.minimum_version = TLS13, TLS12
+    assert "UNSUPPORTED_PROTOCOL" in str(refused(certificates.client_context(TLS12), outer).error)
+    assert shaken(certificates.client_context(), outer).client.version() == "TLSv1.3"
 
 
 @reference("RFC 9325, 3.1.1")
@@ -340,30 +361,70 @@ EXTENSION = b"\x00\x00" + (len(HOST) + 5).to_bytes(2, "big")
 LIST = (len(HOST) + 3).to_bytes(2, "big") + b"\x00" + len(HOST).to_bytes(2, "big") + HOST.encode()
 
 
-@reference("RFC 8446, 6.2")
-@pytest.mark.parametrize(
+def altering(list_: bytes) -> Callable[[Record], bytes]:
+    """Puts another list of names into the ClientHello: of the same length."""
+    return lambda record: record.raw.replace(EXTENSION + LIST, EXTENSION + list_)
+
+
+MALFORMED = pytest.mark.parametrize(
     ("list_", "alert"),
     [
         pytest.param((len(HOST) + 2).to_bytes(2, "big") + LIST[2:], "DECODE_ERROR", id="list-too-short"),
         pytest.param((len(HOST) + 9).to_bytes(2, "big") + LIST[2:], "DECODE_ERROR", id="list-too-long"),
         pytest.param(LIST[:2] + b"\x01" + LIST[3:], "DECODE_ERROR", id="another-type"),
         pytest.param(LIST[:3] + b"\xff\xff" + LIST[5:], "DECODE_ERROR", id="name-too-long"),
+        pytest.param(LIST[:3] + b"\x00\x01" + LIST[5:], "DECODE_ERROR", id="bytes-behind-the-name"),
         pytest.param(LIST[:-1] + b"\x00", "UNRECOGNIZED_NAME", id="null-character"),
-        pytest.param(LIST[:-1] + b"\xff", "UNRECOGNIZED_NAME", id="not-ascii"),
     ],
 )
-def test_a_name_that_is_none_ends_the_handshake_before_the_callback(
-    certificates: Certificates, version: Any, outer: Any, list_: bytes, alert: str
+
+
+@reference("RFC 8446, 6.2")
+@pytest.mark.parametrize("module", [tls, standard], ids=lambda module: module.__name__)
+@MALFORMED
+def test_a_malformed_name_ends_the_handshake_before_the_callback(
+    certificates: Certificates, version: Any, module: Any, list_: bytes, alert: str
 ) -> None:
+    """With the alert and the reason of `ssl`."""
     called = []
-    outer.sni_callback = lambda side, name, context: called.append(name)
-
-    def alter(record: Record) -> bytes:
-        return record.raw.replace(EXTENSION + LIST, EXTENSION + list_)
-
-    failure = Pair(certificates.client_context(version), outer).until_error(alter=alter)
-    assert failure.side == "server"
+    server_context = certificates.server_context(version, module=module)
+    server_context.sni_callback = lambda side, name, context: called.append(name)
+    failure = Pair(certificates.client_context(version), server_context).until_error(alter=altering(list_))
+    assert (failure.side, failure.error.reason) == ("server", "BAD_EXTENSION")
     assert alert in str(failure.peer_error)
+    assert not called
+
+
+@reference("RFC 5246, 7.4.1.4", "RFC 6066, 3")
+@MALFORMED
+def test_no_session_is_resumed_under_a_malformed_name(certificates: Certificates, list_: bytes, alert: str) -> None:
+    """OpenSSL by itself looks less closely at the name then. (With TLS 1.3 a changed ClientHello resumes nothing.)"""
+    called = []
+    server_context = certificates.server_context(TLS12)
+    server_context.sni_callback = lambda side, name, context: called.append(name)
+    client_context = certificates.client_context(TLS12)
+    session = shaken(client_context, server_context).client.session
+    failure = Pair(client_context, server_context, session=session).until_error(alter=altering(list_))
+    assert (failure.side, failure.error.reason) == ("server", "BAD_EXTENSION")
+    assert called == [HOST]
+
+
+@reference("RFC 6066, 3")
+@pytest.mark.parametrize("module", [tls, standard], ids=lambda module: module.__name__)
+def test_a_name_that_is_not_ascii_ends_it_too(
+    certificates: Certificates, version: Any, module: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reports: list[Any] = []
+    monkeypatch.setattr("sys.unraisablehook", lambda report: reports.append(type(report.exc_value)))
+    called = []
+    server_context = certificates.server_context(version, module=module)
+    server_context.sni_callback = lambda side, name, context: called.append(name)
+    failure = Pair(certificates.client_context(version), server_context).until_error(
+        alter=altering(LIST[:-1] + b"\xff")
+    )
+    assert (failure.side, failure.error.reason) == ("server", "CALLBACK_FAILED")
+    assert "INTERNAL_ERROR" in str(failure.peer_error)
+    assert reports == [UnicodeDecodeError]
     assert not called
 
 

@@ -17,6 +17,8 @@ LAYERS = (
     {"_errors", "_sendfile", "_systemtrust", "_core.openssl", "_core"},
     {"_core.tables", "_core.ciphers", "_core.distrusted"},
     {"_core.errors", "_enums"},
+    {"_core.settings"},
+    {"_core.defaults"},
     {
         "_core.memorybio",
         "_core.random",
@@ -33,10 +35,9 @@ LAYERS = (
         "_core.certificate",
         "_core.resumption",
         "_core.session",
-        "_core.virtualhost",
     },
     {"_core.wire"},
-    {"_core.credentials", "_core.trustedfile", "_core.connection"},
+    {"_core.credentials", "_core.trustedfile", "_core.connection", "_core.virtualhost"},
     {"_core.truststore", "_core.callbacks"},
     {"_core.negotiated", "_core.psk"},
     {"_core.servername", "_core.driver"},
@@ -58,7 +59,7 @@ LAYERS = (
 # What else only one place may import.
 ONLY = {
     "ssl": {"_errors"},
-    "_ssl": {"_core.context"},  # the defaults that this interpreter was built with
+    "_ssl": {"_core.defaults"},  # the defaults that this interpreter was built with
     "ctypes": set(),
     "socket": {"_socket", "_asyncio", "_certificates", "_cli", "asyncio", ""},  # "" only hands the name on
     "select": {"_cli"},

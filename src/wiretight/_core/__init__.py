@@ -19,6 +19,8 @@ MODULES = (
     "certificate",
     "ciphers",
     "distrusted",
+    "settings",
+    "defaults",
     "context",
     "algorithms",
     "resumption",

@@ -2,12 +2,13 @@
 
 from wiretight._core.context cimport Context
 from wiretight._core.openssl.ssl cimport SSL
+from wiretight._core.settings cimport Settings
 
 
 cdef int set_ciphers(Context context, str ciphers) except -1
 cdef int set_ciphersuites(Context context, str ciphersuites) except -1
 cdef list get_ciphers(Context context)
-cdef int switch_ciphers(SSL *ssl, Context old, Context new) except -1
+cdef tuple ciphers_of(Context context, Settings settings)
 
 cdef int set_ecdh_curve(Context context, object name) except -1
 cdef int set_groups(Context context, str groups) except -1

@@ -1,16 +1,15 @@
 """Algorithms: the ciphers, groups and signature algorithms that a Context negotiates."""
 
 from wiretight._core.ciphers cimport described
-from wiretight._core.context cimport c_string, configured
+from wiretight._core.context cimport c_string, publish, settings_of, trial
 from wiretight._core.errors cimport check, raise_queue, ssl_error
 from wiretight._core.openssl.asn1 cimport NID_undef, OBJ_sn2nid
 from wiretight._core.openssl.crypto cimport OPENSSL_free
 from wiretight._core.openssl.err cimport ERR_clear_error
 from wiretight._core.openssl.ssl cimport (
-    SSL_CIPHER_get_name, SSL_CTX, SSL_CTX_get_ciphers, SSL_CTX_set1_client_sigalgs_list, SSL_CTX_set1_groups,
-    SSL_CTX_set1_groups_list, SSL_CTX_set1_sigalgs_list, SSL_CTX_set_cipher_list, SSL_CTX_set_ciphersuites, SSL_free,
-    SSL_get_cipher_list_stack, SSL_set_cipher_list, SSL_set_ciphersuites, sk_SSL_CIPHER_num, sk_SSL_CIPHER_value,
-    stack_st_SSL_CIPHER,
+    SSL_CIPHER_get_name, SSL_CTX, SSL_CTX_get_ciphers, SSL_free, SSL_get_cipher_list_stack, SSL_get_security_level,
+    SSL_set1_client_sigalgs_list, SSL_set1_groups_list, SSL_set1_sigalgs_list, SSL_set_cipher_list,
+    SSL_set_ciphersuites, sk_SSL_CIPHER_num, sk_SSL_CIPHER_value, stack_st_SSL_CIPHER,
 )
 
 import os
@@ -32,64 +31,89 @@ cdef extern from "compat.h" nogil:
 cdef int set_ciphers(Context context, str ciphers) except -1:
     """OpenSSL: SSL_CTX_set_cipher_list(3)"""
     cdef bytes wanted = c_string(ciphers)
-    ERR_clear_error()
-    # A list that selects no cipher would still replace the present one: it is tried out first.
-    cdef SSL *trial = configured(context)
-    try:
-        if not SSL_set_cipher_list(trial, wanted):
-            ERR_clear_error()
-            raise SSLError("No cipher can be selected.")
-    finally:
-        SSL_free(trial)
-    if context._in_use:
-        context._later_ciphers = wanted
-    else:
-        check(SSL_CTX_set_cipher_list(context.ctx, wanted))
-    return 0
+    cdef Settings before, changed
+    cdef SSL *ssl
+    while True:
+        before = settings_of(context)
+        changed = before.copy()
+        # It may name a security level ("@SECLEVEL=1"), which stays after a later one that names none.
+        ssl = trial(context, before)
+        try:
+            if not SSL_set_cipher_list(ssl, wanted):
+                ERR_clear_error()
+                raise SSLError("No cipher can be selected.")
+            changed.plain.security_level = SSL_get_security_level(ssl)
+        finally:
+            SSL_free(ssl)
+        changed.ciphers = wanted
+        if publish(context, before, changed):
+            return 0
+
+
+# The settings that are lists of names.
+cdef enum Names:
+    CIPHERSUITES
+    GROUPS
+    CLIENT_SIGALGS
+    SERVER_SIGALGS
+
+
+cdef bint set_names(Context context, Names which, bytes names) except -1:
+    """Whether OpenSSL takes them.
+
+    OpenSSL: SSL_set_ciphersuites(3), SSL_set1_groups_list(3), SSL_set1_sigalgs_list(3)
+    """
+    cdef Settings before, changed
+    cdef bint taken
+    cdef SSL *ssl
+    while True:
+        before = settings_of(context)
+        changed = before.copy()
+        ssl = trial(context, before)
+        if which == CIPHERSUITES:
+            taken = SSL_set_ciphersuites(ssl, names)
+            changed.ciphersuites = names
+        elif which == GROUPS:
+            taken = SSL_set1_groups_list(ssl, names)
+            changed.groups = names
+        elif which == CLIENT_SIGALGS:
+            taken = SSL_set1_client_sigalgs_list(ssl, names)
+            changed.client_sigalgs = names
+        else:
+            taken = SSL_set1_sigalgs_list(ssl, names)
+            changed.server_sigalgs = names
+        SSL_free(ssl)
+        if not taken or publish(context, before, changed):
+            return taken
 
 
 cdef int set_ciphersuites(Context context, str ciphersuites) except -1:
     """OpenSSL: SSL_CTX_set_ciphersuites(3)"""
-    cdef bytes wanted = c_string(ciphersuites)
-    ERR_clear_error()
-    cdef SSL *trial = configured(context)
-    try:
-        if not SSL_set_ciphersuites(trial, wanted):
-            ERR_clear_error()
-            raise ssl_error(0, 0, "No cipher suite can be selected.")
-    finally:
-        SSL_free(trial)
-    if context._in_use:
-        context._later_ciphersuites = wanted
-    else:
-        check(SSL_CTX_set_ciphersuites(context.ctx, wanted))
+    if not set_names(context, CIPHERSUITES, c_string(ciphersuites)):
+        ERR_clear_error()
+        raise ssl_error(0, 0, "No cipher suite can be selected.")
     return 0
 
 
 cdef list get_ciphers(Context context):
     """OpenSSL: SSL_get_ciphers(3)"""
-    cdef SSL *trial = configured(context)
+    cdef SSL *ssl = trial(context, settings_of(context))
     try:
-        return described(SSL_get_cipher_list_stack(trial))
+        return described(SSL_get_cipher_list_stack(ssl))
     finally:
-        SSL_free(trial)
+        SSL_free(ssl)
 
 
-cdef int switch_ciphers(SSL *ssl, Context old, Context new) except -1:
-    """Gives a connection that changed from `old` to `new` the ciphers of `new`.
+cdef tuple ciphers_of(Context context, Settings settings):
+    """(ciphers, cipher suites of TLS 1.3) of a sealed context, in full, for an SSL that has others of its own.
 
-    OpenSSL does so by itself, except for those that stand in no SSL_CTX (see new_connection).
-
-    OpenSSL: SSL_set_cipher_list(3), SSL_set_ciphersuites(3)
+    OpenSSL: SSL_CTX_get_ciphers(3)
     """
-    if old._later_ciphers is old._later_ciphersuites is new._later_ciphers is new._later_ciphersuites is None:
-        return 0
-    earlier, earlier_suites = names_of(SSL_CTX_get_ciphers(new.ctx))
-    cdef bytes ciphers = earlier if new._later_ciphers is None else new._later_ciphers
-    cdef bytes suites = earlier_suites if new._later_ciphersuites is None else new._later_ciphersuites
-    check(SSL_set_ciphersuites(ssl, suites))
-    check(SSL_set_cipher_list(ssl, ciphers))
-    return 0
+    ciphers, suites = names_of(SSL_CTX_get_ciphers(context.ctx))
+    return (
+        ciphers if settings.ciphers is context.sealed.ciphers else settings.ciphers,
+        suites if settings.ciphersuites is context.sealed.ciphersuites else settings.ciphersuites,
+    )
 
 
 cdef tuple names_of(stack_st_SSL_CIPHER *ciphers):
@@ -113,19 +137,16 @@ cdef int set_ecdh_curve(Context context, object name) except -1:
     cdef int nid = OBJ_sn2nid(encoded)
     if nid == NID_undef:
         raise ValueError(f"unknown elliptic curve name {name!r}")
-    ERR_clear_error()
-    check(SSL_CTX_set1_groups(context.ctx, &nid, 1))
-    context._groups = encoded
+    if not set_names(context, GROUPS, encoded):
+        raise_queue()
     return 0
 
 
 cdef int set_groups(Context context, str groups) except -1:
     """OpenSSL: SSL_CTX_set1_groups_list(3)"""
-    cdef bytes wanted = c_string(groups)
-    if not SSL_CTX_set1_groups_list(context.ctx, wanted):
+    if not set_names(context, GROUPS, c_string(groups)):
         ERR_clear_error()
         raise ssl_error(0, 0, "unrecognized group")
-    context._groups = wanted
     return 0
 
 
@@ -150,14 +171,14 @@ cdef list get_groups(Context context, bint include_aliases):
 # --- signature algorithms --------------------------------------------------------------------------------------------
 cdef int set_client_sigalgs(Context context, str sigalgs) except -1:
     """OpenSSL: SSL_CTX_set1_client_sigalgs_list(3)"""
-    if not SSL_CTX_set1_client_sigalgs_list(context.ctx, c_string(sigalgs)):
+    if not set_names(context, CLIENT_SIGALGS, c_string(sigalgs)):
         refuse_sigalgs()
     return 0
 
 
 cdef int set_server_sigalgs(Context context, str sigalgs) except -1:
     """OpenSSL: SSL_CTX_set1_sigalgs_list(3)"""
-    if not SSL_CTX_set1_sigalgs_list(context.ctx, c_string(sigalgs)):
+    if not set_names(context, SERVER_SIGALGS, c_string(sigalgs)):
         refuse_sigalgs()
     return 0
 

@@ -4,81 +4,78 @@ OpenSSL calls in the middle of a verb, with the connection's lock held and maybe
 the lock and takes the GIL, and lets no exception through: C code is in between. The handshake goes on, and the wire
 keeps the exception for the verb to raise.
 
-A callback finds its Context through the connection and not through an argument stored in the SSL_CTX: the connection
-holds a reference to its context, and after an SNI switch it is the new one's callbacks that count.
+They are installed once and never taken away: OpenSSL looks whether there is one, and calls it, without a lock. What
+they do stands in the settings of the connection, which are those of its context when it was made, or after an SNI
+switch those of the new one.
 """
 
 from cpython.exc cimport PyErr_SetObject, PyErr_WriteUnraisable
-from libc.errno cimport ENOSPC
 from libc.string cimport memcmp
 from posix.unistd cimport close
 
 from wiretight._core.connection cimport Connection
+from wiretight._core.context cimport publish, settings_of, trial
 from wiretight._core.errors cimport raise_queue
-from wiretight._core.openssl.err cimport ERR_clear_error
 from wiretight._core.openssl.ssl cimport (
     SSL, SSL3_MT_CHANGE_CIPHER_SPEC, SSL3_RT_ALERT, SSL3_RT_CHANGE_CIPHER_SPEC, SSL3_RT_HANDSHAKE, SSL3_RT_HEADER,
-    SSL3_RT_INNER_CONTENT_TYPE, SSL_CTX_set_alpn_protos, SSL_CTX_set_alpn_select_cb, SSL_CTX_set_keylog_callback,
-    SSL_CTX_set_msg_callback, SSL_TLSEXT_ERR_ALERT_FATAL, SSL_TLSEXT_ERR_NOACK, SSL_TLSEXT_ERR_OK, SSL_get_app_data,
+    SSL3_RT_INNER_CONTENT_TYPE, SSL_CTX_set_alpn_select_cb, SSL_CTX_set_keylog_callback, SSL_TLSEXT_ERR_NOACK,
+    SSL_TLSEXT_ERR_OK, SSL_free, SSL_get_app_data, SSL_set_alpn_protos,
 )
+from wiretight._core.settings cimport Settings
 
+import errno
 import os
+import stat
+
+
+cdef int install(Context context) noexcept:
+    """OpenSSL: SSL_CTX_set_alpn_select_cb(3)"""
+    SSL_CTX_set_alpn_select_cb(context.ctx, on_application_protocols, NULL)
+    return 0
 
 
 # --- application protocol --------------------------------------------------------------------------------------------
 cdef int set_alpn_protocols(Context context, bytes protocols) except -1:
-    """OpenSSL: SSL_CTX_set_alpn_protos(3)"""
-    ERR_clear_error()
-    # Zero is success here.
-    if SSL_CTX_set_alpn_protos(context.ctx, protocols, <unsigned int>len(protocols)):
+    """OpenSSL: SSL_set_alpn_protos(3)"""
+    cdef Settings before, changed
+    cdef SSL *ssl = trial(context, settings_of(context))
+    cdef int refused = SSL_set_alpn_protos(ssl, protocols, <unsigned int>len(protocols))    # zero is success here
+    SSL_free(ssl)
+    if refused:
         raise_queue("the list of ALPN protocols is not in the format of RFC 7301")
-    context._alpn = protocols
-    SSL_CTX_set_alpn_select_cb(context.ctx, on_application_protocols, NULL)
-    return 0
+    while True:
+        before = settings_of(context)
+        changed = before.copy()
+        changed.alpn = protocols
+        changed.plain.alpn = changed.alpn
+        changed.plain.alpn_size = <unsigned int>len(protocols)
+        if publish(context, before, changed):
+            return 0
 
 
 cdef int on_application_protocols(
     SSL *ssl, const unsigned char **chosen, unsigned char *chosen_length, const unsigned char *offered,
     unsigned int offered_length, void *_,
 ) noexcept nogil:
-    cdef void *connection = SSL_get_app_data(ssl)
-    cdef int answer
-    (<Connection>connection).wire.leave_to_python()
-    answer = choose_protocol(<Connection>connection, chosen, chosen_length, offered, offered_length)
-    (<Connection>connection).wire.back_from_python()
-    return answer
-
-
-cdef int choose_protocol(
-    Connection connection, const unsigned char **chosen, unsigned char *chosen_length, const unsigned char *offered,
-    unsigned int offered_length,
-) noexcept with gil:
     """Chooses the first of the server's protocols that the client offers; without one, goes on without a protocol.
 
     OpenSSL: SSL_CTX_set_alpn_select_cb(3)
     """
-    cdef Context context
-    cdef bytes supported
-    cdef const unsigned char *ours
+    cdef void *connection = SSL_get_app_data(ssl)
+    cdef const unsigned char *ours = (<Connection>connection).settings.plain.alpn
+    cdef unsigned int size = (<Connection>connection).settings.plain.alpn_size
     cdef unsigned int i = 0, j
-    try:
-        context = connection._context
-        supported = context._alpn
-    except BaseException as error:
-        report_unraisable(error, None)
-        return SSL_TLSEXT_ERR_ALERT_FATAL
-    ours = supported
-    while i < <unsigned int>len(supported):
+    while i < size:
         j = 0
         while j < offered_length:
             if ours[i] == offered[j] and memcmp(ours + i + 1, offered + j + 1, ours[i]) == 0:
-                # In the client's list, which OpenSSL holds: ours may be replaced before OpenSSL copies the name.
+                # In the client's list, which OpenSSL holds until it has copied the name.
                 chosen[0] = offered + j + 1
                 chosen_length[0] = offered[j]
                 return SSL_TLSEXT_ERR_OK
             j += offered[j] + 1
         i += ours[i] + 1
-    return SSL_TLSEXT_ERR_NOACK
+    return SSL_TLSEXT_ERR_NOACK     # as without a callback
 
 
 # --- key log ---------------------------------------------------------------------------------------------------------
@@ -88,8 +85,9 @@ cdef class KeyLog:
 
     def __cinit__(self, path):
         self.fd = -1
-        self.fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
-        if os.lseek(self.fd, 0, os.SEEK_END) == 0:
+        self.fd = opened(path)
+        kind = os.fstat(self.fd)
+        if stat.S_ISREG(kind.st_mode) and kind.st_size == 0:
             self.write(b"# TLS secrets log file, generated by wiretight\n")
 
     def __dealloc__(self):
@@ -97,20 +95,61 @@ cdef class KeyLog:
             close(self.fd)
 
     def write(self, bytes line):
-        # In one call, so that the lines of several connections and processes stay whole.
-        if os.write(self.fd, line) < len(line):
-            raise OSError(ENOSPC, os.strerror(ENOSPC))
+        # In one call, so that the lines of several connections and processes stay whole: a pipe takes one whole or not
+        # at all, and what a full disk takes of it the next call finds to be the last.
+        while line:
+            line = line[os.write(self.fd, line):]
+
+
+cdef int opened(object path) except -1:
+    """A descriptor of the file, pipe, terminal or socket at `path`; what is not there becomes a file.
+
+    Whoever can read the secrets can read the connections: a new file is its owner's only. Opening never waits: for a
+    FIFO that nobody reads, OSError says so at once.
+    """
+    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOCTTY | os.O_NONBLOCK
+    try:
+        fd = os.open(path, flags | os.O_EXCL, 0o600)
+        os.fchmod(fd, 0o600)    # a umask may have left less
+    except FileExistsError:
+        try:
+            fd = os.open(path, flags, 0o600)
+        except OSError as error:
+            if error.errno != errno.ENXIO:
+                raise
+            kind = os.stat(path)
+            if stat.S_ISFIFO(kind.st_mode):
+                raise OSError(errno.ENXIO, "nobody reads from this FIFO", path) from None
+            return own_descriptor(kind, error)
+    os.set_blocking(fd, True)
+    return fd
+
+
+cdef int own_descriptor(object kind, object error) except -1:
+    """Another descriptor of a socket of ours, such as /dev/stderr may be: it cannot be opened by its name."""
+    for name in os.listdir("/proc/self/fd"):
+        try:
+            if os.path.samestat(os.fstat(int(name)), kind):
+                return os.dup(int(name))
+        except OSError:
+            pass    # that of the folder, closed by now
+    raise error
 
 
 cdef int set_keylog_filename(Context context, object path) except -1:
     """OpenSSL: SSL_CTX_set_keylog_callback(3)"""
-    context._keylog = None if path is None else KeyLog(path)
-    context._keylog_filename = path
-    if path is None:
-        SSL_CTX_set_keylog_callback(context.ctx, NULL)
-    else:
+    cdef Settings before, changed
+    cdef KeyLog log = None if path is None else KeyLog(path)
+    if log is not None:
+        # Not before it is needed: with a callback OpenSSL writes the secrets down, for nobody.
         SSL_CTX_set_keylog_callback(context.ctx, on_secret)
-    return 0
+    while True:
+        before = settings_of(context)
+        changed = before.copy()
+        changed.keylog = log
+        changed.keylog_filename = path
+        if publish(context, before, changed):
+            return 0
 
 
 cdef void on_secret(const SSL *ssl, const char *line) noexcept nogil:
@@ -123,7 +162,7 @@ cdef void on_secret(const SSL *ssl, const char *line) noexcept nogil:
 
 cdef void write_secret(Connection connection, const char *line) noexcept with gil:
     try:
-        log = connection._context._keylog
+        log = connection.settings.keylog
         if log is not None:
             log.write(<bytes>line + b"\n")
     except BaseException as error:
@@ -132,33 +171,38 @@ cdef void write_secret(Connection connection, const char *line) noexcept with gi
 
 # --- messages --------------------------------------------------------------------------------------------------------
 cdef int set_msg_callback(Context context, object callback) except -1:
-    """OpenSSL: SSL_CTX_set_msg_callback(3)"""
-    context._message_callback = callable_or_none(callback)
-    if callback is None:
-        SSL_CTX_set_msg_callback(context.ctx, NULL)
-    else:
-        SSL_CTX_set_msg_callback(context.ctx, on_message)
-    return 0
+    """OpenSSL: SSL_set_msg_callback(3)"""
+    cdef Settings before, changed
+    callable_or_none(callback)
+    while True:
+        before = settings_of(context)
+        changed = before.copy()
+        changed.message_callback = callback
+        changed.plain.on_message = NULL
+        if callback is not None:
+            changed.plain.on_message = on_message
+        if publish(context, before, changed):
+            return 0
 
 
 cdef void on_message(
     int written, int version, int content_type, const void *data, size_t length, SSL *ssl, void *_,
 ) noexcept nogil:
-    """OpenSSL: SSL_CTX_set_msg_callback(3)"""
+    """OpenSSL: SSL_set_msg_callback(3)"""
     cdef void *connection = SSL_get_app_data(ssl)
     if connection == NULL:
         return
     (<Connection>connection).wire.leave_to_python()
-    report_message(<Connection>connection, written, version, content_type, <const unsigned char *>data, length)
+    show_message(<Connection>connection, written, version, content_type, <const unsigned char *>data, length)
     (<Connection>connection).wire.back_from_python()
 
 
-cdef void report_message(
-    Connection connection, int written, int version, int content_type, const unsigned char *octets, size_t length
+cdef void show_message(
+    Connection connection, bint written, int version, int content_type, const unsigned char *octets, size_t length
 ) noexcept with gil:
     cdef int message_type = -1
     try:
-        callback = connection._context._message_callback
+        callback = connection.settings.message_callback
         if callback is None:
             return
         if content_type == SSL3_RT_CHANGE_CIPHER_SPEC:

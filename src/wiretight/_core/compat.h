@@ -98,31 +98,42 @@ static inline void wt_take_any_host(X509_VERIFY_PARAM *param) {
 #endif
 }
 
+/* The groups of an SSL that has some of its own, as they are without. */
+static inline int wt_set_default_groups(SSL *ssl) {
+#if OPENSSL_VERSION_NUMBER >= 0x30500000L
+    return SSL_set1_groups_list(ssl, "DEFAULT");
+#else
+    return SSL_set1_groups_list(
+        ssl, "X25519:P-256:X448:P-521:P-384:ffdhe2048:ffdhe3072:ffdhe4096:ffdhe6144:ffdhe8192");
+#endif
+}
+
+typedef void (*wt_message)(
+    int written, int version, int content_type, const void *data, size_t length, SSL *ssl, void *arg);
+
 /* Pre-shared keys, which an OpenSSL can be built without. */
 typedef unsigned int (*wt_psk_client)(
     SSL *ssl, const char *hint, char *identity, unsigned int identity_size, unsigned char *key, unsigned int key_size);
 typedef unsigned int (*wt_psk_server)(SSL *ssl, const char *identity, unsigned char *key, unsigned int key_size);
 
-static inline void wt_set_psk_client(SSL_CTX *ctx, wt_psk_client callback) {
+static inline void wt_set_psk(SSL *ssl, wt_psk_client client, wt_psk_server server) {
 #ifdef OPENSSL_NO_PSK
-    (void)ctx;
-    (void)callback;
+    (void)ssl;
+    (void)client;
+    (void)server;
 #else
-    SSL_CTX_set_psk_client_callback(ctx, callback);
+    SSL_set_psk_client_callback(ssl, client);
+    SSL_set_psk_server_callback(ssl, server);
 #endif
 }
 
-static inline int wt_set_psk_server(SSL_CTX *ctx, wt_psk_server callback, const char *hint) {
+static inline int wt_set_psk_hint(SSL *ssl, const char *hint) {
 #ifdef OPENSSL_NO_PSK
-    (void)ctx;
-    (void)callback;
+    (void)ssl;
     (void)hint;
     return 0;
 #else
-    if (!SSL_CTX_use_psk_identity_hint(ctx, hint))
-        return 0;
-    SSL_CTX_set_psk_server_callback(ctx, callback);
-    return 1;
+    return SSL_use_psk_identity_hint(ssl, hint);
 #endif
 }
 

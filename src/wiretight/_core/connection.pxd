@@ -4,6 +4,7 @@ from wiretight._core.backlog cimport Backlog, Writing
 from wiretight._core.context cimport Context
 from wiretight._core.errors cimport Failure, Status
 from wiretight._core.openssl.ssl cimport SSL
+from wiretight._core.settings cimport Settings
 from wiretight._core.wire cimport Wire
 
 ctypedef void (*Question)(Connection connection, void *answer) noexcept nogil
@@ -15,10 +16,12 @@ cdef class Connection:
     cdef Wire wire
     cdef Backlog backlog
     cdef Context _context
+    cdef Settings settings              # of the context, when this was made or got it
     cdef readonly bint server_side
     cdef readonly object server_hostname
-    cdef bytes terms                    # which a session must share to be resumed
+    cdef bytes terms                    # which a session must share to be resumed; None: there is no such session
     cdef object requested_name          # on a server: the name that the client asked for, once that is looked at
+    cdef bint looked_at_name            # sni_callback has had it
     cdef object __weakref__
 
     cdef Failure failure            # why the last verb FAILED
@@ -46,6 +49,7 @@ cdef class Connection:
     cdef Status encrypt(self, const char *data, size_t size, Writing *writing) noexcept nogil
     cdef Status other_bytes(self) noexcept nogil
     cdef int bind_sessions(self) except -1
+    cdef int unbind_sessions(self) except -1
     cdef int expect(self, str hostname) except -1
     cdef int bind(self, Context context, bint server_side, object hostname) except -1
 

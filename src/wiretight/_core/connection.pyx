@@ -13,8 +13,8 @@ from libc.errno cimport ECONNRESET, EPIPE
 from libc.string cimport memset
 
 from wiretight._core.backlog cimport BATCH, Backlog, Writing, note
-from wiretight._core.context cimport new_connection, verify_mode_for
-from wiretight._core.descriptor cimport wt_mutex_lock, wt_mutex_try, wt_mutex_unlock
+from wiretight._core.context cimport new_connection, settings_of
+from wiretight._core.descriptor cimport wt_mutex_lock, wt_mutex_lock_with_gil, wt_mutex_try, wt_mutex_unlock
 from wiretight._core.errors cimport (
     AGAIN, CLOSED, DONE, FAILED, Failure, Status, WANT_READ, WANT_WRITE, check, forget_errors, outcome, turn_refused,
 )
@@ -23,10 +23,9 @@ from wiretight._core.openssl.err cimport ERR_LIB_SSL, ERR_PACK
 from wiretight._core.openssl.ssl cimport (
     SSL_ERROR_SSL, SSL_ERROR_SYSCALL, SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER, SSL_MODE_AUTO_RETRY, SSL_RECEIVED_SHUTDOWN,
     SSL_R_BAD_WRITE_RETRY, SSL_SENT_SHUTDOWN, SSL_do_handshake, SSL_free, SSL_get0_param, SSL_get_shutdown,
-    SSL_get_verify_callback, SSL_is_init_finished, SSL_peek_ex, SSL_pending, SSL_read_ex, SSL_set_accept_state,
-    SSL_set_app_data, SSL_set_bio, SSL_set_connect_state, SSL_set_mode, SSL_set_post_handshake_auth,
-    SSL_set_session_id_context, SSL_set_shutdown, SSL_set_tlsext_host_name, SSL_set_verify, SSL_shutdown,
-    SSL_version, SSL_write_ex, TLS1_3_VERSION,
+    SSL_is_init_finished, SSL_peek_ex, SSL_pending, SSL_read_ex, SSL_set_accept_state, SSL_set_app_data, SSL_set_bio,
+    SSL_set_connect_state, SSL_set_mode, SSL_set_session_id_context, SSL_set_shutdown, SSL_set_tlsext_host_name,
+    SSL_shutdown, SSL_version, SSL_write_ex, TLS1_3_VERSION,
 )
 from wiretight._core.openssl.asn1 cimport ASN1_STRING, ASN1_STRING_free, ASN1_STRING_get0_data, ASN1_STRING_length
 from wiretight._core.resumption cimport terms_of
@@ -61,7 +60,8 @@ cdef class Connection:
         """
         self.backlog = Backlog()
         forget_errors()
-        self.ssl = new_connection(context)
+        self.settings = settings_of(context)
+        self.ssl = new_connection(context, self.settings, server_side)
         self._context = context
         self.server_side = server_side
         check(SSL_set_app_data(self.ssl, <void *>self))
@@ -70,11 +70,9 @@ cdef class Connection:
         SSL_set_bio(self.ssl, self.wire.bio, self.wire.bio)
         if hostname is not None:
             self.expect(hostname)
-        SSL_set_verify(self.ssl, verify_mode_for(context, server_side), SSL_get_verify_callback(self.ssl))
         if server_side:
             SSL_set_accept_state(self.ssl)
         else:
-            SSL_set_post_handshake_auth(self.ssl, context._post_handshake_auth)
             SSL_set_connect_state(self.ssl)
         self.bind_sessions()
         return 0
@@ -86,10 +84,24 @@ cdef class Connection:
 
         OpenSSL: SSL_set_session_id_context(3)
         """
+        cdef bytes before = self.terms
         name = self.requested_name if self.server_side else self.server_hostname
-        self.terms = terms_of(self.ssl, self._context, name)
+        cdef bytes terms = terms_of(self.ssl, self.settings, name)
+        cdef int taken = 1
+        wt_mutex_lock_with_gil(&self.wire.lock)
+        self.terms = terms
         if self.server_side:
-            check(SSL_set_session_id_context(self.ssl, self.terms, len(self.terms)))
+            taken = SSL_set_session_id_context(self.ssl, terms, len(terms))
+        wt_mutex_unlock(&self.wire.lock)
+        check(taken)
+        return 0
+
+    cdef int unbind_sessions(self) except -1:
+        """No session of this connection is good for any other."""
+        cdef bytes before = self.terms
+        wt_mutex_lock_with_gil(&self.wire.lock)
+        self.terms = None
+        wt_mutex_unlock(&self.wire.lock)
         return 0
 
     cdef int expect(self, str hostname) except -1:
@@ -100,7 +112,7 @@ cdef class Connection:
         try:
             if address == NULL:
                 check(SSL_set_tlsext_host_name(self.ssl, name))
-            if self._context._check_hostname:
+            if self.settings.plain.check_hostname:
                 if address == NULL:
                     check(X509_VERIFY_PARAM_set1_host(SSL_get0_param(self.ssl), name, len(name)))
                 else:

@@ -4,33 +4,22 @@ from cpython.exc cimport PyErr_WarnEx
 from cpython.object cimport PyObject
 from libc.stdint cimport uint64_t
 
-from wiretight._core.distrusted cimport reject_distrusted
-from wiretight._core.errors cimport check, raise_queue
-from wiretight._core.openssl.crypto cimport RAND_bytes
+cimport cython
+
+from wiretight._core.defaults cimport CERT_NONE, CERT_OPTIONAL, CERT_REQUIRED, MINIMUM_SUPPORTED, defaults, openssl_mode
+from wiretight._core.errors cimport raise_queue
 from wiretight._core.openssl.err cimport ERR_clear_error
 from wiretight._core.openssl.ssl cimport (
-    SSL, SSL3_VERSION, SSL_CTX_clear_options, SSL_CTX_free, SSL_CTX_get0_param, SSL_CTX_get_max_proto_version,
-    SSL_CTX_get_min_proto_version, SSL_CTX_get_num_tickets, SSL_CTX_get_options, SSL_CTX_get_verify_mode, SSL_CTX_new,
-    SSL_CTX_sess_accept, SSL_CTX_sess_accept_good, SSL_CTX_sess_accept_renegotiate, SSL_CTX_sess_cache_full,
-    SSL_CTX_sess_connect, SSL_CTX_sess_connect_good, SSL_CTX_sess_connect_renegotiate, SSL_CTX_sess_hits,
-    SSL_CTX_sess_misses, SSL_CTX_sess_number, SSL_CTX_sess_timeouts, SSL_CTX_set_cipher_list,
-    SSL_CTX_set_max_proto_version, SSL_CTX_set_min_proto_version, SSL_CTX_set_mode, SSL_CTX_set_num_tickets,
-    SSL_CTX_set_options, SSL_CTX_set_verify, SSL_DEFAULT_CIPHER_LIST, SSL_METHOD, SSL_MODE_AUTO_RETRY,
-    SSL_MODE_RELEASE_BUFFERS, SSL_OP_ALL, SSL_OP_CIPHER_SERVER_PREFERENCE, SSL_OP_DONT_INSERT_EMPTY_FRAGMENTS,
-    SSL_OP_ENABLE_MIDDLEBOX_COMPAT, SSL_OP_NO_COMPRESSION, SSL_OP_NO_SSLv3, SSL_OP_NO_TLSv1, SSL_OP_NO_TLSv1_1,
-    SSL_OP_NO_TLSv1_2, SSL_OP_NO_TLSv1_3, SSL_OP_SINGLE_DH_USE, SSL_OP_SINGLE_ECDH_USE,
-    SSL_VERIFY_FAIL_IF_NO_PEER_CERT, SSL_VERIFY_NONE, SSL_VERIFY_PEER, SSL_VERIFY_POST_HANDSHAKE, SSL_free,
-    SSL_get_security_level, SSL_new, SSL_set_cipher_list, SSL_set_ciphersuites, TLS1_1_VERSION, TLS1_2_VERSION,
-    TLS1_3_VERSION, TLS1_VERSION, TLS_client_method, TLS_method, TLS_server_method,
+    SSL, SSL3_VERSION, SSL_CTX_free, SSL_CTX_new, SSL_CTX_sess_accept, SSL_CTX_sess_accept_good,
+    SSL_CTX_sess_accept_renegotiate, SSL_CTX_sess_cache_full, SSL_CTX_sess_connect, SSL_CTX_sess_connect_good,
+    SSL_CTX_sess_connect_renegotiate, SSL_CTX_sess_hits, SSL_CTX_sess_misses, SSL_CTX_sess_number,
+    SSL_CTX_sess_timeouts, SSL_METHOD, SSL_OP_NO_SSLv3, SSL_OP_NO_TLSv1, SSL_OP_NO_TLSv1_1, SSL_OP_NO_TLSv1_2,
+    SSL_OP_NO_TLSv1_3, SSL_VERIFY_FAIL_IF_NO_PEER_CERT, SSL_VERIFY_NONE, SSL_VERIFY_PEER, SSL_free, SSL_new,
+    SSL_set_max_proto_version, SSL_set_min_proto_version, TLS1_1_VERSION, TLS1_2_VERSION, TLS1_3_VERSION, TLS1_VERSION,
+    TLS_client_method, TLS_method, TLS_server_method,
 )
-from wiretight._core.openssl.x509 cimport (
-    X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS, X509_VERIFY_PARAM, X509_VERIFY_PARAM_clear_flags,
-    X509_VERIFY_PARAM_get_flags, X509_VERIFY_PARAM_get_hostflags, X509_VERIFY_PARAM_set_flags,
-    X509_VERIFY_PARAM_set_hostflags, X509_V_FLAG_TRUSTED_FIRST,
-)
-
-cdef extern from "compat.h" nogil:
-    void wt_take_any_host(X509_VERIFY_PARAM *param)
+from wiretight._core.openssl.x509 cimport X509_V_FLAG_POLICY_CHECK, X509_V_FLAG_POLICY_MASK
+from wiretight._core.settings cimport apply, seal
 
 cdef extern from "Python.h":
     # As cpython.object declares it, it cannot delete.
@@ -38,14 +27,18 @@ cdef extern from "Python.h":
 
 from operator import index
 
-# Numbers of the standard library: verify modes, and TLSVersion's two that are no version.
 cdef enum:
-    CERT_NONE = 0
-    CERT_OPTIONAL = 1
-    CERT_REQUIRED = 2
-    MINIMUM_SUPPORTED = -2
-    MAXIMUM_SUPPORTED = -1
-    GENERATION_SIZE = 16
+    MAXIMUM_SUPPORTED = -1      # as TLSVersion has it
+
+# The settings that are numbers, and depend on no other.
+cdef enum Number:
+    OPTIONS
+    MINIMUM_VERSION
+    MAXIMUM_VERSION
+    VERIFY_FLAGS
+    HOST_FLAGS
+    POST_HANDSHAKE_AUTH
+    NUM_TICKETS
 
 cdef uint64_t VERSION_OPTIONS = (
     SSL_OP_NO_SSLv3 | SSL_OP_NO_TLSv1 | SSL_OP_NO_TLSv1_1 | SSL_OP_NO_TLSv1_2 | SSL_OP_NO_TLSv1_3
@@ -59,33 +52,6 @@ cdef dict ONE_VERSION = {
 }
 
 cdef dict OLD_VERSIONS = {SSL3_VERSION: "SSLv3", TLS1_VERSION: "TLSv1", TLS1_1_VERSION: "TLSv1_1"}
-
-
-# Taken now: install() puts wiretight in its place.
-try:
-    from _ssl import _DEFAULT_CIPHERS as _standard_ciphers, _SSLContext as _standard_context
-except ImportError:
-    _standard_ciphers = _standard_context = None
-
-cdef tuple policy = None
-
-
-cdef tuple interpreters_policy():
-    """(minimum version, ciphers) that this interpreter was built to give every context; None for ciphers means
-    OpenSSL's own, and MINIMUM_SUPPORTED that openssl.cnf decides.
-
-    A distribution sets its policy when it builds Python: Debian trusts its openssl.cnf, python.org's builds do not.
-    Found out with the first context: making one is a quarter of the time that importing this package takes.
-    """
-    global policy
-    if policy is None:
-        minimum, ciphers = TLS1_2_VERSION, None
-        if _standard_context is not None:
-            minimum = _standard_context(PROTOCOL_TLS_CLIENT).minimum_version
-            if _standard_ciphers != SSL_DEFAULT_CIPHER_LIST.decode("ascii"):
-                ciphers = _standard_ciphers
-        policy = (minimum, ciphers)
-    return policy
 
 
 cdef class Context:
@@ -117,8 +83,9 @@ cdef class Context:
         if self.ctx == NULL:
             raise_queue()
         self._protocol = protocol
-        renew(self)
-        set_defaults(self)
+        self.settings = self.sealed = defaults(
+            self.ctx, ONE_VERSION[protocol][0] if protocol in ONE_VERSION else 0, protocol == PROTOCOL_TLS_CLIENT
+        )
 
     def __dealloc__(self):
         SSL_CTX_free(self.ctx)
@@ -146,7 +113,7 @@ cdef class Context:
 
         OpenSSL: SSL_CTX_set_options(3)
         """
-        return SSL_CTX_get_options(self.ctx)
+        return settings_of(self).plain.options
 
     @options.setter
     def options(self, value):
@@ -154,11 +121,9 @@ cdef class Context:
         if number < 0:
             raise ValueError("Cannot convert negative int")
         cdef uint64_t wanted = number
-        cdef uint64_t present = SSL_CTX_get_options(self.ctx)
-        if wanted & ~present & VERSION_OPTIONS:
+        if wanted & ~settings_of(self).plain.options & VERSION_OPTIONS:
             PyErr_WarnEx(DeprecationWarning, "ssl.OP_NO_SSL*/ssl.OP_NO_TLS* options are deprecated", 2)
-        SSL_CTX_clear_options(self.ctx, present & ~wanted)
-        SSL_CTX_set_options(self.ctx, wanted & ~present)
+        set_number(self, OPTIONS, wanted)
 
     @property
     def minimum_version(self):
@@ -169,15 +134,14 @@ cdef class Context:
 
         OpenSSL: SSL_CTX_set_min_proto_version(3)
         """
-        return self_limited(self, SSL_CTX_get_min_proto_version(self.ctx), MINIMUM_SUPPORTED)
+        return self_limited(self, settings_of(self).plain.minimum_version, MINIMUM_SUPPORTED)
 
     @minimum_version.setter
     def minimum_version(self, int value):
         check_version(self, value)
         if value == MAXIMUM_SUPPORTED:
             value = TLS1_3_VERSION
-        if not SSL_CTX_set_min_proto_version(self.ctx, 0 if value == MINIMUM_SUPPORTED else value):
-            refuse_version(value)
+        set_limit(self, 0 if value == MINIMUM_SUPPORTED else value, False)
 
     @property
     def maximum_version(self):
@@ -188,7 +152,7 @@ cdef class Context:
 
         OpenSSL: SSL_CTX_set_max_proto_version(3)
         """
-        return self_limited(self, SSL_CTX_get_max_proto_version(self.ctx), MAXIMUM_SUPPORTED)
+        return self_limited(self, settings_of(self).plain.maximum_version, MAXIMUM_SUPPORTED)
 
     @maximum_version.setter
     def maximum_version(self, int value):
@@ -196,11 +160,9 @@ cdef class Context:
         if value == MINIMUM_SUPPORTED:
             # OpenSSL refuses a version that it was built without.
             for value in (TLS1_VERSION, TLS1_1_VERSION, TLS1_2_VERSION, TLS1_3_VERSION):
-                if SSL_CTX_set_max_proto_version(self.ctx, value):
-                    return
-            refuse_version(MINIMUM_SUPPORTED)
-        if not SSL_CTX_set_max_proto_version(self.ctx, 0 if value == MAXIMUM_SUPPORTED else value):
-            refuse_version(value)
+                if is_limit(self, value, True):
+                    break
+        set_limit(self, 0 if value == MAXIMUM_SUPPORTED else value, True)
 
     @property
     def security_level(self):
@@ -208,11 +170,7 @@ cdef class Context:
 
         OpenSSL: SSL_get_security_level(3)
         """
-        cdef SSL *trial = configured(self)
-        try:
-            return SSL_get_security_level(trial)
-        finally:
-            SSL_free(trial)
+        return settings_of(self).plain.security_level
 
     # --- verification ------------------------------------------------------------------------------------------------
     @property
@@ -223,7 +181,7 @@ cdef class Context:
 
         OpenSSL: SSL_CTX_set_verify(3)
         """
-        cdef int mode = SSL_CTX_get_verify_mode(self.ctx)
+        cdef int mode = settings_of(self).plain.verify_mode
         if not mode & SSL_VERIFY_PEER:
             return CERT_NONE
         return CERT_REQUIRED if mode & SSL_VERIFY_FAIL_IF_NO_PEER_CERT else CERT_OPTIONAL
@@ -232,9 +190,15 @@ cdef class Context:
     def verify_mode(self, int value):
         if value not in (CERT_NONE, CERT_OPTIONAL, CERT_REQUIRED):
             raise ValueError("invalid value for verify_mode")
-        if value == CERT_NONE and self._check_hostname:
-            raise ValueError("Cannot set verify_mode to CERT_NONE when check_hostname is enabled.")
-        set_verify_mode(self, value)
+        cdef Settings before, changed
+        while True:
+            before = settings_of(self)
+            if value == CERT_NONE and before.plain.check_hostname:
+                raise ValueError("Cannot set verify_mode to CERT_NONE when check_hostname is enabled.")
+            changed = before.copy()
+            changed.plain.verify_mode = openssl_mode(value)
+            if publish(self, before, changed):
+                return
 
     @property
     def verify_flags(self):
@@ -242,14 +206,13 @@ cdef class Context:
 
         OpenSSL: X509_VERIFY_PARAM_set_flags(3)
         """
-        return X509_VERIFY_PARAM_get_flags(SSL_CTX_get0_param(self.ctx))
+        return settings_of(self).plain.verify_flags
 
     @verify_flags.setter
     def verify_flags(self, unsigned long value):
-        cdef unsigned long present = X509_VERIFY_PARAM_get_flags(SSL_CTX_get0_param(self.ctx))
-        ERR_clear_error()
-        check(X509_VERIFY_PARAM_clear_flags(SSL_CTX_get0_param(self.ctx), present & ~value))
-        check(X509_VERIFY_PARAM_set_flags(SSL_CTX_get0_param(self.ctx), value & ~present))
+        if value & X509_V_FLAG_POLICY_MASK:     # as OpenSSL does it
+            value |= X509_V_FLAG_POLICY_CHECK
+        set_number(self, VERIFY_FLAGS, value)
 
     @property
     def check_hostname(self):
@@ -257,13 +220,19 @@ cdef class Context:
 
         Setting it to True raises verify_mode from CERT_NONE to CERT_REQUIRED. Since 0.1. Source: RFC 9525.
         """
-        return self._check_hostname
+        return settings_of(self).plain.check_hostname
 
     @check_hostname.setter
     def check_hostname(self, bint value):
-        if value and SSL_CTX_get_verify_mode(self.ctx) == SSL_VERIFY_NONE:
-            set_verify_mode(self, CERT_REQUIRED)
-        self._check_hostname = value
+        cdef Settings before, changed
+        while True:
+            before = settings_of(self)
+            changed = before.copy()
+            if value and before.plain.verify_mode == SSL_VERIFY_NONE:
+                changed.plain.verify_mode = openssl_mode(CERT_REQUIRED)
+            changed.plain.check_hostname = value
+            if publish(self, before, changed):
+                return
 
     @property
     def _host_flags(self):
@@ -271,11 +240,11 @@ cdef class Context:
 
         OpenSSL: X509_VERIFY_PARAM_set_hostflags(3)
         """
-        return X509_VERIFY_PARAM_get_hostflags(SSL_CTX_get0_param(self.ctx))
+        return settings_of(self).plain.host_flags
 
     @_host_flags.setter
     def _host_flags(self, unsigned int value):
-        X509_VERIFY_PARAM_set_hostflags(SSL_CTX_get0_param(self.ctx), value)
+        set_number(self, HOST_FLAGS, value)
 
     @property
     def post_handshake_auth(self):
@@ -283,11 +252,11 @@ cdef class Context:
 
         OpenSSL: SSL_set_post_handshake_auth(3)
         """
-        return self._post_handshake_auth
+        return settings_of(self).plain.post_handshake_auth
 
     @post_handshake_auth.setter
     def post_handshake_auth(self, bint value):
-        self._post_handshake_auth = value
+        set_number(self, POST_HANDSHAKE_AUTH, value)
 
     # --- sessions ----------------------------------------------------------------------------------------------------
     @property
@@ -299,7 +268,7 @@ cdef class Context:
 
         OpenSSL: SSL_CTX_set_num_tickets(3)
         """
-        return SSL_CTX_get_num_tickets(self.ctx)
+        return settings_of(self).plain.num_tickets
 
     @num_tickets.setter
     def num_tickets(self, Py_ssize_t value):
@@ -307,8 +276,7 @@ cdef class Context:
             raise ValueError("value must be non-negative")
         if self._protocol != PROTOCOL_TLS_SERVER:
             raise ValueError("SSLContext is not a server context.")
-        ERR_clear_error()
-        check(SSL_CTX_set_num_tickets(self.ctx, value))
+        set_number(self, NUM_TICKETS, value)
 
     def session_stats(self):
         """How many connections and session reuses there were: eleven counters. Since 0.1.
@@ -326,88 +294,76 @@ cdef class Context:
         }
 
 
-cdef int set_defaults(Context context) except -1:
-    """What every new context has, as CPython 3.15 documents it for `ssl.SSLContext`."""
-    minimum, ciphers = interpreters_policy()
-    if context._protocol in ONE_VERSION:
-        minimum = ONE_VERSION[context._protocol][0]
-        check(SSL_CTX_set_max_proto_version(context.ctx, minimum))
-    if minimum != MINIMUM_SUPPORTED:
-        check(SSL_CTX_set_min_proto_version(context.ctx, minimum))
-    if ciphers is not None:
-        check(SSL_CTX_set_cipher_list(context.ctx, c_string(ciphers)))
-    SSL_CTX_set_options(
-        context.ctx,
-        SSL_OP_ALL & ~SSL_OP_DONT_INSERT_EMPTY_FRAGMENTS | SSL_OP_NO_SSLv3 | SSL_OP_NO_COMPRESSION
-        | SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_SINGLE_DH_USE | SSL_OP_SINGLE_ECDH_USE
-        | SSL_OP_ENABLE_MIDDLEBOX_COMPAT,
-    )
-    SSL_CTX_set_mode(context.ctx, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_AUTO_RETRY)
-    check(X509_VERIFY_PARAM_set_flags(SSL_CTX_get0_param(context.ctx), X509_V_FLAG_TRUSTED_FIRST))
-    context._host_flags = X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS
-    wt_take_any_host(SSL_CTX_get0_param(context.ctx))
-    reject_distrusted(context.ctx)
-    if context._protocol == PROTOCOL_TLS_CLIENT:
-        context._check_hostname = True      # not by the property: a subclass may have one that does not work yet
-        set_verify_mode(context, CERT_REQUIRED)
-    return 0
+# --- settings --------------------------------------------------------------------------------------------------------
+cdef Settings settings_of(Context context):
+    with cython.critical_section(context):
+        return context.settings
 
 
-cdef int set_verify_mode(Context context, int mode) except -1:
-    cdef int flags = SSL_VERIFY_NONE if mode == CERT_NONE else SSL_VERIFY_PEER
-    if mode == CERT_REQUIRED:
-        flags |= SSL_VERIFY_FAIL_IF_NO_PEER_CERT
-    SSL_CTX_set_verify(context.ctx, flags, NULL)
-    return 0
+cdef bint publish(Context context, Settings before, Settings settings) noexcept:
+    with cython.critical_section(context):
+        if context.settings is not before:
+            return False
+        context.settings = settings     # `before` lives on: the caller has it
+        return True
 
 
-cdef int verify_mode_for(Context context, bint server_side) noexcept:
-    """OpenSSL: SSL_CTX_set_verify(3)"""
-    cdef int mode = SSL_CTX_get_verify_mode(context.ctx)
-    if server_side and context._post_handshake_auth and mode & SSL_VERIFY_PEER:
-        mode |= SSL_VERIFY_POST_HANDSHAKE
-    return mode
-
-
-cdef int renew(Context context) except -1:
-    """Ends the resumption of sessions that were made with what was loaded before (see resumption).
-
-    Random: no two contexts ever have the same, and a forked process goes on with its parent's.
-    """
-    cdef unsigned char name[GENERATION_SIZE]
-    ERR_clear_error()
-    check(RAND_bytes(name, GENERATION_SIZE))
-    context._generation = name[:GENERATION_SIZE]
-    return 0
+cdef int set_number(Context context, Number which, uint64_t value) except -1:
+    cdef Settings before, changed
+    while True:
+        before = settings_of(context)
+        changed = before.copy()
+        if which == OPTIONS:
+            changed.plain.options = value
+        elif which == MINIMUM_VERSION:
+            changed.plain.minimum_version = value
+        elif which == MAXIMUM_VERSION:
+            changed.plain.maximum_version = value
+        elif which == VERIFY_FLAGS:
+            changed.plain.verify_flags = value
+        elif which == HOST_FLAGS:
+            changed.plain.host_flags = value
+        elif which == POST_HANDSHAKE_AUTH:
+            changed.plain.post_handshake_auth = value
+        else:
+            changed.plain.num_tickets = value
+        if publish(context, before, changed):
+            return 0
 
 
 # --- connections -----------------------------------------------------------------------------------------------------
-cdef SSL *new_connection(Context context) except NULL:
-    """An SSL with everything that the context prescribes, and for the caller to free.
-
-    From now on the ciphers of the SSL_CTX stay as they are: a handshake in another thread reads their list without a
-    lock, and setting them would free it (`ssl` crashes or fails there). Later ciphers are set on each connection.
-
-    OpenSSL: SSL_new(3)
-    """
-    cdef SSL *ssl = configured(context)
-    context._in_use = True
-    return ssl
+cdef int make_sealed(Context context) except -1:
+    # One thread does it, and nothing in it gives the GIL up.
+    with cython.critical_section(context):
+        if not context.is_sealed:
+            seal(context.ctx, context.settings)
+            context.sealed = context.settings
+            context.is_sealed = True
+    return 0
 
 
-cdef SSL *configured(Context context) except NULL:
-    """OpenSSL: SSL_new(3), SSL_set_cipher_list(3)"""
-    cdef SSL *ssl = SSL_new(context.ctx)
+cdef SSL *new_connection(Context context, Settings settings, bint server_side) except NULL:
+    """An SSL for the caller to free. OpenSSL: SSL_new(3)"""
+    make_sealed(context)
+    return configured(SSL_new(context.ctx), context.sealed, settings, server_side)
+
+
+cdef SSL *trial(Context context, Settings settings) except NULL:
+    """OpenSSL: SSL_new(3)"""
+    cdef SSL *ssl
+    cdef Settings sealed
+    with cython.critical_section(context):      # make_sealed() in another thread writes into the SSL_CTX
+        ssl = SSL_new(context.ctx)
+        sealed = context.sealed
+    return configured(ssl, sealed, settings, context._protocol != PROTOCOL_TLS_CLIENT)
+
+
+cdef SSL *configured(SSL *ssl, Settings sealed, Settings settings, bint server_side) except NULL:
     if ssl == NULL:
         raise_queue()
-    try:
-        if context._later_ciphers is not None:
-            check(SSL_set_cipher_list(ssl, context._later_ciphers))
-        if context._later_ciphersuites is not None:
-            check(SSL_set_ciphersuites(ssl, context._later_ciphersuites))
-    except BaseException:
+    if not apply(ssl, sealed, settings, server_side):
         SSL_free(ssl)
-        raise
+        raise_queue()
     return ssl
 
 
@@ -415,6 +371,22 @@ cdef SSL *configured(Context context) except NULL:
 cdef int self_limited(Context context, int version, int unlimited) except? -1:
     """A single-version context shows no limits, as with the standard library: its version is not a limit."""
     return unlimited if version == 0 or context._protocol in ONE_VERSION else version
+
+
+cdef bint is_limit(Context context, int version, bint highest) except -1:
+    """OpenSSL: SSL_set_min_proto_version(3), SSL_set_max_proto_version(3)"""
+    cdef SSL *ssl = trial(context, settings_of(context))
+    cdef bint taken
+    taken = SSL_set_max_proto_version(ssl, version) if highest else SSL_set_min_proto_version(ssl, version)
+    SSL_free(ssl)
+    ERR_clear_error()
+    return taken
+
+
+cdef int set_limit(Context context, int version, bint highest) except -1:
+    if not is_limit(context, version, highest):
+        raise ValueError(f"Unsupported protocol version 0x{version:x}")
+    return set_number(context, MAXIMUM_VERSION if highest else MINIMUM_VERSION, version)
 
 
 cdef int check_version(Context context, int version) except -1:
@@ -425,11 +397,6 @@ cdef int check_version(Context context, int version) except -1:
     elif version not in (MINIMUM_SUPPORTED, MAXIMUM_SUPPORTED, TLS1_2_VERSION, TLS1_3_VERSION):
         raise ValueError(f"Unsupported TLS/SSL version 0x{version:x}")
     return 0
-
-
-cdef int refuse_version(int version) except -1:
-    ERR_clear_error()
-    raise ValueError(f"Unsupported protocol version 0x{version:x}")
 
 
 cdef int warn_deprecated(str name) except -1:

@@ -1,6 +1,6 @@
 """Credentials: the certificate chain, private key and DH parameters that a Context proves itself with.
 
-Everything is read and checked before the SSL_CTX is touched: a load that fails leaves the previous chain in use, and a
+Everything is read and tried out before the settings change: a load that fails leaves the previous chain in use, and a
 password callback may use the context.
 """
 
@@ -8,21 +8,25 @@ from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 from libc.string cimport memcpy
 
 from wiretight._core.certificate cimport file_content, no_password, reading
+from wiretight._core.context cimport publish, settings_of, trial
 from wiretight._core.errors cimport check, queue_exception, raise_queue, ssl_error
 from wiretight._core.openssl.bio cimport BIO, BIO_free
 from wiretight._core.openssl.err cimport (
     ERR_GET_LIB, ERR_GET_REASON, ERR_LIB_PEM, ERR_LIB_SSL, ERR_PACK, ERR_R_PEM_LIB, ERR_clear_error,
     ERR_peek_last_error,
 )
-from wiretight._core.openssl.evp cimport EVP_PKEY, EVP_PKEY_free, EVP_PKEY_is_a
+from wiretight._core.openssl.evp cimport EVP_PKEY, EVP_PKEY_free, EVP_PKEY_get0_type_name, EVP_PKEY_is_a, EVP_PKEY_up_ref
 from wiretight._core.openssl.pem cimport (
     PEM_R_NO_START_LINE, PEM_read_bio_Parameters, PEM_read_bio_PrivateKey, PEM_read_bio_X509, PEM_read_bio_X509_AUX,
 )
-from wiretight._core.openssl.ssl cimport SSL_CTX_set0_tmp_dh_pkey, SSL_CTX_use_cert_and_key
+from wiretight._core.openssl.ssl cimport (
+    SSL, SSL_add1_chain_cert, SSL_free, SSL_set0_tmp_dh_pkey, SSL_use_cert_and_key, SSL_use_certificate,
+)
 from wiretight._core.openssl.x509 cimport (
     X509, X509_check_private_key, X509_free, sk_X509_new_null, sk_X509_num, sk_X509_pop_free, sk_X509_push,
-    sk_X509_shift, stack_st_X509,
+    sk_X509_shift, sk_X509_value, stack_st_X509,
 )
+from wiretight._core.settings cimport Credential, Parameters, Settings, new_generation
 
 
 cdef class Password:
@@ -61,28 +65,69 @@ cdef int give_password(char *room, int size, int writing, void *password) noexce
 
 
 cdef int load_cert_chain(Context context, object certfile, object keyfile, object password) except -1:
-    """OpenSSL: SSL_CTX_use_cert_and_key(3)"""
+    """OpenSSL: SSL_use_cert_and_key(3)"""
     cdef Password asked = Password(password)
-    cdef stack_st_X509 *chain = NULL
-    cdef X509 *leaf = NULL
-    cdef EVP_PKEY *key = NULL
+    cdef Credential loaded = Credential.__new__(Credential)
+    cdef Settings before, changed
     cdef bytes content = file_content(certfile, "certfile")
     ERR_clear_error()
-    try:
-        chain = read_chain(content, asked, certfile)
-        leaf = sk_X509_shift(chain)
-        if keyfile is not None:
-            content = file_content(keyfile, "keyfile")
-        key = read_key(content, asked, certfile if keyfile is None else keyfile)
-        check(X509_check_private_key(leaf, key))
+    loaded.chain = read_chain(content, asked, certfile)
+    loaded.leaf = sk_X509_shift(loaded.chain)
+    check_strength(context, loaded)     # before the key is looked for, as `ssl` does
+    if keyfile is not None:
+        content = file_content(keyfile, "keyfile")
+    loaded.key = read_key(content, asked, certfile if keyfile is None else keyfile)
+    check(X509_check_private_key(loaded.leaf, loaded.key))
+    if sk_X509_num(loaded.chain) == 0:
         # An empty chain would say "send the leaf alone"; without one, OpenSSL completes it from the trusted
         # certificates.
-        check(SSL_CTX_use_cert_and_key(context.ctx, leaf, key, chain if sk_X509_num(chain) else NULL, 1))
+        sk_X509_pop_free(loaded.chain, X509_free)
+        loaded.chain = NULL
+    try_out(context, loaded)
+    while True:
+        before = settings_of(context)
+        changed = before.copy()
+        changed.credentials = with_credential(before.credentials, loaded)
+        changed.generation = new_generation()
+        if publish(context, before, changed):
+            return 0
+
+
+cdef int check_strength(Context context, Credential loaded) except -1:
+    """Raises SSLError for certificates that are too weak for the security level of the context.
+
+    OpenSSL: SSL_use_certificate(3), SSL_add1_chain_cert(3)
+    """
+    cdef SSL *ssl = trial(context, settings_of(context))
+    cdef int i
+    try:
+        check(SSL_use_certificate(ssl, loaded.leaf))
+        for i in range(sk_X509_num(loaded.chain)):
+            check(<int>SSL_add1_chain_cert(ssl, sk_X509_value(loaded.chain, i)))
     finally:
-        EVP_PKEY_free(key)
-        X509_free(leaf)
-        sk_X509_pop_free(chain, X509_free)
+        SSL_free(ssl)
     return 0
+
+
+cdef int try_out(Context context, Credential loaded) except -1:
+    """OpenSSL: SSL_use_cert_and_key(3)"""
+    cdef SSL *ssl = trial(context, settings_of(context))
+    try:
+        check(SSL_use_cert_and_key(ssl, loaded.leaf, loaded.key, loaded.chain, 1))
+    finally:
+        SSL_free(ssl)
+    return 0
+
+
+cdef tuple with_credential(tuple present, Credential loaded):
+    """OpenSSL has room for one of each kind of key."""
+    cdef Credential other
+    cdef bytes kind = EVP_PKEY_get0_type_name(loaded.key)
+    cdef list kept = []
+    for other in present:
+        if <bytes>EVP_PKEY_get0_type_name(other.key) != kind:
+            kept.append(other)
+    return (*kept, loaded)
 
 
 cdef stack_st_X509 *read_chain(bytes content, Password password, object path) except NULL:
@@ -163,24 +208,50 @@ cdef bint at_end_of_pem() noexcept:
     return ERR_GET_LIB(code) == ERR_LIB_PEM and ERR_GET_REASON(code) == PEM_R_NO_START_LINE
 
 
+# --- Diffie-Hellman parameters ---------------------------------------------------------------------------------------
+cdef tuple DH_BLOCKS = (b"-----BEGIN DH PARAMETERS-----", b"-----BEGIN X9.42 DH PARAMETERS-----")
+
+
 cdef int load_dh_params(Context context, object path) except -1:
-    """OpenSSL: PEM_read_bio_Parameters(3), SSL_CTX_set0_tmp_dh_pkey(3)"""
+    """OpenSSL: PEM_read_bio_Parameters(3), SSL_set0_tmp_dh_pkey(3)"""
     cdef bytes content = file_content(path, None)
-    cdef EVP_PKEY *parameters
+    cdef Parameters loaded = Parameters.__new__(Parameters)
+    cdef Settings before, changed
     cdef BIO *bio
+    cdef SSL *ssl
     ERR_clear_error()
+    # OpenSSL would take the first parameters of any kind, or give up at a certificate.
+    content = content[first_line_of(content, DH_BLOCKS):]
     bio = reading(content, len(content))
     with nogil:
-        parameters = PEM_read_bio_Parameters(bio, NULL)
+        loaded.key = PEM_read_bio_Parameters(bio, NULL)
         BIO_free(bio)
+    if loaded.key == NULL or not (EVP_PKEY_is_a(loaded.key, "DH") or EVP_PKEY_is_a(loaded.key, "DHX")):
+        raise ssl_error(
+            PEM_R_NO_START_LINE, ERR_PACK(ERR_LIB_PEM, 0, PEM_R_NO_START_LINE),
+            f"no start line: no Diffie-Hellman parameters could be read from {path!r}",
+        ) from queue_exception()
+    ssl = trial(context, settings_of(context))
     try:
-        if parameters == NULL or not (EVP_PKEY_is_a(parameters, "DH") or EVP_PKEY_is_a(parameters, "DHX")):
-            raise ssl_error(
-                PEM_R_NO_START_LINE, ERR_PACK(ERR_LIB_PEM, 0, PEM_R_NO_START_LINE),
-                f"no start line: no Diffie-Hellman parameters could be read from {path!r}",
-            ) from queue_exception()
-        check(SSL_CTX_set0_tmp_dh_pkey(context.ctx, parameters))
-        parameters = NULL       # the context's now
+        check(EVP_PKEY_up_ref(loaded.key))
+        if not SSL_set0_tmp_dh_pkey(ssl, loaded.key):
+            EVP_PKEY_free(loaded.key)
+            raise_queue()
     finally:
-        EVP_PKEY_free(parameters)
-    return 0
+        SSL_free(ssl)
+    while True:
+        before = settings_of(context)
+        changed = before.copy()
+        changed.dh_params = loaded
+        if publish(context, before, changed):
+            return 0
+
+
+cdef Py_ssize_t first_line_of(bytes content, tuple lines):
+    """Where the first of these lines begins; behind the end without one."""
+    cdef Py_ssize_t at = 0
+    while at < len(content):
+        if content.startswith(lines, at):
+            return at
+        at = content.find(b"\n", at) + 1 or len(content)
+    return at

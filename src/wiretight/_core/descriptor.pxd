@@ -25,6 +25,10 @@ cdef extern from "mutex.h" nogil:
     void wt_check_holds_none()
 
 
+cdef extern from "mutex.h":
+    void wt_mutex_lock_with_gil(wt_mutex *mutex)
+
+
 cdef class Descriptor:
     cdef int fd                     # -1 once it was given back, and over BIOs
     cdef wt_mutex lock
@@ -47,6 +51,7 @@ cdef class Descriptor:
     # Turns: one verb after the other
     cdef bint try_turn(self) noexcept nogil
     cdef int take_turn(self) noexcept nogil
+    cdef int take_turn_with_gil(self) except -1
     cdef int await_turn(self) noexcept nogil
     cdef int yield_lock(self) noexcept nogil
 

@@ -22,7 +22,6 @@ cdef extern from "pythread.h" nogil:
     unsigned long PyThread_get_thread_ident()
 
 cdef extern from "mutex.h":
-    void wt_mutex_lock_with_gil(wt_mutex *mutex)
     void wt_gate_close()
     void wt_gate_open()
 
@@ -104,6 +103,22 @@ cdef class Descriptor:
         if error:
             wt_mutex_unlock(&self.lock)
         return error
+
+    cdef int take_turn_with_gil(self) except -1:
+        """Waits for lock and turn, and holds the lock with the GIL; in a callback of the connection, just the lock."""
+        cdef int error = 0
+        self.refuse_orphan()
+        if self.is_callback():
+            wt_mutex_lock_with_gil(&self.lock)
+            return 0
+        while not self.try_turn():
+            with nogil:
+                error = self.take_turn()
+                if error == 0:
+                    wt_mutex_unlock(&self.lock)
+            if error:
+                raise turn_refused(error)
+        return 0
 
     cdef int await_turn(self) noexcept nogil:
         """The same with the lock held, before and after."""

@@ -9,29 +9,29 @@ from libc.stdint cimport uint64_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy
 
-from wiretight._core.algorithms cimport switch_ciphers
+cimport cython
+
+from wiretight._core.algorithms cimport ciphers_of
 from wiretight._core.certificate cimport borrow_certificate, chain_of, decoded, der
 from wiretight._core.connection cimport Connection, Question
-from wiretight._core.context cimport Context
-from wiretight._core.descriptor cimport wt_mutex_unlock
+from wiretight._core.context cimport Context, make_sealed, settings_of
+from wiretight._core.descriptor cimport wt_mutex_lock_with_gil, wt_mutex_unlock
 from wiretight._core.errors cimport check, forget_errors, raise_queue
 from wiretight._core.openssl.ssl cimport (
-    SSL, SSL_CIPHER, SSL_CTX, SSL_CIPHER_get_bits, SSL_CIPHER_get_name, SSL_CIPHER_get_version, SSL_COMP_get_name,
-    SSL_CTX_get_verify_mode, SSL_SESSION, SSL_VERIFY_PEER, SSL_get0_alpn_selected, SSL_get0_peer_certificate,
-    SSL_get0_verified_chain, SSL_get1_session, SSL_get_SSL_CTX, SSL_get_cipher_list_stack, SSL_get_client_ciphers,
+    SSL, SSL_CIPHER, SSL_CIPHER_get_bits, SSL_CIPHER_get_name, SSL_CIPHER_get_version, SSL_COMP_get_name, SSL_SESSION,
+    SSL_VERIFY_PEER, SSL_get0_alpn_selected, SSL_get0_peer_certificate, SSL_get0_verified_chain, SSL_get1_session,
+    SSL_get_cipher_list_stack, SSL_get_client_ciphers,
     SSL_get_current_cipher, SSL_get_current_compression, SSL_get_finished, SSL_get_peer_cert_chain,
-    SSL_get_peer_finished, SSL_get_version, SSL_in_before, SSL_is_init_finished, SSL_pending, SSL_session_reused,
-    SSL_set_SSL_CTX, SSL_set_session, SSL_verify_client_post_handshake, sk_SSL_CIPHER_find, sk_SSL_CIPHER_num,
+    SSL_get_peer_finished, SSL_get_verify_mode, SSL_get_version, SSL_in_before, SSL_is_init_finished, SSL_pending,
+    SSL_session_reused, SSL_set_session, SSL_verify_client_post_handshake, sk_SSL_CIPHER_find, sk_SSL_CIPHER_num,
     sk_SSL_CIPHER_value, stack_st_SSL_CIPHER,
 )
 from wiretight._core.openssl.x509 cimport (
     X509, X509_chain_up_ref, X509_free, X509_up_ref, sk_X509_pop_free, stack_st_X509,
 )
-from wiretight._core.virtualhost cimport apply_settings, chooses_context
 from wiretight._core.session cimport SSLSession, take_session
-
-cdef extern from "mutex.h":
-    void wt_mutex_lock_with_gil "wt_mutex_lock_with_gil"(void *mutex)
+from wiretight._core.settings cimport Settings
+from wiretight._core.virtualhost cimport has_own_ciphers, may_choose, switch_context
 
 cdef extern from "compat.h" nogil:
     const char *wt_group_name(SSL *ssl)
@@ -230,24 +230,34 @@ cdef class Negotiated(Connection):
 
         OpenSSL: SSL_set_SSL_CTX(3)
         """
-        return self._context
+        with cython.critical_section(self):
+            return self._context
 
     @context.setter
     def context(self, value):
         if not isinstance(value, Context):
             raise TypeError(f"The value must be a SSLContext, not {type(value).__name__}")
-        wt_mutex_lock_with_gil(&self.wire.lock)
-        try:
-            forget_errors()
-            if SSL_set_SSL_CTX(self.ssl, (<Context>value).ctx) == NULL:
-                raise_queue()
-            before, self._context = self._context, value
-            switch_ciphers(self.ssl, before, value)
-            if self.server_side and chooses_context(self.ssl):
-                apply_settings(self.ssl, value)
+        cdef Settings settings, before
+        cdef Context former, chosen = value
+        cdef bint switched, is_open
+        make_sealed(chosen)
+        settings = settings_of(chosen)
+        with cython.critical_section(self):
+            former, before = self._context, self.settings   # kept until the lock is free: to let go may run Python
+        ciphers = ciphers_of(chosen, settings) if has_own_ciphers(former, before) else None
+        self.wire.take_turn_with_gil()      # no callback of another thread looks at them meanwhile
+        switched = switch_context(self.ssl, before, chosen, settings, self.server_side, ciphers)
+        with cython.critical_section(self):
+            if switched:
+                self._context, self.settings = chosen, settings
+        is_open = SSL_in_before(self.ssl) or self.server_side and may_choose(self.ssl)
+        wt_mutex_unlock(&self.wire.lock)
+        if not switched:
+            raise_queue()
+        if is_open:
             self.bind_sessions()
-        finally:
-            wt_mutex_unlock(&self.wire.lock)
+        elif not self.server_side:
+            self.unbind_sessions()      # verified by one context, and maybe shown to with the certificate of another
 
     @property
     def session(self):
@@ -257,25 +267,28 @@ cdef class Negotiated(Connection):
 
         OpenSSL: SSL_get1_session(3), SSL_set_session(3)
         """
-        cdef SSL_SESSION *session = NULL
-        self.ask(ask_session, &session)
-        return None if session == NULL else take_session(session, self._context, self.terms)
+        cdef SSL_SESSION *session
+        cdef Context context
+        cdef bytes terms
+        self.wire.refuse_orphan()
+        wt_mutex_lock_with_gil(&self.wire.lock)     # all three of one moment
+        session, context, terms = SSL_get1_session(self.ssl), self._context, self.terms
+        wt_mutex_unlock(&self.wire.lock)
+        return None if session == NULL else take_session(session, context, terms)
 
     @session.setter
     def session(self, value):
         if not isinstance(value, SSLSession):
             raise TypeError("Value is not a SSLSession.")
         cdef int result
+        cdef SSLSession offered = value
+        if offered.context is not self._context:
+            raise ValueError("Session refers to a different SSLContext.")
         if self.server_side:
             raise ValueError("Cannot set session for server-side SSLSocket.")
-        cdef NewSession offered
-        offered.session = (<SSLSession>value).session
-        offered.ctx = (<SSLSession>value).context.ctx
-        # Otherwise what was verified for it is not what is verified here.
-        offered.is_wanted = (<SSLSession>value).terms == self.terms
-        result = self.change(offer_session, &offered)
-        if result == OTHER_CONTEXT:
-            raise ValueError("Session refers to a different SSLContext.")
+        # Otherwise what was verified for it is not what is verified here: a full handshake.
+        is_same = self.terms is not None and offered.terms == self.terms
+        result = self.change(offer_session, offered.session if is_same else NULL)
         if result == FINISHED:
             raise ValueError("Cannot set session after handshake.")
         if result == BEGUN:
@@ -331,16 +344,10 @@ cdef struct PeerCertificate:
     X509 *certificate
     stack_st_X509 *chain
 
-cdef struct NewSession:
-    SSL_SESSION *session
-    SSL_CTX *ctx
-    bint is_wanted
-
 # Why a session is not offered; OpenSSL's own failures are 0.
 cdef enum:
-    OTHER_CONTEXT = -10
-    FINISHED
-    BEGUN
+    FINISHED = -2
+    BEGUN = -3
 
 cdef struct Counters:
     uint64_t bytes_in, bytes_out, records_in, records_out, syscalls
@@ -420,7 +427,7 @@ cdef void ask_peer_certificate(Connection self, void *answer) noexcept nogil:
     cdef PeerCertificate *peer = <PeerCertificate *>answer
     peer.is_finished = SSL_is_init_finished(self.ssl)
     if peer.is_finished:
-        peer.is_verified = SSL_CTX_get_verify_mode(SSL_get_SSL_CTX(self.ssl)) & SSL_VERIFY_PEER
+        peer.is_verified = SSL_get_verify_mode(self.ssl) & SSL_VERIFY_PEER
         peer.certificate = owned(SSL_get0_peer_certificate(self.ssl))
 
 
@@ -432,10 +439,6 @@ cdef void ask_sent_chain(Connection self, void *answer) noexcept nogil:
     cdef PeerCertificate *peer = <PeerCertificate *>answer
     peer.chain = owned_chain(SSL_get_peer_cert_chain(self.ssl))
     peer.certificate = owned(SSL_get0_peer_certificate(self.ssl))
-
-
-cdef void ask_session(Connection self, void *answer) noexcept nogil:
-    (<SSL_SESSION **>answer)[0] = SSL_get1_session(self.ssl)
 
 
 cdef void ask_session_reused(Connection self, void *answer) noexcept nogil:
@@ -460,19 +463,16 @@ cdef int request_certificate(Connection self, void *_) noexcept nogil:
     return SSL_verify_client_post_handshake(self.ssl)
 
 
-cdef int offer_session(Connection self, void *argument) noexcept nogil:
-    cdef NewSession *offered = <NewSession *>argument
-    if offered.ctx != SSL_get_SSL_CTX(self.ssl):
-        return OTHER_CONTEXT
+cdef int offer_session(Connection self, void *session) noexcept nogil:
     if SSL_is_init_finished(self.ssl):
         return FINISHED
     # In the middle of a handshake OpenSSL would lose what it has agreed on so far, and crash.
     if not SSL_in_before(self.ssl):
         return BEGUN
-    if not offered.is_wanted:
+    if session == NULL:
         return 1
     forget_errors()
-    return SSL_set_session(self.ssl, offered.session)
+    return SSL_set_session(self.ssl, <SSL_SESSION *>session)
 
 
 cdef X509 *owned(X509 *certificate) noexcept nogil:

@@ -10,52 +10,67 @@ from libc.string cimport memcpy, strlen
 
 from wiretight._core.callbacks cimport callable_or_none, report_unraisable
 from wiretight._core.connection cimport Connection
-from wiretight._core.context cimport PROTOCOL_TLS_CLIENT, PROTOCOL_TLS_SERVER, c_string
+from wiretight._core.context cimport PROTOCOL_TLS_CLIENT, PROTOCOL_TLS_SERVER, c_string, publish, settings_of, trial
 from wiretight._core.errors cimport ssl_error
 from wiretight._core.openssl.err cimport ERR_clear_error
-from wiretight._core.openssl.ssl cimport SSL, SSL_CTX, SSL_get_app_data
+from wiretight._core.openssl.ssl cimport SSL, SSL_free, SSL_get_app_data
+from wiretight._core.settings cimport Settings
 
 from wiretight._core.tables import FEATURES
 
 cdef extern from "compat.h" nogil:
-    ctypedef unsigned int (*wt_psk_client)(
-        SSL *ssl, const char *hint, char *identity, unsigned int identity_size, unsigned char *key,
-        unsigned int key_size) noexcept
-    ctypedef unsigned int (*wt_psk_server)(
-        SSL *ssl, const char *identity, unsigned char *key, unsigned int key_size) noexcept
-    void wt_set_psk_client(SSL_CTX *ctx, wt_psk_client callback)
-    bint wt_set_psk_server(SSL_CTX *ctx, wt_psk_server callback, const char *hint)
+    bint wt_set_psk_hint(SSL *ssl, const char *hint)
 
 
 cdef int set_psk_client_callback(Context context, object callback) except -1:
-    """OpenSSL: SSL_CTX_set_psk_client_callback(3)"""
+    """OpenSSL: SSL_set_psk_client_callback(3)"""
+    cdef Settings before, changed
     check_available()
     if context._protocol == PROTOCOL_TLS_SERVER:
         raise ssl_error(0, 0, "Cannot add PSK client callback to a PROTOCOL_TLS_SERVER context")
-    context._psk_client_callback = callable_or_none(callback, "callback must be callable")
-    cdef wt_psk_client asked = NULL
-    if callback is not None:
-        asked = on_client
-    wt_set_psk_client(context.ctx, asked)
-    return 0
+    callable_or_none(callback, "callback must be callable")
+    while True:
+        before = settings_of(context)
+        changed = before.copy()
+        changed.psk_client_callback = callback
+        changed.plain.on_psk_client = NULL
+        if callback is not None:
+            changed.plain.on_psk_client = on_client
+        if publish(context, before, changed):
+            return 0
 
 
 cdef int set_psk_server_callback(Context context, object callback, str identity_hint) except -1:
-    """OpenSSL: SSL_CTX_set_psk_server_callback(3), SSL_CTX_use_psk_identity_hint(3)"""
+    """OpenSSL: SSL_set_psk_server_callback(3), SSL_use_psk_identity_hint(3)"""
     cdef bytes hint = c_string(identity_hint or "")
+    cdef Settings before, changed
     check_available()
     if context._protocol == PROTOCOL_TLS_CLIENT:
         raise ssl_error(0, 0, "Cannot add PSK server callback to a PROTOCOL_TLS_CLIENT context")
     callable_or_none(callback, "callback must be callable")
-    cdef wt_psk_server asked = NULL
     if callback is None:
         hint = b""
-    else:
-        asked = on_server
-    if not wt_set_psk_server(context.ctx, asked, hint):
+    check_hint(context, hint)
+    while True:
+        before = settings_of(context)
+        changed = before.copy()
+        changed.psk_server_callback = callback
+        changed.psk_hint = hint
+        changed.plain.on_psk_server = NULL
+        if callback is not None:
+            changed.plain.on_psk_server = on_server
+        if publish(context, before, changed):
+            return 0
+
+
+cdef int check_hint(Context context, bytes hint) except -1:
+    """OpenSSL: SSL_use_psk_identity_hint(3)"""
+    cdef SSL *ssl = trial(context, settings_of(context))
+    cdef bint taken = wt_set_psk_hint(ssl, hint)
+    SSL_free(ssl)
+    if not taken:
         ERR_clear_error()
         raise ValueError("failed to set identity hint")
-    context._psk_server_callback = callback
     return 0
 
 
@@ -68,7 +83,7 @@ cdef int check_available() except -1:
 cdef unsigned int on_client(
     SSL *ssl, const char *hint, char *identity, unsigned int identity_size, unsigned char *key, unsigned int key_size
 ) noexcept nogil:
-    """OpenSSL: SSL_CTX_set_psk_client_callback(3)"""
+    """OpenSSL: SSL_set_psk_client_callback(3)"""
     cdef void *connection = SSL_get_app_data(ssl)
     cdef unsigned int size
     (<Connection>connection).wire.leave_to_python()
@@ -83,7 +98,7 @@ cdef unsigned int ask_client(
 ) noexcept with gil:
     cdef object callback = None
     try:
-        callback = connection._context._psk_client_callback
+        callback = connection.settings.psk_client_callback
         if callback is None:
             return 0
         name, secret = callback(text_or_none(hint))
@@ -97,7 +112,7 @@ cdef unsigned int ask_client(
 cdef unsigned int on_server(
     SSL *ssl, const char *identity, unsigned char *key, unsigned int key_size
 ) noexcept nogil:
-    """OpenSSL: SSL_CTX_set_psk_server_callback(3)"""
+    """OpenSSL: SSL_set_psk_server_callback(3)"""
     cdef void *connection = SSL_get_app_data(ssl)
     cdef unsigned int size
     (<Connection>connection).wire.leave_to_python()
@@ -111,7 +126,7 @@ cdef unsigned int ask_server(
 ) noexcept with gil:
     cdef object callback = None
     try:
-        callback = connection._context._psk_server_callback
+        callback = connection.settings.psk_server_callback
         return 0 if callback is None else put_key(callback(text_or_none(identity)), key, key_size)
     except BaseException as error:
         report_unraisable(error, callback)

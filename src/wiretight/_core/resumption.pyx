@@ -3,6 +3,7 @@
 A resumed handshake shows no certificate and verifies none: it trusts what the first handshake verified. So a session is
 good only where that would be verified again in the same way. Its terms are a digest of the server's name, of what the
 connection verifies with, of its ciphers, and of its context as loaded at that time (RFC 8446, 4.6.1; RFC 6066, 3).
+All of it is read from the SSL that does the verifying, or from the settings that it was made with, which never change.
 
 A client's SSLSession keeps them, and is offered by a connection of the same terms only. On a server they are the
 session ID context, which OpenSSL writes into every ticket and compares before it resumes.
@@ -11,20 +12,25 @@ session ID context, which OpenSSL writes into every ticket and compares before i
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 from libc.stdint cimport uint64_t
 
+from wiretight._core.openssl.crypto cimport OPENSSL_free
+from wiretight._core.openssl.err cimport ERR_pop_to_mark, ERR_set_mark
 from wiretight._core.openssl.evp cimport SHA256, SHA256_DIGEST_LENGTH
 from wiretight._core.openssl.ssl cimport (
     SSL_CIPHER_get_id, SSL_get0_param, SSL_get_cipher_list_stack, SSL_get_security_level, SSL_get_verify_mode,
     sk_SSL_CIPHER_num, sk_SSL_CIPHER_value, stack_st_SSL_CIPHER,
 )
-from wiretight._core.openssl.x509 cimport X509_VERIFY_PARAM_get_flags, X509_VERIFY_PARAM_get_hostflags
+from wiretight._core.openssl.x509 cimport (
+    X509_VERIFY_PARAM, X509_VERIFY_PARAM_get0_host, X509_VERIFY_PARAM_get1_ip_asc, X509_VERIFY_PARAM_get_flags,
+    X509_VERIFY_PARAM_get_hostflags,
+)
 
 cdef enum:
     SETTINGS = 6
     MOST_KNOWN = 16     # digests that a context remembers: most have one name to serve, or a few to call
 
 
-cdef bytes terms_of(SSL *ssl, Context context, str server_name):
-    """The terms of a connection: `ssl` as it was made from `context`, to or as the server of that name (or None).
+cdef bytes terms_of(SSL *ssl, Settings settings, str server_name):
+    """The terms of a connection: `ssl` as it was made with `settings`, to or as the server of that name (or None).
 
     OpenSSL: SSL_set_session_id_context(3), SHA256(3)
     """
@@ -38,18 +44,30 @@ cdef bytes terms_of(SSL *ssl, Context context, str server_name):
     number[0] = SSL_get_verify_mode(ssl)
     number[1] = X509_VERIFY_PARAM_get_flags(SSL_get0_param(ssl))
     number[2] = X509_VERIFY_PARAM_get_hostflags(SSL_get0_param(ssl))
-    number[3] = context._check_hostname
+    number[3] = checks_name(SSL_get0_param(ssl))
     number[4] = SSL_get_security_level(ssl)
     number[5] = server_name is None
     for i in range(count):
         number[SETTINGS + i] = SSL_CIPHER_get_id(sk_SSL_CIPHER_value(ciphers, i))
-    text = numbers + context._generation + (b"" if server_name is None else server_name.lower().encode())
-    terms = None if context._terms is None else context._terms.get(text)
+    text = numbers + settings.generation + (b"" if server_name is None else server_name.lower().encode())
+    terms = settings.terms.get(text)
     if terms is None:
         if SHA256(text, len(text), digest) == NULL:
             raise MemoryError
         terms = PyBytes_FromStringAndSize(<const char *>digest, SHA256_DIGEST_LENGTH)
-        if context._terms is None or len(context._terms) >= MOST_KNOWN:
-            context._terms = {}
-        context._terms[text] = terms
+        if len(settings.terms) >= MOST_KNOWN:
+            settings.terms.clear()
+        settings.terms[text] = terms
     return terms
+
+
+cdef bint checks_name(X509_VERIFY_PARAM *parameters) noexcept:
+    """OpenSSL: X509_VERIFY_PARAM_set1_host(3)"""
+    cdef char *address
+    if X509_VERIFY_PARAM_get0_host(parameters, 0) != NULL:
+        return True
+    ERR_set_mark()
+    address = X509_VERIFY_PARAM_get1_ip_asc(parameters)
+    ERR_pop_to_mark()       # without an address it leaves an error, which a handshake would take for its own
+    OPENSSL_free(address)
+    return address != NULL

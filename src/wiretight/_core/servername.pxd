@@ -3,4 +3,5 @@
 from wiretight._core.context cimport Context
 
 
+cdef int install(Context context) noexcept
 cdef int set_sni_callback(Context context, object callback) except -1

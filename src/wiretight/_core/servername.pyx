@@ -7,38 +7,49 @@ What it raises ends the handshake with an alert, and sys.unraisablehook gets it,
 the SSLError of the alert.
 """
 
+from libc.string cimport memchr
+
 from wiretight._core.callbacks cimport callable_or_none, report_unraisable
-from wiretight._core.context cimport PROTOCOL_TLS_CLIENT
+from wiretight._core.context cimport PROTOCOL_TLS_CLIENT, publish, settings_of
 from wiretight._core.negotiated cimport Negotiated
 from wiretight._core.openssl.ssl cimport (
-    SSL, SSL_AD_DECODE_ERROR, SSL_AD_HANDSHAKE_FAILURE, SSL_AD_INTERNAL_ERROR, SSL_AD_UNRECOGNIZED_NAME,
-    SSL_CLIENT_HELLO_ERROR, SSL_CLIENT_HELLO_SUCCESS, SSL_CTX_set_client_hello_cb,
-    SSL_CTX_set_tlsext_servername_callback, SSL_TLSEXT_ERR_OK, SSL_client_hello_get0_ext, SSL_get_app_data,
-    TLSEXT_MAXLEN_host_name, TLSEXT_NAMETYPE_host_name, TLSEXT_TYPE_server_name,
+    SSL, SSL_AD_HANDSHAKE_FAILURE, SSL_AD_INTERNAL_ERROR, SSL_CLIENT_HELLO_ERROR, SSL_CLIENT_HELLO_SUCCESS,
+    SSL_CTX_set_client_hello_cb, SSL_CTX_set_tlsext_servername_callback, SSL_TLSEXT_ERR_NOACK, SSL_TLSEXT_ERR_OK,
+    SSL_client_hello_get0_ext, SSL_get_app_data, SSL_set_session_id_context, TLSEXT_MAXLEN_host_name,
+    TLSEXT_NAMETYPE_host_name, TLSEXT_TYPE_server_name,
 )
+from wiretight._core.settings cimport Settings
 
 cdef enum:
     LIST_HEADER = 2
     NAME_HEADER = 3
 
 
-cdef int set_sni_callback(Context context, object callback) except -1:
+cdef int install(Context context) noexcept:
     """OpenSSL: SSL_CTX_set_client_hello_cb(3), SSL_CTX_set_tlsext_servername_callback(3)"""
-    if context._protocol == PROTOCOL_TLS_CLIENT:
-        raise ValueError("sni_callback cannot be set on TLS_CLIENT context")
-    context._sni_callback = callable_or_none(callback)
-    if callback is None:
-        SSL_CTX_set_client_hello_cb(context.ctx, NULL, NULL)
-        SSL_CTX_set_tlsext_servername_callback(context.ctx, NULL)
-    else:
+    if context._protocol != PROTOCOL_TLS_CLIENT:
         SSL_CTX_set_client_hello_cb(context.ctx, on_client_hello, NULL)
         SSL_CTX_set_tlsext_servername_callback(context.ctx, acknowledge)
     return 0
 
 
+cdef int set_sni_callback(Context context, object callback) except -1:
+    cdef Settings before, changed
+    if context._protocol == PROTOCOL_TLS_CLIENT:
+        raise ValueError("sni_callback cannot be set on TLS_CLIENT context")
+    callable_or_none(callback)
+    while True:
+        before = settings_of(context)
+        changed = before.copy()
+        changed.sni_callback = callback
+        changed.plain.has_sni_callback = callback is not None
+        if publish(context, before, changed):
+            return 0
+
+
 cdef int acknowledge(SSL *ssl, int *alert, void *_) noexcept nogil:
-    """Tells the client that its name was looked at."""
-    return SSL_TLSEXT_ERR_OK
+    """Tells the client that its name was looked at, if somebody did."""
+    return SSL_TLSEXT_ERR_OK if (<Negotiated>SSL_get_app_data(ssl)).looked_at_name else SSL_TLSEXT_ERR_NOACK
 
 
 cdef int on_client_hello(SSL *ssl, int *alert, void *_) noexcept nogil:
@@ -48,21 +59,46 @@ cdef int on_client_hello(SSL *ssl, int *alert, void *_) noexcept nogil:
     """
     cdef void *connection = SSL_get_app_data(ssl)
     cdef int answer
+    if not (<Negotiated>connection).settings.plain.has_sni_callback:
+        return SSL_CLIENT_HELLO_SUCCESS
+    if not is_well_formed(ssl):
+        # OpenSSL refuses it by itself, as soon as it has looked for a session; and there must be none, for then it
+        # would not look at the name.
+        SSL_set_session_id_context(ssl, b"malformed server name", 21)
+        return SSL_CLIENT_HELLO_SUCCESS
     (<Negotiated>connection).wire.leave_to_python()
-    answer = choose_context(<Negotiated>connection, ssl, alert)
+    answer = ask(<Negotiated>connection, ssl, alert)
     (<Negotiated>connection).wire.back_from_python()
     return answer
 
 
-cdef int choose_context(Negotiated connection, SSL *ssl, int *alert) noexcept with gil:
-    cdef object callback = connection._context._sni_callback
+cdef bint is_well_formed(SSL *ssl) noexcept nogil:
+    """Whether OpenSSL takes the extension: one name, and not an empty list, or none at all.
+
+    OpenSSL: SSL_client_hello_get0_ext(3)
+    """
+    cdef const unsigned char *octets = NULL
+    cdef size_t size = 0
+    if not SSL_client_hello_get0_ext(ssl, TLSEXT_TYPE_server_name, &octets, &size):
+        return True
+    if size < LIST_HEADER + NAME_HEADER or number(octets) != size - LIST_HEADER:
+        return False
+    octets += LIST_HEADER
+    size -= LIST_HEADER + NAME_HEADER
+    if octets[0] != TLSEXT_NAMETYPE_host_name or number(octets + 1) != size:
+        return False
+    return size <= <size_t>TLSEXT_MAXLEN_host_name and memchr(octets + NAME_HEADER, 0, size) == NULL
+
+
+cdef int ask(Negotiated connection, SSL *ssl, int *alert) noexcept with gil:
+    cdef object callback = connection.settings.sni_callback
     alert[0] = SSL_AD_INTERNAL_ERROR
     try:
-        if callback is None:
-            return SSL_CLIENT_HELLO_SUCCESS
         subject = connection.callback_subject
-        if subject is None or not read_name(ssl, connection, alert):
+        if subject is None:
             return SSL_CLIENT_HELLO_ERROR
+        connection.requested_name = requested_name(ssl)
+        connection.looked_at_name = True
         alert[0] = SSL_AD_HANDSHAKE_FAILURE
         answer = callback(subject, connection.requested_name, connection._context)
         alert[0] = SSL_AD_INTERNAL_ERROR
@@ -75,31 +111,16 @@ cdef int choose_context(Negotiated connection, SSL *ssl, int *alert) noexcept wi
     return SSL_CLIENT_HELLO_ERROR
 
 
-cdef bint read_name(SSL *ssl, Negotiated connection, int *alert) except -1:
-    """Takes the name down: None if the client sent none. False, with an alert, where the extension is not well formed.
+cdef str requested_name(SSL *ssl):
+    """The name that the client sent, in an extension that is well formed, or None.
 
     OpenSSL: SSL_client_hello_get0_ext(3)
     """
     cdef const unsigned char *octets = NULL
     cdef size_t size = 0
-    connection.requested_name = None
     if not SSL_client_hello_get0_ext(ssl, TLSEXT_TYPE_server_name, &octets, &size):
-        return True
-    # The length of the list, and of its first entry the type and the length; OpenSSL too takes no second one.
-    if size < LIST_HEADER + NAME_HEADER or number(octets) != size - LIST_HEADER:
-        alert[0] = SSL_AD_DECODE_ERROR
-        return False
-    octets += LIST_HEADER
-    size -= LIST_HEADER + NAME_HEADER
-    if octets[0] != TLSEXT_NAMETYPE_host_name or number(octets + 1) > size:
-        alert[0] = SSL_AD_DECODE_ERROR
-        return False
-    name = octets[NAME_HEADER:NAME_HEADER + number(octets + 1)]
-    if len(name) > TLSEXT_MAXLEN_host_name or b"\0" in name or not name.isascii():
-        alert[0] = SSL_AD_UNRECOGNIZED_NAME
-        return False
-    connection.requested_name = name.decode("ascii")
-    return True
+        return None
+    return octets[LIST_HEADER + NAME_HEADER:size].decode("ascii")
 
 
 cdef size_t number(const unsigned char *octets) noexcept nogil:

@@ -3,13 +3,17 @@
 cimport cython
 
 from wiretight._core cimport algorithms, callbacks, credentials, psk, servername, truststore
-from wiretight._core.context cimport Context, renew
+from wiretight._core.context cimport Context, settings_of
 from wiretight._core.sslsocket cimport over_bios, over_socket
 
 
 @cython.auto_pickle(False)
 cdef class _SSLContext(Context):
     """What `ssl.SSLContext` is built on: see Context for the settings, and here for what is loaded. Since 0.1."""
+
+    def __cinit__(self, *_):
+        callbacks.install(self)
+        servername.install(self)
 
     # --- algorithms --------------------------------------------------------------------------------------------------
     def set_ciphers(self, str cipherlist not None, /):
@@ -95,10 +99,7 @@ cdef class _SSLContext(Context):
 
         OpenSSL: SSL_CTX_use_cert_and_key(3)
         """
-        try:
-            credentials.load_cert_chain(self, certfile, keyfile, password)
-        finally:
-            renew(self)
+        credentials.load_cert_chain(self, certfile, keyfile, password)
 
     def load_dh_params(self, path, /):
         """Loads Diffie-Hellman parameters from a PEM file, for a server.
@@ -121,20 +122,14 @@ cdef class _SSLContext(Context):
 
         OpenSSL: X509_STORE_add_cert(3), SSL_CTX_load_verify_dir(3)
         """
-        try:
-            truststore.load_verify_locations(self, cafile, capath, cadata)
-        finally:
-            renew(self)
+        truststore.load_verify_locations(self, cafile, capath, cadata)
 
     def set_default_verify_paths(self):
         """Adds the CA certificates where OpenSSL looks by default; none there is no error. Since 0.1.
 
         OpenSSL: SSL_CTX_set_default_verify_paths(3)
         """
-        try:
-            truststore.set_default_verify_paths(self)
-        finally:
-            renew(self)
+        truststore.set_default_verify_paths(self)
 
     def cert_store_stats(self):
         """How many certificates, CA certificates among them, and CRLs are loaded.
@@ -166,7 +161,7 @@ cdef class _SSLContext(Context):
 
         OpenSSL: SSL_CTX_set_client_hello_cb(3)
         """
-        return self._sni_callback
+        return settings_of(self).sni_callback
 
     @sni_callback.setter
     def sni_callback(self, callback):
@@ -220,7 +215,7 @@ cdef class _SSLContext(Context):
 
         OpenSSL: SSL_CTX_set_keylog_callback(3)
         """
-        return self._keylog_filename
+        return settings_of(self).keylog_filename
 
     @keylog_filename.setter
     def keylog_filename(self, path):
@@ -233,7 +228,7 @@ cdef class _SSLContext(Context):
 
         OpenSSL: SSL_CTX_set_msg_callback(3)
         """
-        return self._message_callback
+        return settings_of(self).message_callback
 
     @_msg_callback.setter
     def _msg_callback(self, callback):

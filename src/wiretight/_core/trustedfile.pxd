@@ -11,3 +11,4 @@ cdef class TrustedFile:
 
 cdef TrustedFile trusted_file(object path, str argument)
 cdef int add_trusted(TrustedFile trusted, X509_STORE *store) except -1
+cdef int add_objects(X509_STORE *source, X509_STORE *store) except -1

@@ -158,26 +158,39 @@ cdef bint parse_entries(BIO *bio, X509_STORE **parsed) noexcept nogil:
 
 # --- adding ----------------------------------------------------------------------------------------------------------
 cdef int add_trusted(TrustedFile trusted, X509_STORE *store) except -1:
-    """Adds the certificates themselves, not copies, to a list of the store's own.
+    return add_objects(trusted.parsed, store)
+
+
+cdef int add_objects(X509_STORE *source, X509_STORE *store) except -1:
+    """Adds the certificates and CRLs of `source` themselves, not copies, to a list of the store's own.
 
     OpenSSL: X509_STORE_add_cert(3)
     """
-    cdef stack_st_X509_OBJECT *shared = X509_STORE_get0_objects(trusted.parsed)
-    cdef X509_OBJECT *entry
-    cdef int filled, i
+    cdef int added
     with nogil:
-        filled = fill(store, shared)
-    if filled < 0:
+        X509_STORE_lock(source)     # while a verification looks into a directory, it adds what it finds
+        added = fill(store, X509_STORE_get0_objects(source))
+        if added == 0:
+            added = add_each(store, X509_STORE_get0_objects(source))
+        X509_STORE_unlock(source)
+    if added < 0:
         raise MemoryError
-    if filled:
-        return 0
+    return 0
+
+
+cdef int add_each(X509_STORE *store, stack_st_X509_OBJECT *shared) noexcept nogil:
+    """OpenSSL: X509_STORE_add_cert(3)"""
+    cdef X509_OBJECT *entry
+    cdef int i, added = 1
     for i in range(sk_X509_OBJECT_num(shared)):
         entry = sk_X509_OBJECT_value(shared, i)
         if X509_OBJECT_get_type(entry) == X509_LU_X509:
-            check(X509_STORE_add_cert(store, X509_OBJECT_get0_X509(entry)))
+            added = X509_STORE_add_cert(store, X509_OBJECT_get0_X509(entry))
         else:
-            check(X509_STORE_add_crl(store, X509_OBJECT_get0_X509_CRL(entry)))
-    return 0
+            added = X509_STORE_add_crl(store, X509_OBJECT_get0_X509_CRL(entry))
+        if added <= 0:
+            return -1
+    return added
 
 
 cdef int fill(X509_STORE *store, stack_st_X509_OBJECT *shared) noexcept nogil:

@@ -1,11 +1,13 @@
 """The trust store of a Context: the CA certificates and CRLs that it verifies its peers with.
 
-Everything is read and parsed before the store is touched: a load that fails adds nothing.
+Everything is read and parsed before the store is touched: a load that fails adds nothing. Once a connection has been
+made, a load makes another store for later ones, of the same certificates and more.
 """
 
 from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
 
 from wiretight._core.certificate cimport decoded, der, no_password, path_of, reading
+from wiretight._core.context cimport publish, settings_of
 from wiretight._core.errors cimport check, queue_exception, raise_queue, ssl_error
 from wiretight._core.openssl.bio cimport BIO, BIO_eof, BIO_free
 from wiretight._core.openssl.err cimport (
@@ -13,16 +15,19 @@ from wiretight._core.openssl.err cimport (
 )
 from wiretight._core.openssl.pem cimport PEM_R_NO_START_LINE, PEM_read_bio_X509
 from wiretight._core.openssl.ssl cimport (
-    SSL_CTX_get_cert_store, SSL_CTX_load_verify_dir, SSL_CTX_set_default_verify_dir, SSL_CTX_set_default_verify_store,
+    SSL_CTX, SSL_CTX_free, SSL_CTX_get_cert_store, SSL_CTX_get_ssl_method, SSL_CTX_load_verify_dir, SSL_CTX_new,
+    SSL_CTX_set_default_verify_dir, SSL_CTX_set_default_verify_store, SSL_CTX_up_ref,
 )
 from wiretight._core.openssl.x509 cimport (
     X509, X509_LU_CRL, X509_LU_X509, X509_OBJECT, X509_OBJECT_get0_X509, X509_OBJECT_get_type, X509_STORE,
     X509_STORE_add_cert, X509_STORE_get0_objects, X509_STORE_get1_all_certs, X509_STORE_lock, X509_STORE_unlock,
+    X509_STORE_up_ref,
     X509_check_ca, X509_free, X509_get_default_cert_dir, X509_get_default_cert_dir_env, X509_get_default_cert_file,
     X509_get_default_cert_file_env, d2i_X509_bio, sk_X509_OBJECT_num, sk_X509_OBJECT_value, sk_X509_new_null,
     sk_X509_num, sk_X509_pop_free, sk_X509_push, sk_X509_value, stack_st_X509, stack_st_X509_OBJECT,
 )
-from wiretight._core.trustedfile cimport TrustedFile, add_trusted, trusted_file
+from wiretight._core.settings cimport Settings, Trust, new_generation
+from wiretight._core.trustedfile cimport TrustedFile, add_objects, add_trusted, trusted_file
 
 cdef extern from "compat.h" nogil:
     const char *wt_safe_getenv(const char *name)
@@ -36,7 +41,6 @@ from wiretight._systemtrust import system_trust
 cdef int load_verify_locations(Context context, object cafile, object capath, object cadata) except -1:
     """OpenSSL: X509_STORE_add_cert(3), SSL_CTX_load_verify_dir(3)"""
     cdef stack_st_X509 *certificates = NULL
-    cdef X509_STORE *store = SSL_CTX_get_cert_store(context.ctx)
     cdef TrustedFile trusted = None
     cdef bytes directory = None
     if cafile is None and capath is None and cadata is None:
@@ -51,13 +55,9 @@ cdef int load_verify_locations(Context context, object cafile, object capath, ob
             certificates = parse_data(cadata)
         if cafile is not None:
             trusted = trusted_file(cafile, "cafile")
-            add_trusted(trusted, store)
-        if certificates != NULL:
-            add_certificates(store, certificates)
+        add(context, trusted, certificates, () if directory is None else (directory,))
     finally:
         sk_X509_pop_free(certificates, X509_free)
-    if directory is not None:
-        check(SSL_CTX_load_verify_dir(context.ctx, directory))
     return 0
 
 
@@ -66,27 +66,16 @@ cdef int set_default_verify_paths(Context context) except -1:
 
     A file that is missing or broken is no error, as there. An OpenSSL of our own has nothing to add by itself, if not
     where the environment says.
-
-    OpenSSL: SSL_CTX_set_default_verify_dir(3), SSL_CTX_set_default_verify_store(3)
     """
     cdef const char *named_file = wt_safe_getenv(X509_get_default_cert_file_env())
     cdef const char *named_directory = wt_safe_getenv(X509_get_default_cert_dir_env())
+    cdef TrustedFile trusted = None
     file, directory = default_places()
     try:
-        add_trusted(
-            trusted_file(file if named_file == NULL else <bytes>named_file, None), SSL_CTX_get_cert_store(context.ctx)
-        )
+        trusted = trusted_file(file if named_file == NULL else <bytes>named_file, None)
     except OSError:
         pass
-    ERR_clear_error()
-    if tables.OPENSSL_STATIC and named_directory == NULL:
-        check(SSL_CTX_load_verify_dir(context.ctx, <bytes>directory))
-    else:
-        check(SSL_CTX_set_default_verify_dir(context.ctx))
-        check(SSL_CTX_set_default_verify_store(context.ctx))
-    # They succeed where there is no such place too, and leave on the queue that there is none.
-    ERR_clear_error()
-    return 0
+    return add(context, trusted, NULL, (directory if tables.OPENSSL_STATIC and named_directory == NULL else None,))
 
 
 cdef tuple default_places():
@@ -119,7 +108,8 @@ def default_verify_paths():
 
 cdef dict cert_store_stats(Context context):
     """OpenSSL: X509_STORE_get0_objects(3)"""
-    cdef X509_STORE *store = SSL_CTX_get_cert_store(context.ctx)
+    cdef Trust trust = settings_of(context).trust
+    cdef X509_STORE *store = trust.store
     cdef stack_st_X509_OBJECT *objects
     cdef X509_OBJECT *entry
     cdef int i, x509 = 0, crl = 0, ca = 0
@@ -140,13 +130,15 @@ cdef dict cert_store_stats(Context context):
 
 cdef list get_ca_certs(Context context, bint binary_form):
     """OpenSSL: X509_STORE_get1_all_certs(3)"""
+    cdef Trust trust = settings_of(context).trust
+    cdef X509_STORE *store = trust.store
     cdef stack_st_X509 *certificates
     cdef X509 *x509
     cdef list found = []
     cdef int i
     ERR_clear_error()
     with nogil:
-        certificates = X509_STORE_get1_all_certs(SSL_CTX_get_cert_store(context.ctx))
+        certificates = X509_STORE_get1_all_certs(store)
     if certificates == NULL:
         raise_queue()
     try:
@@ -223,6 +215,66 @@ cdef stack_st_X509 *parse_sequence(const unsigned char *data, Py_ssize_t length,
 
 
 # --- adding ----------------------------------------------------------------------------------------------------------
+cdef int add(Context context, TrustedFile trusted, stack_st_X509 *certificates, tuple directories) except -1:
+    """OpenSSL: X509_STORE_add_cert(3)"""
+    cdef Settings before, changed
+    cdef Trust trust
+    cdef SSL_CTX *ctx
+    while True:
+        before = settings_of(context)
+        ctx = own_ctx(context, before.trust)
+        try:
+            if trusted is not None:
+                add_trusted(trusted, SSL_CTX_get_cert_store(ctx))
+            if certificates != NULL:
+                add_certificates(SSL_CTX_get_cert_store(ctx), certificates)
+            add_directories(ctx, directories)
+            trust = Trust.__new__(Trust)
+            check(X509_STORE_up_ref(SSL_CTX_get_cert_store(ctx)))
+            trust.store = SSL_CTX_get_cert_store(ctx)
+        finally:
+            SSL_CTX_free(ctx)
+        trust.directories = before.trust.directories + directories
+        changed = before.copy()
+        changed.trust = trust
+        changed.generation = new_generation()
+        if publish(context, before, changed):
+            return 0
+
+
+cdef SSL_CTX *own_ctx(Context context, Trust trust) except NULL:
+    """The SSL_CTX whose store may be added to: that of the context, or another one once connections use it.
+
+    OpenSSL: SSL_CTX_new(3)
+    """
+    cdef SSL_CTX *ctx
+    if not context.is_sealed:
+        check(SSL_CTX_up_ref(context.ctx))
+        return context.ctx
+    ctx = SSL_CTX_new(SSL_CTX_get_ssl_method(context.ctx))     # it has the directories of openssl.cnf
+    if ctx == NULL:
+        raise_queue()
+    try:
+        add_objects(trust.store, SSL_CTX_get_cert_store(ctx))
+        add_directories(ctx, trust.directories)
+    except BaseException:
+        SSL_CTX_free(ctx)
+        raise
+    return ctx
+
+
+cdef int add_directories(SSL_CTX *ctx, tuple directories) except -1:
+    """OpenSSL: SSL_CTX_load_verify_dir(3), SSL_CTX_set_default_verify_dir(3), SSL_CTX_set_default_verify_store(3)"""
+    for directory in directories:
+        if directory is not None:
+            check(SSL_CTX_load_verify_dir(ctx, <bytes>directory))
+        else:
+            check(SSL_CTX_set_default_verify_dir(ctx))
+            check(SSL_CTX_set_default_verify_store(ctx))
+            ERR_clear_error()   # where there is no such place they succeed too, and leave that on the queue
+    return 0
+
+
 cdef int add_certificates(X509_STORE *store, stack_st_X509 *certificates) except -1:
     """OpenSSL: X509_STORE_add_cert(3)"""
     cdef int i

@@ -2,7 +2,11 @@
 
 from wiretight._core.context cimport Context
 from wiretight._core.openssl.ssl cimport SSL
+from wiretight._core.settings cimport Settings
 
 
-cdef bint chooses_context(SSL *ssl) noexcept
-cdef int apply_settings(SSL *ssl, Context context) except -1
+cdef bint may_choose(SSL *ssl) noexcept
+cdef bint has_own_ciphers(Context context, Settings settings) noexcept
+cdef bint switch_context(
+    SSL *ssl, Settings settings_before, Context context, Settings settings, bint server_side, tuple ciphers
+) noexcept

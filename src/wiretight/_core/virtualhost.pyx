@@ -2,26 +2,25 @@
 
 SSL_set_SSL_CTX() switches certificates, ciphers, ALPN and CA certificates. An SSL has copies of everything else, made
 when it was: they are replaced here, while the ClientHello is looked at and nothing has been decided by them yet.
+
+The other context may ask for more than the first, never for less: verify_mode and minimum_version are the stricter of
+the two. A program that requires certificates by the context that it listens with must not lose that by a choice.
 """
 
-from libc.stdint cimport uint64_t
-
-from wiretight._core.context cimport verify_mode_for
-from wiretight._core.errors cimport check
 from wiretight._core.openssl.err cimport ERR_clear_error
 from wiretight._core.openssl.ssl cimport (
-    SSL_CTX_get0_param, SSL_CTX_get_max_proto_version, SSL_CTX_get_min_proto_version, SSL_CTX_get_num_tickets,
-    SSL_CTX_get_options, SSL_clear_options, SSL_get0_param, SSL_get_options, SSL_get_state, SSL_get_verify_callback,
-    SSL_in_before, SSL_set1_groups_list, SSL_set_max_proto_version, SSL_set_min_proto_version, SSL_set_num_tickets,
-    SSL_set_options, SSL_set_verify, TLS_ST_SR_CLNT_HELLO,
+    SSL_VERIFY_PEER, SSL_VERIFY_POST_HANDSHAKE, SSL_get_min_proto_version, SSL_get_state, SSL_get_verify_mode,
+    SSL_in_before, SSL_set1_groups_list, SSL_set_SSL_CTX, SSL_set_cipher_list, SSL_set_ciphersuites,
+    SSL_set_min_proto_version, SSL_set_verify,
+    TLS_ST_SR_CLNT_HELLO,
 )
-from wiretight._core.openssl.x509 cimport (
-    X509_VERIFY_PARAM, X509_VERIFY_PARAM_clear_flags, X509_VERIFY_PARAM_get_flags, X509_VERIFY_PARAM_get_hostflags,
-    X509_VERIFY_PARAM_set_flags, X509_VERIFY_PARAM_set_hostflags,
-)
+from wiretight._core.settings cimport apply, apply_callbacks, apply_loaded, use_trust
+
+cdef extern from "compat.h" nogil:
+    int wt_set_default_groups(SSL *ssl)
 
 
-cdef bint chooses_context(SSL *ssl) noexcept:
+cdef bint may_choose(SSL *ssl) noexcept:
     """Whether nothing has been decided yet: before the handshake, and in the callback for the ClientHello.
 
     OpenSSL: SSL_get_state(3)
@@ -29,24 +28,53 @@ cdef bint chooses_context(SSL *ssl) noexcept:
     return SSL_in_before(ssl) or SSL_get_state(ssl) == TLS_ST_SR_CLNT_HELLO
 
 
-cdef int apply_settings(SSL *ssl, Context context) except -1:
-    """Gives a server's `ssl` the versions, options, groups, verification and number of tickets of `context`.
+cdef bint switch_context(
+    SSL *ssl, Settings settings_before, Context context, Settings settings, bint server_side, tuple ciphers
+) noexcept:
+    """Gives `ssl` another context, which is sealed: to a server that may still choose, all of it. False leaves the
+    reason on the queue.
 
-    OpenSSL: SSL_set_options(3), SSL_set_min_proto_version(3), SSL_set_verify(3), SSL_set_num_tickets(3)
+    Elsewhere its certificates, ciphers and callbacks; and before a handshake whom to trust, but not after it has begun:
+    what it verifies later, and what sessions are bound to, is what it began with. `ciphers` are those of ciphers_of()
+    if `ssl` has others of its own, which OpenSSL would leave.
+
+    OpenSSL: SSL_set_SSL_CTX(3), SSL_set_cipher_list(3), SSL_set_ciphersuites(3)
     """
-    cdef X509_VERIFY_PARAM *theirs = SSL_CTX_get0_param(context.ctx)
-    cdef X509_VERIFY_PARAM *ours = SSL_get0_param(ssl)
-    cdef uint64_t options = SSL_CTX_get_options(context.ctx)
+    cdef int mode = SSL_get_verify_mode(ssl)
+    cdef int minimum = SSL_get_min_proto_version(ssl)
     ERR_clear_error()
-    SSL_clear_options(ssl, SSL_get_options(ssl) & ~options)
-    SSL_set_options(ssl, options)
-    check(SSL_set_min_proto_version(ssl, SSL_CTX_get_min_proto_version(context.ctx)))
-    check(SSL_set_max_proto_version(ssl, SSL_CTX_get_max_proto_version(context.ctx)))
-    SSL_set_verify(ssl, verify_mode_for(context, True), SSL_get_verify_callback(ssl))
-    check(X509_VERIFY_PARAM_clear_flags(ours, X509_VERIFY_PARAM_get_flags(ours)))
-    check(X509_VERIFY_PARAM_set_flags(ours, X509_VERIFY_PARAM_get_flags(theirs)))
-    X509_VERIFY_PARAM_set_hostflags(ours, X509_VERIFY_PARAM_get_hostflags(theirs))
-    check(SSL_set_num_tickets(ssl, SSL_CTX_get_num_tickets(context.ctx)))
-    if context._groups is not None:
-        check(SSL_set1_groups_list(ssl, context._groups))
-    return 0
+    if SSL_set_SSL_CTX(ssl, context.ctx) == NULL:
+        return False
+    if ciphers is not None and not (
+        SSL_set_ciphersuites(ssl, <bytes>ciphers[1]) and SSL_set_cipher_list(ssl, <bytes>ciphers[0])
+    ):
+        return False
+    if not (server_side and may_choose(ssl)):
+        if not apply_loaded(ssl, context.sealed, settings):
+            return False
+        apply_callbacks(ssl, settings)
+        return SSL_in_before(ssl) or use_trust(ssl, settings_before.trust)
+    if not apply(ssl, context.sealed, settings, True):
+        return False
+    SSL_set_verify(ssl, stricter(mode, SSL_get_verify_mode(ssl)), NULL)
+    if SSL_get_min_proto_version(ssl) < minimum and not SSL_set_min_proto_version(ssl, minimum):
+        return False
+    if settings.groups is not None:
+        return SSL_set1_groups_list(ssl, settings.groups)
+    return settings_before.groups is None or wt_set_default_groups(ssl)
+
+
+cdef bint has_own_ciphers(Context context, Settings settings) noexcept:
+    """Whether they stand in no SSL_CTX: then SSL_set_SSL_CTX() does not replace them."""
+    return (
+        settings.ciphers is not context.sealed.ciphers or settings.ciphersuites is not context.sealed.ciphersuites
+    )
+
+
+cdef int stricter(int first, int second) noexcept:
+    """Of two modes of SSL_set_verify(). A certificate that is asked for after the handshake is asked for less."""
+    if not first & SSL_VERIFY_PEER:
+        return second
+    if not second & SSL_VERIFY_PEER:
+        return first
+    return (first | second) & ~SSL_VERIFY_POST_HANDSHAKE | (first & second & SSL_VERIFY_POST_HANDSHAKE)

@@ -6,6 +6,8 @@ cdef extern from "openssl/err.h" nogil:
     unsigned long ERR_peek_error()
     unsigned long ERR_peek_last_error()
     void ERR_clear_error()
+    int ERR_set_mark()
+    int ERR_pop_to_mark()
     unsigned long ERR_PACK(int lib, int func, int reason)
     int ERR_GET_LIB(unsigned long e)
     int ERR_GET_REASON(unsigned long e)

@@ -4,6 +4,8 @@ cdef extern from "openssl/evp.h" nogil:
     ctypedef struct EVP_PKEY:
         pass
     int EVP_PKEY_is_a(const EVP_PKEY *pkey, const char *name)
+    const char *EVP_PKEY_get0_type_name(const EVP_PKEY *key)
+    int EVP_PKEY_up_ref(EVP_PKEY *key)
     void EVP_PKEY_free(EVP_PKEY *key)
 
 cdef extern from "openssl/sha.h" nogil:

@@ -118,6 +118,11 @@ cdef extern from "openssl/ssl.h" nogil:
     int SSL_get_security_level(const SSL *s)
     int SSL_set_min_proto_version(SSL *ssl, int version)
     int SSL_set_max_proto_version(SSL *ssl, int version)
+    int SSL_get_min_proto_version(SSL *ssl)
+    int SSL_get_max_proto_version(SSL *ssl)
+    void SSL_set_security_level(SSL *s, int level)
+    void SSL_CTX_set_security_level(SSL_CTX *ctx, int level)
+    const SSL_METHOD *SSL_CTX_get_ssl_method(const SSL_CTX *ctx)
     uint64_t SSL_set_options(SSL *ssl, uint64_t options)
     uint64_t SSL_clear_options(SSL *ssl, uint64_t options)
     uint64_t SSL_get_options(const SSL *ssl)
@@ -137,11 +142,19 @@ cdef extern from "openssl/ssl.h" nogil:
     int SSL_CTX_set1_groups_list(SSL_CTX *ctx, const char *list)
     int SSL_CTX_set1_sigalgs_list(SSL_CTX *ctx, const char *str)
     int SSL_CTX_set1_client_sigalgs_list(SSL_CTX *ctx, const char *str)
+    int SSL_set1_sigalgs_list(SSL *ssl, const char *str)
+    int SSL_set1_client_sigalgs_list(SSL *ssl, const char *str)
     const char *SSL_DEFAULT_CIPHER_LIST
 
     # context: certificates, keys and trust
     int SSL_CTX_use_cert_and_key(SSL_CTX *ctx, X509 *x509, EVP_PKEY *pkey, stack_st_X509 *chain, int override)
+    int SSL_use_cert_and_key(SSL *ssl, X509 *x509, EVP_PKEY *pkey, stack_st_X509 *chain, int override)
+    int SSL_use_certificate(SSL *ssl, X509 *x)
+    long SSL_add1_chain_cert(SSL *ssl, X509 *x509)
     int SSL_CTX_set0_tmp_dh_pkey(SSL_CTX *ctx, EVP_PKEY *dhpkey)
+    int SSL_set0_tmp_dh_pkey(SSL *s, EVP_PKEY *dhpkey)
+    int SSL_set1_verify_cert_store(SSL *ssl, X509_STORE *st)
+    int SSL_set1_chain_cert_store(SSL *ssl, X509_STORE *st)
     X509_STORE *SSL_CTX_get_cert_store(const SSL_CTX *ctx)
     int SSL_CTX_load_verify_dir(SSL_CTX *ctx, const char *CApath)
     int SSL_CTX_set_default_verify_dir(SSL_CTX *ctx)
@@ -159,12 +172,12 @@ cdef extern from "openssl/ssl.h" nogil:
         void *arg
     ) noexcept
     ctypedef void (*SSL_CTX_keylog_cb_func)(const SSL *ssl, const char *line) noexcept
-    int SSL_CTX_set_alpn_protos(SSL_CTX *ctx, const unsigned char *protos, unsigned int protos_len)
+    int SSL_set_alpn_protos(SSL *ssl, const unsigned char *protos, unsigned int protos_len)
     void SSL_CTX_set_alpn_select_cb(SSL_CTX *ctx, SSL_CTX_alpn_select_cb_func cb, void *arg)
     long SSL_CTX_set_tlsext_servername_callback(SSL_CTX *ctx, int (*cb)(SSL *, int *, void *) noexcept)
     void SSL_CTX_set_keylog_callback(SSL_CTX *ctx, SSL_CTX_keylog_cb_func cb)
-    void SSL_CTX_set_msg_callback(
-        SSL_CTX *ctx, void (*cb)(int, int, int, const void *, size_t, SSL *, void *) noexcept
+    void SSL_set_msg_callback(
+        SSL *ssl, void (*cb)(int, int, int, const void *, size_t, SSL *, void *) noexcept
     )
     void SSL_CTX_set_client_hello_cb(SSL_CTX *ctx, int (*cb)(SSL *, int *, void *) noexcept, void *arg)
     int SSL_client_hello_get0_ext(SSL *ssl, unsigned int type, const unsigned char **out, size_t *outlen)

@@ -114,6 +114,7 @@ cdef extern from "openssl/x509v3.h" nogil:
     cdef struct stack_st_X509_OBJECT:
         pass
     X509_STORE *X509_STORE_new()
+    int X509_STORE_up_ref(X509_STORE *xs)
     void X509_STORE_free(X509_STORE *xs)
     int X509_STORE_add_cert(X509_STORE *store, X509 *x)
     int X509_STORE_add_crl(X509_STORE *store, X509_CRL *crl)
@@ -152,6 +153,8 @@ cdef extern from "openssl/x509v3.h" nogil:
     unsigned long X509_VERIFY_PARAM_get_flags(const X509_VERIFY_PARAM *param)
     unsigned int X509_VERIFY_PARAM_get_hostflags(const X509_VERIFY_PARAM *param)
     void X509_VERIFY_PARAM_set_hostflags(X509_VERIFY_PARAM *param, unsigned int flags)
-    unsigned long X509_V_FLAG_TRUSTED_FIRST
+    char *X509_VERIFY_PARAM_get0_host(X509_VERIFY_PARAM *param, int idx)
+    char *X509_VERIFY_PARAM_get1_ip_asc(X509_VERIFY_PARAM *param)
+    unsigned long X509_V_FLAG_TRUSTED_FIRST, X509_V_FLAG_POLICY_MASK, X509_V_FLAG_POLICY_CHECK
     unsigned int X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS
     int X509_R_NO_CERTIFICATE_OR_CRL_FOUND

@@ -1,0 +1,15 @@
+"""Defaults: what a new context has before anybody sets anything."""
+
+from wiretight._core.openssl.ssl cimport SSL_CTX
+from wiretight._core.settings cimport Settings
+
+# Numbers of the standard library: verify modes, and one of TLSVersion that is no version.
+cdef enum:
+    CERT_NONE = 0
+    CERT_OPTIONAL = 1
+    CERT_REQUIRED = 2
+    MINIMUM_SUPPORTED = -2
+
+
+cdef Settings defaults(SSL_CTX *ctx, int only_version, bint verifies)
+cdef int openssl_mode(int mode) noexcept        # as SSL_set_verify() takes it

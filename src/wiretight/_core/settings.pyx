@@ -1,0 +1,261 @@
+"""Settings: everything that a Context gives to the connections made from it.
+
+They never change. A setter makes a copy with one thing changed and puts it in the place of the old one; a connection
+keeps those that its context had when it was made, callbacks included. So no handshake sees half a change, and nothing
+that it reads is freed under it, in whatever threads the context is used (OpenSSL reads an SSL_CTX without a lock).
+
+The first connection seals an SSL_CTX: what was set until then is written into it, for SSL_new() to copy. What is set
+later goes onto each new SSL.
+
+A new setting belongs into the class, into copy(), into apply() and, if it decides who is trusted, into the terms of
+the resumption module; and into SETTINGS, by which the tests find it.
+"""
+
+cimport cython
+
+from wiretight._core.errors cimport check, raise_queue
+from wiretight._core.openssl.crypto cimport RAND_bytes
+from wiretight._core.openssl.err cimport ERR_clear_error
+from wiretight._core.openssl.evp cimport EVP_PKEY_free, EVP_PKEY_up_ref
+from wiretight._core.openssl.ssl cimport (
+    SSL_CTX_set0_tmp_dh_pkey, SSL_CTX_set1_client_sigalgs_list, SSL_CTX_set1_groups_list, SSL_CTX_set1_sigalgs_list,
+    SSL_CTX_set_cipher_list, SSL_CTX_set_ciphersuites, SSL_CTX_set_security_level, SSL_CTX_use_cert_and_key,
+    SSL_VERIFY_PEER, SSL_VERIFY_POST_HANDSHAKE, SSL_clear_options, SSL_get0_param, SSL_get_options,
+    SSL_get_security_level, SSL_set0_tmp_dh_pkey, SSL_set1_chain_cert_store, SSL_set1_client_sigalgs_list,
+    SSL_set1_groups_list, SSL_set1_sigalgs_list, SSL_set1_verify_cert_store, SSL_set_alpn_protos, SSL_set_cipher_list,
+    SSL_set_ciphersuites, SSL_set_max_proto_version, SSL_set_min_proto_version, SSL_set_msg_callback,
+    SSL_set_num_tickets, SSL_set_options, SSL_set_post_handshake_auth, SSL_set_security_level, SSL_set_verify,
+    SSL_use_cert_and_key,
+)
+from wiretight._core.openssl.x509 cimport (
+    X509_STORE_free, X509_VERIFY_PARAM, X509_VERIFY_PARAM_clear_flags, X509_VERIFY_PARAM_get_flags,
+    X509_VERIFY_PARAM_set_flags, X509_VERIFY_PARAM_set_hostflags, X509_free, sk_X509_pop_free,
+)
+
+cdef extern from "compat.h" nogil:
+    void wt_set_psk(SSL *ssl, wt_psk_client client, wt_psk_server server)
+    bint wt_set_psk_hint(SSL *ssl, const char *hint)     # NULL: none
+
+cdef enum:
+    GENERATION_SIZE = 16
+
+# What sets each of them, by its name in SSLContext.
+SETTINGS = (
+    "options", "minimum_version", "maximum_version", "verify_mode", "verify_flags", "hostname_checks_common_name",
+    "_host_flags", "check_hostname", "post_handshake_auth", "num_tickets", "set_ciphers", "set_ciphersuites",
+    "set_groups", "set_ecdh_curve", "set_client_sigalgs", "set_server_sigalgs", "set_alpn_protocols",
+    "_set_alpn_protocols", "load_cert_chain", "load_dh_params", "load_verify_locations", "load_default_certs",
+    "set_default_verify_paths", "sni_callback", "set_servername_callback", "_msg_callback", "set_psk_client_callback",
+    "set_psk_server_callback", "keylog_filename",
+)
+
+
+@cython.final
+@cython.auto_pickle(False)
+cdef class Credential:
+    """A certificate chain and its private key."""
+
+    def __dealloc__(self):
+        X509_free(self.leaf)
+        EVP_PKEY_free(self.key)
+        sk_X509_pop_free(self.chain, X509_free)
+
+
+@cython.final
+@cython.auto_pickle(False)
+cdef class Parameters:
+    """Diffie-Hellman parameters."""
+
+    def __dealloc__(self):
+        EVP_PKEY_free(self.key)
+
+
+@cython.final
+@cython.auto_pickle(False)
+cdef class Trust:
+    """The certificates and CRLs that peers are verified with, and the directories where more are looked for."""
+
+    def __dealloc__(self):
+        X509_STORE_free(self.store)
+
+
+@cython.final
+@cython.auto_pickle(False)
+cdef class Settings:
+    """See above."""
+
+    def __cinit__(self):
+        self.terms = {}
+
+    cdef Settings copy(self):
+        cdef Settings other = Settings.__new__(Settings)
+        other.plain = self.plain
+        other.ciphers = self.ciphers
+        other.ciphersuites = self.ciphersuites
+        other.groups = self.groups
+        other.client_sigalgs = self.client_sigalgs
+        other.server_sigalgs = self.server_sigalgs
+        other.alpn = self.alpn
+        other.psk_hint = self.psk_hint
+        other.credentials = self.credentials
+        other.dh_params = self.dh_params
+        other.trust = self.trust
+        other.generation = self.generation
+        other.sni_callback = self.sni_callback
+        other.message_callback = self.message_callback
+        other.psk_client_callback = self.psk_client_callback
+        other.psk_server_callback = self.psk_server_callback
+        other.keylog = self.keylog
+        other.keylog_filename = self.keylog_filename
+        return other
+
+
+cdef bytes new_generation():
+    """Ends the resumption of sessions that were made with what was loaded before (see resumption).
+
+    Random: no two contexts ever have the same, and a forked process goes on with its parent's.
+    """
+    cdef unsigned char name[GENERATION_SIZE]
+    ERR_clear_error()
+    check(RAND_bytes(name, GENERATION_SIZE))
+    return name[:GENERATION_SIZE]
+
+
+cdef int seal(SSL_CTX *ctx, Settings settings) except -1:
+    """Writes what SSL_new() copies faster than it can be set on an SSL. All of it has been tried before.
+
+    OpenSSL: SSL_CTX_set_cipher_list(3), SSL_CTX_use_cert_and_key(3)
+    """
+    cdef Credential credential
+    ERR_clear_error()
+    if settings.credentials:
+        SSL_CTX_set_security_level(ctx, 0)      # each was checked when it was loaded, as is the next
+    for credential in settings.credentials:
+        check(SSL_CTX_use_cert_and_key(ctx, credential.leaf, credential.key, credential.chain, 1))
+    if settings.dh_params is not None:
+        check(EVP_PKEY_up_ref(settings.dh_params.key))
+        if not SSL_CTX_set0_tmp_dh_pkey(ctx, settings.dh_params.key):
+            EVP_PKEY_free(settings.dh_params.key)
+            raise_queue()
+    if settings.ciphersuites is not None:
+        check(SSL_CTX_set_ciphersuites(ctx, settings.ciphersuites))
+    if settings.ciphers is not None:
+        check(SSL_CTX_set_cipher_list(ctx, settings.ciphers))
+    SSL_CTX_set_security_level(ctx, settings.plain.security_level)
+    if settings.groups is not None:
+        check(SSL_CTX_set1_groups_list(ctx, settings.groups))
+    if settings.client_sigalgs is not None:
+        check(SSL_CTX_set1_client_sigalgs_list(ctx, settings.client_sigalgs))
+    if settings.server_sigalgs is not None:
+        check(SSL_CTX_set1_sigalgs_list(ctx, settings.server_sigalgs))
+    return 0
+
+
+cdef bint apply(SSL *ssl, Settings sealed, Settings settings, bint server_side) noexcept:
+    """Gives `ssl`, whose SSL_CTX was sealed with `sealed`, everything of `settings`. False leaves the reason on the queue.
+
+    No exception, nor any other object: a connection's lock may be held.
+
+    OpenSSL: SSL_set_options(3), SSL_set_min_proto_version(3), SSL_set_verify(3), SSL_set_num_tickets(3)
+    """
+    cdef Plain *plain = &settings.plain
+    cdef X509_VERIFY_PARAM *parameters = SSL_get0_param(ssl)
+    cdef int mode = plain.verify_mode
+    ERR_clear_error()
+    SSL_clear_options(ssl, SSL_get_options(ssl) & ~plain.options)
+    SSL_set_options(ssl, plain.options)
+    if not SSL_set_min_proto_version(ssl, plain.minimum_version):
+        return False
+    if not SSL_set_max_proto_version(ssl, plain.maximum_version):
+        return False
+    if server_side and plain.post_handshake_auth and mode & SSL_VERIFY_PEER:
+        mode |= SSL_VERIFY_POST_HANDSHAKE
+    SSL_set_verify(ssl, mode, NULL)
+    if not server_side:
+        SSL_set_post_handshake_auth(ssl, plain.post_handshake_auth)
+    if not X509_VERIFY_PARAM_clear_flags(parameters, X509_VERIFY_PARAM_get_flags(parameters)):
+        return False
+    if not X509_VERIFY_PARAM_set_flags(parameters, plain.verify_flags):
+        return False
+    X509_VERIFY_PARAM_set_hostflags(parameters, plain.host_flags)
+    if not SSL_set_num_tickets(ssl, plain.num_tickets):
+        return False
+    if settings.groups is not None and settings.groups is not sealed.groups:
+        if not SSL_set1_groups_list(ssl, settings.groups):
+            return False
+    # Zero is success here.
+    if plain.alpn != NULL and SSL_set_alpn_protos(ssl, plain.alpn, plain.alpn_size):
+        return False
+    if not apply_loaded(ssl, sealed, settings):
+        return False
+    apply_callbacks(ssl, settings)
+    return True
+
+
+cdef bint apply_loaded(SSL *ssl, Settings sealed, Settings settings) noexcept:
+    """The part that SSL_set_SSL_CTX() takes from the SSL_CTX, which has what was set before it was sealed.
+
+    OpenSSL: SSL_use_cert_and_key(3), SSL_set_cipher_list(3), SSL_set1_sigalgs_list(3)
+    """
+    cdef Credential credential
+    for credential in settings.credentials:
+        if credential not in sealed.credentials and not use_credential(ssl, credential):
+            return False
+    if settings.dh_params is not sealed.dh_params and not use_parameters(ssl, settings.dh_params):
+        return False
+    if settings.ciphersuites is not sealed.ciphersuites and not SSL_set_ciphersuites(ssl, settings.ciphersuites):
+        return False
+    if settings.ciphers is not sealed.ciphers:
+        if not SSL_set_cipher_list(ssl, settings.ciphers):
+            return False
+        SSL_set_security_level(ssl, settings.plain.security_level)
+    if settings.client_sigalgs is not sealed.client_sigalgs:
+        if not SSL_set1_client_sigalgs_list(ssl, settings.client_sigalgs):
+            return False
+    if settings.server_sigalgs is not sealed.server_sigalgs:
+        if not SSL_set1_sigalgs_list(ssl, settings.server_sigalgs):
+            return False
+    wt_set_psk_hint(ssl, <const char *>NULL if settings.psk_hint is None else <const char *>settings.psk_hint)
+    return settings.trust is sealed.trust or use_trust(ssl, settings.trust)
+
+
+cdef int apply_callbacks(SSL *ssl, Settings settings) noexcept:
+    """Those that an SSL has for itself. The others are the SSL_CTX's, and look into the settings of the connection.
+
+    OpenSSL: SSL_set_msg_callback(3), SSL_set_psk_client_callback(3)
+    """
+    SSL_set_msg_callback(ssl, settings.plain.on_message)
+    wt_set_psk(ssl, settings.plain.on_psk_client, settings.plain.on_psk_server)
+    return 0
+
+
+cdef bint use_trust(SSL *ssl, Trust trust) noexcept:
+    """OpenSSL: SSL_set1_verify_cert_store(3)"""
+    return SSL_set1_verify_cert_store(ssl, trust.store) and SSL_set1_chain_cert_store(ssl, trust.store)
+
+
+cdef bint use_credential(SSL *ssl, Credential credential) noexcept:
+    """Whatever the security level is by now: it was checked when it was loaded, as by `ssl`.
+
+    OpenSSL: SSL_use_cert_and_key(3)
+    """
+    cdef int level = SSL_get_security_level(ssl)
+    cdef bint taken
+    SSL_set_security_level(ssl, 0)
+    taken = SSL_use_cert_and_key(ssl, credential.leaf, credential.key, credential.chain, 1) > 0
+    SSL_set_security_level(ssl, level)
+    return taken
+
+
+cdef bint use_parameters(SSL *ssl, Parameters parameters) noexcept:
+    """OpenSSL: SSL_set0_tmp_dh_pkey(3)"""
+    cdef int level = SSL_get_security_level(ssl)
+    cdef bint taken
+    if not EVP_PKEY_up_ref(parameters.key):
+        return False
+    SSL_set_security_level(ssl, 0)
+    taken = SSL_set0_tmp_dh_pkey(ssl, parameters.key)
+    SSL_set_security_level(ssl, level)
+    if not taken:
+        EVP_PKEY_free(parameters.key)
+    return taken
