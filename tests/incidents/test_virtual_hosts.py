@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import ssl as standard
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,7 +14,6 @@ import wiretight.asyncio
 from tests.incidents.references import reference
 from tests.kit.certificates import ADDRESS, ELSEWHERE, HOST, Certificates
 from tests.kit.pair import Failure, Pair
-from tests.kit.records import Record
 from tests.kit.servers import Server, echo
 from tests.kit.subject import tls
 
@@ -232,6 +231,32 @@ def test_its_groups_are_the_ones_that_are_used(
     assert shaken(certificates.client_context(version), outer).client.group() == "secp384r1"
 
 
+@pytest.mark.parametrize("late", [False, True], ids=["from-the-start", "changed-in-use"])
+def test_groups_of_the_first_do_not_stay(
+    certificates: Certificates, version: Any, outer: Any, inner: Any, late: bool
+) -> None:
+    client_context = certificates.client_context(version)
+    client_context.set_groups("X25519:P-256")
+    if late:
+        shaken(client_context, outer)
+    outer.set_groups("secp521r1")
+    assert shaken(client_context, outer).client.group() == "x25519"
+
+
+@reference("RFC 8446, 4.2.3")
+@pytest.mark.parametrize("late", [False, True], ids=["from-the-start", "changed-in-use"])
+def test_its_signature_algorithms_are_the_ones_that_are_used(
+    certificates: Certificates, version: Any, outer: Any, inner: Any, late: bool
+) -> None:
+    client_context = certificates.client_context(version)
+    if late:
+        shaken(client_context, outer)
+    outer.set_server_sigalgs("ed25519")  # for which there is no key
+    shaken(client_context, outer)
+    inner.set_server_sigalgs("ed25519")
+    assert refused(client_context, outer).error.reason in {"NO_SHARED_CIPHER", "NO_SUITABLE_SIGNATURE_ALGORITHM"}
+
+
 @reference("RFC 7301, 3.2")
 @pytest.mark.parametrize(
     ("first", "second", "agreed"), [([], ["h2"], "h2"), (["h2"], ["http/1.1"], "http/1.1"), (["h2"], [], None)]
@@ -269,6 +294,71 @@ def test_it_says_whether_tickets_are_sent_at_all(certificates: Certificates) -> 
         outer.options = outer.options & ~tls.OP_NO_TICKET | first
         inner.options = inner.options & ~tls.OP_NO_TICKET | second
         assert shaken(client_context, outer).client.session.has_ticket is (second == 0)
+
+
+# --- Callbacks --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("first", "second"), [(True, True), (True, False), (False, True)])
+def test_its_messages_are_shown_and_not_those_of_the_first(
+    certificates: Certificates, version: Any, outer: Any, inner: Any, first: bool, second: bool
+) -> None:
+    seen: list[str] = []
+    if first:
+        outer._msg_callback = lambda side, *_: seen.append("first")
+    if second:
+        inner._msg_callback = lambda side, *_: seen.append("second")
+    shaken(certificates.client_context(version), outer)
+    assert ("second" in seen) is second
+    # The first one has seen the ClientHello: its header, and the message.
+    assert seen[:2] == ["first", "first"] if first else "first" not in seen
+    assert "first" not in seen[3:]
+
+
+@reference("RFC 9850, 2")
+def test_its_key_log_is_written(
+    certificates: Certificates, version: Any, outer: Any, inner: Any, tmp_path: Path
+) -> None:
+    outer.keylog_filename, inner.keylog_filename = tmp_path / "first", tmp_path / "second"
+    shaken(certificates.client_context(version), outer)
+    assert len((tmp_path / "first").read_text().splitlines()) == 1
+    assert len((tmp_path / "second").read_text().splitlines()) > 1
+
+
+@reference("RFC 4279, 2")
+@pytest.mark.parametrize("known", ["first", "second"])
+def test_its_pre_shared_keys_are_accepted(version: Any, known: str) -> None:
+    """And no others: neither context has a certificate."""
+    client_context = tls.SSLContext(tls.PROTOCOL_TLS_CLIENT)
+    client_context.check_hostname, client_context.verify_mode = False, tls.CERT_NONE
+    outer, inner = (tls.SSLContext(tls.PROTOCOL_TLS_SERVER) for _ in range(2))
+    for context in (client_context, outer, inner):
+        context.minimum_version = context.maximum_version = version
+        context.set_ciphers("PSK")
+    client_context.set_psk_client_callback(lambda hint: ("me", b"0123456789abcdef"))
+    outer.sni_callback = lambda side, name, context: setattr(side, "context", inner)
+    knowing = outer if known == "first" else inner
+    knowing.set_psk_server_callback(lambda identity: b"0123456789abcdef", "a hint")
+    if known == "second":
+        shaken(client_context, outer)
+    else:
+        assert refused(client_context, outer).error.reason
+
+
+# --- Loaded later -----------------------------------------------------------------------------------------------------
+
+
+def test_what_was_loaded_into_it_after_its_first_use_counts(
+    certificates: Certificates, version: Any, outer: Any
+) -> None:
+    outer.inner = inner = certificates.server_context(version, credentials=certificates.elsewhere)
+    shaken(certificates.client_context(version), outer, ELSEWHERE)
+    inner.load_cert_chain(*certificates.server)
+    inner.load_verify_locations(certificates.ca_file)
+    inner.verify_mode = tls.CERT_REQUIRED
+    pair = shaken(certificates.client_context(version, credentials=certificates.client), outer)
+    assert pair.client.getpeercert()["subjectAltName"][0] == ("DNS", HOST)
+    assert pair.server.getpeercert()
 
 
 # --- When and where ---------------------------------------------------------------------------------------------------
@@ -353,91 +443,3 @@ def test_so_it_is_on_asyncio(certificates: Certificates, version: Any, outer: An
 
     asyncio.run(run())
     assert names == [(True, "h2")]
-
-
-# --- The name ---------------------------------------------------------------------------------------------------------
-
-EXTENSION = b"\x00\x00" + (len(HOST) + 5).to_bytes(2, "big")
-LIST = (len(HOST) + 3).to_bytes(2, "big") + b"\x00" + len(HOST).to_bytes(2, "big") + HOST.encode()
-
-
-def altering(list_: bytes) -> Callable[[Record], bytes]:
-    """Puts another list of names into the ClientHello: of the same length."""
-    return lambda record: record.raw.replace(EXTENSION + LIST, EXTENSION + list_)
-
-
-MALFORMED = pytest.mark.parametrize(
-    ("list_", "alert"),
-    [
-        pytest.param((len(HOST) + 2).to_bytes(2, "big") + LIST[2:], "DECODE_ERROR", id="list-too-short"),
-        pytest.param((len(HOST) + 9).to_bytes(2, "big") + LIST[2:], "DECODE_ERROR", id="list-too-long"),
-        pytest.param(LIST[:2] + b"\x01" + LIST[3:], "DECODE_ERROR", id="another-type"),
-        pytest.param(LIST[:3] + b"\xff\xff" + LIST[5:], "DECODE_ERROR", id="name-too-long"),
-        pytest.param(LIST[:3] + b"\x00\x01" + LIST[5:], "DECODE_ERROR", id="bytes-behind-the-name"),
-        pytest.param(LIST[:-1] + b"\x00", "UNRECOGNIZED_NAME", id="null-character"),
-    ],
-)
-
-
-@reference("RFC 8446, 6.2")
-@pytest.mark.parametrize("module", [tls, standard], ids=lambda module: module.__name__)
-@MALFORMED
-def test_a_malformed_name_ends_the_handshake_before_the_callback(
-    certificates: Certificates, version: Any, module: Any, list_: bytes, alert: str
-) -> None:
-    """With the alert and the reason of `ssl`."""
-    called = []
-    server_context = certificates.server_context(version, module=module)
-    server_context.sni_callback = lambda side, name, context: called.append(name)
-    failure = Pair(certificates.client_context(version), server_context).until_error(alter=altering(list_))
-    assert (failure.side, failure.error.reason) == ("server", "BAD_EXTENSION")
-    assert alert in str(failure.peer_error)
-    assert not called
-
-
-@reference("RFC 5246, 7.4.1.4", "RFC 6066, 3")
-@MALFORMED
-def test_no_session_is_resumed_under_a_malformed_name(certificates: Certificates, list_: bytes, alert: str) -> None:
-    """OpenSSL by itself looks less closely at the name then. (With TLS 1.3 a changed ClientHello resumes nothing.)"""
-    called = []
-    server_context = certificates.server_context(TLS12)
-    server_context.sni_callback = lambda side, name, context: called.append(name)
-    client_context = certificates.client_context(TLS12)
-    session = shaken(client_context, server_context).client.session
-    failure = Pair(client_context, server_context, session=session).until_error(alter=altering(list_))
-    assert (failure.side, failure.error.reason) == ("server", "BAD_EXTENSION")
-    assert called == [HOST]
-
-
-@reference("RFC 6066, 3")
-@pytest.mark.parametrize("module", [tls, standard], ids=lambda module: module.__name__)
-def test_a_name_that_is_not_ascii_ends_it_too(
-    certificates: Certificates, version: Any, module: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    reports: list[Any] = []
-    monkeypatch.setattr("sys.unraisablehook", lambda report: reports.append(type(report.exc_value)))
-    called = []
-    server_context = certificates.server_context(version, module=module)
-    server_context.sni_callback = lambda side, name, context: called.append(name)
-    failure = Pair(certificates.client_context(version), server_context).until_error(
-        alter=altering(LIST[:-1] + b"\xff")
-    )
-    assert (failure.side, failure.error.reason) == ("server", "CALLBACK_FAILED")
-    assert "INTERNAL_ERROR" in str(failure.peer_error)
-    assert reports == [UnicodeDecodeError]
-    assert not called
-
-
-@pytest.mark.parametrize("name", [None, ADDRESS, HOST, HOST.upper()])
-def test_the_callback_is_asked_whatever_the_client_calls(
-    certificates: Certificates, version: Any, outer: Any, name: str | None
-) -> None:
-    called = []
-    choose = outer.sni_callback
-    outer.sni_callback = lambda side, name, context: (called.append(name), choose(side, name, context))[1]
-    client_context = certificates.client_context(version)
-    client_context.check_hostname = name is not None
-    pair = Pair(client_context, outer, server_hostname=name)
-    pair.handshake()
-    assert called == [None if name == ADDRESS else name]
-    assert pair.server.context is outer.inner

@@ -1,0 +1,191 @@
+"""A session never looks better than the handshake that it came from, whatever is changed afterwards.
+
+The table: everything that a verification depends on, times every moment and every way to change it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.incidents.references import reference
+from tests.incidents.test_sessions import (
+    SETTINGS, Hosts, ca_data, client_context, default_paths, directory, hosts, other_ca, own_certificate,
+    require_certificates, resumes, server_context, session_of,
+)  # fmt: skip
+from tests.kit.certificates import HOST, Certificates
+from tests.kit.pair import Pair
+from tests.kit.subject import tls
+
+pytestmark = reference("RFC 8446, 4.6.1", "CVE-2025-23419")
+
+__all__ = ["client_context", "hosts", "server_context"]  # fixtures
+
+TLS13 = tls.TLSVersion.TLSv1_3
+
+
+def weaker_level(context: Any) -> None:
+    context.set_ciphers("ECDHE+AESGCM:@SECLEVEL=0")
+
+
+WEAKENING = [*SETTINGS, weaker_level]
+LOADING = [other_ca, ca_data, directory, default_paths, own_certificate]
+MOMENTS = ["made", "shaking", "shaken"]
+
+
+def strengthen(context: Any) -> None:
+    """As a new context of the tests is."""
+    fresh = tls.SSLContext(tls.PROTOCOL_TLS_CLIENT)
+    context.verify_mode, context.check_hostname = fresh.verify_mode, fresh.check_hostname
+    context.verify_flags, context._host_flags = fresh.verify_flags, fresh._host_flags
+    context.set_ciphers(STRONG)
+
+
+STRONG = "ECDHE+AESGCM:@SECLEVEL=2"
+
+
+def session_across(
+    client_context: Any, server_context: Any, moment: str, change: Callable[[Pair], None]
+) -> Any:
+    """The session of a connection that the change happens to: its tickets arrive after it."""
+    pending = [moment]
+
+    def watch(*_: Any) -> None:
+        if pending == ["shaking"] and hasattr(watch, "pair"):
+            pending.clear()
+            change(watch.pair)
+
+    client_context._msg_callback = watch
+    pair = watch.pair = Pair(client_context, server_context)  # type: ignore[attr-defined]
+    client_context._msg_callback = None
+    if moment == "made":
+        change(pair)
+    pair.handshake()
+    assert moment != "shaking" or not pending
+    if moment == "shaken":
+        change(pair)
+    assert pair.transfer(b"data", pair.server) == b"data"
+    session = pair.client.session
+    assert session.has_ticket
+    return session
+
+
+@pytest.fixture
+def strict(hosts: Hosts, version: Any) -> Any:
+    context = hosts.client_context(version)
+    context.set_ciphers(STRONG)
+    return context
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+@pytest.mark.parametrize("weaken", WEAKENING)
+def test_a_session_does_not_look_better_after_its_context_was_made_stricter(
+    strict: Any, server_context: Any, moment: str, weaken: Callable[[Any], None]
+) -> None:
+    weaken(strict)
+    session = session_across(strict, server_context, moment, lambda pair: strengthen(strict))
+    assert not resumes(strict, server_context, session)
+    again = session_of(strict, server_context)
+    assert resumes(strict, server_context, again)
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+@pytest.mark.parametrize("weaken", WEAKENING)
+def test_nor_worse_after_it_was_made_laxer_for_a_while(
+    strict: Any, server_context: Any, moment: str, weaken: Callable[[Any], None]
+) -> None:
+    session = session_across(strict, server_context, moment, lambda pair: weaken(strict))
+    assert not resumes(strict, server_context, session)
+    strengthen(strict)
+    assert resumes(strict, server_context, session)
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+@pytest.mark.parametrize("load", LOADING)
+def test_what_is_loaded_is_not_what_an_earlier_session_was_verified_with(
+    strict: Any, server_context: Any, certificates: Certificates, moment: str, load: Callable[..., None]
+) -> None:
+    session = session_across(strict, server_context, moment, lambda pair: load(strict, certificates))
+    assert not resumes(strict, server_context, session)
+
+
+@reference("Python, ssl.SSLSocket.context")
+@pytest.mark.parametrize("moment", MOMENTS)
+@pytest.mark.parametrize("weaken", WEAKENING)
+def test_another_context_does_not_make_a_session_look_better(
+    hosts: Hosts, version: Any, strict: Any, server_context: Any, moment: str, weaken: Callable[[Any], None]
+) -> None:
+    """Its name check, for one, is that of the context that the connection was made with."""
+    lax = hosts.client_context(version)
+    lax.set_ciphers(STRONG)
+    weaken(lax)
+    session = session_across(lax, server_context, moment, lambda pair: setattr(pair.client, "context", strict))
+    ciphers_are_taken_over = moment == "made" and "set_ciphers" in weaken.__code__.co_names
+    assert resumes(strict, server_context, session) is ciphers_are_taken_over
+
+
+@reference("Python, ssl.SSLSocket.context", "CVE-2016-5419")
+@pytest.mark.parametrize("moment", ["shaking", "shaken"])
+def test_nor_does_another_context_that_differs_in_nothing_but_what_is_loaded(
+    hosts: Hosts, version: Any, strict: Any, server_context: Any, moment: str
+) -> None:
+    other = hosts.client_context(version)
+    other.set_ciphers(STRONG)
+    kept: list[Any] = []
+
+    def switch(pair: Pair) -> None:
+        kept.append(pair)
+        pair.client.context = other
+
+    session = session_across(strict, server_context, moment, switch)
+    assert not resumes(other, server_context, session)
+    kept[0].client.context = strict
+    assert not resumes(strict, server_context, kept[0].client.session)
+
+
+@reference("Python, ssl.SSLSocket.context")
+def test_a_handshake_verifies_with_the_trust_that_it_began_with(
+    hosts: Hosts, certificates: Certificates, version: Any, server_context: Any
+) -> None:
+    distrusting = certificates.client_context(version)
+    with pytest.raises(tls.SSLCertVerificationError):
+        session_across(
+            distrusting, server_context, "shaking",
+            lambda pair: setattr(pair.client, "context", hosts.client_context(version)),
+        )  # fmt: skip
+
+
+@reference("RFC 8446, 4.6.2", "Python, ssl.SSLSocket.verify_client_post_handshake")
+def test_a_certificate_that_is_asked_for_later_is_verified_as_the_handshake_would_have(
+    certificates: Certificates,
+) -> None:
+    """The session that follows it is bound to the context that the server began with."""
+    outer = certificates.server_context(TLS13, client_ca=certificates.other_ca_file)
+    other = certificates.server_context(TLS13, client_ca=certificates.ca_file)
+    client = certificates.client_context(TLS13, credentials=certificates.client)
+    for context in (outer, other, client):
+        context.post_handshake_auth = True
+    pair = Pair(client, outer)
+    pair.handshake()
+    pair.server.context = other
+    pair.server.verify_client_post_handshake()
+    pair.transfer(b"data", pair.server)
+    with pytest.raises(tls.SSLCertVerificationError):
+        pair.transfer(b"data", pair.client)
+
+
+@reference("CVE-2025-23419")
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_a_ticket_of_a_server_is_bound_to_what_it_was_made_with(
+    certificates: Certificates, version: Any, moment: str
+) -> None:
+    """Nobody verified this client, though the context requires certificates by the time that the tickets are sent."""
+    client = certificates.client_context(version, credentials=certificates.client)
+    server = certificates.server_context(version)
+    session = session_across(client, server, moment, lambda pair: require_certificates(server, certificates))
+    pair = Pair(client, server, server_hostname=HOST, session=session)
+    pair.handshake()
+    assert pair.client.session_reused is False
+    assert pair.server.getpeercert()
