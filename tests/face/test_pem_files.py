@@ -1,0 +1,96 @@
+"""PEM files with several kinds of blocks, as HAProxy and stunnel have them: each reader finds what is for it."""
+
+from __future__ import annotations
+
+import itertools
+import ssl as standard
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.kit.certificates import Certificates
+from tests.kit.subject import tls
+
+LOADS = {
+    "load_cert_chain": lambda context, path: context.load_cert_chain(path),
+    "load_cert_chain with a key file": lambda context, path: context.load_cert_chain(path, path),
+    "load_dh_params": lambda context, path: context.load_dh_params(path),
+    "cafile": lambda context, path: context.load_verify_locations(path),
+    "cadata": lambda context, path: context.load_verify_locations(cadata=path.read_text()),
+}
+
+
+def openssl(*arguments: str) -> str:
+    return subprocess.run(["openssl", *arguments], check=True, capture_output=True, text=True).stdout
+
+
+@pytest.fixture(scope="module")
+def blocks(certificates: Certificates) -> dict[str, str]:
+    """By the first word of what each is."""
+    chain = certificates.server.chain.read_text()
+    key = certificates.server.key.read_text()
+    assert "BEGIN EC PRIVATE KEY" in key
+    return {
+        "certificate": chain,
+        "EC": openssl("ecparam", "-name", "prime256v1"),  # EC PARAMETERS, as `ecparam -genkey` writes before a key
+        "key": key,
+        "DH": openssl("genpkey", "-genparam", "-algorithm", "DH", "-pkeyopt", "group:ffdhe2048"),
+    }
+
+
+def outcome(module: Any, load: Any, path: Path) -> Any:
+    context = module.SSLContext(module.PROTOCOL_TLS_SERVER)
+    try:
+        load(context, path)
+    except OSError as error:
+        return type(error).__name__, getattr(error, "library", None), getattr(error, "reason", None)
+    return context.cert_store_stats()
+
+
+ORDERS = list(itertools.permutations(["certificate", "EC", "key", "DH"]))
+
+
+@pytest.mark.parametrize("between", ["", "words of a person\n", "-----BEGIN NOTHING-----\nAAAA\n-----END NOTHING-----\n"],
+                         ids=["", "text", "another-block"])  # fmt: skip
+@pytest.mark.parametrize("name", LOADS)
+def test_each_finds_its_own_in_every_order(
+    blocks: dict[str, str], tmp_path: Path, name: str, between: str
+) -> None:
+    path = tmp_path / "all.pem"
+    for order in ORDERS:
+        path.write_text(between + between.join(blocks[kind] for kind in order))
+        ours = outcome(tls, LOADS[name], path)
+        assert isinstance(ours, dict), (order, ours)
+        assert ours == outcome(standard, LOADS[name], path), order
+
+
+@pytest.mark.parametrize("name", LOADS)
+@pytest.mark.parametrize("missing", ["certificate", "key", "DH"])
+def test_what_is_missing_is_said_as_the_standard_library_says_it(
+    blocks: dict[str, str], tmp_path: Path, name: str, missing: str
+) -> None:
+    path = tmp_path / "some.pem"
+    path.write_text("".join(block for kind, block in blocks.items() if kind != missing))
+    assert outcome(tls, LOADS[name], path) == outcome(standard, LOADS[name], path)
+
+
+@pytest.mark.parametrize("ending", ["\n", "\r\n"], ids=["lf", "crlf"])
+@pytest.mark.parametrize("kind", ["DH", "DHX"])
+def test_parameters_of_both_kinds_and_line_endings_are_read(tmp_path: Path, kind: str, ending: str) -> None:
+    group = ["-pkeyopt", "group:ffdhe2048"] if kind == "DH" else ["-pkeyopt", "dh_rfc5114:2"]
+    path = tmp_path / "dh.pem"
+    made = openssl("ecparam", "-name", "prime256v1") + openssl("genpkey", "-genparam", "-algorithm", kind, *group)
+    path.write_bytes(made.replace("\n", ending).encode())
+    for module in (tls, standard):
+        assert isinstance(outcome(module, LOADS["load_dh_params"], path), dict), module
+
+
+def test_the_certificate_of_a_file_is_decoded_wherever_it_stands(
+    blocks: dict[str, str], certificates: Certificates, tmp_path: Path
+) -> None:
+    path = tmp_path / "all.pem"
+    for order in ORDERS:
+        path.write_text("".join(blocks[kind] for kind in order))
+        assert tls._ssl._test_decode_cert(path) == tls._ssl._test_decode_cert(certificates.server.chain)
