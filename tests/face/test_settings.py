@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import inspect
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -165,6 +167,24 @@ def test_a_connection_keeps_the_settings_that_its_context_had_when_it_was_made(
     assert pair.client.getpeercert()["subjectAltName"][0] == ("DNS", HOST)
     assert pair.client.group() != "secp521r1"
     assert shown == [HOST]
+
+
+def test_what_was_set_lives_no_longer_than_that(certificates: Certificates, version: Any) -> None:
+    """In a context that has been used, too."""
+
+    class Callback:
+        def __call__(self, *_: Any) -> None:
+            pass
+
+    server = certificates.server_context(version)
+    callbacks = [Callback() for _ in range(2)]
+    dead = [weakref.ref(callback) for callback in callbacks]
+    server.sni_callback, server._msg_callback = callbacks
+    agreed(certificates.client_context(version), server)
+    server.sni_callback = server._msg_callback = None
+    callbacks.clear()
+    gc.collect()
+    assert [reference() for reference in dead] == [None, None]
 
 
 # --- The security level -----------------------------------------------------------------------------------------------

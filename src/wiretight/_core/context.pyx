@@ -333,13 +333,22 @@ cdef int set_number(Context context, Number which, uint64_t value) except -1:
 
 # --- connections -----------------------------------------------------------------------------------------------------
 cdef int make_sealed(Context context) except -1:
-    # One thread does it, and nothing in it gives the GIL up.
-    with cython.critical_section(context):
-        if not context.is_sealed:
-            seal(context.ctx, context.settings)
-            context.sealed = context.settings
-            context.is_sealed = True
+    cdef Settings before, settings
+    while not is_sealed(context):
+        before = settings_of(context)
+        settings = before.without_callbacks()       # which are not in the SSL_CTX, and live as long as they are set
+        # One thread does it, and nothing in it gives the GIL up.
+        with cython.critical_section(context):
+            if not context.is_sealed and context.settings is before:
+                seal(context.ctx, settings)
+                settings, context.sealed = context.sealed, settings
+                context.is_sealed = True
     return 0
+
+
+cdef bint is_sealed(Context context) noexcept:
+    with cython.critical_section(context):
+        return context.is_sealed
 
 
 cdef SSL *new_connection(Context context, Settings settings, bint server_side) except NULL:

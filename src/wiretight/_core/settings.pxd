@@ -75,6 +75,7 @@ cdef class Settings:
     cdef dict terms                 # those of the last connections; of the resumption module
 
     cdef Settings copy(self)
+    cdef Settings without_callbacks(self)
 
 
 cdef bytes new_generation()                     # after a change of what is loaded

@@ -109,6 +109,16 @@ cdef class Settings:
         other.keylog_filename = self.keylog_filename
         return other
 
+    cdef Settings without_callbacks(self):
+        cdef Settings other = self.copy()
+        other.plain.has_sni_callback = False
+        other.plain.on_message = NULL
+        other.plain.on_psk_client = NULL
+        other.plain.on_psk_server = NULL
+        other.sni_callback = other.message_callback = other.keylog = other.keylog_filename = None
+        other.psk_client_callback = other.psk_server_callback = None
+        return other
+
 
 cdef bytes new_generation():
     """Ends the resumption of sessions that were made with what was loaded before (see resumption).
