@@ -251,7 +251,7 @@ cdef SSL_CTX *own_ctx(Context context, Trust trust) except NULL:
     if not context.is_sealed:
         check(SSL_CTX_up_ref(context.ctx))
         return context.ctx
-    ctx = SSL_CTX_new(SSL_CTX_get_ssl_method(context.ctx))     # it has the directories of openssl.cnf
+    ctx = SSL_CTX_new(SSL_CTX_get_ssl_method(context.ctx))
     if ctx == NULL:
         raise_queue()
     try:
