@@ -25,6 +25,9 @@ OwnNames = dict[int, tuple[dict[str, Any], set[str]]]  # a namespace by its id, 
 
 _ABSENT = object()
 
+# Until nothing is found: another thread may be in the middle of an import. But not for ever, should it go on like that.
+_PASSES = 10
+
 # Where a program may have put a function of its own, which then has to go on working (PEP 476).
 _HOOKS = {
     "_create_default_https_context": "create_default_context",
@@ -115,8 +118,9 @@ def uninstall() -> None:
         if _installation is not None:
             _take_back(_installation)
             backwards = {id(new): (new, old) for old, new in replacements().values()}
-            while _hand_back(backwards, _installation.own):
-                pass
+            for _ in range(_PASSES):
+                if not _hand_back(backwards, _installation.own):
+                    break
             _installation = None
 
 
@@ -146,9 +150,9 @@ def _rebind_all(found: Replacements, rebound: list[Rebound]) -> None:
         hook = vars(standard).get(name)
         if hook is not None and hook is not vars(standard).get(default):
             _rebind(rebound, own.__name__, name, vars(own), replacement(hook, found) or hook)
-    # Until there is nothing: another thread may have been in the middle of an import, with the old one in its hands.
-    while _rebind_globals(found, rebound):
-        pass
+    for _ in range(_PASSES):
+        if not _rebind_globals(found, rebound):
+            break
 
 
 def _rebind_globals(found: Replacements, rebound: list[Rebound]) -> bool:

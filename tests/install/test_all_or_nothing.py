@@ -196,3 +196,29 @@ def test_a_second_name_of_ssl_among_the_modules_is_rebound_too() -> None:
         wiretight.uninstall()
         assert sys.modules["app.tls"] is sys.modules["ssl"] is not wiretight
     """)
+
+
+def test_modules_may_come_go_and_change_meanwhile() -> None:
+    succeeds("""
+        import itertools, sys, threading, types, ssl
+        import wiretight
+        stop = threading.Event()
+        def work(own):
+            for number in itertools.cycle(range(100)):
+                module = sys.modules[f"{own}{number}"] = types.ModuleType(f"{own}{number}")
+                module.ssl = ssl
+                vars(module).update({f"name{it}": ssl.SSLContext for it in range(number)})
+                module.table = {it: it for it in range(number)}
+                del sys.modules[f"{own}{number}"], module.ssl
+                if stop.is_set():
+                    break
+        threads = [threading.Thread(target=work, args=(own,)) for own in "ab"]
+        for thread in threads: thread.start()
+        try:
+            for _ in range(20):
+                wiretight.install().stale()
+                wiretight.uninstall()
+        finally:
+            stop.set()
+            for thread in threads: thread.join()
+    """)
