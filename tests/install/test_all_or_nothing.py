@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -114,6 +115,27 @@ def test_a_module_that_loads_itself_when_it_is_used_is_left_alone(tmp_path: Path
         assert lazy.ssl is wiretight  # loaded here
         wiretight.uninstall()
         assert lazy.ssl is kept[0] and lazy.SSLContext is kept[0].SSLContext
+        """,
+        folder=tmp_path,
+    )
+
+
+@pytest.mark.skipif(sys.version_info < (3, 15), reason="lazy imports came with Python 3.15")
+def test_a_lazy_import_stays_lazy_and_gives_what_ssl_is_by_then(tmp_path: Path) -> None:
+    (tmp_path / "lazy.py").write_text("lazy import ssl\nlazy from ssl import SSLContext\n")
+    (tmp_path / "later.py").write_text("lazy import ssl\nlazy from ssl import SSLContext\n")
+    succeeds(
+        """
+        import lazy, later
+        kind = type(vars(lazy)["ssl"])
+        import wiretight
+        wiretight.install().stale()
+        assert type(vars(lazy)["ssl"]) is type(vars(lazy)["SSLContext"]) is kind
+        assert lazy.ssl is wiretight and lazy.SSLContext is wiretight.SSLContext
+        wiretight.uninstall()
+        import ssl
+        for module in (lazy, later):
+            assert module.ssl is ssl is not wiretight and module.SSLContext is ssl.SSLContext
         """,
         folder=tmp_path,
     )
