@@ -51,18 +51,16 @@ class _UntilImported:
 
 
 class _ThenInstall:
-    """Loads with another loader, which the module has in the end as if this one had not been there."""
+    """Another loader, but for what follows when the module is loaded; the module itself has that other one."""
 
     def __init__(self, loader: Any) -> None:
         self._loader = loader
 
-    def create_module(self, spec: ModuleSpec) -> ModuleType | None:
-        """As the other one does it. Since 0.1."""
-        module: ModuleType | None = self._loader.create_module(spec)
-        return module
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._loader, name)
 
     def exec_module(self, module: ModuleType) -> None:
-        """As the other one does it. Since 0.1."""
+        """Loads it, and does what install() does there. Since 0.1."""
         spec: Any = module.__spec__
         spec.loader = module.__loader__ = self._loader
         self._loader.exec_module(module)
@@ -117,7 +115,7 @@ def _install_there() -> None:
 
 def _wait() -> None:
     with _lock:
-        if _wanted:
+        if _wanted and not any(finder is _waiting for finder in sys.meta_path):
             sys.meta_path.insert(0, _waiting)
 
 

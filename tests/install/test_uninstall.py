@@ -293,6 +293,20 @@ def test_no_trace_is_left_in_the_import_system() -> None:
     )
 
 
+def test_asyncios_spec_can_be_looked_at_before_it_is_imported() -> None:
+    succeeds("""
+        import importlib.util, sys, wiretight
+        wiretight.install()
+        spec = importlib.util.find_spec("asyncio.selector_events")
+        assert "class BaseSelectorEventLoop" in spec.loader.get_source(spec.name)
+        wiretight.uninstall()
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        assert type(module.__loader__) is type(spec.loader) is importlib.machinery.SourceFileLoader
+        assert "start_tls" not in vars(module.BaseSelectorEventLoop)
+    """)
+
+
 def test_what_waits_for_asyncio_goes_and_other_finders_stay() -> None:
     succeeds(FINDER + "    wiretight.uninstall()\n    assert sys.meta_path == [Finder, *before]\n")
 
