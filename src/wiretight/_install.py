@@ -117,10 +117,6 @@ def uninstall() -> None:
     with _lock:
         if _installation is not None:
             _take_back(_installation)
-            backwards = {id(new): (new, old) for old, new in replacements().values()}
-            for _ in range(_PASSES):
-                if not _hand_back(backwards, _installation.own):
-                    break
             _installation = None
 
 
@@ -181,6 +177,10 @@ def _take_back(installation: Installation) -> None:
         else:
             namespace[name] = before
     _older.stop()
+    backwards = {id(new): (new, old) for old, new in replacements().values()}
+    for _ in range(_PASSES):
+        if not _hand_back(backwards, installation.own):
+            break
 
 
 def _hand_back(backwards: Replacements, own: OwnNames) -> bool:

@@ -120,6 +120,28 @@ def test_a_module_that_loads_itself_when_it_is_used_is_left_alone(tmp_path: Path
     )
 
 
+def test_a_failure_leaves_nothing_in_a_module_that_was_imported_meanwhile(tmp_path: Path) -> None:
+    (tmp_path / "late.py").write_text("import ssl\nfrom ssl import SSLContext\n")
+    succeeds(
+        """
+        import wiretight
+        from wiretight import _loops
+        def fail():
+            import late
+            assert late.ssl is wiretight
+            raise KeyboardInterrupt
+        _loops.install = fail
+        try:
+            wiretight.install()
+        except KeyboardInterrupt:
+            pass
+        import late, ssl
+        assert late.ssl is ssl is not wiretight and late.SSLContext is ssl.SSLContext
+        """,
+        folder=tmp_path,
+    )
+
+
 @pytest.mark.skipif(sys.version_info < (3, 15), reason="lazy imports came with Python 3.15")
 def test_a_lazy_import_stays_lazy_and_gives_what_ssl_is_by_then(tmp_path: Path) -> None:
     (tmp_path / "lazy.py").write_text("lazy import ssl\nlazy from ssl import SSLContext\n")
