@@ -23,9 +23,10 @@ def test_it_imports_nothing_that_takes_long() -> None:
     assert not SLOW & set(done.stdout.split())
 
 
-def test_what_is_imported_late_is_there_all_the_same() -> None:
+def test_install_is_imported_when_it_is_asked_for_and_not_by_a_star() -> None:
     program = (
-        "from wiretight import *; import wiretight; assert install is wiretight.install; print(uninstall.__name__)"
+        "import wiretight; from wiretight import install, uninstall; assert install is wiretight.install; "
+        "assert 'install' not in wiretight.__all__; print(uninstall.__name__)"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout == "uninstall\n"
