@@ -72,7 +72,7 @@ EXCEPTIONS = (
     ),
     Allowed(
         "test.test_asyncio.test_ssl.TestSSL.test_remote_shutdown_receives_trailing_data_on_slow_socket",
-        ((3, 14), (3, 15)),
+        ((3, 13), (3, 15)),
         Reason.BUILD_DETAIL,
         "it puts data into asyncio's transport by a private method for tests",
         "asyncio's private methods",

@@ -26,9 +26,11 @@ SYSTEM, SSL = 2, 20
 
 
 class Queue:
-    """OpenSSL's error queue of this thread, as another user of wiretight's OpenSSL has it."""
+    """OpenSSL's error queue of this thread, as another user of wiretight's OpenSSL has it: where there can be one."""
 
     def __init__(self) -> None:
+        if tables.OPENSSL_STATIC:
+            pytest.skip("wiretight has an OpenSSL of its own, whose error queue nobody else can reach")
         self.openssl = ctypes.CDLL(tables.__file__)  # finds the symbols of the libraries that it was linked with
         self.openssl.ERR_peek_error.restype = ctypes.c_ulong
 
@@ -43,8 +45,6 @@ class Queue:
 
 @pytest.fixture
 def queue() -> Iterator[Queue]:
-    if tables.OPENSSL_STATIC:
-        pytest.skip("wiretight has an OpenSSL of its own, whose error queue nobody else can reach")
     queue = Queue()
     yield queue
     queue.openssl.ERR_clear_error()

@@ -21,6 +21,7 @@ from tests.kit.pair import WANT, Pair, attempt
 from tests.kit.records import Record
 from tests.kit.sockets import driven, unix_pair
 from tests.kit.subject import tls
+from wiretight._core import tables
 
 pytestmark = reference("SSL_get_error(3)")
 
@@ -102,9 +103,8 @@ ENTRIES = {
 def entry(code: tuple[int, int]) -> Callable[[], None]:
     def leave() -> None:
         queue = Queue()
-        if hasattr(queue.openssl, "ERR_new"):  # an OpenSSL of wiretight's own has a queue that nobody else reaches
-            for _ in range(2):
-                queue.leave(*code)
+        for _ in range(2):
+            queue.leave(*code)
 
     return leave
 
@@ -121,9 +121,8 @@ def litter(request: pytest.FixtureRequest) -> Iterator[Callable[[], None]]:
             request.param()
 
     yield call
-    queue = Queue()
-    if hasattr(queue.openssl, "ERR_clear_error"):
-        queue.openssl.ERR_clear_error()
+    if not tables.OPENSSL_STATIC:
+        Queue().openssl.ERR_clear_error()
 
 
 def littered(litter: Callable[[], None], operation: Callable[..., Any], *args: Any) -> Any:
@@ -182,8 +181,6 @@ def test_what_a_failure_is_does_not_change(pair: Pair, litter: Callable[[], None
 @pytest.mark.parametrize("name", [name for name in CALLS if not name.startswith("standard")])
 def test_a_failure_of_ours_is_not_left_for_others(name: str) -> None:
     queue = Queue()
-    if not hasattr(queue.openssl, "ERR_peek_error"):
-        return  # wiretight has an OpenSSL of its own: there are no others
     queue.openssl.ERR_clear_error()
     with contextlib.suppress(Exception):
         CALLS[name]()
