@@ -61,7 +61,7 @@ def carry(source: socket.socket, sink: socket.socket) -> bool:
     # A client that has said goodbye may close at once; a session ticket that it has not read makes that a reset.
     with contextlib.suppress(ConnectionResetError):
         while data := source.recv(65536):
-            # What PostgreSQL, SMTP and others say before TLS is no record; each side waits for the other's answer to it.
+            # What PostgreSQL, SMTP and others say before TLS is no record; each side waits for the other's answer.
             in_tls = in_tls or data.startswith(HANDSHAKE_STARTS)
             for record in records(unread + data) if in_tls else ():
                 unread = b"" if record.complete else record.raw
