@@ -52,12 +52,12 @@ def outcome(module: Any, load: Any, path: Path) -> Any:
 ORDERS = list(itertools.permutations(["certificate", "EC", "key", "DH"]))
 
 
-@pytest.mark.parametrize("between", ["", "words of a person\n", "-----BEGIN NOTHING-----\nAAAA\n-----END NOTHING-----\n"],
-                         ids=["", "text", "another-block"])  # fmt: skip
+OTHERS = {"nothing": "", "text": "words\n", "another block": "-----BEGIN NOTHING-----\nAAAA\n-----END NOTHING-----\n"}
+
+
+@pytest.mark.parametrize("between", OTHERS.values(), ids=OTHERS)
 @pytest.mark.parametrize("name", LOADS)
-def test_each_finds_its_own_in_every_order(
-    blocks: dict[str, str], tmp_path: Path, name: str, between: str
-) -> None:
+def test_each_finds_its_own_in_every_order(blocks: dict[str, str], tmp_path: Path, name: str, between: str) -> None:
     path = tmp_path / "all.pem"
     for order in ORDERS:
         path.write_text(between + between.join(blocks[kind] for kind in order))

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from wiretight._core.settings import SETTINGS
 
 from tests.kit.certificates import HOST, Certificates
 from tests.kit.pair import Pair
 from tests.kit.subject import tls
-from wiretight._core.settings import SETTINGS
 
 # What can be set, and is no setting of connections: the classes that are made, a limit of accept(), and what is gone.
 OTHERS = {"sslsocket_class", "sslobject_class", "handshake_timeout", "set_npn_protocols"}
@@ -208,9 +208,7 @@ def weak(certificates: Certificates, tmp_path_factory: pytest.TempPathFactory) -
     path = tmp_path_factory.mktemp("weak") / "weak.pem"
     path.write_bytes(
         certificate.public_bytes(serialization.Encoding.PEM)
-        + key.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        )
+        + key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     )
     return path
 

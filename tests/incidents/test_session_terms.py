@@ -12,8 +12,19 @@ import pytest
 
 from tests.incidents.references import reference
 from tests.incidents.test_sessions import (
-    SETTINGS, Hosts, ca_data, client_context, default_paths, directory, hosts, other_ca, own_certificate,
-    require_certificates, resumes, server_context, session_of,
+    SETTINGS,
+    Hosts,
+    ca_data,
+    client_context,
+    default_paths,
+    directory,
+    hosts,
+    other_ca,
+    own_certificate,
+    require_certificates,
+    resumes,
+    server_context,
+    session_of,
 )  # fmt: skip
 from tests.kit.certificates import HOST, Certificates
 from tests.kit.pair import Pair
@@ -46,9 +57,7 @@ def strengthen(context: Any) -> None:
 STRONG = "ECDHE+AESGCM:@SECLEVEL=2"
 
 
-def session_across(
-    client_context: Any, server_context: Any, moment: str, change: Callable[[Pair], None]
-) -> Any:
+def session_across(client_context: Any, server_context: Any, moment: str, change: Callable[[Pair], None]) -> Any:
     """The session of a connection that the change happens to: its tickets arrive after it."""
     pending = [moment]
 

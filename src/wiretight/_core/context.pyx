@@ -60,7 +60,8 @@ cdef class Context:
     `protocol` is a number of the standard library's: PROTOCOL_TLS_CLIENT (16), PROTOCOL_TLS_SERVER (17), PROTOCOL_TLS
     (2), or a single version (3, 4, 5). Raises ValueError for another.
 
-    Connections take most settings over when they are made: a later change is for later connections.
+    A connection keeps the settings that its context had when it was made: a later change is for later connections. A
+    context may be changed in one thread while others use it.
 
     Since 0.1. Source: `ssl.SSLContext` of the standard library.
 

@@ -15,7 +15,9 @@ from wiretight._core.openssl.err cimport (
     ERR_GET_LIB, ERR_GET_REASON, ERR_LIB_PEM, ERR_LIB_SSL, ERR_PACK, ERR_R_PEM_LIB, ERR_clear_error,
     ERR_peek_last_error,
 )
-from wiretight._core.openssl.evp cimport EVP_PKEY, EVP_PKEY_free, EVP_PKEY_get0_type_name, EVP_PKEY_is_a, EVP_PKEY_up_ref
+from wiretight._core.openssl.evp cimport (
+    EVP_PKEY, EVP_PKEY_free, EVP_PKEY_get0_type_name, EVP_PKEY_is_a, EVP_PKEY_up_ref,
+)
 from wiretight._core.openssl.pem cimport (
     PEM_R_NO_START_LINE, PEM_read_bio_Parameters, PEM_read_bio_PrivateKey, PEM_read_bio_X509, PEM_read_bio_X509_AUX,
 )

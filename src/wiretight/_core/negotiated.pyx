@@ -20,11 +20,10 @@ from wiretight._core.errors cimport check, forget_errors, raise_queue
 from wiretight._core.openssl.ssl cimport (
     SSL, SSL_CIPHER, SSL_CIPHER_get_bits, SSL_CIPHER_get_name, SSL_CIPHER_get_version, SSL_COMP_get_name, SSL_SESSION,
     SSL_VERIFY_PEER, SSL_get0_alpn_selected, SSL_get0_peer_certificate, SSL_get0_verified_chain, SSL_get1_session,
-    SSL_get_cipher_list_stack, SSL_get_client_ciphers,
-    SSL_get_current_cipher, SSL_get_current_compression, SSL_get_finished, SSL_get_peer_cert_chain,
-    SSL_get_peer_finished, SSL_get_verify_mode, SSL_get_version, SSL_in_before, SSL_is_init_finished, SSL_pending,
-    SSL_session_reused, SSL_set_session, SSL_verify_client_post_handshake, sk_SSL_CIPHER_find, sk_SSL_CIPHER_num,
-    sk_SSL_CIPHER_value, stack_st_SSL_CIPHER,
+    SSL_get_cipher_list_stack, SSL_get_client_ciphers, SSL_get_current_cipher, SSL_get_current_compression,
+    SSL_get_finished, SSL_get_peer_cert_chain, SSL_get_peer_finished, SSL_get_verify_mode, SSL_get_version,
+    SSL_in_before, SSL_is_init_finished, SSL_pending, SSL_session_reused, SSL_set_session,
+    SSL_verify_client_post_handshake, sk_SSL_CIPHER_find, sk_SSL_CIPHER_num, sk_SSL_CIPHER_value, stack_st_SSL_CIPHER,
 )
 from wiretight._core.openssl.x509 cimport (
     X509, X509_chain_up_ref, X509_free, X509_up_ref, sk_X509_pop_free, stack_st_X509,
@@ -224,9 +223,11 @@ cdef class Negotiated(Connection):
 
     @property
     def context(self):
-        """The context of the connection; a server's sni_callback may set another, all of whose settings hold then.
+        """The context of the connection; a server's sni_callback may set another, all of whose settings take effect,
+        but none that makes verify_mode or minimum_version less strict.
 
-        Set elsewhere after the handshake has begun, it changes certificate, ciphers and ALPN only. Since 0.1.
+        Set after that, or on a client, it changes certificate, ciphers and callbacks, and before the handshake whom to
+        trust. A client that changes it later has no session to resume. Since 0.1.
 
         OpenSSL: SSL_set_SSL_CTX(3)
         """

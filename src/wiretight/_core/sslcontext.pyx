@@ -93,16 +93,16 @@ cdef class _SSLContext(Context):
         `password` decrypts the key: str, bytes or bytearray, at most 1024 bytes, or a callable that returns one and is
         called only if the key is encrypted: `getpass.getpass` asks at the terminal. Nothing else asks there.
 
-        Raises OSError if a file cannot be read, SSLError if it holds no chain or key, the password is wrong or the key
-        is not the certificate's, and what the callable raises. After an error, what was loaded before stays in use.
-        Since 0.1.
+        Raises OSError if a file cannot be read, SSLError if it holds no chain or key, a certificate is too weak for the
+        security level, the password is wrong or the key is not the certificate's, and what the callable raises. After
+        an error, what was loaded before stays in use. Since 0.1.
 
         OpenSSL: SSL_CTX_use_cert_and_key(3)
         """
         credentials.load_cert_chain(self, certfile, keyfile, password)
 
     def load_dh_params(self, path, /):
-        """Loads Diffie-Hellman parameters from a PEM file, for a server.
+        """Loads Diffie-Hellman parameters from a PEM file, for a server: the first ones, whatever else is in it.
 
         Raises OSError if it cannot be read, SSLError if it holds none. Since 0.1.
 
@@ -152,8 +152,9 @@ cdef class _SSLContext(Context):
     def sni_callback(self):
         """Called on a server with (connection, server name or None, context) for every ClientHello; or None.
 
-        It may set the connection's context, all of whose settings hold then: nothing has been decided yet, not even the
-        version, and no session has been resumed. It returns None to go on, or the number of the alert to refuse with.
+        It may set the connection's context, all of whose settings take effect: nothing has been decided yet, not even
+        the version, and no session has been resumed. verify_mode and minimum_version cannot get less strict by it. It
+        returns None to go on, or the number of the alert to refuse with.
         If it raises, sys.unraisablehook gets the exception and the client the alert handshake_failure.
 
         Setting it raises TypeError for what is not callable, ValueError on a PROTOCOL_TLS_CLIENT context. Since 0.1.
@@ -210,8 +211,9 @@ cdef class _SSLContext(Context):
     def keylog_filename(self):
         """The file that the TLS secrets of every connection are appended to, for debugging; None for none.
 
-        Setting it raises OSError if the file cannot be opened, and then changes nothing. Since 0.1. Source: the
-        NSS key log format, RFC 9850.
+        A new file is readable by its owner only. A pipe, a terminal or a socket such as /dev/stderr will do; handshakes
+        wait until it has room. Setting it raises OSError if the file cannot be opened, or is a FIFO that nobody reads,
+        and then changes nothing. Since 0.1. Source: the NSS key log format, RFC 9850.
 
         OpenSSL: SSL_CTX_set_keylog_callback(3)
         """
