@@ -14,33 +14,14 @@ from cpython.object cimport PyObject
 from cpython.ref cimport Py_INCREF, Py_XDECREF
 from libc.errno cimport EBADF
 
-import os
-
 from wiretight._core.errors cimport OWN_CALLBACK, turn_refused
 
 cdef extern from "pythread.h" nogil:
     unsigned long PyThread_get_thread_ident()
 
-cdef extern from "mutex.h":
-    void wt_gate_close()
-    void wt_gate_open()
-
 cdef extern from "sockets.h" nogil:
     int shutdown(int fd, int how)
     int SHUT_RDWR
-
-
-def close_gate():
-    """Before a fork: waits until no thread is at work in OpenSSL, and lets none begin. Since 0.1."""
-    wt_gate_close()
-
-
-def open_gate():
-    """After it, in both processes. Since 0.1."""
-    wt_gate_open()
-
-
-os.register_at_fork(before=close_gate, after_in_parent=open_gate, after_in_child=open_gate)
 
 
 @no_gc_clear

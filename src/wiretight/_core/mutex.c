@@ -29,39 +29,51 @@ static atomic_int *path_of(const void *key) {
     return &paths[(uintptr_t)key / 64 % PATHS].inside;
 }
 
+/* How often this thread is inside: a provider of OpenSSL's may fork there. */
+static _Thread_local int own;
+
 void wt_gate_enter(const void *key) {
     atomic_int *inside = path_of(key);
     for (;;) {
         atomic_fetch_add(inside, 1);
-        if (!atomic_load(&closed))
-            return;
+        if (!atomic_load(&closed) || own > 0)
+            break;
         atomic_fetch_sub(inside, 1);
         pthread_mutex_lock(&gate);
         while (atomic_load(&closed))
             pthread_cond_wait(&opened, &gate);
         pthread_mutex_unlock(&gate);
     }
+    own++;
 }
 
 void wt_gate_leave(const void *key) {
+    own--;
     atomic_fetch_sub_explicit(path_of(key), 1, memory_order_release);
 }
 
-void wt_gate_close(void) {
+static int others_inside(void) {
+    int count = -own;
+    for (int i = 0; i < PATHS; i++)
+        count += atomic_load(&paths[i].inside);
+    return count > 0;
+}
+
+/* A step of OpenSSL takes milliseconds at most. Who is still inside after a second will not be out before this fork. */
+#define LOOKS 50000
+
+static void before_fork(void) {
     struct timespec moment = {0, 20000};
-    PyThreadState *thread = PyEval_SaveThread();
     pthread_mutex_lock(&gate);
     while (atomic_load(&closed))
         pthread_cond_wait(&opened, &gate);
     atomic_store(&closed, 1);
     pthread_mutex_unlock(&gate);
-    for (int i = 0; i < PATHS; i++)
-        while (atomic_load(&paths[i].inside) > 0)
-            nanosleep(&moment, NULL);
-    PyEval_RestoreThread(thread);
+    for (int look = 0; look < LOOKS && others_inside(); look++)
+        nanosleep(&moment, NULL);
 }
 
-void wt_gate_open(void) {
+static void after_fork_in_parent(void) {
     pthread_mutex_lock(&gate);
     atomic_store(&closed, 0);
     pthread_cond_broadcast(&opened);
@@ -251,6 +263,8 @@ static void after_fork_in_child(void) {
         queues[i] = (queue){PTHREAD_MUTEX_INITIALIZER, NULL, NULL};
     for (int i = 0; i < PATHS; i++)
         atomic_store(&paths[i].inside, 0);
+    own = 0;
+    atomic_store(&closed, 0);
     gate = changes = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
     opened = (pthread_cond_t)PTHREAD_COND_INITIALIZER;
     changed = (pthread_cond_t)PTHREAD_COND_INITIALIZER;
@@ -261,7 +275,7 @@ static void after_fork_in_child(void) {
 __attribute__((constructor)) static void set_up(void) {
     for (int i = 0; i < QUEUES; i++)
         pthread_mutex_init(&queues[i].lock, NULL);
-    (void)pthread_atfork(NULL, NULL, after_fork_in_child);
+    (void)pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
 }
 
 /* --- Checks --- */

@@ -9,10 +9,12 @@
 
    Order: first come, first served. An unlock hands the lock to the thread that has waited longest.
 
-   fork(): a thread that computes without the GIL is inside a gate, and a fork by Python closes it first: it waits until
-   nobody is inside, so that the child finds no lock held, neither of ours nor of those that OpenSSL takes meanwhile. What
-   forks without Python does not wait. Then in the child a lock that another thread of the parent held is orphaned, and
-   what it protects may be half changed: wt_mutex_is_orphaned() tells, and has to be asked before the lock is taken.
+   fork(): a thread that computes without the GIL is inside a gate, and a fork closes it first: it waits until nobody is
+   inside, so that the child finds no lock held, neither of ours nor of those that OpenSSL takes meanwhile. The fork closes
+   it, not what runs before the fork in Python: that may wait for a lock of the program whose owner waits at the gate. Who
+   is inside needs nothing that the forking thread has, the GIL least of all; should one not come out within a second, the
+   fork goes on, and in the child a lock that another thread of the parent held is orphaned: what it protects may be half
+   changed. wt_mutex_is_orphaned() tells, and has to be asked before the lock is taken.
 
    In a build with -Dlock_checks=true every wait is checked against the rule, and a breach aborts the process. On a
    free-threaded Python "holding the GIL" is having an attached thread state. */
@@ -39,10 +41,6 @@ extern atomic_uint wt_process;
    both. */
 void wt_gate_enter(const void *key);
 void wt_gate_leave(const void *key);
-
-/* Around a fork by Python, with the GIL. */
-void wt_gate_close(void);
-void wt_gate_open(void);
 
 void wt_mutex_wait(wt_mutex *mutex);
 void wt_mutex_hand_over(wt_mutex *mutex);
