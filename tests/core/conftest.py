@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import socket
+import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -25,3 +28,10 @@ def peer(client_context: Any, server_context: Any, transport: Transport) -> Iter
     """A client's SSLSocket that has shaken hands, and the other end in the test's hands."""
     with Peer(client_context, server_context, transport=transport) as peer:
         yield peer
+
+
+@pytest.fixture
+def child_environment() -> dict[str, str]:
+    """For another interpreter, that imports what this one does."""
+    root = str(Path(__file__).parents[2])
+    return {**os.environ, "PYTHONPATH": os.pathsep.join([root, *filter(None, sys.path)])}

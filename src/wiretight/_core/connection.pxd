@@ -10,6 +10,8 @@ from wiretight._core.wire cimport Wire
 ctypedef void (*Question)(Connection connection, void *answer) noexcept nogil
 ctypedef int (*Change)(Connection connection, void *argument) noexcept nogil
 
+cdef object FROM_CONTEXT
+
 
 cdef class Connection:
     cdef SSL *ssl

@@ -35,13 +35,16 @@ cdef enum:
     RECORD = 16384          # RFC 8446, 5.1: the most plaintext that a record carries
     SSL_ERROR_EOF = 8       # as in errors
 
+# Only who binds it has it: a Connection without an SSL* cannot be made from Python.
+cdef object FROM_CONTEXT = object()
+
 
 @no_gc_clear
 cdef class Connection:
     """One TLS connection over a Wire."""
 
-    def __cinit__(self, Wire wire=None, *_):
-        if wire is None:
+    def __cinit__(self, origin=None, Wire wire=None, *_):
+        if origin is not FROM_CONTEXT:
             kind = type(self).__name__
             raise TypeError(f"cannot create {kind!r} instances: use SSLContext.wrap_socket() or wrap_bio()")
         self.wire = wire

@@ -11,6 +11,7 @@ from libc.stdint cimport int64_t
 import os
 import weakref
 
+from wiretight._core.connection cimport FROM_CONTEXT
 from wiretight._core.context cimport PROTOCOL_TLS_CLIENT, PROTOCOL_TLS_SERVER
 from wiretight._core.descriptor cimport wt_mutex_unlock
 from wiretight._core.driver cimport HANDSHAKE, READ, SHUTDOWN, WRITE
@@ -218,7 +219,7 @@ cdef _SSLSocket made(Wire wire, Context context, bint server_side, object hostna
         raise plain_error(SSLError, 0, "Cannot create a client socket with a PROTOCOL_TLS_SERVER context")
     if hostname is not None and (not hostname or hostname.startswith(".")):
         raise ValueError("server_hostname cannot be an empty string or start with a leading dot.")
-    cdef _SSLSocket connection = _SSLSocket.__new__(_SSLSocket, wire)
+    cdef _SSLSocket connection = _SSLSocket.__new__(_SSLSocket, FROM_CONTEXT, wire)
     connection.bind(context, server_side, hostname)
     connection.owner = owner
     if session is not None:

@@ -1,0 +1,114 @@
+"""A native object that is made past its constructor is refused, or answers: it never takes the process with it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+import wiretight
+import wiretight.asyncio
+from tests.kit.threads import PATIENCE
+from wiretight import _core
+
+PROGRAM = """
+import asyncio, sys
+from tests.core.test_unmade import ODD, classes, made_of, named, use
+
+cls = named(sys.argv[1])
+for arguments in ODD + [(other,) for other in made_of(classes())]:
+    for options in ({}, {"fd": -1}, {"origin": None}):
+        try:
+            made = cls.__new__(cls, *arguments, **options)
+        except (TypeError, ValueError, OverflowError):
+            continue
+        use(made)
+    try:
+        made = cls(*arguments)
+    except Exception:
+        continue
+    use(made)
+print("alive")
+"""
+
+ODD: list[tuple[Any, ...]] = [
+    (),
+    (None,),
+    (0,),
+    (2**40,),
+    (-1, None, None),
+    (-1, object(), object()),
+    (wiretight.MemoryBIO(), wiretight.MemoryBIO()),
+    (wiretight.PROTOCOL_TLS_CLIENT,),
+    (b"", b""),
+    ("x", None),
+]
+
+
+def classes() -> list[type]:
+    """All that the native modules define, and the one that a Python class adds methods to."""
+    found = {wiretight.asyncio.Transport, wiretight.SSLSocket, wiretight.SSLObject, wiretight.SSLContext}
+    for module in _core.MODULES:
+        found |= {
+            value
+            for value in vars(getattr(_core, module)).values()
+            if isinstance(value, type) and value.__module__.startswith("wiretight._core.")
+        }
+    return sorted(found, key=lambda cls: (cls.__module__, cls.__qualname__))
+
+
+def named(name: str) -> type:
+    return next(cls for cls in classes() if f"{cls.__module__}.{cls.__qualname__}" == name)
+
+
+def made_of(types: list[type]) -> list[Any]:
+    """One of each that can be made without arguments: it may be the argument of another."""
+    made = (attempt(cls.__new__, cls) for cls in types)
+    return [it for it in made if it is not None]
+
+
+def use(made: Any) -> None:
+    """Reads and sets each attribute, and calls each method with arguments that it may or may not take."""
+    for name in dir(type(made)):
+        if name in {"__class__", "__new__", "__init_subclass__", "__subclasshook__", "__del__"}:
+            continue
+        attempt(setattr, made, name, None)
+        attempt(setattr, made, name, made)
+        attempt(delattr, made, name)
+        found = attempt(getattr, made, name)
+        if callable(found):
+            for arguments in ODD:
+                attempt(found, *arguments)
+    for asked in (repr, hash, str, bool, iter, len):
+        attempt(asked, made)
+    attempt(lambda: made == made)  # noqa: PLR0124 (its __eq__ is what is tried)
+    del made
+
+
+def attempt(function: Any, *arguments: Any) -> Any:
+    try:
+        return function(*arguments)
+    except Exception:  # noqa: BLE001 (any may be its answer)
+        return None
+
+
+@pytest.mark.parametrize("cls", classes(), ids=lambda cls: cls.__qualname__)
+def test_a_class_made_past_its_constructor_takes_nothing_down(cls, child_environment):
+    ran = subprocess.run(
+        [sys.executable, "-X", "faulthandler", "-W", "ignore", "-c", PROGRAM, f"{cls.__module__}.{cls.__qualname__}"],
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        env=child_environment,
+        stdin=subprocess.DEVNULL,
+    )
+    assert ran.stdout.endswith("alive\n"), f"{ran.returncode}: {ran.stderr[-3000:]}"
+
+
+@pytest.mark.parametrize("size", [2**31, 2**40, -(2**31) - 1, 2**100])
+def test_a_size_that_is_no_c_int_overflows(size):
+    """As in `ssl`."""
+    with pytest.raises(OverflowError):
+        wiretight.MemoryBIO().read(size)
