@@ -1,7 +1,8 @@
-"""TLS 1.3 records made by hand from a key log: what a peer may send, and no TLS library sends by itself."""
+"""TLS records made by hand from a key log: what a peer may send, and no TLS library sends by itself."""
 
 from __future__ import annotations
 
+import hmac
 from pathlib import Path
 
 from cryptography.hazmat.primitives import hashes
@@ -32,8 +33,8 @@ class Forger:
         info = size.to_bytes(2, "big") + bytes([len(label)]) + label + b"\0"
         return HKDFExpand(hashes.SHA256(), size, info).derive(self.secret)
 
-    def record(self, content_type: int, content: bytes) -> bytes:
-        plain = content + bytes([content_type])
+    def record(self, content_type: int, content: bytes, padding: int = 0) -> bytes:
+        plain = content + bytes([content_type]) + bytes(padding)
         header = bytes([APPLICATION_DATA, 3, 3]) + (len(plain) + 16).to_bytes(2, "big")
         nonce = (self.iv ^ self.sequence).to_bytes(12, "big")
         self.sequence += 1
@@ -43,8 +44,38 @@ class Forger:
         """A record of application data; an empty one is allowed."""
         return self.record(APPLICATION_DATA, content)
 
-    def key_update(self, *, requested: bool) -> bytes:
+    def key_update(self, *, requested: bool, padding: int = 0) -> bytes:
         """A KeyUpdate, and whether it asks for one in return; the next record has the next key."""
-        record = self.record(HANDSHAKE, bytes([24, 0, 0, 1, requested]))
+        record = self.record(HANDSHAKE, bytes([24, 0, 0, 1, requested]), padding)
         self._use(self._expand(b"traffic upd", 32))
         return record
+
+
+class Forger12:
+    """The same in TLS 1.2, with ECDHE-RSA-AES128-GCM-SHA256 or its like, after a Finished and one record of data.
+
+    `server_hello` is the server's first record. Source: RFC 5246, sections 5 and 6.3; RFC 5288, 3.
+    """
+
+    def __init__(self, key_log: Path, server_hello: bytes) -> None:
+        lines = (line.split() for line in key_log.read_text().splitlines())
+        randoms = next(line[1:] for line in lines if line[0] == "CLIENT_RANDOM")
+        client_random, master = map(bytes.fromhex, randoms)
+        block = self._prf(master, b"key expansion" + server_hello[11:43] + client_random, 40)
+        self.aead, self.salt = AESGCM(block[16:32]), block[36:40]
+        self.sequence = 2
+
+    @staticmethod
+    def _prf(secret: bytes, seed: bytes, size: int) -> bytes:
+        made, at = b"", seed
+        while len(made) < size:
+            at = hmac.digest(secret, at, "sha256")
+            made += hmac.digest(secret, at + seed, "sha256")
+        return made[:size]
+
+    def record(self, content_type: int, content: bytes) -> bytes:
+        explicit = self.sequence.to_bytes(8, "big")
+        self.sequence += 1
+        additional = explicit + bytes([content_type, 3, 3]) + len(content).to_bytes(2, "big")
+        body = explicit + self.aead.encrypt(self.salt + explicit, content, additional)
+        return bytes([content_type, 3, 3]) + len(body).to_bytes(2, "big") + body
