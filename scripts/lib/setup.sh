@@ -7,6 +7,7 @@ set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 cd "$root"
 openssl=system  # or the version of one that is built into wiretight
+without_aslr=()
 unset PYTHONPATH PYTHONHOME
 export PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore
 
@@ -247,20 +248,50 @@ install_wiretight() {
   "$python" -m pip install -v --no-build-isolation -Cbuild-dir="$env/build" "${options[@]}" '.[demo]'
 }
 
+# core_in NAME MESON-OPTION...: a second core, of its own build, in the environment; sets $site, where it is installed.
+core_in() {
+  local name=$1 build=$env/build-$1
+  shift
+  site=$env/site-$name
+  [ -f "$build/build.ninja" ] || run "configuring the core ($name)" "$env/bin/meson" setup "$build" \
+    "$@" -Dlock_checks=true -Dpython.platlibdir="$site" -Dpython.purelibdir="$site"
+  run "building the core ($name)" "$env/bin/meson" install -C "$build"
+}
+
+# with_lock_checks: from here on $python runs a core that aborts where a thread breaks the rule of mutex.h.
+with_lock_checks() {
+  core_in locks --buildtype=debugoptimized -Doptimization=1
+  export PYTHONPATH=$site:$root
+}
+
 # sanitized ARGUMENTS...: Python with a core built with AddressSanitizer and UBSan.
 sanitized() {
   find_python
   set_up "$found" test
-  local build=$env/build-asan site=$env/site-asan
-  [ -f "$build/build.ninja" ] || run 'configuring the sanitized core' "$env/bin/meson" setup "$build" \
-    --buildtype=debug -Doptimization=1 -Db_sanitize=address,undefined -Db_lundef=false -Dlock_checks=true \
-    -Dpython.platlibdir="$site" -Dpython.purelibdir="$site"
-  run 'building the sanitized core' "$env/bin/meson" install -C "$build"
+  core_in asan --buildtype=debug -Doptimization=1 -Db_sanitize=address,undefined -Db_lundef=false
   # The interpreter is not instrumented: what it keeps for ever looks like leaks.
   export ASAN_OPTIONS=detect_leaks=0:strict_string_checks=1:detect_stack_use_after_return=1
   export UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1
-  export SANITIZED_PYTHON=$python SANITIZER_LAUNCHER=$root/scripts/lib/asan/python
   SANITIZERS=$(cc -print-file-name=libasan.so):$(cc -print-file-name=libubsan.so)
-  export SANITIZERS PYTHONPATH=$site:$root/scripts/lib/asan:$root
-  "$SANITIZER_LAUNCHER" "$@"
+  under_sanitizers "$@"
+}
+
+# races PYTHON ARGUMENTS...: Python with a core built with ThreadSanitizer. Without the GIL it sees most: where there is
+# one, every change of a thread's turn orders what the threads did.
+races() {
+  set_up "$1" test
+  shift
+  core_in tsan --buildtype=debug -Doptimization=1 -Db_sanitize=thread -Db_lundef=false
+  export TSAN_OPTIONS="suppressions=$root/scripts/lib/tsan.txt:halt_on_error=0:exitcode=66:history_size=7:report_signal_unsafe=0${TSAN_OPTIONS:+:$TSAN_OPTIONS}"
+  SANITIZERS=$(cc -print-file-name=libtsan.so)
+  # ThreadSanitizer maps its shadow to fixed addresses, which a randomized layout of the process may have taken.
+  without_aslr=(setarch "$(uname -m)" -R)
+  under_sanitizers "$@"
+}
+
+# under_sanitizers ARGUMENTS...: $python with the runtime $SANITIZERS, on the core in $site.
+under_sanitizers() {
+  export SANITIZERS SANITIZED_PYTHON=$python SANITIZER_LAUNCHER=$root/scripts/lib/asan/python
+  export PYTHONPATH=$site:$root/scripts/lib/asan:$root
+  "${without_aslr[@]}" "$SANITIZER_LAUNCHER" "$@"
 }

@@ -1,28 +1,37 @@
 """Connections, one after the other, for as long as one likes: `scripts/soak --minutes N`. One line of JSON at the end.
 
-Clients in the main thread, with a signal every millisecond, and a server with a thread for each connection; TLS 1.2 and
+`--kind connections`, which is also what it does without: clients in the main thread, with a signal every millisecond, and a server with a thread for each connection; TLS 1.2 and
 1.3, half of them resumed, each with data in both directions that is compared. Nothing may be lost, stay open or grow.
 
 Growth is counted in bytes that are allocated and not freed, Python's objects included (`scripts/soak` has malloc() give
 them out), when no connection is open: the slope over all connections after the first quarter of the time, in which
 caches fill up. What the process has resident is reported beside it. It says something only because `scripts/soak` has
 malloc() keep one arena: with one for each thread it grows for as long as threads meet in new combinations.
+
+`--kind pairs`: connections on each of which eight threads make two calls at once, every pair of calls on every kind of
+connection (pairs.py), in an order of chance. When nothing moves for a minute, the stacks of all threads are printed and
+the process ends. `--lock-checks`: on a core that aborts where a thread breaks the rule of the locks.
 """
 
 from __future__ import annotations
 
 import argparse
+import faulthandler
 import hashlib
 import json
+import logging
 import os
 import random
 import signal
 import ssl as standard
+import sys
 import tempfile
 import time
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
+from tests.incidents.pairs import Contexts, every_round
 from tests.kit.certificates import Certificates
 from tests.kit.memory import Samples, allocated, resident
 from tests.kit.servers import Server, echo_messages, message
@@ -31,6 +40,9 @@ from tests.kit.subject import tls
 
 PER_CONNECTION = 16  # bytes of growth
 SAMPLES = 200  # of memory
+
+TIMES = 20  # that a thread makes its call in a round of pairs
+STANDSTILL = 60  # seconds
 
 
 def descriptors() -> int:
@@ -101,13 +113,54 @@ class Soak:
         }  # fmt: skip
 
 
+class Pairs:
+    """Round after round, each pair of calls on each kind of connection as often as any other."""
+
+    def __init__(self, folder: Path) -> None:
+        self.contexts = Contexts(Certificates(folder))
+        self.chance = random.Random(1)
+        self.said: Counter[str] = Counter()
+        self.done = 0
+
+    def run(self, seconds: float) -> dict[str, Any]:
+        logging.getLogger("asyncio").setLevel(logging.ERROR)  # it warns of what is written to a closed transport
+        start = time.monotonic()
+        reported = passed = 0.0
+        open_before = -1
+        while passed < seconds:
+            for one in every_round(self.chance):
+                faulthandler.dump_traceback_later(STANDSTILL, exit=True)
+                self.said += one.run(self.contexts, TIMES, at_server=self.chance.random() < 0.5)
+                self.done += 1
+                passed = time.monotonic() - start
+                if passed - reported > 60:
+                    reported = passed
+                    print(f"{passed / 60:.0f} minutes: {self.done} rounds, {sum(self.said.values())} calls", file=sys.stderr)
+                if passed >= seconds:
+                    break
+            open_before = open_before if open_before >= 0 else descriptors()
+        faulthandler.cancel_dump_traceback_later()
+        opened = descriptors() - open_before
+        assert opened == 0, f"{opened} descriptors stayed open"
+        return {
+            "target": "soak: pairs", "openssl": tls.OPENSSL_VERSION, "python": sys.version.split()[0],
+            "lock checks": "WIRETIGHT_LOCK_CHECKS" in os.environ, "minutes": round(passed / 60, 1), "rounds": self.done,
+            "calls": sum(self.said.values()), "said": dict(sorted(self.said.items())),
+            "descriptors left open": opened,
+        }  # fmt: skip
+
+
+KINDS = {"connections": Soak, "pairs": Pairs}
+
+
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     options.add_argument("--minutes", type=float, default=1)
+    options.add_argument("--kind", choices=KINDS, default="connections")
     given = options.parse_args()
     assert os.environ.get("PYTHONMALLOC") == "malloc", "run me by scripts/soak: what Python allocates is not counted"
     with tempfile.TemporaryDirectory() as folder:
-        print(json.dumps(Soak(Path(folder)).run(60 * given.minutes)))
+        print(json.dumps(KINDS[given.kind](Path(folder)).run(60 * given.minutes)))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,27 @@
+"""Whatever two threads do with one connection, each call says what its table allows, and everybody comes back."""
+
+from __future__ import annotations
+
+import random
+import ssl as standard
+
+import pytest
+
+from tests.incidents.pairs import KINDS, PAIRS, Contexts, Round
+from tests.incidents.references import reference
+
+pytestmark = [reference("python/cpython#137583"), pytest.mark.timeout(7200)]
+
+
+@pytest.fixture(scope="module")
+def contexts(certificates) -> Contexts:
+    return Contexts(certificates)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("tls_version", [standard.TLSVersion.TLSv1_2, standard.TLSVersion.TLSv1_3], ids=["tls12", "tls13"])
+def test_every_pair_of_calls_in_threads_says_what_it_may(contexts, kind, tls_version, rounds):
+    chance = random.Random(1)
+    for pair in PAIRS:
+        for _ in range(rounds(3, 100)):
+            Round(kind, tls_version, pair).run(contexts, 20, at_server=chance.random() < 0.5)
