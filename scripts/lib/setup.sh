@@ -272,6 +272,7 @@ sanitized() {
   # The interpreter is not instrumented: what it keeps for ever looks like leaks.
   export ASAN_OPTIONS=detect_leaks=0:strict_string_checks=1:detect_stack_use_after_return=1
   export UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1
+  export SANITIZED_MALLOC=malloc
   SANITIZERS=$(cc -print-file-name=libasan.so):$(cc -print-file-name=libubsan.so)
   under_sanitizers "$@"
 }
@@ -283,6 +284,7 @@ races() {
   shift
   core_in tsan --buildtype=debug -Doptimization=1 -Db_sanitize=thread -Db_lundef=false
   export TSAN_OPTIONS="suppressions=$root/scripts/lib/tsan.txt:halt_on_error=0:exitcode=66:history_size=7:report_signal_unsafe=0${TSAN_OPTIONS:+:$TSAN_OPTIONS}"
+  export SANITIZED_MALLOC=default     # without the GIL Python has no other
   SANITIZERS=$(cc -print-file-name=libtsan.so)
   # ThreadSanitizer maps its shadow to fixed addresses, which a randomized layout of the process may have taken.
   without_aslr=(setarch "$(uname -m)" -R)

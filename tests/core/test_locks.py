@@ -1,0 +1,429 @@
+"""Nobody waits for a lock with the GIL, and no lock is kept while Python runs: whatever a callback does, all go on.
+
+What would stand still here would do so with the GIL, and take pytest with it: those tests run in a child.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import ssl as standard
+import struct
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from tests.core.peer import asleep, until
+from tests.incidents.processes import Child, forks
+from tests.kit.certificates import HOST
+from tests.kit.pair import Pair, attempt
+from tests.kit.sockets import BLOCKING, receive_exactly, tcp_pair, tls_sockets, unix_pair
+from tests.kit.subject import tls
+from tests.kit.threads import PATIENCE, Task
+
+QUESTIONS: dict[str, Callable[[Any], Any]] = {
+    "pending": lambda it: it.pending(),
+    "version": lambda it: it.version(),
+    "cipher": lambda it: it.cipher(),
+    "shared_ciphers": lambda it: it.shared_ciphers(),
+    "compression": lambda it: it.compression(),
+    "group": lambda it: it.group(),
+    "selected_alpn_protocol": lambda it: it.selected_alpn_protocol(),
+    "get_channel_binding": lambda it: it.get_channel_binding(),
+    "getpeercert": lambda it: it.getpeercert(),
+    "getpeercert, binary": lambda it: it.getpeercert(binary_form=True),
+    "get_verified_chain": lambda it: it.get_verified_chain(),
+    "get_unverified_chain": lambda it: it.get_unverified_chain(),
+    "context": lambda it: it.context,
+    "session": lambda it: it.session,
+    "session_reused": lambda it: it.session_reused,
+    "server_side": lambda it: it.server_side,
+    "server_hostname": lambda it: it.server_hostname,
+    "truncated": lambda it: it.truncated,
+    "counters": lambda it: it._sslobj.counters(),
+    "repr": repr,
+}
+
+
+def ask_everything(connection: Any) -> None:
+    """Every question that a connection can be asked. Before the handshake is done some have no answer, and say so."""
+    for question in QUESTIONS.values():
+        with contextlib.suppress(ValueError):
+            question(connection)
+
+
+def ask_from_another_thread(connection: Any) -> None:
+    """As a program does that has a lock of its own around what it logs."""
+    Task(ask_everything, connection).result()
+
+
+# --- MemoryBIO --------------------------------------------------------------------------------------------------------
+
+
+@forks
+@pytest.mark.filterwarnings("ignore:.*multi-threaded, use of fork")
+def test_an_object_writes_while_another_thread_takes_its_bytes(pair):
+    pair.handshake()
+
+    def work() -> None:
+        over = threading.Event()
+
+        def take() -> int:
+            taken = 0
+            while not over.is_set() or pair.to_server.outgoing.pending:
+                taken += len(pair.to_server.outgoing.read(1000))
+            return taken
+
+        taking = Task(take)
+        for _ in range(500):
+            pair.client.write(bytes(50_000))
+            pair.client.write(b"small")
+        over.set()
+        assert taking.result() > 500 * 50_000
+
+    assert Child(work).succeeded()
+
+
+def test_many_writers_and_readers_of_a_bio_move_every_byte_once_and_in_order():
+    bio = tls.MemoryBIO()
+    count = 3000
+    writers_are_done = threading.Event()
+
+    def write(name: int) -> None:
+        for number in range(count):
+            bio.write(struct.pack(">HH", name, number) * (1 + number % 3))
+
+    def read(size: int) -> list[tuple[int, ...]]:
+        seen: list[tuple[int, ...]] = []
+        while True:
+            was_over = writers_are_done.is_set()
+            data = bio.read(size)
+            seen += struct.iter_unpack(">HH", data)
+            if not data and was_over:
+                return seen
+
+    reading = [Task(read, size) for size in (4, 40, 4000, -1)]
+    writing = [Task(write, name) for name in range(3)]
+    for task in writing:
+        task.result()
+    writers_are_done.set()
+    parts = [task.result() for task in reading]
+    for part in parts:
+        for name in range(3):
+            numbers = [number for writer, number in part if writer == name]
+            assert numbers == sorted(numbers)
+    expected = [(name, number) for name in range(3) for number in range(count) for _ in range(1 + number % 3)]
+    assert sorted(item for part in parts for item in part) == expected
+
+
+def test_a_bio_beside_its_writer_has_no_end_before_its_last_byte():
+    for _ in range(300):
+        bio = tls.MemoryBIO()
+
+        def write(bio: Any = bio) -> None:
+            for _ in range(20):
+                bio.write(b"data")
+            bio.write_eof()
+
+        writing = Task(write)
+        received = b""
+        while not bio.eof:
+            waiting = bio.pending
+            assert waiting % 4 == 0
+            data = bio.read(waiting)
+            assert len(data) == waiting
+            received += data
+        assert bio.read() == b""
+        assert received == b"data" * 20
+        writing.result()
+
+
+def test_an_object_beside_the_writer_of_its_bio_reads_everything_before_the_end(client_context, server_context):
+    for _ in range(100):
+        pair = Pair(client_context, server_context)
+        pair.handshake()
+        pair.server.write(b"data")
+        flight = pair.to_client.outgoing.read()
+
+        def deliver(pair: Any = pair, flight: bytes = flight) -> None:
+            pair.to_client.incoming.write(flight)
+            pair.to_client.incoming.write_eof()
+
+        delivering = Task(deliver)
+        assert until_read(pair.client) == b"data"
+        with pytest.raises(standard.SSLEOFError):
+            until_read(pair.client)
+        delivering.result()
+
+
+def until_read(side: Any) -> Any:
+    while not isinstance(data := attempt(side.read), bytes):
+        pass
+    return data
+
+
+# --- A callback, and another thread -----------------------------------------------------------------------------------
+
+
+@forks
+@pytest.mark.filterwarnings("ignore:.*multi-threaded, use of fork")
+def test_a_small_send_beside_a_reader_in_its_callback_and_a_question(client_context, server_context):
+    """The send has to wait for the reader's callback, the question has not."""
+    inside, leave = threading.Event(), threading.Event()
+    armed = threading.Event()
+
+    def message(_: Any, direction: str, *__: Any) -> None:
+        if armed.is_set() and direction == "read":
+            inside.set()
+            assert leave.wait(PATIENCE)
+
+    client_context._msg_callback = message
+
+    def work() -> None:
+        with tls_sockets(client_context, server_context, transport=unix_pair) as (client, server):
+            client.setblocking(False)
+            with pytest.raises(standard.SSLWantWriteError):  # the kernel is full, and one record is left over
+                while client.send(bytes(1000)):
+                    pass
+            server.sendall(b"for the reader")
+            armed.set()
+            receiving = Task(client.recv, 100)
+            assert inside.wait(PATIENCE)
+            sending = Task(client.send, bytes(1000) + b"more" * 100)
+            until(lambda: asleep(sending.thread), "the send waits")
+            assert Task(client.version).result() is not None
+            server.settimeout(PATIENCE)
+            draining = Task(server.recv, 1 << 20)
+            draining.result()
+            leave.set()
+            assert receiving.result() == b"for the reader"
+            with contextlib.suppress(standard.SSLWantWriteError):
+                assert sending.result() > 0
+
+    assert Child(work).succeeded()
+
+
+def consulting_message(client: Any, server: Any, consult: Callable[[Any], None], _: Any) -> None:
+    client._msg_callback = server._msg_callback = lambda connection, *_: consult(connection)
+
+
+def consulting_sni(client: Any, server: Any, consult: Callable[[Any], None], _: Any) -> None:
+    server.sni_callback = lambda connection, *_: consult(connection)
+
+
+def consulting_psk(client: Any, server: Any, consult: Callable[[Any], None], known: list[Any]) -> None:
+    for context in (client, server):
+        context.check_hostname = False
+        context.verify_mode = standard.CERT_NONE
+        context.set_ciphers("PSK")
+
+    def key(_: Any) -> bytes:
+        for connection in known:
+            consult(connection)
+        return bytes(16)
+
+    client.set_psk_client_callback(lambda hint: ("me", key(hint)))
+    server.set_psk_server_callback(key)
+
+
+CALLBACKS = [consulting_message, consulting_sni, consulting_psk]
+
+
+@pytest.fixture
+def contexts(certificates) -> tuple[Any, Any]:
+    return certificates.client_context(), certificates.server_context()
+
+
+@pytest.mark.parametrize("callback", CALLBACKS, ids=lambda callback: callback.__name__.removeprefix("consulting_"))
+def test_a_connection_answers_while_its_callback_waits_for_the_asker(callback, certificates, version):
+    client_context, server_context = certificates.client_context(version), certificates.server_context(version)
+    asked: list[Any] = []
+    known: list[Any] = []
+
+    def consult(connection: Any) -> None:
+        asked.append(connection)
+        ask_from_another_thread(connection)
+
+    callback(client_context, server_context, consult, known)
+    pair = Pair(client_context, server_context)
+    known += [pair.client, pair.server]
+    pair.handshake()
+    pair.server.write(b"data")
+    pair.pump()
+    assert pair.client.read() == b"data"
+    assert asked
+
+
+class ConsultingBIO:
+    """A BIO that is a program's own object, and asks about the connection that calls it."""
+
+    def __init__(self) -> None:
+        self.bio = tls.MemoryBIO()
+        self.connection: Any = None
+        self.asked = 0
+
+    def read(self, size: int = -1) -> bytes:
+        self.consult()
+        return bytes(self.bio.read(size))
+
+    def write(self, data: bytes) -> int:
+        self.consult()
+        return int(self.bio.write(data))
+
+    def consult(self) -> None:
+        if self.connection is not None:
+            self.asked += 1
+            ask_from_another_thread(self.connection)
+
+    @property
+    def pending(self) -> int:
+        return int(self.bio.pending)
+
+
+def test_a_connection_answers_while_a_foreign_bio_waits_for_the_asker(client_context, server_context):
+    incoming, outgoing = ConsultingBIO(), ConsultingBIO()
+    pair = Pair(client_context, server_context)
+    pair.client = client_context.wrap_bio(incoming, outgoing, server_hostname=HOST)
+    pair.to_server.outgoing, pair.to_client.incoming, pair.to_client.receiver = outgoing.bio, incoming.bio, pair.client
+    incoming.connection = outgoing.connection = pair.client
+    unfinished = [pair.client, pair.server]
+    while unfinished:
+        unfinished = [side for side in unfinished if not isinstance(attempt(side.do_handshake), type(None))]
+        pair.pump()
+    pair.client.write(b"data")
+    pair.pump()
+    assert pair.server.read() == b"data"
+    assert min(incoming.asked, outgoing.asked) > 0
+
+
+def test_the_callbacks_of_two_connections_ask_the_other_one_everything(certificates, version):
+    """Both are in their callbacks at the same time, once at least."""
+    server_context = certificates.server_context(version)
+    both_inside = threading.Barrier(2)
+    others: dict[int, Any] = {}
+    met: list[str] = []
+
+    def context() -> Any:
+        once = iter([True])
+
+        def message(connection: Any, *_: Any) -> None:
+            if next(once, False):
+                both_inside.wait(PATIENCE)
+                met.append("met")
+            ask_everything(others[id(connection)])
+
+        context = certificates.client_context(version)
+        context._msg_callback = message
+        return context
+
+    pairs = [Pair(context(), server_context) for _ in range(2)]
+    others.update({id(pairs[0].client): pairs[1].client, id(pairs[1].client): pairs[0].client})
+    for task in [Task(pair.handshake) for pair in pairs]:
+        task.result()
+    assert met == ["met", "met"]
+    assert [pair.client.version() for pair in pairs] == [pairs[0].server.version()] * 2
+
+
+# --- Verbs that wait for each other -----------------------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def in_a_circle(count: int, certificates: Any, version: Any) -> Iterator[tuple[list[Any], list[Any]]]:
+    """`count` connections; when each is in a callback, the callback sends on the next one. What came of that, in `came`."""
+    server_context = certificates.server_context(version)
+    inside = threading.Barrier(count)
+    clients: list[Any] = []
+    came: list[Any] = []
+    armed: set[int] = set()
+
+    def message(connection: Any, *_: Any) -> None:
+        at = clients.index(connection) if connection in clients else -1
+        if at not in armed:
+            return
+        armed.discard(at)
+        inside.wait(PATIENCE)
+        try:
+            came.append(clients[(at + 1) % count].send(b"from a callback"))
+        except OSError as error:
+            came.append(error)
+
+    with contextlib.ExitStack() as stack:
+        for _ in range(count):
+            context = certificates.client_context(version)
+            context._msg_callback = message
+            client, _ = stack.enter_context(tls_sockets(context, server_context, mode=BLOCKING))
+            clients.append(client)
+        armed.update(range(count))
+        yield clients, came
+
+
+@pytest.mark.parametrize("count", [2, 3])
+def test_of_verbs_in_a_circle_of_callbacks_one_is_refused_and_the_others_go_on(certificates, version, count):
+    with in_a_circle(count, certificates, version) as (clients, came):
+        sending = [Task(client.send, b"data") for client in clients]
+        assert [task.result() for task in sending] == [4] * count
+        refused = [error for error in came if isinstance(error, OSError)]
+        assert [error.errno for error in refused] == [errno.EDEADLK]
+        assert "read and write outside of callbacks" in str(refused[0])
+        assert [sent for sent in came if not isinstance(sent, OSError)] == [15] * (count - 1)
+
+
+def test_a_verb_in_the_connection_s_own_callback_is_refused(client_context, server_context):
+    errors: list[Exception] = []
+    armed = threading.Event()
+
+    def message(connection: Any, *_: Any) -> None:
+        if not armed.is_set():
+            return
+        for verb in (lambda: connection.send(b"x"), lambda: connection.recv(1), connection.unwrap):
+            try:
+                verb()
+            except ValueError as error:
+                errors.append(error)
+
+    client_context._msg_callback = message
+    with tls_sockets(client_context, server_context) as (client, server):
+        armed.set()
+        client.sendall(b"data")
+        armed.clear()
+        assert server.recv(10) == b"data"
+    assert len(errors) >= 3
+    assert all("a callback cannot read, write or close the connection" in str(error) for error in errors)
+
+
+def test_a_close_in_a_callback_wakes_another_thread_s_recv(client_context, server_context):
+    armed = threading.Event()
+    client_context._msg_callback = lambda connection, *_: connection.close() if armed.is_set() else None
+    with tls_sockets(client_context, server_context) as (client, _):
+        receiving = Task(client.recv, 10)
+        until(lambda: asleep(receiving.thread), "the recv waits")
+        armed.set()
+        with contextlib.suppress(OSError, ValueError):
+            client.send(b"data")
+        with pytest.raises((OSError, ValueError)):
+            receiving.result()
+
+
+# --- Order ------------------------------------------------------------------------------------------------------------
+
+
+def test_a_question_is_overtaken_by_one_step_of_a_long_send_at_most(client_context, server_context):
+    """First come, first served: between two answers a sender gets as far as it does while nobody asks, and one step."""
+    step = 4 * 16384  # as many records as are encrypted before they are sent
+    with tls_sockets(client_context, server_context, transport=unix_pair) as (client, server):
+        size = 100_000_000
+        receiving = Task(receive_exactly, server, size)
+        sending = Task(client.sendall, bytes(size))
+        overtaken = []
+        before = 0
+        while sending.running:
+            after = client._sslobj.counters()["bytes_out"]
+            overtaken.append(after - before)
+            before = after
+        sending.result()
+        assert len(receiving.result()) == size
+        overtaken.sort()
+        assert overtaken[len(overtaken) // 2] <= 4 * step, f"of {len(overtaken)} questions"
