@@ -226,7 +226,7 @@ class ForeignEnds(ObjectEnds):
 
 
 class TransportEnds(Ends):
-    """A transport, whose loop has a thread of its own: what a transport promises to one thread only is handed to that."""
+    """A transport, whose loop has a thread of its own: what only that may call is handed to it."""
 
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)

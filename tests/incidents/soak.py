@@ -1,7 +1,8 @@
 """Connections, one after the other, for as long as one likes: `scripts/soak --minutes N`. One line of JSON at the end.
 
-`--kind connections`, which is also what it does without: clients in the main thread, with a signal every millisecond, and a server with a thread for each connection; TLS 1.2 and
-1.3, half of them resumed, each with data in both directions that is compared. Nothing may be lost, stay open or grow.
+`--kind connections`, which is also what it does without: clients in the main thread, with a signal every millisecond,
+and a server with a thread for each connection; TLS 1.2 and 1.3, half of them resumed, each with data in both
+directions that is compared. Nothing may be lost, stay open or grow.
 
 Growth is counted in bytes that are allocated and not freed, Python's objects included (`scripts/soak` has malloc() give
 them out), when no connection is open: the slope over all connections after the first quarter of the time, in which
@@ -135,7 +136,10 @@ class Pairs:
                 passed = time.monotonic() - start
                 if passed - reported > 60:
                     reported = passed
-                    print(f"{passed / 60:.0f} minutes: {self.done} rounds, {sum(self.said.values())} calls", file=sys.stderr)
+                    print(
+                        f"{passed / 60:.0f} minutes: {self.done} rounds, {sum(self.said.values())} calls",
+                        file=sys.stderr,
+                    )
                 if passed >= seconds:
                     break
             open_before = open_before if open_before >= 0 else descriptors()
