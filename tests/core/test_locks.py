@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import os
 import ssl as standard
 import struct
 import threading
@@ -19,8 +18,8 @@ import pytest
 from tests.core.peer import asleep, until
 from tests.incidents.processes import Child, forks
 from tests.kit.certificates import HOST
-from tests.kit.pair import Pair, attempt
-from tests.kit.sockets import BLOCKING, receive_exactly, tcp_pair, tls_sockets, unix_pair
+from tests.kit.pair import WANT, Pair, attempt
+from tests.kit.sockets import BLOCKING, receive_exactly, tls_sockets, unix_pair
 from tests.kit.subject import tls
 from tests.kit.threads import PATIENCE, Task
 
@@ -185,7 +184,7 @@ def test_a_small_send_beside_a_reader_in_its_callback_and_a_question(client_cont
     def work() -> None:
         with tls_sockets(client_context, server_context, transport=unix_pair) as (client, server):
             client.setblocking(False)
-            with pytest.raises(standard.SSLWantWriteError):  # the kernel is full, and one record is left over
+            with contextlib.suppress(standard.SSLWantWriteError):  # the kernel is full, and one record is left over
                 while client.send(bytes(1000)):
                     pass
             server.sendall(b"for the reader")
@@ -230,11 +229,6 @@ def consulting_psk(client: Any, server: Any, consult: Callable[[Any], None], kno
 
 
 CALLBACKS = [consulting_message, consulting_sni, consulting_psk]
-
-
-@pytest.fixture
-def contexts(certificates) -> tuple[Any, Any]:
-    return certificates.client_context(), certificates.server_context()
 
 
 @pytest.mark.parametrize("callback", CALLBACKS, ids=lambda callback: callback.__name__.removeprefix("consulting_"))
@@ -291,7 +285,7 @@ def test_a_connection_answers_while_a_foreign_bio_waits_for_the_asker(client_con
     incoming.connection = outgoing.connection = pair.client
     unfinished = [pair.client, pair.server]
     while unfinished:
-        unfinished = [side for side in unfinished if not isinstance(attempt(side.do_handshake), type(None))]
+        unfinished = [side for side in unfinished if attempt(side.do_handshake) is WANT]
         pair.pump()
     pair.client.write(b"data")
     pair.pump()
@@ -327,12 +321,37 @@ def test_the_callbacks_of_two_connections_ask_the_other_one_everything(certifica
     assert [pair.client.version() for pair in pairs] == [pairs[0].server.version()] * 2
 
 
+def test_what_a_callback_raises_is_raised_by_the_verb_that_made_it_and_by_no_other(certificates):
+    """TLS 1.3: the tickets that a waiting recv() reads are no data."""
+    tls13 = standard.TLSVersion.TLSv1_3
+    client_context, server_context = certificates.client_context(tls13), certificates.server_context(tls13)
+    armed, raised = threading.Event(), threading.Event()
+
+    def message(_: Any, direction: str, *__: Any) -> None:
+        if armed.is_set() and direction == "read":
+            armed.clear()
+            raised.set()
+            raise LookupError("of the recv")
+
+    client_context._msg_callback = message
+    with tls_sockets(client_context, server_context) as (client, server):
+        armed.set()
+        receiving = Task(client.recv, 100)
+        assert raised.wait(PATIENCE)
+        until(lambda: asleep(receiving.thread), "the recv waits")
+        assert client.send(b"data") == 4
+        server.sendall(b"more")
+        with pytest.raises(LookupError, match="of the recv"):
+            receiving.result()
+        assert client.recv(100) == b"more"
+
+
 # --- Verbs that wait for each other -----------------------------------------------------------------------------------
 
 
 @contextlib.contextmanager
 def in_a_circle(count: int, certificates: Any, version: Any) -> Iterator[tuple[list[Any], list[Any]]]:
-    """`count` connections; when each is in a callback, the callback sends on the next one. What came of that, in `came`."""
+    """`count` connections, and what came of it when each was in a callback that sends on the next one."""
     server_context = certificates.server_context(version)
     inside = threading.Barrier(count)
     clients: list[Any] = []

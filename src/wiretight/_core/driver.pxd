@@ -56,6 +56,7 @@ cdef class Driver(Negotiated):
     cdef object problem_of(self, Call *call)
 
     cdef Status step(self, Call *call) noexcept nogil
+    cdef Status step_of_verb(self, Call *call) noexcept nogil
     cdef Status refused_descriptor(self) noexcept nogil
     cdef size_t take_unread(self, char *into, size_t size) noexcept nogil
     cdef void keep_unread(self, const char *data, size_t size) noexcept nogil

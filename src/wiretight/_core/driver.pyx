@@ -97,6 +97,7 @@ cdef class Driver(Negotiated):
         except BaseException:
             with nogil:
                 self.give_up(&call)
+            Py_XDECREF(call.raised)
             raise
         try:
             problem = self.problem_of(&call)
@@ -192,7 +193,6 @@ cdef class Driver(Negotiated):
         call.is_over = True
         if call.status == FAILED:
             call.failure = self.failure
-        call.raised = self.wire.take_raised()
         if call.verb == READ:
             self.last_read = call.got
             call.is_end = call.status == CLOSED and not SSL_get_shutdown(self.ssl) & SSL_SENT_SHUTDOWN
@@ -226,6 +226,13 @@ cdef class Driver(Negotiated):
         return problem if cause is None else with_context(problem, cause)
 
     cdef Status step(self, Call *call) noexcept nogil:
+        cdef Status status = self.step_of_verb(call)
+        # At once: between two steps another thread's verb may have its turn, and would raise what is not its own.
+        if call.raised == NULL:
+            call.raised = self.wire.take_raised()
+        return status
+
+    cdef Status step_of_verb(self, Call *call) noexcept nogil:
         if self.wire.on_socket and self.wire.fd < 0:
             # Not to be found out by OpenSSL, which would take it for a fault of the connection and say so ever after.
             return self.refused_descriptor()
