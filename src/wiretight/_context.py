@@ -379,8 +379,9 @@ def create_default_context(
     Raises TypeError or ValueError for another purpose, OSError or SSLError for certificates that cannot be read.
     Since 0.1. Source: `ssl.create_default_context` of Python 3.13 (VERIFY_X509_STRICT, VERIFY_X509_PARTIAL_CHAIN).
     """
-    context = new_context(_protocol_for(purpose))
-    if context.protocol == PROTOCOL_TLS_CLIENT:
+    protocol = _protocol_for(purpose)
+    context = new_context(protocol)
+    if protocol == PROTOCOL_TLS_CLIENT:
         context.verify_mode = VerifyMode.CERT_REQUIRED
         context.check_hostname = True
     context.verify_flags |= VERIFY_X509_PARTIAL_CHAIN | VERIFY_X509_STRICT

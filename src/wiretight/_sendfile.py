@@ -1,13 +1,41 @@
-"""A file, sent through TLS: the kernel can do that only where it encrypts itself."""
+"""What is sent in parts: a file, which the kernel can send through TLS only where it encrypts itself; and sendall()."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from time import monotonic_ns
 
-from wiretight._typing import Any
+from wiretight._typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
+
+    from wiretight._socket import SSLSocket, _SSLSocket
 
 # What one write gathers for the system: 8 records of 16 KiB.
 _PIECE = 128 * 1024
+
+
+def part_sender(sock: SSLSocket, sslobj: _SSLSocket) -> Callable[[Buffer], int]:
+    """send() for a call that sends in parts, and has one deadline for them all: the timeout of the socket from now on.
+
+    It is the program's send() where there is one, and then it is looked at the time between the parts.
+    """
+    deadline = sslobj.deadline()
+    if not sock._overridden:
+        return lambda part: sslobj.write(part, deadline=deadline)
+
+    def send(part: Buffer) -> int:
+        if 0 < deadline <= monotonic_ns():
+            raise timed_out()
+        return sock.send(part)
+
+    return send
+
+
+def timed_out() -> TimeoutError:
+    """The error of a call whose time was up after a part. Since 0.1."""
+    return TimeoutError("The write operation timed out")
 
 
 def send_file(write: Callable[[memoryview], int], file: Any, offset: int, count: int | None) -> int:

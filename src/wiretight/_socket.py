@@ -1,19 +1,25 @@
 """SSLSocket: a socket that speaks TLS.
 
-Everything that it does to the socket itself is `socket.socket.X(self, …)`, never super(): between the two stands the
-standard library's SSLSocket, which is here for isinstance() only.
+Everything that it does to the socket itself is `PlainSocket.X(self, …)`, never super(): between the two stands the
+standard library's SSLSocket, which is here for isinstance() only. Nor `socket.socket.X`: programs put classes of their
+own there (PySocks, tracers, pytest-socket), and ours is no subclass of those.
+
+What `ssl` calls through `self`, a method that a program may override, is called so here.
 """
 
 from __future__ import annotations
 
 import errno
-import socket
+from socket import SHUT_RD, SHUT_WR, SO_TYPE, SOCK_STREAM, SOL_SOCKET
+from socket import socket as PlainSocket  # noqa: N812  what wrap_socket() takes over
 
 from wiretight._core.sslsocket import _SSLSocket
 from wiretight._errors import HAS_STANDARD, SSLEOFError, SSLError, SSLZeroReturnError, standard
-from wiretight._negotiated import Negotiated, TakesStandard
-from wiretight._sendfile import send_file
-from wiretight._typing import TYPE_CHECKING, Any, ClassVar, NoReturn, overload
+from wiretight._negotiated import Negotiated
+from wiretight._overrides import OVERRIDABLE, WatchesOverrides
+from wiretight._sendfile import part_sender, send_file, timed_out
+from wiretight._streamonly import StreamOnly
+from wiretight._typing import TYPE_CHECKING, Any, ClassVar, overload
 
 if TYPE_CHECKING:
     from ssl import SSLSocket as _Standard
@@ -23,14 +29,12 @@ if TYPE_CHECKING:
     from wiretight._context import SSLContext
     from wiretight._core.session import SSLSession
 else:
-    _Standard = standard.SSLSocket if HAS_STANDARD else socket.socket
-
-PlainSocket = socket.socket  # what wrap_socket() takes over
+    _Standard = standard.SSLSocket if HAS_STANDARD else PlainSocket
 
 _IN_PROGRESS = (errno.ENOTCONN, errno.EINVAL)  # an unconnected AF_UNIX socket says EINVAL
 
 
-class SSLSocket(Negotiated, _Standard, metaclass=TakesStandard):
+class SSLSocket(Negotiated, StreamOnly, _Standard, metaclass=WatchesOverrides):
     """A TLS connection over a socket, made by SSLContext.wrap_socket(). It is a socket.socket.
 
     Two threads may use it at once, one receiving and one sending, and any thread may close it. Its timeout (seconds;
@@ -46,6 +50,7 @@ class SSLSocket(Negotiated, _Standard, metaclass=TakesStandard):
     _sslobj: _SSLSocket | None = None  # the connection; None before connect(), after unwrap() and close()
     _connected: bool = False
     _write_is_shut: bool = False  # by shutdown(); reading goes on to the peer's end
+    _deadline: int | None = None  # of the handshake in connect()
     _context: SSLContext
     _session: SSLSession | None
     server_side: bool
@@ -59,10 +64,15 @@ class SSLSocket(Negotiated, _Standard, metaclass=TakesStandard):
             "Instances are returned by SSLContext.wrap_socket()."
         )
 
+    def __setattr__(self, name: str, value: object) -> None:
+        object.__setattr__(self, name, value)
+        if name in OVERRIDABLE:
+            object.__setattr__(self, "_overridden", True)
+
     @classmethod
     def _create(
         cls,
-        sock: socket.socket,
+        sock: PlainSocket,
         server_side: bool = False,
         do_handshake_on_connect: bool = True,
         suppress_ragged_eofs: bool = True,
@@ -70,13 +80,13 @@ class SSLSocket(Negotiated, _Standard, metaclass=TakesStandard):
         context: Any = None,  # never None: the default is that of `ssl`
         session: SSLSession | None = None,
     ) -> SSLSocket:
-        if sock.getsockopt(socket.SOL_SOCKET, socket.SO_TYPE) != socket.SOCK_STREAM:
+        if sock.getsockopt(SOL_SOCKET, SO_TYPE) != SOCK_STREAM:
             raise NotImplementedError("only stream sockets are supported")
         context._check_parameters(server_side, server_hostname, session)
         timeout = sock.gettimeout()
 
         self = cls.__new__(cls)
-        socket.socket.__init__(self, sock.family, sock.type, sock.proto, sock.fileno())
+        PlainSocket.__init__(self, sock.family, sock.type, sock.proto, sock.fileno())
         sock.detach()
         try:
             self._context = context
@@ -85,12 +95,13 @@ class SSLSocket(Negotiated, _Standard, metaclass=TakesStandard):
             self.server_hostname = context._encode_hostname(server_hostname)
             self.do_handshake_on_connect = do_handshake_on_connect
             self.suppress_ragged_eofs = suppress_ragged_eofs
-            socket.socket.settimeout(self, timeout)
-            if self._has_peer():
+            connected = self._has_peer()
+            self.settimeout(timeout)
+            if connected:
                 self._connected = True
                 self._wrap()
                 if do_handshake_on_connect:
-                    if timeout == 0.0:
+                    if self.gettimeout() == 0.0:
                         raise ValueError("do_handshake_on_connect should not be specified for non-blocking sockets")
                     self.do_handshake()
         except BaseException:
@@ -98,10 +109,12 @@ class SSLSocket(Negotiated, _Standard, metaclass=TakesStandard):
             raise
         return self
 
-    def _wrap(self) -> None:
-        self._sslobj = self._context._wrap_socket(
+    def _wrap(self) -> _SSLSocket:
+        sslobj: _SSLSocket = self._context._wrap_socket(
             self, self.server_side, self.server_hostname, owner=self, session=self._session
         )
+        self._sslobj = sslobj
+        return sslobj
 
     def _has_peer(self) -> bool:
         """Whether the socket is connected. Raises SSLError where it no longer is, but left data behind.
@@ -114,12 +127,18 @@ class SSLSocket(Negotiated, _Standard, metaclass=TakesStandard):
         except OSError as error:
             if error.errno not in _IN_PROGRESS:
                 raise
+        # In this mode whatever the socket's is: one with a timeout waits, if not in recv() then before it, and a listener
+        # has nothing to wait for.
+        blocking = self.getblocking()
+        self.setblocking(False)
         try:
-            left = socket.socket.recv(self, 1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+            left = self.recv(1)
         except OSError as error:
             if error.errno not in _IN_PROGRESS:
                 raise
             return False
+        finally:
+            self.setblocking(blocking)
         if left:
             reason = "Closed before TLS handshake with data in recv buffer."
             refusal = SSLError(errno.ENOTCONN, reason)
@@ -140,7 +159,9 @@ class SSLSocket(Negotiated, _Standard, metaclass=TakesStandard):
         """
         if (sslobj := self._sslobj) is None or flags != 0:
             self._refuse_flags("recv", flags)
-            return socket.socket.recv(self, buflen, flags)
+            return PlainSocket.recv(self, buflen, flags)
+        if self._overridden:
+            return self.read(buflen)
         try:
             return sslobj.read(buflen)
         except (SSLEOFError, SSLZeroReturnError) as error:
@@ -160,7 +181,9 @@ class SSLSocket(Negotiated, _Standard, metaclass=TakesStandard):
         """
         if (sslobj := self._sslobj) is None or flags != 0:
             self._refuse_flags("recv_into", flags)
-            return socket.socket.recv_into(self, buffer, nbytes or 0, flags)  # type: ignore[arg-type]  # its TypeError
+            return PlainSocket.recv_into(self, buffer, nbytes or 0, flags)  # type: ignore[arg-type]  # its TypeError
+        if self._overridden:
+            return self._read_into(buffer, nbytes)
         try:
             if buffer is None:
                 return sslobj.read(1024 if nbytes is None else nbytes)
@@ -169,6 +192,12 @@ class SSLSocket(Negotiated, _Standard, metaclass=TakesStandard):
             if not self._is_end(error):
                 raise
             return b"" if buffer is None else 0
+
+    def _read_into(self, buffer: Buffer | None, nbytes: int | None) -> int | bytes:
+        """recv_into() by a program's read(), which needs not know that no number of bytes is the whole buffer."""
+        if buffer is None:
+            return self.read(1024 if nbytes is None else nbytes)
+        return self.read(nbytes or memoryview(buffer).nbytes, buffer)
 
     def send(self, data: Buffer, flags: int = 0) -> int:
         """Encrypts and sends bytes, and returns how many of them the system has taken; `flags` must be 0.
@@ -180,23 +209,31 @@ class SSLSocket(Negotiated, _Standard, metaclass=TakesStandard):
         """
         if (sslobj := self._sslobj) is None or flags != 0:
             self._refuse_flags("send", flags)
-            return socket.socket.send(self, data, flags)
+            return PlainSocket.send(self, data, flags)
         return sslobj.write(data)
 
     def sendall(self, data: Buffer, flags: int = 0) -> None:
-        """Sends all of `data`, any buffer; `flags` must be 0. The timeout is for each part that the system takes.
+        """Sends all of `data`, any buffer; `flags` must be 0. The timeout is for all of it.
 
         After an exception it is unknown how much was sent. Since 0.1.
         OpenSSL: SSL_write_ex(3)
         """
         if (sslobj := self._sslobj) is None or flags != 0:
             self._refuse_flags("sendall", flags)
-            return socket.socket.sendall(self, data, flags)
-        sent = sslobj.write(data)
-        if sent != (len(data) if type(data) is bytes else memoryview(data).nbytes):
-            with memoryview(data) as view, view.cast("B") as rest:
-                while sent < len(rest):
-                    sent += sslobj.write(rest[sent:])
+            return PlainSocket.sendall(self, data, flags)
+        sent = 0
+        if self._overridden:
+            send = part_sender(self, sslobj)
+        else:
+            sent = sslobj.write(data)
+            if sent == (len(data) if type(data) is bytes else memoryview(data).nbytes):
+                return None
+            if PlainSocket.gettimeout(self):  # a part is what a send returns when the time is up
+                raise timed_out()
+            send = sslobj.write
+        with memoryview(data) as view, view.cast("B") as rest:
+            while sent < len(rest):
+                sent += send(rest[sent:])
         return None
 
     @overload  # type: ignore[override]
@@ -231,15 +268,15 @@ class SSLSocket(Negotiated, _Standard, metaclass=TakesStandard):
     def sendfile(self, file: Any, offset: int = 0, count: int | None = None) -> int:
         """Sends a file, opened in binary mode, from `offset`, all of it or `count` bytes; returns how many were sent.
 
-        The file's position ends behind what was sent. Raises ValueError for a text file, a non-blocking socket or a
+        The file's position ends behind what was sent. The timeout is for all of it. Raises ValueError for a text file, a non-blocking socket or a
         `count` below 1, and what send() raises. Since 0.1. Source: `socket.socket.sendfile`.
         """
         if (sslobj := self._sslobj) is None:
-            return socket.socket.sendfile(self, file, offset, count)
+            return PlainSocket.sendfile(self, file, offset, count)
         self._check_sendfile_params(file, offset, count)  # type: ignore[attr-defined]
         if self.gettimeout() == 0:
             raise ValueError("non-blocking sockets are not supported")
-        return send_file(sslobj.write, file, offset, count)
+        return send_file(part_sender(self, sslobj), file, offset, count)
 
     def _is_end(self, error: SSLError) -> bool:
         """Whether this error of a read is the end of the data to this program."""
@@ -248,49 +285,6 @@ class SSLSocket(Negotiated, _Standard, metaclass=TakesStandard):
     def _refuse_flags(self, method: str, flags: int) -> None:
         if flags != 0 and self._sslobj is not None:
             raise ValueError(f"non-zero flags not allowed in calls to {method}() on {type(self)}")
-
-    # --- What TLS has no meaning for ----------------------------------------------------------------------------------
-
-    def recvfrom(self, buflen: int = 1024, flags: int = 0) -> tuple[bytes, Any]:
-        """Refused (ValueError) on a TLS connection. Since 0.1."""
-        self._refuse("recvfrom")
-        return socket.socket.recvfrom(self, buflen, flags)
-
-    def recvfrom_into(self, buffer: Buffer, nbytes: int | None = None, flags: int = 0) -> tuple[int, Any]:
-        """Refused (ValueError) on a TLS connection. Since 0.1."""
-        self._refuse("recvfrom_into")
-        return socket.socket.recvfrom_into(self, buffer, nbytes or 0, flags)
-
-    @overload
-    def sendto(self, data: Buffer, flags_or_addr: Any, addr: None = None) -> int: ...
-    @overload
-    def sendto(self, data: Buffer, flags_or_addr: int, addr: Any) -> int: ...
-    def sendto(self, data: Buffer, flags_or_addr: Any, addr: Any = None) -> int:
-        """Refused (ValueError) on a TLS connection. Since 0.1."""
-        self._refuse("sendto")
-        if addr is None:
-            return socket.socket.sendto(self, data, flags_or_addr)
-        return socket.socket.sendto(self, data, flags_or_addr, addr)
-
-    def _refuse(self, method: str) -> None:
-        if self._sslobj is not None:
-            raise ValueError(f"{method} not allowed on instances of {type(self)}")
-
-    def recvmsg(self, *args: Any, **kwargs: Any) -> NoReturn:
-        """Refused (NotImplementedError): ancillary data would bypass TLS. Since 0.1."""
-        raise NotImplementedError(f"recvmsg not allowed on instances of {type(self)}")
-
-    def recvmsg_into(self, *args: Any, **kwargs: Any) -> NoReturn:
-        """Refused (NotImplementedError): ancillary data would bypass TLS. Since 0.1."""
-        raise NotImplementedError(f"recvmsg_into not allowed on instances of {type(self)}")
-
-    def sendmsg(self, *args: Any, **kwargs: Any) -> NoReturn:
-        """Refused (NotImplementedError): ancillary data would bypass TLS. Since 0.1."""
-        raise NotImplementedError(f"sendmsg not allowed on instances of {type(self)}")
-
-    def dup(self) -> NoReturn:
-        """Refused (NotImplementedError): two sockets cannot share one connection. Since 0.1."""
-        raise NotImplementedError(f"Can't dup() {type(self).__name__} instances")
 
     # --- Connecting ---------------------------------------------------------------------------------------------------
 
@@ -313,7 +307,7 @@ class SSLSocket(Negotiated, _Standard, metaclass=TakesStandard):
             finally:
                 self.settimeout(0.0)
         else:
-            sslobj.do_handshake()
+            sslobj.do_handshake(deadline=self._deadline)
 
     def connect(self, addr: Any) -> None:
         """Connects to `addr`, then performs the handshake if do_handshake_on_connect.
@@ -321,22 +315,33 @@ class SSLSocket(Negotiated, _Standard, metaclass=TakesStandard):
         Raises ValueError on a server's socket or a connected one, otherwise what connect() of a socket and
         do_handshake() raise. Since 0.1.
         """
-        self._before_connect()
-        socket.socket.connect(self, addr)
-        self._after_connect()
+        self._real_connect(addr, False)
 
     def connect_ex(self, addr: Any) -> int:
         """As connect(), but returns the errno where the connection fails, 0 otherwise. The handshake still raises.
 
         Since 0.1.
         """
-        self._before_connect()
-        result = socket.socket.connect_ex(self, addr)
-        if result == 0:
-            self._after_connect()
-        return result
+        return self._real_connect(addr, True) or 0
 
-    def _before_connect(self) -> None:
+    def _real_connect(self, addr: Any, connect_ex: bool) -> int | None:
+        sslobj = self._before_connect()
+        deadline = sslobj.deadline()
+        if connect_ex:
+            if result := PlainSocket.connect_ex(self, addr):
+                return result
+        else:
+            PlainSocket.connect(self, addr)
+        self._connected = True
+        if self.do_handshake_on_connect:
+            self._deadline = deadline
+            try:
+                self.do_handshake()
+            finally:
+                self._deadline = None
+        return 0 if connect_ex else None
+
+    def _before_connect(self) -> _SSLSocket:
         """Puts TLS on the socket before there is anything to send to, and leaves it there whatever comes.
 
         `ssl` takes it off again where connect() fails, and a connection in progress counts as that (EINPROGRESS, a
@@ -348,18 +353,7 @@ class SSLSocket(Negotiated, _Standard, metaclass=TakesStandard):
             raise ValueError("attempt to connect already-connected SSLSocket!")
         if self._sslobj is not None:
             self._sslobj.release(False)
-        self._wrap()
-
-    def _after_connect(self) -> None:
-        self._connected = True
-        if self.do_handshake_on_connect:
-            self.do_handshake()
-
-    def _real_connect(self, addr: Any, connect_ex: bool) -> int | None:  # part of what programs know of `ssl`
-        if connect_ex:
-            return self.connect_ex(addr)
-        self.connect(addr)
-        return None
+        return self._wrap()
 
     def accept(self) -> tuple[SSLSocket, Any]:
         """A new connection and its address, after the handshake if do_handshake_on_connect.
@@ -367,14 +361,17 @@ class SSLSocket(Negotiated, _Standard, metaclass=TakesStandard):
         The handshake has the time that the context's `handshake_timeout` gives it, without one all the time in the
         world, as in `ssl`, and then one silent client keeps all others waiting: set it, or do_handshake_on_connect to
         False and perform the handshake in the thread that serves the connection. Raises TimeoutError when the time is
-        up; the client is gone then, and accept() can be called again. Since 0.1.
+        up; the client is gone then, and accept() can be called again. The listener's own timeout is for the wait for a
+        client, and a client that comes late in it has no less time. Since 0.1.
         """
-        raw, address = socket.socket.accept(self)
+        raw, address = PlainSocket.accept(self)
+        context = self.context
         timeout = raw.gettimeout()
+        limit = context.handshake_timeout if self.do_handshake_on_connect else None
         try:
-            if self.do_handshake_on_connect and (deadline := self._context.handshake_timeout) is not None:
-                raw.settimeout(deadline)
-            accepted = self._context.wrap_socket(
+            if limit is not None:
+                raw.settimeout(limit)
+            accepted = context.wrap_socket(
                 raw,
                 server_side=True,
                 do_handshake_on_connect=self.do_handshake_on_connect,
@@ -383,7 +380,8 @@ class SSLSocket(Negotiated, _Standard, metaclass=TakesStandard):
         except BaseException:
             raw.close()
             raise
-        accepted.settimeout(timeout)
+        if limit is not None:
+            accepted.settimeout(timeout)
         return accepted, address
 
     def _check_connected(self) -> None:
@@ -400,7 +398,7 @@ class SSLSocket(Negotiated, _Standard, metaclass=TakesStandard):
 
     # --- Ending -------------------------------------------------------------------------------------------------------
 
-    def unwrap(self) -> socket.socket:
+    def unwrap(self) -> PlainSocket:
         """Sends close_notify, waits for the peer's, and returns this socket, now without TLS.
 
         Raises ValueError where there is no TLS connection, SSLError (APPLICATION_DATA_AFTER_CLOSE_NOTIFY) where the
@@ -427,27 +425,27 @@ class SSLSocket(Negotiated, _Standard, metaclass=TakesStandard):
         (CPython issue 124618). Since 0.1. Source: RFC 8446, section 6.1.
         """
         sslobj = self._sslobj
-        if sslobj is not None and how == socket.SHUT_WR:
+        if sslobj is not None and how == SHUT_WR:
             sslobj.close_notify()
-        if sslobj is not None and how != socket.SHUT_RD:
+        if sslobj is not None and how != SHUT_RD:
             self._write_is_shut = True
-        socket.socket.shutdown(self, how)
+        PlainSocket.shutdown(self, how)
 
     def detach(self) -> int:
         """The descriptor, which is the caller's from now on; TLS is gone from it. Since 0.1."""
         self._release(False)
-        descriptor = socket.socket.detach(self)
+        descriptor = PlainSocket.detach(self)
         self._sslobj = None
         return descriptor
 
     def _real_close(self) -> None:  # close() calls it, when the last file of makefile() is closed too
         self._release(True)
-        socket.socket._real_close(self)  # type: ignore[attr-defined]
+        PlainSocket._real_close(self)  # type: ignore[attr-defined]
         self._sslobj = None
 
     def __del__(self) -> None:
         self._release(True)
-        socket.socket.__del__(self)  # type: ignore[attr-defined]  # its ResourceWarning, and it closes
+        PlainSocket.__del__(self)  # type: ignore[attr-defined]  # its ResourceWarning, and it closes
 
     def _release(self, shut_down: bool) -> None:
         """Makes the connection forget the descriptor, before that is anybody else's.
@@ -496,3 +494,6 @@ class SSLSocket(Negotiated, _Standard, metaclass=TakesStandard):
         """Whether this connection resumed an earlier session; None without a connection. Since 0.1."""
         sslobj = self._sslobj
         return None if sslobj is None else sslobj.session_reused
+
+
+SSLSocket.own_methods_are_these()

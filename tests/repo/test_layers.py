@@ -44,7 +44,8 @@ LAYERS = (
     {"_core.sslsocket"},
     {"_core.sslcontext", "_core.channel"},
     {"_pem", "_ssl"},
-    {"_negotiated"},
+    {"_negotiated", "_streamonly"},
+    {"_overrides"},
     {"_object", "_socket"},
     {"_context"},
     {"_certificates", "_origins", "_references", "_removed"},
@@ -61,7 +62,7 @@ ONLY = {
     "ssl": {"_errors"},
     "_ssl": {"_core.defaults"},  # the defaults that this interpreter was built with
     "ctypes": set(),
-    "socket": {"_socket", "_asyncio", "_certificates", "_cli", "asyncio", ""},  # "" only hands the name on
+    "socket": {"_socket", "_streamonly", "_asyncio", "_certificates", "_cli", "asyncio", ""},  # "" only hands the name on
     "select": {"_cli"},
     "selectors": {"_cli"},
     "asyncio": {"_asyncio", "_cli", "asyncio"},

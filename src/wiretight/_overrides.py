@@ -1,0 +1,44 @@
+"""Which classes of sockets read and send by a method that a program has put there."""
+
+from __future__ import annotations
+
+from wiretight._negotiated import TakesStandard
+from wiretight._typing import Any
+
+# By read() go recv(), recv_into() and files of makefile(), by send() go sendall(), sendfile() and such files.
+OVERRIDABLE = ("read", "send")
+
+_own: dict[str, Any] = {}  # by name, the methods that are no program's
+
+
+class WatchesOverrides(TakesStandard):
+    """Knows of each class, as `_overridden`, whether its read() or send() is a program's, by a subclass or a patch.
+
+    It is looked up when that changes: to look at every call would cost a fifth of a recv() of decrypted bytes.
+    """
+
+    _overridden: bool
+
+    def __init__(cls, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        cls._look_for_overrides()
+
+    def __setattr__(cls, name: str, value: object) -> None:
+        super().__setattr__(name, value)
+        if name in OVERRIDABLE:
+            cls._look_for_overrides()
+
+    def __delattr__(cls, name: str) -> None:
+        super().__delattr__(name)
+        if name in OVERRIDABLE:
+            cls._look_for_overrides()
+
+    def own_methods_are_these(cls) -> None:
+        """What this class has now is no program's. Since 0.1."""
+        _own.update({name: getattr(cls, name) for name in OVERRIDABLE})
+        cls._look_for_overrides()
+
+    def _look_for_overrides(cls) -> None:
+        cls._overridden = any(getattr(cls, name) is not own for name, own in _own.items())
+        for subclass in cls.__subclasses__():
+            subclass._look_for_overrides()
