@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import abc
 import os
 import sys
 import warnings
@@ -28,11 +27,12 @@ from wiretight._constants import (
     _TLSMessageType,
 )
 from wiretight._core.session import SSLSession
-from wiretight._core.sslcontext import _SSLContext
+from wiretight._core.sslcontext import _SSLContext, add_ancestor
 from wiretight._errors import HAS_STANDARD, SSLError, standard
+from wiretight._negotiated import TakesStandard
 from wiretight._object import SSLObject
 from wiretight._socket import PlainSocket, SSLSocket
-from wiretight._typing import TYPE_CHECKING, Any
+from wiretight._typing import TYPE_CHECKING, Any, ClassVar
 
 if TYPE_CHECKING:
     from ssl import SSLContext as _Standard
@@ -64,7 +64,29 @@ def _named(kind: Any, number: int) -> Any:
         return number
 
 
-class SSLContext(_Base, metaclass=abc.ABCMeta):
+class _PassesForStandard(TakesStandard):
+    """Lets isinstance(context, standard.SSLContext) be true of this class and of a program's subclasses.
+
+    `__class__` cannot do it for those, because in their methods it has to be the subclass.
+    """
+
+    def __init__(cls, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if HAS_STANDARD:
+            add_ancestor(cls, standard.SSLContext)
+
+    def __subclasscheck__(cls, subclass: type) -> bool:
+        if super().__subclasscheck__(subclass):
+            return True
+        counterpart = vars(cls).get("_counterpart")
+        return counterpart is not None and issubclass(subclass, counterpart)
+
+    def mro(cls) -> list[type]:
+        """The classes that Python itself may know of: it would refuse the other, whose layout is its own. Since 0.1."""
+        return [kind for kind in super().mro() if not HAS_STANDARD or kind is not standard.SSLContext]
+
+
+class SSLContext(_Base, metaclass=_PassesForStandard):
     """Certificates, keys, trust and options, shared by the connections that are made from it.
 
     `protocol` is PROTOCOL_TLS_CLIENT (verifies the server's certificate and name) or PROTOCOL_TLS_SERVER. Raises
@@ -79,6 +101,9 @@ class SSLContext(_Base, metaclass=abc.ABCMeta):
     """
 
     __module__ = "wiretight"
+    # A library that holds a context of the standard library and asks us "is this a context?" must hear yes: after a no
+    # it could go on without one, that is, without verification. Subclasses of ours inherit nothing of this.
+    _counterpart: ClassVar[type | None] = standard.SSLContext if HAS_STANDARD else None
 
     sslsocket_class: type[SSLSocket] = SSLSocket
     sslobject_class: type[SSLObject] = SSLObject
@@ -95,8 +120,8 @@ class SSLContext(_Base, metaclass=abc.ABCMeta):
         return _SSLContext.__new__(cls, protocol)
 
     @property
-    def __class__(self) -> type:
-        return standard.SSLContext if HAS_STANDARD else type(self)
+    def __class__(self) -> type:  # of a program's subclass that, which it may refer to by this name
+        return standard.SSLContext if HAS_STANDARD and type(self) is SSLContext else type(self)
 
     @__class__.setter
     def __class__(self, cls: type) -> None:  # sanic and eventlet assign it
@@ -346,12 +371,6 @@ class SSLContext(_Base, metaclass=abc.ABCMeta):
 
         named.user_function = callback  # type: ignore[attr-defined]
         _native._msg_callback.__set__(self, named)
-
-
-if HAS_STANDARD:
-    # A library that holds a context of the standard library and asks us "is this a context?" must hear yes: after a no
-    # it could go on without one, that is, without verification. Subclasses of ours inherit nothing of this.
-    SSLContext.register(standard.SSLContext)
 
 
 def new_context(protocol: int) -> SSLContext:

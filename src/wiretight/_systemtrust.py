@@ -1,6 +1,10 @@
 """Where this system keeps the CA certificates that its programs trust, for an OpenSSL that was not built for it."""
 
-import os
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from wiretight._system import os, stat
 
 # One file with all of them, in PEM format. Every system has one of these; a link from another one's place, maybe too.
 FILES = (
@@ -19,7 +23,14 @@ FOLDERS = (
 
 def system_trust() -> tuple[str | None, str | None]:
     """(file, folder): the first that is there now, or None. Since 0.1."""
-    return (
-        next((path for path in FILES if os.path.isfile(path)), None),  # noqa: PTH113
-        next((path for path in FOLDERS if os.path.isdir(path)), None),  # noqa: PTH112
-    )
+    return _first(FILES, stat.S_ISREG), _first(FOLDERS, stat.S_ISDIR)
+
+
+def _first(paths: Iterable[str], is_kind: Callable[[int], bool]) -> str | None:
+    for path in paths:
+        try:
+            if is_kind(os.stat(path).st_mode):
+                return path
+        except OSError:
+            continue
+    return None

@@ -12,7 +12,7 @@ from wiretight._core.openssl.ssl cimport (
     SSL_set_ciphersuites, sk_SSL_CIPHER_num, sk_SSL_CIPHER_value, stack_st_SSL_CIPHER,
 )
 
-import os
+from wiretight._system import os
 
 from wiretight._core.tables import FEATURES
 from wiretight._errors import SSLError

@@ -23,9 +23,7 @@ from wiretight._core.openssl.ssl cimport (
 )
 from wiretight._core.settings cimport Settings
 
-import errno
-import os
-import stat
+from wiretight._system import errno, os, stat
 
 
 cdef int install(Context context) noexcept:

@@ -22,9 +22,8 @@ from wiretight._core.x509names cimport (
     access_addresses, alternative_names, crl_addresses, distinguished_name, memory, object_text, one_line, written,
 )
 
-import os
-
 from wiretight._errors import SSLError
+from wiretight._system import io, os
 
 # The numbers of `_ssl.ENCODING_PEM` and `_ssl.ENCODING_DER`, which programs pass to public_bytes().
 ENCODING_PEM = 1
@@ -195,7 +194,7 @@ cdef bytes path_of(object path, str argument):
 
 cdef bytes file_content(object path, str argument):
     path_of(path, argument)     # open() would take a file descriptor too
-    with open(path, "rb") as file:
+    with io.open(path, "rb") as file:
         return file.read()
 
 

@@ -26,7 +26,7 @@ from wiretight._core.tables cimport library_name, reason_name
 cdef extern from "<errno.h>" nogil:
     int ECANCELED, EDEADLK
 
-import os
+from wiretight._system import os
 
 from wiretight._errors import SSLCertVerificationError, SSLEOFError, SSLError
 

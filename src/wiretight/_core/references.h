@@ -19,4 +19,19 @@ static inline PyObject *wt_referent(PyObject *reference) {
     return object;
 }
 
+/* Puts `ancestor` before `object`, the last. The old tuple stays: another thread may be going through it. */
+static inline int wt_add_to_lookup(PyObject *kind, PyObject *ancestor)
+{
+    PyTypeObject *type = (PyTypeObject *)kind;
+    PyObject *before = type->tp_mro;
+    Py_ssize_t last = PyTuple_GET_SIZE(before) - 1;
+    PyObject *order = PyTuple_New(last + 2);
+    if (order == NULL)
+        return -1;
+    for (Py_ssize_t i = 0; i <= last + 1; i++)
+        PyTuple_SET_ITEM(order, i, Py_NewRef(i == last ? ancestor : PyTuple_GET_ITEM(before, i < last ? i : last)));
+    type->tp_mro = order;
+    PyType_Modified(type);
+    return 0;
+}
 #endif

@@ -6,6 +6,9 @@ from wiretight._core cimport algorithms, callbacks, credentials, psk, servername
 from wiretight._core.context cimport Context, settings_of
 from wiretight._core.sslsocket cimport over_bios, over_socket
 
+cdef extern from "references.h":
+    int add_to_lookup "wt_add_to_lookup"(object kind, object ancestor) except -1
+
 
 @cython.auto_pickle(False)
 cdef class _SSLContext(Context):
@@ -254,6 +257,16 @@ cdef class _SSLContext(Context):
         OpenSSL: SSL_new(3)
         """
         return over_bios(self, incoming, outgoing, server_side, a_label(server_hostname), owner, session)
+
+
+def add_ancestor(kind, ancestor, /):
+    """Lets isinstance() and issubclass() take `kind`, and what is derived from it later, for a subclass of `ancestor`.
+
+    Nothing of the two is alike in memory, so that Python itself would refuse the base. What `kind` does not have is
+    looked up in `ancestor` last, whose own base is left out: a method of that finds no native object here, and raises.
+    Since 0.1. Source: PEP 253; `PyType_IsSubtype()` goes by the order in which attributes are looked up.
+    """
+    add_to_lookup(kind, ancestor)
 
 
 cdef str a_label(object hostname):

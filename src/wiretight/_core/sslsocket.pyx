@@ -8,7 +8,6 @@ from cpython.ref cimport Py_XDECREF
 from libc.errno cimport EBADF
 from libc.stdint cimport int64_t
 
-import os
 import weakref
 
 from wiretight._core.connection cimport FROM_CONTEXT
@@ -19,6 +18,7 @@ from wiretight._core.errors cimport plain_error, turn_refused
 from wiretight._core.memorybio cimport MemoryBIO
 from wiretight._core.wire cimport Wire
 from wiretight._errors import SSLError
+from wiretight._system import os
 
 cdef extern from "Python.h":
     PyObject *new_bytes "PyBytes_FromStringAndSize"(const char *data, Py_ssize_t size) except NULL

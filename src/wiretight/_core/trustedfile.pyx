@@ -24,9 +24,7 @@ cdef extern from "mutex.h" nogil:
     void wt_gate_enter(const void *key)
     void wt_gate_leave(const void *key)
 
-import os
-import stat
-import time
+from wiretight._system import io, os, stat, time
 
 # The files kept parsed, in bytes of PEM text together; parsed they take some three times as much.
 CACHE_SIZE = 4 * 1024 * 1024
@@ -79,7 +77,7 @@ cdef object identity_of(object info):
 cdef TrustedFile read(object path):
     cdef TrustedFile trusted = TrustedFile()
     cdef bytes content
-    with open(path, "rb") as file:
+    with io.open(path, "rb") as file:
         # Before the content: what is written while it is read is a change that the next look will see.
         info = os.fstat(file.fileno())
         content = file.read()

@@ -32,9 +32,8 @@ from wiretight._core.trustedfile cimport TrustedFile, add_objects, add_trusted, 
 cdef extern from "compat.h" nogil:
     const char *wt_safe_getenv(const char *name)
 
-import os
-
 from wiretight._core import tables
+from wiretight._system import os
 from wiretight._systemtrust import system_trust
 
 
