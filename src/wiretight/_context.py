@@ -65,14 +65,14 @@ def _named(kind: Any, number: int) -> Any:
 
 
 class _PassesForStandard(TakesStandard):
-    """Lets isinstance(context, standard.SSLContext) be true of this class and of a program's subclasses.
+    """Lets isinstance(context, standard.SSLContext) be true of contexts of a program's subclass.
 
-    `__class__` cannot do it for those, because in their methods it has to be the subclass.
+    `__class__` does it for SSLContext itself; in a method of a subclass it has to be that subclass.
     """
 
     def __init__(cls, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        if HAS_STANDARD:
+        if HAS_STANDARD and "_counterpart" not in vars(cls):
             add_ancestor(cls, standard.SSLContext)
 
     def __subclasscheck__(cls, subclass: type) -> bool:
@@ -120,7 +120,7 @@ class SSLContext(_Base, metaclass=_PassesForStandard):
         return _SSLContext.__new__(cls, protocol)
 
     @property
-    def __class__(self) -> type:  # of a program's subclass that, which it may refer to by this name
+    def __class__(self) -> type:
         return standard.SSLContext if HAS_STANDARD and type(self) is SSLContext else type(self)
 
     @__class__.setter
