@@ -1,5 +1,7 @@
 """SSLContext: what every connection made from it starts with."""
 
+# ruff: noqa: N805  the first argument of a metaclass is a class
+
 from __future__ import annotations
 
 import os

@@ -32,7 +32,9 @@ _prepared: list[tuple[ref[Any], dict[str, Any]]] = []
 def keep_working() -> None:
     """Prepares every standard context that exists. It stays what it is, and does the same as before. Since 0.1."""
     for found in get_objects() if HAS_STANDARD else ():
-        if is_a(found, standard._SSLContext) and _objects_class(found) is standard.SSLObject:
+        # By the native class, because ours pass for the other.
+        is_standard = is_a(found, standard._SSLContext)  # type: ignore[attr-defined]
+        if is_standard and _objects_class(found) is standard.SSLObject:
             attributes = _attributes(found)
             had = {name: value for name, value in attributes.items() if name == _ATTRIBUTE}
             _prepared.append((ref(found), had))

@@ -1,5 +1,7 @@
 """Which classes of sockets read and send by a method that a program has put there."""
 
+# ruff: noqa: N805  the first argument of a metaclass is a class
+
 from __future__ import annotations
 
 from wiretight._negotiated import TakesStandard
@@ -40,5 +42,6 @@ class WatchesOverrides(TakesStandard):
 
     def _look_for_overrides(cls) -> None:
         cls._overridden = any(getattr(cls, name) is not own for name, own in _own.items())
-        for subclass in cls.__subclasses__():
+        subclasses: list[WatchesOverrides] = cls.__subclasses__()
+        for subclass in subclasses:
             subclass._look_for_overrides()

@@ -156,5 +156,5 @@ class _Search:
         if id(value) in self.replaced:
             name: str = value.__name__
             yield Stale(where, name if name in ("ssl", "_ssl") else f"ssl.{name}", kind)
-        elif HAS_STANDARD and is_a(value, standard._SSLContext):
+        elif HAS_STANDARD and is_a(value, standard._SSLContext):  # type: ignore[attr-defined]  # ours pass for the other
             yield Stale(where, "a context that the standard ssl made", kind)

@@ -10,8 +10,7 @@ What `ssl` calls through `self`, a method that a program may override, is called
 from __future__ import annotations
 
 import errno
-from socket import SHUT_RD, SHUT_WR, SO_TYPE, SOCK_STREAM, SOL_SOCKET
-from socket import socket as PlainSocket  # noqa: N812  what wrap_socket() takes over
+from socket import SHUT_RD, SHUT_WR, SO_TYPE, SOCK_STREAM, SOL_SOCKET, socket
 
 from wiretight._core.sslsocket import _SSLSocket
 from wiretight._errors import HAS_STANDARD, SSLEOFError, SSLError, SSLZeroReturnError, standard
@@ -29,8 +28,9 @@ if TYPE_CHECKING:
     from wiretight._context import SSLContext
     from wiretight._core.session import SSLSession
 else:
-    _Standard = standard.SSLSocket if HAS_STANDARD else PlainSocket
+    _Standard = standard.SSLSocket if HAS_STANDARD else socket
 
+PlainSocket = socket  # what wrap_socket() takes over
 _IN_PROGRESS = (errno.ENOTCONN, errno.EINVAL)  # an unconnected AF_UNIX socket says EINVAL
 
 
@@ -50,6 +50,7 @@ class SSLSocket(Negotiated, StreamOnly, _Standard, metaclass=WatchesOverrides):
     _sslobj: _SSLSocket | None = None  # the connection; None before connect(), after unwrap() and close()
     _connected: bool = False
     _write_is_shut: bool = False  # by shutdown(); reading goes on to the peer's end
+    _overridden: bool  # whether read() or send() is a program's; the class looks
     _deadline: int | None = None  # of the handshake in connect()
     _context: SSLContext
     _session: SSLSession | None
@@ -127,8 +128,7 @@ class SSLSocket(Negotiated, StreamOnly, _Standard, metaclass=WatchesOverrides):
         except OSError as error:
             if error.errno not in _IN_PROGRESS:
                 raise
-        # In this mode whatever the socket's is: one with a timeout waits, if not in recv() then before it, and a listener
-        # has nothing to wait for.
+        # Whatever the timeout: a socket that has one waits before recv(), and a listener has nothing to wait for.
         blocking = self.getblocking()
         self.setblocking(False)
         try:
@@ -268,8 +268,8 @@ class SSLSocket(Negotiated, StreamOnly, _Standard, metaclass=WatchesOverrides):
     def sendfile(self, file: Any, offset: int = 0, count: int | None = None) -> int:
         """Sends a file, opened in binary mode, from `offset`, all of it or `count` bytes; returns how many were sent.
 
-        The file's position ends behind what was sent. The timeout is for all of it. Raises ValueError for a text file, a non-blocking socket or a
-        `count` below 1, and what send() raises. Since 0.1. Source: `socket.socket.sendfile`.
+        The file's position ends behind what was sent. The timeout is for all of it. Raises ValueError for a text file,
+        a non-blocking socket or a `count` below 1, and what send() raises. Since 0.1. Source: `socket.socket.sendfile`.
         """
         if (sslobj := self._sslobj) is None:
             return PlainSocket.sendfile(self, file, offset, count)

@@ -10,8 +10,13 @@ from wiretight._typing import TYPE_CHECKING, Any, NoReturn, overload
 if TYPE_CHECKING:
     from typing_extensions import Buffer
 
+    # SSLSocket is one; here a base would have its methods come before those of `ssl` that ours replace.
+    _Base = PlainSocket
+else:
+    _Base = object
 
-class StreamOnly:
+
+class StreamOnly(_Base):
     """The part of SSLSocket that refuses."""
 
     _sslobj: _SSLSocket | None

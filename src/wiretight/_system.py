@@ -5,6 +5,8 @@ replaces `os.stat` or `open` for its own tests (mock.patch, pyfakefs) must not d
 pytest-dev/pyfakefs#674. Each is in an object of its own, because such tools go through the globals of modules too.
 """
 
+# ruff: noqa: PLC0414  to a type checker the alias says that the name is exported
+
 from __future__ import annotations
 
 from wiretight._typing import TYPE_CHECKING

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import copy
+import copyreg
 import inspect
 import pickle
 import socket
 import ssl as standard
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -91,6 +92,60 @@ def test_the_class_of_a_context_can_be_assigned(context: Any) -> None:
     assert type(context) is Ours
     assert context.extra == 1
     assert isinstance(context, standard.SSLContext)
+
+
+class Hardened(wiretight.SSLContext):
+    """Refers to itself by self.__class__, as a program's class may."""
+
+    ciphers = "ECDHE+AESGCM"
+    made = 0
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__()
+        self.set_ciphers(self.__class__.ciphers)
+        self.__class__.made += 1
+
+    def set_alpn_protocols(self, names: Any) -> None:
+        super(self.__class__, self).set_alpn_protocols(list(names))
+
+
+def test_a_subclass_is_its_own_class() -> None:
+    before = Hardened.made
+    context = Hardened(wiretight.PROTOCOL_TLS_CLIENT)
+    context.set_alpn_protocols(("h2",))
+    assert context.__class__ is Hardened
+    assert Hardened.made == before + 1
+    assert isinstance(context, standard.SSLContext)
+    assert isinstance(context, wiretight.SSLContext)
+
+
+def test_a_subclass_is_pickled_by_the_programs_recipe(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(copyreg.dispatch_table, Hardened, lambda context: (context.__class__, (context.protocol,)))
+    copied = pickle.loads(pickle.dumps(Hardened(wiretight.PROTOCOL_TLS_CLIENT)))
+    assert type(copied) is Hardened
+
+
+def test_so_are_a_subclass_of_a_subclass_and_one_with_a_metaclass_of_its_own() -> None:
+    class Registering(type(wiretight.SSLContext)):  # type: ignore[misc]
+        known: ClassVar[list[type]] = []
+
+        def __init__(cls, *args: Any) -> None:
+            super().__init__(*args)
+            cls.known.append(cls)
+
+    class Registered(Hardened, metaclass=Registering):
+        pass
+
+    context = Registered(wiretight.PROTOCOL_TLS_CLIENT)
+    assert context.__class__ is Registered
+    assert Registering.known == [Registered]
+    assert isinstance(context, standard.SSLContext)
+
+
+def test_a_method_of_the_standard_class_sets_nothing_on_a_context_of_a_subclass() -> None:
+    theirs: Any = standard.SSLContext
+    with pytest.raises((AttributeError, TypeError)):
+        theirs.options.__set__(Hardened(wiretight.PROTOCOL_TLS_CLIENT), 0)
 
 
 def test_assigning_a_class_of_another_layout_is_refused(context: Any) -> None:

@@ -8,6 +8,7 @@ import http.server
 import itertools
 import select
 import socket
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -103,6 +104,42 @@ def test_a_peer_that_never_reads(client_context: Any, server_context: Any, deadl
         peer.sock.settimeout(TIMEOUT)
         with deadline():
             getattr(peer.sock, operation)(bytes(65536))
+
+
+SENDING: dict[str, Callable[[Any, Path], object]] = {
+    "sendall": lambda sock, path: sock.sendall(path.read_bytes()),
+    "sendall of a program's send": lambda sock, path: passing_on(sock).sendall(path.read_bytes()),
+    "sendfile": lambda sock, path: sock.sendfile(path.open("rb")),
+}
+
+
+def passing_on(sock: Any) -> Any:
+    sock.send = lambda data: type(sock).send(sock, data)
+    return sock
+
+
+@pytest.mark.filterwarnings("ignore::ResourceWarning")
+@pytest.mark.parametrize("name", SENDING)
+def test_a_peer_that_takes_a_little_now_and_then(
+    client_context: Any, server_context: Any, deadline: Any, tmp_path: Path, name: str
+) -> None:
+    """One call has one deadline, however often a part of it goes out."""
+    (tmp_path / "file").write_bytes(bytes(8 * 1024 * 1024))
+    with Peer(client_context, server_context) as peer:
+        peer.sock.settimeout(TIMEOUT)
+        over = threading.Event()
+
+        def take_a_little() -> None:
+            while not over.wait(TIMEOUT / 4):
+                peer.plain.recv(65536)
+
+        taking = Task(take_a_little)
+        try:
+            with deadline():
+                SENDING[name](peer.sock, tmp_path / "file")
+        finally:
+            over.set()
+            taking.result()
 
 
 # --- A peer that sends too much ---------------------------------------------------------------------------------------

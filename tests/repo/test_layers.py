@@ -63,7 +63,8 @@ ONLY = {
     "ssl": {"_errors"},
     "_ssl": {"_core.defaults"},  # the defaults that this interpreter was built with
     "ctypes": set(),
-    "socket": {"_socket", "_streamonly", "_asyncio", "_certificates", "_cli", "asyncio", ""},  # "" only hands the name on
+    # "" only hands the name on.
+    "socket": {"_socket", "_streamonly", "_asyncio", "_certificates", "_cli", "asyncio", ""},
     "select": {"_cli"},
     "selectors": {"_cli"},
     "asyncio": {"_asyncio", "_cli", "asyncio"},

@@ -1,0 +1,168 @@
+"""What a program's subclass of SSLSocket overrides is called where `ssl` calls it."""
+
+from __future__ import annotations
+
+import ssl as standard
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import pytest
+
+from tests.install.program import succeeds
+from tests.kit.certificates import ADDRESS, HOST, Certificates
+from tests.kit.servers import Server, echo
+from tests.kit.sockets import WITH_TIMEOUT, tls_sockets
+from tests.kit.subject import tls
+
+PUBLIC = ("connect", "do_handshake", "getpeername", "read", "recv", "recv_into", "send", "sendall", "write")
+DATA = b"a line\n" * 20
+
+
+def recording(base: type) -> tuple[type, list[str]]:
+    """A subclass that writes down which of its methods are called."""
+    called: list[str] = []
+
+    def recorded(name: str) -> Callable[..., Any]:
+        def method(self: Any, *args: Any, **kwargs: Any) -> Any:
+            called.append(name)
+            return getattr(super(kind, self), name)(*args, **kwargs)
+
+        return method
+
+    names = (*PUBLIC, "settimeout", "setblocking", "getblocking")
+    kind: type = type("Recording", (base,), {name: recorded(name) for name in names})
+    return kind, called
+
+
+@contextmanager
+def recorded_pair(module: Any, certificates: Certificates) -> Iterator[tuple[Any, Any, list[str]]]:
+    client_context = certificates.client_context(tls.TLSVersion.TLSv1_3, module=module)
+    server_context = certificates.server_context(tls.TLSVersion.TLSv1_3, module=module)
+    client_context.sslsocket_class, called = recording(module.SSLSocket)
+    with tls_sockets(client_context, server_context, mode=WITH_TIMEOUT) as (client, server):
+        yield client, server, called
+
+
+CALLS: dict[str, Callable[[Any, Path], object]] = {
+    "send": lambda sock, _: sock.send(DATA),
+    "sendall": lambda sock, _: sock.sendall(DATA),
+    "write": lambda sock, _: sock.write(DATA),
+    "sendfile": lambda sock, path: sock.sendfile(path.open("rb")),
+    "recv": lambda sock, _: sock.recv(10),
+    "recv_into": lambda sock, _: sock.recv_into(bytearray(10)),
+    "recv_into, some": lambda sock, _: sock.recv_into(bytearray(10), 5),
+    "recv_into, none": lambda sock, _: sock.recv_into(None, 5),
+    "read": lambda sock, _: sock.read(10),
+    "read, buffer": lambda sock, _: sock.read(10, bytearray(10)),
+    "a file's read": lambda sock, _: sock.makefile("rb").readline(),
+    "a file's write": lambda sock, _: sock.makefile("wb", 0).write(DATA),
+}
+
+
+@pytest.mark.filterwarnings("ignore::ResourceWarning")
+@pytest.mark.parametrize("name", CALLS)
+def test_a_call_goes_through_the_same_methods_as_in_ssl(certificates: Certificates, tmp_path: Path, name: str) -> None:
+    (tmp_path / "file").write_bytes(DATA)
+    found = []
+    for module in (tls, standard):
+        with recorded_pair(module, certificates) as (client, server, called):
+            server.sendall(DATA)
+            called.clear()
+            CALLS[name](client, tmp_path / "file")
+            found.append([method for method in called if method in PUBLIC])
+    assert found[0] == found[1]
+
+
+def test_wrapping_and_connecting_go_through_the_same_methods_as_in_ssl(certificates: Certificates) -> None:
+    found = []
+    for module in (tls, standard):
+        context = certificates.client_context(tls.TLSVersion.TLSv1_3, module=module)
+        context.sslsocket_class, called = recording(module.SSLSocket)
+        server_context = certificates.server_context(tls.TLSVersion.TLSv1_3, module=module)
+        with Server(server_context, echo) as server:
+            with context.wrap_socket(standard.socket(), server_hostname=HOST) as client:
+                called.append("wrapped")
+                client.connect(server.address)
+                client.unwrap().close()
+                called[called.index("wrapped") + 1 :] = [name for name in called if name in {"connect", "do_handshake"}]
+        found.append(called)
+    assert found[0] == found[1]
+
+
+def test_a_patch_of_the_class_is_called(client: Any, server: Any) -> None:
+    server.sendall(DATA)
+    with (
+        mock.patch.object(tls.SSLSocket, "send", autospec=True, return_value=len(DATA)) as send,
+        mock.patch.object(tls.SSLSocket, "read", autospec=True, return_value=b"patched") as read,
+    ):
+        client.sendall(DATA)
+        assert client.recv(10) == b"patched"
+    assert (send.call_count, read.call_count) == (1, 1)
+    assert client.recv(6) == b"a line"
+
+
+def test_a_method_of_the_object_is_called(client: Any) -> None:
+    client.send = mock.Mock(return_value=1)
+    client.sendall(b"ab")
+    assert client.send.call_count == 2
+
+
+def test_a_program_that_ssl_is_wiretight_for_counts_what_passes(certificates: Certificates) -> None:
+    succeeds(
+        """
+        import socket, sys, threading
+        import wiretight
+        wiretight.install()
+        import ssl
+        ca, certificate, key, host = sys.argv[1:]
+
+        class Counting(ssl.SSLSocket):
+            sent = received = 0
+
+            def send(self, data, flags=0):
+                count = super().send(data, flags)
+                self.sent += count
+                return count
+
+            def read(self, len=1024, buffer=None):
+                got = super().read(len, buffer)
+                self.received += got if isinstance(got, int) else got.__len__()
+                return got
+
+        server_context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        server_context.load_cert_chain(certificate, key)
+        context = ssl.create_default_context(cafile=ca)
+        context.sslsocket_class = Counting
+        near, far = socket.socketpair()
+        served = []
+        thread = threading.Thread(target=lambda: served.append(server_context.wrap_socket(far, server_side=True)))
+        thread.start()
+        with context.wrap_socket(near, server_hostname=host) as client:
+            thread.join()
+            with served[0] as server:
+                client.sendall(bytes(1000))
+                server.sendall(b"line")
+                client.recv(10)
+                assert (client.sent, client.received) == (1000, 4)
+        """,
+        certificates.ca_file,
+        *certificates.server,
+        HOST,
+    )
+
+
+# --- A socket that is not connected ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("timeout", [0.3, None, 0.0])
+def test_a_listener_is_wrapped_whatever_its_timeout(server_context: Any, timeout: float | None) -> None:
+    with standard.socket() as listener:
+        listener.bind((ADDRESS, 0))
+        listener.listen()
+        listener.settimeout(timeout)
+        with server_context.wrap_socket(listener, server_side=True) as wrapped:
+            assert wrapped.gettimeout() == timeout
+            assert wrapped.getblocking() is (timeout != 0)

@@ -1,0 +1,109 @@
+"""What a program puts in place of other modules' functions and classes does not reach TLS."""
+
+from __future__ import annotations
+
+import io
+import os
+import socket
+import time
+from typing import Any
+from unittest import mock
+
+import pytest
+
+from tests.install.program import succeeds
+from tests.kit.certificates import Certificates
+from tests.kit.sockets import WITH_TIMEOUT, tls_sockets
+from tests.kit.subject import tls
+
+FILE_FUNCTIONS = ["os.stat", "os.fstat", "os.lseek", "os.open", "os.fsencode", "io.open", "builtins.open"]
+
+
+class Traced(socket.socket):
+    """What a tracer or a SOCKS client puts into socket.socket."""
+
+
+def test_a_class_in_place_of_socket_is_nothing_to_tls(
+    client_context: Any, server_context: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(socket, "socket", Traced)
+    with tls_sockets(client_context, server_context, mode=WITH_TIMEOUT) as (client, server):
+        client.sendall(b"hello")
+        assert server.recv(10) == b"hello"
+        client.shutdown(socket.SHUT_WR)
+        assert server.recv(10) == b""
+
+
+@pytest.mark.parametrize("name", FILE_FUNCTIONS)
+def test_certificates_come_from_the_real_file_system(certificates: Certificates, name: str) -> None:
+    tls.clear_trust_cache()
+    with mock.patch(name, side_effect=OSError(2, "not in the fake file system")):
+        context = tls.create_default_context(cafile=certificates.ca_file)
+    assert context.get_ca_certs()
+
+
+@pytest.mark.parametrize("name", FILE_FUNCTIONS)
+def test_a_default_context_trusts_what_it_always_does(
+    certificates: Certificates, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    tls.clear_trust_cache()
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificates.ca_file))
+    with mock.patch(name, side_effect=OSError(2, "not in the fake file system")):
+        context = tls.create_default_context()
+    assert context.get_ca_certs()
+
+
+def test_a_key_log_is_written_to_the_real_file_system(
+    client_context: Any, server_context: Any, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module, name in ((os, "open"), (os, "write"), (os, "lseek"), (io, "open"), (time, "time")):
+        monkeypatch.setattr(module, name, mock.Mock(side_effect=OSError(2, "not in the fake file system")))
+    client_context.keylog_filename = str(tmp_path / "keys")
+    with tls_sockets(client_context, server_context, mode=WITH_TIMEOUT):
+        pass
+    monkeypatch.undo()
+    assert "CLIENT" in (tmp_path / "keys").read_text()
+
+
+def test_the_same_holds_for_a_program_that_ssl_is_wiretight_for(certificates: Certificates) -> None:
+    succeeds(
+        """
+        import os, socket, sys
+        from unittest import mock
+        import wiretight
+        wiretight.install()
+        import ssl
+
+        class Traced(socket.socket):
+            pass
+
+        with mock.patch("os.stat", side_effect=OSError), mock.patch("os.fstat", side_effect=OSError):
+            with mock.patch("socket.socket", Traced):
+                near, far = socket.socketpair()
+                context = ssl.create_default_context(cafile=sys.argv[1])
+                assert context.get_ca_certs()
+                with far, context.wrap_socket(near, server_hostname="localhost", do_handshake_on_connect=False) as tls:
+                    assert isinstance(tls, ssl.SSLSocket)
+        """,
+        certificates.ca_file,
+    )
+
+
+class Double:
+    """What a test puts into ssl.SSLContext: just what is asked of it."""
+
+    def __init__(self, protocol: int) -> None:
+        self.made_with = protocol
+        self.verify_flags = 0
+
+    def load_default_certs(self, purpose: Any) -> None:
+        self.purpose = purpose
+
+
+def test_a_double_of_the_context_is_set_up_by_create_default_context(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tls, "SSLContext", Double)
+    context: Any = tls.create_default_context()
+    assert context.made_with == tls.PROTOCOL_TLS_CLIENT
+    assert context.verify_mode == tls.CERT_REQUIRED
+    assert context.check_hostname
+    assert context.purpose is tls.Purpose.SERVER_AUTH

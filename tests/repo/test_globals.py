@@ -1,0 +1,35 @@
+"""What wiretight needs of the system's modules it takes when it is imported: programs replace their functions later."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from tests.repo.source import CORE, PACKAGE
+
+# `from socket import socket` takes a name at once, `import socket` looks for it at every use.
+WHOLE_MODULE = re.compile(r"^import (?:os|socket|time|stat|io)\b", re.MULTILINE)
+
+ALLOWED = {
+    "__init__.py": "names that `ssl` has too",
+    "_certificates.py": "the environment, and whether a path is there, are asked for as `ssl` does",
+    "_context.py": "the environment: a program may put another one there",
+    "_core/sslsocket.pyx": "the text of an error",
+    "_core/descriptor.pyx": "at import",
+}
+NOT_YET_THERE = ("_asyncio/", "asyncio.py")
+PROGRAMS = ("_cli/", "__main__.py")
+
+
+@pytest.mark.parametrize(
+    "name",
+    sorted(
+        str(path.relative_to(PACKAGE))
+        for path in [*PACKAGE.rglob("*.py"), *CORE.glob("*.pyx")]
+        if not str(path.relative_to(PACKAGE)).startswith((*PROGRAMS, *NOT_YET_THERE))
+    ),
+)
+def test_functions_of_the_systems_modules_are_taken_at_import(name: str) -> None:
+    found = WHOLE_MODULE.findall((PACKAGE / name).read_text())
+    assert not found or name in ALLOWED, f"{name}: take them from wiretight._system, or by `from … import`"
