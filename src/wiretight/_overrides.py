@@ -42,6 +42,6 @@ class WatchesOverrides(TakesStandard):
 
     def _look_for_overrides(cls) -> None:
         cls._overridden = any(getattr(cls, name) is not own for name, own in _own.items())
-        subclasses: list[WatchesOverrides] = cls.__subclasses__()
+        subclasses: Any = cls.__subclasses__()
         for subclass in subclasses:
             subclass._look_for_overrides()
