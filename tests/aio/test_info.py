@@ -90,6 +90,7 @@ def test_a_transport_that_nobody_closed_says_so(loops, ends):
     async def main():
         async with ends.connected() as (client, server):
             client.transport.pause_reading()
+            await asyncio.sleep(0)  # the loop has calls of it until then
             with pytest.warns(ResourceWarning, match="unclosed transport"):
                 client.transport = None
             await server.lost()

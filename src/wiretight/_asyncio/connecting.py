@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
-import socket
-import sys
+from asyncio import AbstractEventLoop, Future
 from asyncio.selector_events import BaseSelectorEventLoop
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from errno import EMFILE, ENFILE
+from socket import SOCK_STREAM, socket
+from sys import version_info
 from typing import Any
 
+from wiretight._asyncio.layered import LayeredTransport
 from wiretight._asyncio.taking import Departing, can_drive, take_socket
 from wiretight._asyncio.transport import Transport
 from wiretight._context import SSLContext
@@ -24,7 +26,7 @@ class Wanted:
     shutdown_timeout: float | None = None
 
     def transport(
-        self, loop: asyncio.AbstractEventLoop, sock: socket.socket, protocol: Any, **options: Any
+        self, loop: AbstractEventLoop, sock: socket, protocol: Any, **options: Any
     ) -> Transport:
         """The transport of one connection; it closes the socket if there cannot be one. Since 0.1."""
         try:
@@ -36,13 +38,37 @@ class Wanted:
             sock.close()
             raise
 
+    def transport_over(
+        self, loop: AbstractEventLoop, plain: Any, protocol: Any, waiter: Future[None] | None = None, **options: Any
+    ) -> Transport:
+        """The same of a connection for which the loop, not asyncio's, has made a plain transport; it aborts that.
+
+        Where there is no descriptor left for a copy of its own, it is a layer over the plain one. Since 0.1.
+        """
+        try:
+            try:
+                sock = take_socket(plain)
+            except OSError as error:
+                if error.errno not in (EMFILE, ENFILE):
+                    raise
+                layered = LayeredTransport(
+                    loop, plain, self.context, handshake_timeout=self.handshake_timeout,
+                    shutdown_timeout=self.shutdown_timeout, **options,
+                )  # fmt: skip
+                layered.begin(protocol, waiter, announces=True)
+                return layered
+        except BaseException:
+            plain.abort()
+            raise
+        return self.transport(loop, sock, protocol, waiter=waiter, **options)
+
     def for_loop(self) -> dict[str, Any]:
         """The same for asyncio's own TLS, or uvloop's. Since 0.1."""
         options = {"ssl": self.context, "ssl_handshake_timeout": self.handshake_timeout}
-        return options if sys.version_info < (3, 11) else {**options, "ssl_shutdown_timeout": self.shutdown_timeout}
+        return options if version_info < (3, 11) else {**options, "ssl_shutdown_timeout": self.shutdown_timeout}
 
 
-def makes_transports(loop: asyncio.AbstractEventLoop) -> bool:
+def makes_transports(loop: AbstractEventLoop) -> bool:
     """Whether `loop` asks a method of its own for TLS transports, as asyncio's do; and has it understand Wanted.
 
     The method is replaced on this one loop, and goes on serving everything else as before. It is marked, because a
@@ -68,7 +94,7 @@ def makes_transports(loop: asyncio.AbstractEventLoop) -> bool:
 
 
 async def connect(
-    loop: asyncio.AbstractEventLoop,
+    loop: AbstractEventLoop,
     method: str,
     wanted: Wanted,
     protocol_factory: Callable[[], Any],
@@ -89,60 +115,62 @@ async def connect(
         if not server_hostname:
             raise ValueError("You must set server_hostname when using ssl without a host")
     if arguments.get("sock") is None:
-        plain, _ = await getattr(loop, method)(lambda: Departing(loop), **arguments)
-        sock = take_socket(plain)
-    else:
-        sock = arguments["sock"]
-    return await over_socket(loop, wanted, protocol_factory, sock, server_side=False, server_hostname=server_hostname)
+        plain, _ = await getattr(loop, method)(Departing, **arguments)
+        return await _shaken(wanted.transport_over, loop, plain, protocol_factory, server_hostname=server_hostname)
+    return await over_socket(
+        loop, wanted, protocol_factory, arguments["sock"], server_side=False, server_hostname=server_hostname
+    )
 
 
 async def over_socket(
-    loop: asyncio.AbstractEventLoop,
-    wanted: Wanted,
-    protocol_factory: Callable[[], Any],
-    sock: socket.socket,
-    **options: Any,
+    loop: AbstractEventLoop, wanted: Wanted, protocol_factory: Callable[[], Any], sock: socket, **options: Any
 ) -> tuple[Any, Any]:
     """TLS over a connected socket, which is the transport's from here on. Since 0.1."""
     sock.setblocking(False)
+    return await _shaken(wanted.transport, loop, sock, protocol_factory, **options)
+
+
+async def _shaken(
+    make: Callable[..., Transport], loop: AbstractEventLoop, below: Any, factory: Callable[[], Any], **options: Any
+) -> tuple[Any, Any]:
+    """(transport, protocol), when they have shaken hands: what `make` makes of a socket or a transport."""
     waiter = loop.create_future()
-    protocol = protocol_factory()
-    transport = wanted.transport(loop, sock, protocol, waiter=waiter, **options)
+    protocol = factory()
+    transport = make(loop, below, protocol, waiter=waiter, **options)
     try:
         await waiter
     except BaseException:
         transport.close()
         # The traceback of the exception, which the future has, must not lead back to them (CPython issue 159049).
-        del waiter, transport
+        del waiter, transport, below
         raise
     return transport, protocol
 
 
 async def accept(
-    loop: asyncio.AbstractEventLoop, wanted: Wanted, protocol_factory: Callable[[], Any], sock: socket.socket
+    loop: AbstractEventLoop, wanted: Wanted, protocol_factory: Callable[[], Any], sock: socket
 ) -> tuple[Any, Any]:
     """What `loop.connect_accepted_socket` returns, with TLS. Since 0.1."""
     if not can_drive(wanted.context):
         return await loop.connect_accepted_socket(protocol_factory, sock, **wanted.for_loop())
-    if sock.type != socket.SOCK_STREAM:
+    if sock.type != SOCK_STREAM:
         raise ValueError(f"A Stream Socket was expected, got {sock!r}")
     return await over_socket(loop, wanted, protocol_factory, sock, server_side=True)
 
 
 class Arriving(Departing):
-    """The protocol of a plain connection that a server has accepted: it gives the socket to the native transport."""
+    """The protocol of a plain connection that a server has accepted: it is the native transport's from then on."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, wanted: Wanted, protocol_factory: Callable[[], Any]) -> None:
-        super().__init__(loop)
+    def __init__(self, loop: AbstractEventLoop, wanted: Wanted, protocol_factory: Callable[[], Any]) -> None:
         self.loop = loop
         self.wanted = wanted
         self.protocol_factory = protocol_factory
 
     def connection_made(self, transport: Any) -> None:
-        """Takes the socket over. Since 0.1."""
+        """Makes that transport. Since 0.1."""
         transport.pause_reading()
         try:
-            self.wanted.transport(self.loop, take_socket(transport), self.protocol_factory(), server_side=True)
+            self.wanted.transport_over(self.loop, transport, self.protocol_factory(), server_side=True)
         except (SystemExit, KeyboardInterrupt):
             raise
         except BaseException as error:
@@ -153,7 +181,7 @@ class Arriving(Departing):
 
 
 async def serve(
-    loop: asyncio.AbstractEventLoop,
+    loop: AbstractEventLoop,
     method: str,
     wanted: Wanted,
     protocol_factory: Callable[[], Any],

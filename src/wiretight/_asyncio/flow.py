@@ -2,30 +2,47 @@
 
 from __future__ import annotations
 
-import asyncio
-import socket
+from asyncio import AbstractEventLoop
 from collections.abc import Callable
+from socket import AF_INET, AF_INET6, IPPROTO_TCP, TCP_NODELAY, socket
 from typing import Any
 
+from wiretight._asyncio.descriptors import descriptors_of
 from wiretight._core.channel import Channel
 
-_HIGH_WATER = 512 * 1024  # as asyncio has it for TLS
+HIGH_WATER = 512 * 1024  # as asyncio has it for TLS
 
 
 class Flow(Channel):
     """A Channel on an event loop: its socket's reader and writer, and the marks of its write buffer."""
 
-    __slots__ = ("_has_reader", "_has_writer", "_high_water", "_loop", "_low_water", "_protocol_paused", "_sock")
+    __slots__ = (
+        "_descriptors",
+        "_has_reader",
+        "_has_writer",
+        "_high_water",
+        "_loop",
+        "_low_water",
+        "_protocol_paused",
+        "_sock",
+    )
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, sock: socket.socket) -> None:
-        self._loop = loop
-        self._sock: Any = sock
+    def _flow_over(self, loop: AbstractEventLoop, sock: socket) -> None:
+        """Takes the socket over."""
+        self._descriptors = descriptors_of(loop)
+        self._descriptors.transports[sock.fileno()] = self
         # As asyncio's transports. Nagle's algorithm would hold back the first answer, which follows the session
         # tickets, until the peer's delayed acknowledgement of them: 40 ms.
-        if sock.family in (socket.AF_INET, socket.AF_INET6) and sock.proto in (0, socket.IPPROTO_TCP):
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if sock.family in (AF_INET, AF_INET6) and sock.proto in (0, IPPROTO_TCP):
+            sock.setsockopt(IPPROTO_TCP, TCP_NODELAY, 1)
+        self._flow_on(loop, sock)
+
+    def _flow_on(self, loop: AbstractEventLoop, sock: Any) -> None:
+        """Begins, with nothing watched and nothing written."""
+        self._loop = loop
+        self._sock = sock
         self._has_reader = self._has_writer = self._protocol_paused = False
-        self._high_water, self._low_water = _HIGH_WATER, _HIGH_WATER // 4
+        self._high_water, self._low_water = HIGH_WATER, HIGH_WATER // 4
 
     # --- The write buffer ---------------------------------------------------------------------------------------------
 
@@ -39,7 +56,7 @@ class Flow(Channel):
         Raises ValueError unless high >= low >= 0. Since 0.1.
         """
         if high is None:
-            high = _HIGH_WATER if low is None else 4 * low
+            high = HIGH_WATER if low is None else 4 * low
         if low is None:
             low = high // 4
         if not high >= low >= 0:
@@ -49,10 +66,18 @@ class Flow(Channel):
 
     def _control_writing(self) -> None:
         size = self.get_write_buffer_size()
-        if size > self._high_water and not self._protocol_paused:
+        if size > self._high_water:
+            self._pause_protocol()
+        elif size <= self._low_water:
+            self._resume_protocol()
+
+    def _pause_protocol(self) -> None:
+        if not self._protocol_paused:
             self._protocol_paused = True
             self._tell("pause_writing")
-        elif size <= self._low_water and self._protocol_paused:
+
+    def _resume_protocol(self) -> None:
+        if self._protocol_paused:
             self._protocol_paused = False
             self._tell("resume_writing")
 
@@ -74,19 +99,25 @@ class Flow(Channel):
     def _watch_reading(self) -> None:
         if not self._has_reader:
             self._has_reader = True
-            self._loop.add_reader(self._sock.fileno(), self._read_ready)
+            self._descriptors.add_reader(self._sock.fileno(), self._read_ready)
 
     def _unwatch_reading(self) -> None:
         if self._has_reader:
             self._has_reader = False
-            self._loop.remove_reader(self._sock.fileno())
+            self._descriptors.remove_reader(self._sock.fileno())
 
     def _watch_writing(self, callback: Callable[[], None]) -> None:
         if not self._has_writer:
             self._has_writer = True
-            self._loop.add_writer(self._sock.fileno(), callback)
+            self._descriptors.add_writer(self._sock.fileno(), callback)
 
     def _unwatch_writing(self) -> None:
         if self._has_writer:
             self._has_writer = False
-            self._loop.remove_writer(self._sock.fileno())
+            self._descriptors.remove_writer(self._sock.fileno())
+
+    def _close_socket(self) -> None:
+        """Closes our descriptor, and tells neither the loop nor the peer."""
+        self._has_reader = self._has_writer = False
+        sock, self._sock = self._sock, None
+        sock.close()

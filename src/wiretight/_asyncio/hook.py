@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
-import socket
 import sys
+from asyncio import Future
 from asyncio.selector_events import BaseSelectorEventLoop
+from socket import socket
 from typing import Any
 
 from wiretight._asyncio.taking import can_drive
@@ -65,7 +65,7 @@ def _make_ssl_transport(
     rawsock: Any,
     protocol: Any,
     sslcontext: Any,
-    waiter: asyncio.Future[None] | None = None,
+    waiter: Future[None] | None = None,
     *,
     server_side: bool = False,
     server_hostname: str | None = None,
@@ -79,14 +79,13 @@ def _make_ssl_transport(
         sslcontext = sys.modules["wiretight"].create_default_context()
         if not server_hostname:
             sslcontext.check_hostname = False
-    if not (can_drive(sslcontext) and isinstance(rawsock, socket.socket)):
+    if not (can_drive(sslcontext) and isinstance(rawsock, socket)):
         timeouts = {"ssl_handshake_timeout": ssl_handshake_timeout, "ssl_shutdown_timeout": ssl_shutdown_timeout}
         newer.update((name, value) for name, value in timeouts.items() if value is not None)
         return before(
             loop, rawsock, protocol, sslcontext, waiter, server_side=server_side, server_hostname=server_hostname,
             extra=extra, server=server, **newer,
         )  # fmt: skip
-    loop._ensure_fd_no_transport(rawsock)
     return Transport(
         loop, rawsock, protocol, sslcontext, waiter, server_side=server_side, server_hostname=server_hostname,
         extra=extra, server=server, handshake_timeout=ssl_handshake_timeout, shutdown_timeout=ssl_shutdown_timeout,

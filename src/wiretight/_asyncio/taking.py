@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-import asyncio
-import os
-import socket
+from asyncio import Protocol
+from os import dup
+from socket import socket
 from typing import Any
 
 from wiretight._context import SSLContext
 from wiretight._object import SSLObject
 
-# Their plain transports read from nothing but the kernel, and have written all when their buffer is empty.
+# Their plain transports read from nothing but the kernel.
 _LOOPS = ("asyncio.selector_events", "uvloop.loop")
 
-_DRIVEN = ("do_handshake", "read", "write", "unwrap")
+# What asyncio's TLS calls for each connection, as it was when we were imported: a program may have put something of its
+# own into the classes since, that logs keys or verifies.
+_wrap_bio = SSLContext.wrap_bio
+_create = SSLObject._create.__func__  # type: ignore[attr-defined]
+_driven = {name: getattr(SSLObject, name) for name in ("do_handshake", "read", "write", "unwrap")}
 
 
 def is_ours(context: object) -> bool:
@@ -25,17 +29,17 @@ def can_drive(context: object) -> bool:
     """Whether a connection of `context` may be driven without its wrap_bio().
 
     Not where a subclass has its own, as that of truststore, which verifies there; or has it make objects that shake
-    hands or move data in their own way. Since 0.1.
+    hands or move data in their own way; nor where the program has replaced these in our classes. Since 0.1.
     """
     if not is_ours(context):
         return False
     made: Any = context
     kind: Any = made.sslobject_class
     return (
-        getattr(made.wrap_bio, "__func__", None) is SSLContext.wrap_bio
+        getattr(made.wrap_bio, "__func__", None) is _wrap_bio
         and SSLObject in kind.__mro__
-        and kind._create.__func__ is SSLObject._create.__func__  # type: ignore[attr-defined]
-        and all(getattr(kind, name) is getattr(SSLObject, name) for name in _DRIVEN)
+        and getattr(kind._create, "__func__", None) is _create
+        and all(getattr(kind, name) is function for name, function in _driven.items())
     )
 
 
@@ -46,40 +50,27 @@ def is_plain(transport: Any) -> bool:
     return transport.get_extra_info("socket") is not None and transport.get_extra_info("sslcontext") is None
 
 
-class Departing(asyncio.Protocol):
-    """The protocol of a plain transport that gives its socket away."""
-
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self.written = loop.create_future()
+class Departing(Protocol):
+    """The protocol of a plain transport that gives its socket away: nothing is to be read."""
 
     def connection_made(self, transport: Any) -> None:
-        """Nothing is to be read: it is the next transport's. Since 0.1."""
+        """What comes is for the next transport. Since 0.1."""
         transport.pause_reading()
 
-    def resume_writing(self) -> None:
-        """Everything is written. Since 0.1."""
-        if not self.written.done():
-            self.written.set_result(None)
 
-    def connection_lost(self, exc: Exception | None) -> None:
-        """Before or after the socket was given away. Since 0.1."""
-        if not self.written.done():
-            self.written.set_exception(exc or ConnectionResetError("the connection was lost before TLS started"))
-            self.written.exception()  # perhaps nobody waits
-
-
-def take_socket(transport: Any) -> socket.socket:
+def take_socket(transport: Any) -> socket:
     """The socket of a plain transport whose buffer is empty; the transport is gone afterwards.
 
-    It is a copy of the descriptor, because the loop closes its own. Since 0.1.
+    It is a copy of the descriptor, because the loop closes its own: raises OSError, and changes nothing, if there can be
+    none. Since 0.1.
     """
-    taken = socket.socket(fileno=os.dup(transport.get_extra_info("socket").fileno()))
+    taken = socket(fileno=dup(transport.get_extra_info("socket").fileno()))
     taken.setblocking(False)
     transport.abort()
     return taken
 
 
-def connection_over(sock: socket.socket, context: SSLContext, server_side: bool, hostname: str | None) -> SSLObject:
+def connection_over(sock: socket, context: SSLContext, server_side: bool, hostname: str | None) -> SSLObject:
     """An SSLObject, as callbacks and get_extra_info() give it, of a connection over the descriptor of `sock`.
 
     Raises what wrap_bio() raises. Since 0.1.
@@ -92,7 +83,7 @@ def connection_over(sock: socket.socket, context: SSLContext, server_side: bool,
     return ssl_object
 
 
-def addresses(sock: socket.socket, extra: dict[str, Any] | None) -> dict[str, Any]:
+def addresses(sock: socket, extra: dict[str, Any] | None) -> dict[str, Any]:
     """`extra` and the addresses of both ends, which a closed socket cannot tell any more. Since 0.1."""
     known: dict[str, Any] = dict(extra or ())
     for name, method in (("sockname", sock.getsockname), ("peername", sock.getpeername)):

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
-import sys
+from asyncio import AbstractEventLoop, BaseEventLoop, StreamReaderProtocol
+from sys import version_info
 from typing import Any
 
-from wiretight._asyncio.taking import Departing, can_drive, is_plain, take_socket
-from wiretight._asyncio.transport import HANDSHAKE_TIMEOUT, Transport
+from wiretight._asyncio.layered import LayeredTransport
+from wiretight._asyncio.taking import can_drive, is_plain
+
+_start_tls = BaseEventLoop.start_tls
 
 
 async def upgrade(
-    loop: asyncio.AbstractEventLoop,
+    loop: AbstractEventLoop,
     transport: Any,
     protocol: Any,
     context: Any,
@@ -22,14 +24,14 @@ async def upgrade(
     ssl_shutdown_timeout: float | None = None,
     like_asyncio: bool = False,
 ) -> Any:
-    """TLS over `transport`, whose protocol goes on with what this returns.
+    """TLS over `transport`, whose protocol goes on with what this returns, or hears of the loss of the connection.
 
-    Over a loop's own plain transport it takes the socket over. Over anything else, such as TLS, and for contexts with
-    a wrap_bio() of their own, it is asyncio's, with memory BIOs. Since 0.1.
+    Over anything but a loop's own plain transport, such as TLS, and for contexts with a wrap_bio() of their own, it is
+    asyncio's. Since 0.1.
     """
     if not (can_drive(context) and is_plain(transport)):
-        options: dict[str, Any] = {"ssl_shutdown_timeout": ssl_shutdown_timeout} if sys.version_info >= (3, 11) else {}
-        return await asyncio.BaseEventLoop.start_tls(
+        options: dict[str, Any] = {"ssl_shutdown_timeout": ssl_shutdown_timeout} if version_info >= (3, 11) else {}
+        return await _start_tls(
             loop,  # type: ignore[arg-type]
             transport,
             protocol,
@@ -39,25 +41,12 @@ async def upgrade(
             ssl_handshake_timeout=ssl_handshake_timeout,
             **options,
         )
-    transport.pause_reading()
-    early = _early_bytes(protocol) if server_side else b""
+    upgraded = LayeredTransport(
+        loop, transport, context, server_side=server_side, server_hostname=server_hostname,
+        handshake_timeout=ssl_handshake_timeout, shutdown_timeout=ssl_shutdown_timeout, like_asyncio=like_asyncio,
+    )  # fmt: skip
     waiter = loop.create_future()
-    try:
-        await _written(loop, transport, protocol, ssl_handshake_timeout or HANDSHAKE_TIMEOUT)
-        sock = take_socket(transport)
-    except BaseException:
-        transport.abort()
-        raise
-    try:
-        upgraded = Transport(
-            loop, sock, protocol, context, waiter, server_side=server_side, server_hostname=server_hostname,
-            handshake_timeout=ssl_handshake_timeout, shutdown_timeout=ssl_shutdown_timeout,
-            like_asyncio=like_asyncio, announces=False, early=early,
-        )  # fmt: skip
-    except BaseException:
-        sock.close()
-        raise
-    upgraded._take_place_of(transport)
+    upgraded.begin(protocol, waiter, announces=False, early=_early_bytes(protocol) if server_side else b"")
     try:
         await waiter
     except BaseException:
@@ -68,26 +57,14 @@ async def upgrade(
     return upgraded
 
 
-async def _written(loop: asyncio.AbstractEventLoop, transport: Any, protocol: Any, patience: float) -> None:
-    """Waits until what `protocol` has written is in the kernel: TLS follows it."""
-    was_paused = getattr(transport, "_protocol_paused", False)
-    departing = Departing(loop)
-    transport.set_protocol(departing)
-    if transport.get_write_buffer_size():
-        transport.set_write_buffer_limits(0)
-        if transport.get_write_buffer_size():
-            await asyncio.wait_for(departing.written, patience)
-    if was_paused:
-        protocol.resume_writing()
-
-
 def _early_bytes(protocol: Any) -> bytes:
     """The peer's first TLS bytes, if they came with the last plain ones: a StreamReader has them (CPython issue
     142352).
     """
-    reader = getattr(protocol, "_stream_reader", None) if isinstance(protocol, asyncio.StreamReaderProtocol) else None
+    reader = getattr(protocol, "_stream_reader", None) if isinstance(protocol, StreamReaderProtocol) else None
     if reader is None or not reader._buffer:
         return b""
     early = bytes(reader._buffer)
     reader._buffer.clear()
+    reader._maybe_resume_transport()
     return early

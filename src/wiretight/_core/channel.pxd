@@ -13,10 +13,13 @@ cdef class Channel:
     cdef bint is_buffered           # the protocol gives the buffers
     cdef bint delivers              # what comes goes to the protocol
     cdef bint accepts               # what is written goes out
+    cdef bint discards              # what comes is forgotten: closing
+    cdef bint ended                 # nothing goes out any more
+    cdef bint edge_triggered        # what is left unread may not be reported again
     cdef object queue               # bytes that are not encrypted yet: a deque, None until the kernel was full once
     cdef size_t queued              # how many
     cdef size_t last_read
-    cdef bint has_more              # after the last step: see Connection.has_more()
+    cdef bint more                  # after the last step: see Connection.has_more()
     cdef Failure failure            # of the last step that FAILED
     cdef object __weakref__
 
@@ -28,8 +31,9 @@ cdef class Channel:
     cdef int receive(self) except -1
     cdef int receive_in_place(self) except -1
     cdef int read_step(self, char *into, size_t size, size_t *got) except -1
+    cdef bint has_more(self) noexcept
 
     # Outgoing
     cdef int send_step(self, char *data, size_t size, size_t *taken) except -1
-    cdef int enqueue(self, object data, size_t taken) except -1
+    cdef int enqueue(self, object data, size_t taken, bint first) except -1
     cdef size_t unsent(self) except? 0xFFFFFFFF

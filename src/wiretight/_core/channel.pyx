@@ -6,6 +6,9 @@ in Python, which is told of it by calls: `_progress` (the descriptor is ready, a
 
 What the protocol writes is encrypted and sent at once. When the kernel is full the wire owns the records that are
 made, and the rest waits here as it was written.
+
+A callback of OpenSSL's (a message, a server name, a key log) may use the transport in the middle of any step. Whoever
+comes back from one looks again: `discards` after close(), `ended` after abort().
 """
 
 from collections import deque
@@ -57,21 +60,21 @@ cdef class Channel:
 
     # --- Set up -------------------------------------------------------------------------------------------------------
 
-    def _bind(self, _SSLSocket connection not None, early=b""):
-        """Takes `connection` over: nobody else reads from its descriptor. `early` is ciphertext that already was read.
+    def _bind(self, _SSLSocket connection not None, bint edge_triggered):
+        """Takes `connection` over: nobody else reads from its descriptor.
 
-        Since 0.1.
+        With `edge_triggered`, what is left unread may not be reported again, so that reading goes on until there is
+        nothing. Since 0.1.
         """
-        cdef bytes ahead = bytes(early)
         self.connection = connection
+        self.edge_triggered = edge_triggered
         connection.wire.greedy = True   # nobody else knows the connection yet
-        if ahead and connection.wire.hold(ahead, len(ahead)) < 0:
-            raise MemoryError
 
-    def _set_flow(self, bint delivers, bint accepts):
-        """Whether what comes goes to the protocol, and what is written goes out. Since 0.1."""
+    def _set_flow(self, bint delivers, bint accepts, bint discards):
+        """Whether what comes goes to the protocol, what is written goes out, and what comes is forgotten. Since 0.1."""
         self.delivers = delivers
         self.accepts = accepts
+        self.discards = discards
 
     def _set_protocol(self, protocol, bint is_buffered):
         """Whom to deliver to, and whether it gives the buffers. Since 0.1."""
@@ -81,6 +84,10 @@ cdef class Channel:
     def get_protocol(self):
         """The protocol. Since 0.1."""
         return self.protocol
+
+    def _is_in_callback(self):
+        """Whether OpenSSL has called us in the middle of a step, and cannot be entered again. Since 0.1."""
+        return self.bound().wire.is_callback()
 
     def _is_inherited(self):
         """Whether the process has forked since this was made, and we are in the child. Since 0.1."""
@@ -119,7 +126,7 @@ cdef class Channel:
         cdef Status status
         self.connection.wire.dry = self.connection.wire.waits = False
         status = verb(self.connection, data, size, count)
-        self.has_more = self.connection.has_more()
+        self.more = self.connection.has_more()
         self.failure = self.connection.failure
         return status if self.connection.wire.raised == NULL else FAILED
 
@@ -141,45 +148,48 @@ cdef class Channel:
             steps += 1
             most += self.last_read
             # A step that was filled has not emptied the kernel: cheaper to look now than to be called again.
-            if status == DONE and self.last_read < ROOM and not self.has_more:
+            if status == DONE and self.last_read < ROOM and not self.has_more():
                 break
         if status == CLOSED or status == FAILED or status == WANT_WRITE:
-            if self.delivers:
+            if self.delivers or status == FAILED:       # a failure is reported once, also to who has just paused
                 self._read_ended(status)
-        elif status == DONE and self.delivers and self.has_more:
+        elif status == DONE and self.delivers and self.has_more():
             self._read_later()
         # An answer to the peer (KeyUpdate, a renegotiation), or a write that had to wait for what was read.
         if self.queued or self.unsent():
             self._write_blocked()
 
     def _has_more(self):
-        """Whether there is something to read that the descriptor does not tell of. Since 0.1."""
+        """Whether there may be something to read that the loop will not report. Since 0.1."""
         cdef bint more = False
         self.bound().ask(ask_has_more, &more)
-        return more
+        return more or self.edge_triggered
+
+    cdef bint has_more(self) noexcept:
+        return self.edge_triggered or self.more
 
     def _discard(self):
-        """Reads and forgets: (status, how many bytes). Since 0.1.
+        """Reads and forgets, as far as one turn of the loop goes, and returns the status. Since 0.1.
 
         OpenSSL: SSL_read_ex(3)
         """
         cdef int status = DONE
         cdef size_t got = 0
-        cdef size_t total = 0
         cdef int steps = 0
         cdef uint64_t most = self.bound().wire.bytes_in + MOST_OVERHEAD
         cdef unsigned char *scratch = wt_lend()
         if scratch == NULL:
             raise MemoryError
         try:
-            while status == DONE and steps < MOST_STEPS and self.connection.wire.bytes_in < most:
+            while (
+                status == DONE and not self.ended and steps < MOST_STEPS and self.connection.wire.bytes_in < most
+            ):
                 status = self.read_step(<char *>scratch, ROOM, &got)
-                total += got
                 steps += 1
                 most += got
         finally:
             wt_give_back(scratch)
-        return status, total
+        return status
 
     cdef int receive(self) except -1:
         cdef unsigned char *lent
@@ -209,7 +219,7 @@ cdef class Channel:
                     resize_bytes(&data, got)
                 received = <object>data
             Py_DECREF(data)
-        if got:
+        if got and not self.discards:
             try:
                 self.protocol.data_received(received)
             except (SystemExit, KeyboardInterrupt):
@@ -239,7 +249,7 @@ cdef class Channel:
         if view.len == 0 and self.delivers:
             self._protocol_failed(RuntimeError("get_buffer() returned an empty buffer"), "get_buffer")
             return WANT_READ
-        if got:
+        if got and not self.discards:
             try:
                 protocol.buffer_updated(got)
             except (SystemExit, KeyboardInterrupt):
@@ -251,7 +261,7 @@ cdef class Channel:
     cdef int read_step(self, char *into, size_t size, size_t *got) except -1:
         cdef int status = self.attempt(read, into, size, got, self.last_read < HANDS_OVER_GIL)
         self.last_read = got[0]
-        return DONE if status == AGAIN else status      # and has_more
+        return DONE if status == AGAIN else status      # and there is more
 
     # --- Outgoing -----------------------------------------------------------------------------------------------------
 
@@ -271,12 +281,14 @@ cdef class Channel:
             if not self.accepts:
                 self._write_refused(data)
                 return
-            if not self.queued and not self.unsent():
+            if self.queued or self.unsent() or self.connection.wire.is_callback():
+                self.enqueue(data, 0, False)
+            else:
                 status = self.send_step(<char *>view.buf, view.len, &taken)
                 if status == DONE:
                     return
-            if status != FAILED and taken < <size_t>view.len:
-                self.enqueue(data, taken)
+                if status != FAILED and taken < <size_t>view.len and not self.ended:
+                    self.enqueue(data, taken, True)     # before what a callback has written meanwhile
         finally:
             PyBuffer_Release(&view)
         if status == FAILED:
@@ -290,7 +302,7 @@ cdef class Channel:
 
     def _enqueue(self, data):
         """Keeps `data` to be sent later. Since 0.1."""
-        self.enqueue(data, 0)
+        self.enqueue(data, 0, False)
 
     def _write_ready(self):
         """The descriptor can be written. Since 0.1.
@@ -307,15 +319,19 @@ cdef class Channel:
                 status = self.send_step(<char *>view.buf, view.len, &taken)
             finally:
                 PyBuffer_Release(&view)
+            if self.ended:
+                break
             self.queued -= taken
             if taken == <size_t>view.len:
                 self.queue.popleft()
             elif taken:
                 self.queue[0] = memoryview(data)[taken:]
-        if status == DONE:
+        if status == DONE and not self.ended:
             status = self.send_step(NULL, 0, &taken)
         if status == FAILED:
             self._write_failed()
+        elif self.ended:
+            return
         elif status == DONE:
             self.queue = None
             self._drained()
@@ -324,28 +340,36 @@ cdef class Channel:
 
     def get_write_buffer_size(self):
         """How many bytes wait for the kernel, in plaintext and in records that are made. Since 0.1."""
+        if self.ended:
+            return 0
         return self.queued + self.unsent()
 
     def _drop_output(self):
-        """Forgets what has not been sent. Since 0.1."""
+        """The end: forgets what has not been sent. Since 0.1."""
+        self.ended = True
         self.queue = None
         self.queued = 0
-        self.bound().ask(forget_unsent, NULL)
+        # In a callback the step goes on with what it has, and a record that is half sent is not cut.
+        if not self.bound().wire.is_callback():
+            self.connection.ask(forget_unsent, NULL)
 
     cdef int send_step(self, char *data, size_t size, size_t *taken) except -1:
         cdef int status = self.attempt(send, data, size, taken, size < HANDS_OVER_GIL)
         # What was read on the way, a renegotiation, had no end: the loop calls again for a descriptor that is writable.
         return WANT_WRITE if status == AGAIN else status
 
-    cdef int enqueue(self, object data, size_t taken) except -1:
-        """Keeps what follows the first `taken` bytes: bytes as they are, anything that may change as a copy."""
+    cdef int enqueue(self, object data, size_t taken, bint first) except -1:
+        """Keeps what follows the `taken` bytes: bytes as they are, anything that may change as a copy."""
         if type(data) is not bytes:
             data = bytes(memoryview(data).cast("B")[taken:])
         elif taken:
             data = memoryview(data)[taken:]
         if self.queue is None:
             self.queue = deque()
-        self.queue.append(data)
+        if first:
+            self.queue.appendleft(data)
+        else:
+            self.queue.append(data)
         self.queued += len(data)
         return 0
 
