@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from wiretight._asyncio.connecting import Wanted, accept, connect, serve
 from wiretight._asyncio.taking import is_ours
-from wiretight._asyncio.transport import Transport
+from wiretight._asyncio.transport import SSLTransport as Transport
 from wiretight._asyncio.upgrading import upgrade
 from wiretight._context import SSLContext, create_default_context
 

@@ -13,7 +13,7 @@ PROGRAM = """
     import wiretight
     wiretight.install()
     import asyncio, ssl
-    from wiretight._asyncio.transport import Transport
+    from wiretight._asyncio.transport import SSLTransport
 
     def contexts():
         server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -39,7 +39,7 @@ PROGRAM = """
         await writer.wait_closed()
         server.close()
         await server.wait_closed()
-        assert [made is Transport for made in kinds] == [kind, kind], kinds
+        assert [made is SSLTransport for made in kinds] == [kind, kind], kinds
 
     asyncio.run(main(True))
     wiretight.uninstall()

@@ -11,9 +11,9 @@ from socket import SOCK_STREAM, socket
 from sys import version_info
 from typing import Any
 
-from wiretight._asyncio.layered import LayeredTransport
+from wiretight._asyncio.layered import LayeredSSLTransport
 from wiretight._asyncio.taking import Departing, can_drive, take_socket
-from wiretight._asyncio.transport import Transport
+from wiretight._asyncio.transport import SSLTransport
 from wiretight._context import SSLContext
 
 
@@ -27,10 +27,10 @@ class Wanted:
 
     def transport(
         self, loop: AbstractEventLoop, sock: socket, protocol: Any, **options: Any
-    ) -> Transport:
+    ) -> SSLTransport:
         """The transport of one connection; it closes the socket if there cannot be one. Since 0.1."""
         try:
-            return Transport(
+            return SSLTransport(
                 loop, sock, protocol, self.context, handshake_timeout=self.handshake_timeout,
                 shutdown_timeout=self.shutdown_timeout, **options,
             )  # fmt: skip
@@ -40,7 +40,7 @@ class Wanted:
 
     def transport_over(
         self, loop: AbstractEventLoop, plain: Any, protocol: Any, waiter: Future[None] | None = None, **options: Any
-    ) -> Transport:
+    ) -> SSLTransport:
         """The same of a connection for which the loop, not asyncio's, has made a plain transport; it aborts that.
 
         Where there is no descriptor left for a copy of its own, it is a layer over the plain one. Since 0.1.
@@ -51,7 +51,7 @@ class Wanted:
             except OSError as error:
                 if error.errno not in (EMFILE, ENFILE):
                     raise
-                layered = LayeredTransport(
+                layered = LayeredSSLTransport(
                     loop, plain, self.context, handshake_timeout=self.handshake_timeout,
                     shutdown_timeout=self.shutdown_timeout, **options,
                 )  # fmt: skip
@@ -131,7 +131,7 @@ async def over_socket(
 
 
 async def _shaken(
-    make: Callable[..., Transport], loop: AbstractEventLoop, below: Any, factory: Callable[[], Any], **options: Any
+    make: Callable[..., SSLTransport], loop: AbstractEventLoop, below: Any, factory: Callable[[], Any], **options: Any
 ) -> tuple[Any, Any]:
     """(transport, protocol), when they have shaken hands: what `make` makes of a socket or a transport."""
     waiter = loop.create_future()

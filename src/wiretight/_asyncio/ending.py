@@ -114,7 +114,7 @@ class Ending(Flow):
         self._timer = self._loop.call_later(self._shutdown_timeout, self._shutdown_timed_out)
         self._end_output()
         if self._state is not State.LOST and not self._peer_ended:
-            self._watch_reading()
+            self._go_on_reading()
 
     def abort(self) -> None:
         """Ends the connection at once, without close_notify; what waits to be sent is lost. Since 0.1."""
@@ -193,13 +193,24 @@ class Ending(Flow):
             self._fail(error)
             return
         if status == STATUS_DONE:
-            self._loop.call_soon(self._look_again)
+            self._read_later()
         elif status != STATUS_WANT_READ:
             self._read_ended(status)
 
-    def _look_again(self) -> None:
+    def _go_on_reading(self) -> None:
+        """Watches the descriptor again, and looks at what it will not report: what the wire has taken already."""
+        self._watch_reading()
+        if self._has_more():
+            self._read_later()
+
+    def _read_later(self) -> None:
+        self._loop.call_soon(self._read_again)
+
+    def _read_again(self) -> None:
         if self._state in (State.FLUSHING, State.CLOSING):
             self._look_for_the_end()
+        elif self._state is State.OPEN and not self._paused and not self._peer_ended:
+            self._read_ready()
 
     # --- Failures -----------------------------------------------------------------------------------------------------
 

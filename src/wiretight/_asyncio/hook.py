@@ -9,7 +9,7 @@ from socket import socket
 from typing import Any
 
 from wiretight._asyncio.taking import can_drive
-from wiretight._asyncio.transport import Transport
+from wiretight._asyncio.transport import SSLTransport
 from wiretight._asyncio.upgrading import upgrade
 
 _loops: Any = BaseSelectorEventLoop
@@ -86,7 +86,7 @@ def _make_ssl_transport(
             loop, rawsock, protocol, sslcontext, waiter, server_side=server_side, server_hostname=server_hostname,
             extra=extra, server=server, **newer,
         )  # fmt: skip
-    return Transport(
+    return SSLTransport(
         loop, rawsock, protocol, sslcontext, waiter, server_side=server_side, server_hostname=server_hostname,
         extra=extra, server=server, handshake_timeout=ssl_handshake_timeout, shutdown_timeout=ssl_shutdown_timeout,
         like_asyncio=True,

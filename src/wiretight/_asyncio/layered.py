@@ -1,4 +1,4 @@
-"""LayeredTransport: TLS over a transport that is there, which goes on carrying the ciphertext."""
+"""LayeredSSLTransport: TLS over a transport that is there, which goes on carrying the ciphertext."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from wiretight._asyncio.ending import State
 from wiretight._asyncio.flow import HIGH_WATER
-from wiretight._asyncio.transport import Transport
+from wiretight._asyncio.transport import SSLTransport
 from wiretight._core.memorybio import MemoryBIO
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _MOST_ANSWERS = 128 * 1024  # bytes, to a peer that asks for them and does not read
 
 
-class LayeredTransport(Transport):
+class LayeredSSLTransport(SSLTransport):
     """A Transport over a plain one, and two memory BIOs, instead of a socket.
 
     The plain transport stays what it was, so that whoever has kept it, as a StreamReader has, can go on to pause,
@@ -219,8 +219,8 @@ class LayeredTransport(Transport):
 class _Carrier(Protocol):
     """The protocol of the plain transport."""
 
-    def __init__(self, transport: LayeredTransport) -> None:
-        self.transport: LayeredTransport | None = transport
+    def __init__(self, transport: LayeredSSLTransport) -> None:
+        self.transport: LayeredSSLTransport | None = transport
 
     def data_received(self, data: bytes) -> None:
         if self.transport is not None:

@@ -26,11 +26,11 @@ SHUTDOWN_TIMEOUT = 30.0
 _AGREED = ("ssl_object", "peercert", "cipher", "compression")  # get_extra_info() has them after the handshake
 
 
-class SSLTransport(transports._FlowControlMixin, AsyncioTransport):
-    """What a Transport says it is. It cannot be a subclass: the native half has another layout."""
+class AsyncioSSLTransport(transports._FlowControlMixin, AsyncioTransport):
+    """What a transport of ours says it is. It cannot be a subclass: the native half has another layout."""
 
 
-class Transport(Ending):
+class SSLTransport(Ending):
     """TLS over a socket, as an asyncio transport: the loop's, no memory BIOs, and no buffers while it is idle.
 
     The end of the stream without close_notify is an error, SSLEOFError, never an end of file. write_eof() ends our
@@ -38,7 +38,8 @@ class Transport(Ending):
     in asyncio's TLS: such an end is an end of file, and the end of one direction is that of both. In either case, what
     the peer sends after close() is forgotten instead of ending in an error.
 
-    Since 0.1. Source: `asyncio.Transport`; RFC 8446, section 6.1.
+    Programs look for "SSL" in the name of the type, which asyncio's and uvloop's have. Since 0.1.
+    Source: `asyncio.Transport`; RFC 8446, section 6.1.
     """
 
     # With a __dict__ too, because programs put attributes of their own onto asyncio's.
@@ -100,7 +101,7 @@ class Transport(Ending):
 
     @property  # type: ignore[misc]
     def __class__(self) -> type:
-        return SSLTransport
+        return AsyncioSSLTransport
 
     def __repr__(self) -> str:
         number = self._sock.fileno() if self._sock is not None else -1
@@ -127,6 +128,12 @@ class Transport(Ending):
         if name == "socket" and name not in self._extra and self._sock is not None:
             self._extra[name] = TransportSocket(self._sock)
         return self._extra.get(name, default)
+
+    @property
+    def _sslcontext(self) -> SSLContext:
+        """Where aiohttp's tests look for it; get_extra_info() is the way."""
+        context: SSLContext = self._ssl_object.context
+        return context
 
     def set_protocol(self, protocol: BaseProtocol) -> None:
         """Has another protocol get what comes from now on. Since 0.1."""
@@ -220,16 +227,7 @@ class Transport(Ending):
         self._paused = False
         self._set_state(self._state)
         if self._state is State.OPEN and not self._peer_ended:
-            self._watch_reading()
-            if self._has_more():
-                self._read_later()
-
-    def _read_later(self) -> None:
-        self._loop.call_soon(self._read_if_open)
-
-    def _read_if_open(self) -> None:
-        if self._state is State.OPEN and not self._paused and not self._peer_ended:
-            self._read_ready()
+            self._go_on_reading()
 
     # --- Writing ------------------------------------------------------------------------------------------------------
 
@@ -277,7 +275,7 @@ class Transport(Ending):
         if self._state is State.LOST:  # the protocol was told to go on, and gave up
             return
         if not self._peer_ended and not (self._paused and self._state is State.OPEN):
-            self._watch_reading()
+            self._go_on_reading()
         if self._has_output():  # the protocol was told to go on, and did
             return
         if self._state is State.FLUSHING or (self._eof_written and self._state is State.OPEN):

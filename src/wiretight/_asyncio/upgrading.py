@@ -6,7 +6,7 @@ from asyncio import AbstractEventLoop, BaseEventLoop, StreamReaderProtocol
 from sys import version_info
 from typing import Any
 
-from wiretight._asyncio.layered import LayeredTransport
+from wiretight._asyncio.layered import LayeredSSLTransport
 from wiretight._asyncio.taking import can_drive, is_plain
 
 _start_tls = BaseEventLoop.start_tls
@@ -41,7 +41,7 @@ async def upgrade(
             ssl_handshake_timeout=ssl_handshake_timeout,
             **options,
         )
-    upgraded = LayeredTransport(
+    upgraded = LayeredSSLTransport(
         loop, transport, context, server_side=server_side, server_hostname=server_hostname,
         handshake_timeout=ssl_handshake_timeout, shutdown_timeout=ssl_shutdown_timeout, like_asyncio=like_asyncio,
     )  # fmt: skip
