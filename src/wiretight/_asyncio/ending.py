@@ -40,6 +40,7 @@ class Ending(Flow):
         "_like_asyncio",
         "_paused",
         "_peer_ended",
+        "_reads_again",
         "_server",
         "_shutdown_timeout",
         "_ssl_object",
@@ -53,6 +54,7 @@ class Ending(Flow):
     _like_asyncio: bool
     _paused: bool
     _peer_ended: bool
+    _reads_again: bool
     _server: Any
     _shutdown_timeout: float
     _ssl_object: Any
@@ -204,9 +206,12 @@ class Ending(Flow):
             self._read_later()
 
     def _read_later(self) -> None:
-        self._loop.call_soon(self._read_again)
+        if not self._reads_again:
+            self._reads_again = True
+            self._loop.call_soon(self._read_again)
 
     def _read_again(self) -> None:
+        self._reads_again = False
         if self._state in (State.FLUSHING, State.CLOSING):
             self._look_for_the_end()
         elif self._state is State.OPEN and not self._paused and not self._peer_ended:

@@ -85,7 +85,7 @@ class SSLTransport(Ending):
         self._shutdown_timeout = _positive(shutdown_timeout, SHUTDOWN_TIMEOUT, "ssl_shutdown_timeout")
         self._like_asyncio = like_asyncio
         self._announces = True
-        self._paused = self._eof_written = self._peer_ended = False
+        self._paused = self._eof_written = self._peer_ended = self._reads_again = False
         self._lost_writes = 0
         self._agreed = {}
 
