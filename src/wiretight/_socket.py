@@ -10,6 +10,7 @@ What `ssl` calls through `self`, a method that a program may override, is called
 from __future__ import annotations
 
 import errno
+import warnings
 from socket import SHUT_RD, SHUT_WR, SO_TYPE, SOCK_STREAM, SOL_SOCKET, socket
 
 from wiretight._core.sslsocket import _SSLSocket
@@ -444,8 +445,12 @@ class SSLSocket(Negotiated, StreamOnly, _Standard, metaclass=WatchesOverrides):
         self._sslobj = None
 
     def __del__(self) -> None:
+        forgotten = f"unclosed {self!r}" if self.fileno() >= 0 else None
         self._release(True)
-        PlainSocket.__del__(self)  # type: ignore[attr-defined]  # its ResourceWarning, and it closes
+        if forgotten is not None:
+            PlainSocket._real_close(self)  # type: ignore[attr-defined]
+            # Here, because socket's own would name this line as the place where it was forgotten.
+            warnings.warn(forgotten, ResourceWarning, source=self, stacklevel=2)
 
     def _release(self, shut_down: bool) -> None:
         """Makes the connection forget the descriptor, before that is anybody else's.

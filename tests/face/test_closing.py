@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from tests.kit.certificates import HOST
 from tests.kit.deliveries import shut
 from tests.kit.sockets import driven, tls_sockets
 from tests.kit.subject import tls
@@ -294,3 +295,15 @@ def test_a_failed_wrap_leaves_nothing_open(client_context: Any) -> None:
             client_context.wrap_socket(plain, server_hostname="localhost")
         gc.collect()
         shut(far)
+
+
+def test_a_forgotten_socket_is_reported_at_the_line_that_forgot_it(client_context):
+    near, far = socket.socketpair()
+    wrapped = client_context.wrap_socket(near, do_handshake_on_connect=False, server_hostname=HOST)
+    number = wrapped.fileno()
+    with far, warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        del wrapped
+    assert [(type(warning.message), warning.filename) for warning in caught] == [(ResourceWarning, __file__)]
+    with pytest.raises(OSError, match="descriptor"):
+        os.fstat(number)
