@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import ssl as standard
+from collections.abc import Iterator
 
 import pytest
 
 from tests.aio.ends import Ends
 from tests.aio.loops import NAMES, Loops, uvloop
+from tests.incidents.eventloops import WAYS, Way
 from tests.kit.certificates import Certificates
 
 PAIRINGS = (("ours", "ours"), ("ours", "standard"), ("standard", "ours"))
@@ -18,6 +20,13 @@ def loops(request: pytest.FixtureRequest) -> Loops:
     if request.param == "uvloop" and uvloop is None:
         pytest.skip("uvloop is not installed: it has no release for this Python")
     return Loops(request.param)
+
+
+@pytest.fixture(params=WAYS, ids=str)
+def way(request: pytest.FixtureRequest) -> Iterator[Way]:
+    """wiretight.asyncio on each loop, and asyncio's own functions after install()."""
+    with request.param.in_use() as way:
+        yield way
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ import pytest
 
 from tests.aio.protocols import Echo, Recorder, fill
 from tests.kit.certificates import HOST
+from tests.kit.sockets import tcp_pair
 from wiretight import asyncio as native
 
 DATA = os.urandom(3 << 20)
@@ -239,3 +240,94 @@ def test_a_server_that_is_closed_lets_its_connections_go_on(loops, ends):
         assert loop.is_running()
 
     loops.run(main)
+
+
+# --- A readiness that is told once ------------------------------------------------------------------------------------
+
+
+class Until(Recorder):
+    """Does something when it is made, and when data comes."""
+
+    def __init__(self, state):
+        super().__init__(keep_open=True)
+        self.state = state
+
+    def data_received(self, data):
+        super().data_received(data)
+        if self.state == "pausing":
+            self.transport.pause_reading()
+            asyncio.get_running_loop().call_soon(self.transport.resume_reading)
+        elif self.state == "closing":
+            self.transport.close()
+
+
+@pytest.mark.parametrize("state", ["reading", "pausing", "closing", "paused"])
+def test_data_and_a_reset_that_come_together_are_both_told(way, ends, state):
+    """libuv reports a descriptor in error once, and not again."""
+
+    async def main():
+        loop = asyncio.get_running_loop()
+        near, far = tcp_pair()
+        far.setblocking(False)
+        accepting = asyncio.ensure_future(way.accept(lambda: Until(state), far, ends.server_context()))
+        client = await loop.run_in_executor(
+            None, lambda: ends.client_context().wrap_socket(near, server_hostname=HOST)
+        )
+        server = await accepting
+        if state == "paused":
+            server.transport.pause_reading()
+        client.sendall(b"x" * 100_000)  # and a reset, before the loop has its next turn
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        client.close()
+        if state == "paused":
+            for _ in range(3):
+                await asyncio.sleep(0)
+            server.transport.resume_reading()
+        error = await server.lost()
+        assert error is None or isinstance(error, OSError)
+        assert server.data
+
+    way.run(main)
+
+
+# --- In the end, as asyncio -------------------------------------------------------------------------------------------
+
+
+def test_after_install_the_peer_s_end_is_told_to_who_has_closed(way, ends):
+    """As asyncio's TLS does; the functions of wiretight.asyncio tell a closing protocol of the loss only."""
+
+    async def main():
+        near, far = tcp_pair()
+        for sock in (near, far):
+            sock.setblocking(False)
+        client, server = await asyncio.gather(
+            way.connect(Recorder, near, ends.client_context()), way.accept(Recorder, far, ends.server_context())
+        )
+        client.transport.close()
+        assert await client.lost() is None
+        assert await server.lost() is None
+        assert client.told == (["made", "eof", "lost"] if way.installed else ["made", "lost"])
+        assert server.told == ["made", "eof", "lost"]
+
+    way.run(main)
+
+
+@pytest.mark.parametrize("method", ["data_received", "eof_received"])
+def test_a_cancelled_error_ends_the_connection_and_is_not_reported(way, ends, method):
+    def cancelled(self, *_):
+        raise asyncio.CancelledError
+
+    async def main():
+        near, far = tcp_pair()
+        for sock in (near, far):
+            sock.setblocking(False)
+        kind = type("Cancelled", (Recorder,), {method: cancelled})
+        client, server = await asyncio.gather(
+            way.connect(Recorder, near, ends.client_context()), way.accept(kind, far, ends.server_context())
+        )
+        client.transport.write(b"data")
+        client.transport.close()
+        assert isinstance(await server.lost(), asyncio.CancelledError)
+        await client.lost()
+
+    way.run(main)

@@ -189,9 +189,6 @@ def test_it_can_be_cancelled(loops, ends):
 
 
 def test_a_server_waits_for_connections_that_were_upgraded(loops, ends):
-    if loops.name == "uvloop":
-        pytest.skip("uvloop's server knows its own transports only")
-
     async def main():
         loop = asyncio.get_running_loop()
         arrived = loop.create_future()

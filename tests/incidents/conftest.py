@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import platform
 from collections.abc import Callable, Iterator
 
 import pytest
 
-from tests.aio.loops import uvloop
 from tests.incidents.eventloops import WAYS, Way
 from tests.incidents.references import link
 from tests.kit.subject import tls
-from wiretight._asyncio import hook
 
 # The counts of a full run; otherwise a selection that takes minutes.
 FULL = os.environ.get("WIRETIGHT_INCIDENTS") == "full"
@@ -56,11 +53,5 @@ def rounds(record_property: Callable[[str, object], None]) -> Callable[[int, int
 
 @pytest.fixture(params=WAYS, ids=str)
 def way(request: pytest.FixtureRequest) -> Iterator[Way]:
-    if request.param.loop == "uvloop" and uvloop is None:
-        pytest.skip("uvloop is not installed: it has no release for this Python")
-    request.param.run(lambda: asyncio.sleep(0))  # a first loop opens descriptors that stay, as libuv's for signals
-    if request.param.installed:
-        hook.install()
-    yield request.param
-    if request.param.installed:
-        hook.uninstall()
+    with request.param.in_use() as way:
+        yield way

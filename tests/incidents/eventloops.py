@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from typing import Any, NamedTuple
 
-from tests.aio.loops import Loops
+import pytest
+
+from tests.aio.loops import Loops, uvloop
 from tests.kit.certificates import HOST
 from tests.kit.sockets import tcp_pair, unix_pair
 from tests.kit.threads import PATIENCE
 from wiretight import asyncio as native
+from wiretight._asyncio import hook
 
 STREAM = os.urandom(65_521)  # what a Talker says, again and again: a prime, so that no piece falls on a record's end
 PIECE = 5000
@@ -26,6 +30,18 @@ class Way(NamedTuple):
 
     def __str__(self) -> str:
         return f"{self.loop}-{'installed' if self.installed else 'native'}"
+
+    @contextlib.contextmanager
+    def in_use(self) -> Iterator[Way]:
+        """Skips the test where the loop is not there."""
+        if self.loop == "uvloop" and uvloop is None:
+            pytest.skip("uvloop is not installed: it has no release for this Python")
+        self.run(lambda: asyncio.sleep(0))  # a first loop opens descriptors that stay, as libuv's for signals
+        if self.installed:
+            hook.install()
+        yield self
+        if self.installed:
+            hook.uninstall()
 
     def run(self, main: Callable[[], Any], patience: float = PATIENCE) -> Any:
         return Loops(self.loop, patience).run(main)
