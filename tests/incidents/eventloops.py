@@ -46,6 +46,12 @@ class Way(NamedTuple):
     def run(self, main: Callable[[], Any], patience: float = PATIENCE) -> Any:
         return Loops(self.loop, patience).run(main)
 
+    def run_reporting(self, main: Callable[[], Any]) -> list[dict[str, Any]]:
+        """The same, for a test that looks at what the loop reported."""
+        loops = Loops(self.loop)
+        loops.run_reporting(main)
+        return loops.reports
+
     async def connect(self, factory: Callable[[], Any], sock: socket.socket, context: Any) -> Any:
         """A client's protocol over a connected socket."""
         make = asyncio.get_running_loop().create_connection if self.installed else native.create_connection

@@ -152,7 +152,9 @@ async def accept(
 ) -> tuple[Any, Any]:
     """What `loop.connect_accepted_socket` returns, with TLS. Since 0.1."""
     if not can_drive(wanted.context):
-        return await loop.connect_accepted_socket(protocol_factory, sock, **wanted.for_loop())
+        protocol = protocol_factory()  # uvloop returns another one
+        transport, _ = await loop.connect_accepted_socket(lambda: protocol, sock, **wanted.for_loop())
+        return transport, protocol
     if sock.type != SOCK_STREAM:
         raise ValueError(f"A Stream Socket was expected, got {sock!r}")
     return await over_socket(loop, wanted, protocol_factory, sock, server_side=True)

@@ -1,0 +1,229 @@
+"""What asyncio's transports do for a program besides moving bytes: descriptors, attributes, and what they know at the end."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import socket
+import struct
+
+import pytest
+
+import wiretight
+from tests.aio.protocols import Recorder
+from tests.install.program import succeeds
+from tests.kit.sockets import tcp_pair
+from wiretight import asyncio as native
+
+AGREED = ("peercert", "cipher", "compression", "ssl_object", "sslcontext")
+
+
+@contextlib.asynccontextmanager
+async def connected(way, ends, client=Recorder, server=Recorder, contexts=None):
+    """Two protocols, over two sockets."""
+    near, far = tcp_pair()
+    for sock in (near, far):
+        sock.setblocking(False)
+    client_context, server_context = contexts or (ends.client_context(), ends.server_context())
+    made = await asyncio.gather(way.connect(client, near, client_context), way.accept(server, far, server_context))
+    try:
+        yield made
+    finally:
+        for protocol in made:
+            protocol.transport.abort()
+            await protocol.lost()
+
+
+# --- Descriptors ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("form", ["number", "socket"])
+def test_a_loop_refuses_the_descriptor_of_a_transport(way, ends, form):
+    async def main():
+        loop = asyncio.get_running_loop()
+        async with connected(way, ends) as (client, server):
+            sock = client.transport.get_extra_info("socket")
+            fd = sock.fileno() if form == "number" else sock
+            for call in (
+                lambda: loop.add_reader(fd, print),
+                lambda: loop.add_writer(fd, print),
+                lambda: loop.remove_reader(fd),
+                lambda: loop.remove_writer(fd),
+            ):
+                with pytest.raises(RuntimeError, match="is used by transport"):
+                    call()
+            server.transport.write(b"still there")
+            assert await client.receive(11) == b"still there"
+
+    way.run(main)
+
+
+def test_a_number_can_be_used_again_when_its_transport_is_closed(way, ends):
+    async def main():
+        loop = asyncio.get_running_loop()
+        async with connected(way, ends) as (client, server):
+            number = client.transport.get_extra_info("socket").fileno()
+            client.transport.abort()
+            await client.lost()
+            await asyncio.sleep(0)
+            ends_of_another = socket.socketpair()
+            with contextlib.ExitStack() as open_files:
+                for sock in ends_of_another:
+                    open_files.enter_context(sock)
+                ours, theirs = sorted(ends_of_another, key=lambda sock: sock.fileno() != number)
+                assert ours.fileno() == number
+                heard = loop.create_future()
+                loop.add_reader(number, lambda: heard.done() or heard.set_result(None))
+                theirs.send(b"not TLS")
+                await heard
+                loop.remove_reader(number)
+            await server.lost()
+
+    way.run(main)
+
+
+# --- What it knows ----------------------------------------------------------------------------------------------------
+
+
+def resets(client):
+    sock = client.transport.get_extra_info("socket")
+    with socket.socket(fileno=os.dup(sock.fileno())) as copy:
+        copy.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    client.transport.abort()
+
+
+def breaks(client):
+    """Sends what is no TLS, so that the other side refuses it with an alert."""
+    with socket.socket(fileno=os.dup(client.transport.get_extra_info("socket").fileno())) as copy:
+        copy.send(b"\x17\x03\x03\x00\x20" + bytes(32))
+
+
+PEERS_ENDS = [lambda client: client.transport.close(), lambda client: client.transport.abort(), resets, breaks]
+OWN_ENDS = [lambda server: server.transport.close(), lambda server: server.transport.abort()]
+
+
+class Asking(Recorder):
+    """Asks who the peer was when the connection is lost, as whoever logs that does."""
+
+    def connection_lost(self, exc):
+        self.known = {name: self.transport.get_extra_info(name) for name in AGREED}
+        super().connection_lost(exc)
+
+
+@pytest.mark.parametrize("number", range(len(PEERS_ENDS) + len(OWN_ENDS)))
+def test_who_the_peer_was_is_known_however_the_connection_ends(way, ends, certificates, number):
+    async def main():
+        contexts = ends.client_context(), ends.server_context(client_ca=certificates.ca_file)
+        contexts[0].load_cert_chain(*certificates.client)
+        async with connected(way, ends, server=Asking, contexts=contexts) as (client, server):
+            client.transport.write(b"data")
+            await server.receive(4)
+            assert server.transport.get_extra_info("peercert")["subject"]
+            if number < len(PEERS_ENDS):
+                PEERS_ENDS[number](client)
+            else:
+                OWN_ENDS[number - len(PEERS_ENDS)](server)
+            await server.lost()
+            assert server.known["peercert"]["subject"]
+            assert server.known["cipher"] is not None
+            assert server.known["compression"] is None
+            assert isinstance(server.known["ssl_object"], wiretight.SSLObject)
+            assert server.known["sslcontext"] is contexts[1]
+
+    way.run(main)
+
+
+def test_a_transport_takes_attributes_and_says_that_it_is_tls(way, ends):
+    async def main():
+        async with connected(way, ends) as (client, _):
+            client.transport.note = "of the program"
+            assert client.transport.note == "of the program"
+            assert "SSL" in type(client.transport).__name__
+            assert client.transport._sslcontext is client.transport.get_extra_info("sslcontext")
+            assert type(client.transport) is native.Transport
+
+    way.run(main)
+
+
+# --- What a program replaces ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("owner", "name"),
+    [("SSLContext", "wrap_bio"), *(("SSLObject", name) for name in ("do_handshake", "read", "write", "unwrap"))],
+)
+def test_what_a_program_puts_into_our_classes_is_called(way, ends, monkeypatch, owner, name):
+    """A key logger, a tracer, a hook that verifies: asyncio's TLS calls these for each connection."""
+    called = []
+    before = getattr(getattr(wiretight, owner), name)
+
+    def wrapped(self, *args, **kwargs):
+        called.append(name)
+        return before(self, *args, **kwargs)
+
+    async def main():
+        async with connected(way, ends) as (client, server):
+            client.transport.write(b"data")
+            assert await server.receive(4) == b"data"
+            client.transport.close()
+            await client.lost()
+            await server.lost()
+
+    monkeypatch.setattr(getattr(wiretight, owner), name, wrapped)
+    way.run_reporting(main)
+    assert called
+
+
+def test_what_a_program_puts_into_other_modules_is_not_ours(certificates, loops):
+    succeeds(
+        """
+        import asyncio, os, socket, sys
+        import wiretight
+        from wiretight import asyncio as native
+        wiretight.install()
+        import ssl
+
+        class Replaced(socket.socket):
+            def __init__(self, *args, **kwargs):
+                raise AssertionError("this is for the program")
+
+        def not_for_us(*args, **kwargs):
+            raise AssertionError("this is for the program")
+
+        server_context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        server_context.load_cert_chain(sys.argv[1], sys.argv[2])
+        client_context = ssl.create_default_context(cafile=sys.argv[3])
+
+        async def handle(reader, writer):
+            writer.write(await reader.readline())
+            writer.close()
+
+        async def main():
+            server = await native.start_server(handle, "127.0.0.1", 0, ssl=server_context)
+            plain = socket.socket()
+            plain.setblocking(False)
+            await asyncio.get_running_loop().sock_connect(plain, server.sockets[0].getsockname())
+            if sys.argv[4] == "uvloop":
+                socket.socket = Replaced
+            asyncio.start_tls = asyncio.Future = asyncio.BufferedProtocol = os.dup = not_for_us
+            reader, writer = await native.open_connection(sock=plain, ssl=client_context, server_hostname="localhost")
+            writer.write(b"line\\n")
+            assert await reader.read() == b"line\\n"
+            assert type(writer.transport) is native.Transport
+            writer.close()
+            await writer.wait_closed()
+            server.close()
+
+        if sys.argv[4] == "uvloop":
+            import uvloop
+            loop = uvloop.new_event_loop()
+        else:
+            loop = asyncio.SelectorEventLoop()
+        loop.run_until_complete(main())
+        loop.close()
+        """,
+        *certificates.server,
+        certificates.ca_file,
+        loops.name,
+    )
