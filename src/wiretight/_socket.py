@@ -445,12 +445,10 @@ class SSLSocket(Negotiated, StreamOnly, _Standard, metaclass=WatchesOverrides):
         self._sslobj = None
 
     def __del__(self) -> None:
-        forgotten = f"unclosed {self!r}" if self.fileno() >= 0 else None
-        self._release(True)
-        if forgotten is not None:
-            PlainSocket._real_close(self)  # type: ignore[attr-defined]
-            # Here, because socket's own would name this line as the place where it was forgotten.
-            warnings.warn(forgotten, ResourceWarning, source=self, stacklevel=2)
+        message, is_open = f"unclosed {self!r}", self.fileno() >= 0
+        self._real_close()
+        if is_open:  # socket's own destructor would name a line of this file as the program's
+            warnings.warn(message, ResourceWarning, source=self, stacklevel=2)
 
     def _release(self, shut_down: bool) -> None:
         """Makes the connection forget the descriptor, before that is anybody else's.

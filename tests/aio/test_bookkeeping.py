@@ -1,4 +1,4 @@
-"""What asyncio's transports do for a program besides moving bytes: descriptors, attributes, and what they know at the end."""
+"""What asyncio's transports do besides moving bytes: descriptors, attributes, and what they know at the end."""
 
 from __future__ import annotations
 

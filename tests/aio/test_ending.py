@@ -270,9 +270,7 @@ def test_data_and_a_reset_that_come_together_are_both_told(way, ends, state):
         near, far = tcp_pair()
         far.setblocking(False)
         accepting = asyncio.ensure_future(way.accept(lambda: Until(state), far, ends.server_context()))
-        client = await loop.run_in_executor(
-            None, lambda: ends.client_context().wrap_socket(near, server_hostname=HOST)
-        )
+        client = await loop.run_in_executor(None, lambda: ends.client_context().wrap_socket(near, server_hostname=HOST))
         server = await accepting
         if state == "paused":
             server.transport.pause_reading()

@@ -1,4 +1,4 @@
-"""start_tls(): whatever was kept from before goes on working, and a failed upgrade is an end that everybody hears of."""
+"""start_tls(): what was kept from before goes on working, and a failed upgrade is an end that everybody hears of."""
 
 from __future__ import annotations
 
@@ -369,9 +369,7 @@ def test_a_server_serves_the_last_connection_that_has_a_descriptor(loops, ends):
                 with descriptors_left(1):
                     sock.setblocking(False)
                     await asyncio.get_running_loop().sock_connect(sock, address)
-                    _, client = await native.create_connection(
-                        Recorder, sock=sock, ssl=context, server_hostname=HOST
-                    )
+                    _, client = await native.create_connection(Recorder, sock=sock, ssl=context, server_hostname=HOST)
                     client.transport.write(b"at the limit")
                     assert await client.receive(12) == b"at the limit"
                     client.transport.close()

@@ -25,9 +25,7 @@ class Wanted:
     handshake_timeout: float | None = None
     shutdown_timeout: float | None = None
 
-    def transport(
-        self, loop: AbstractEventLoop, sock: socket, protocol: Any, **options: Any
-    ) -> SSLTransport:
+    def transport(self, loop: AbstractEventLoop, sock: socket, protocol: Any, **options: Any) -> SSLTransport:
         """The transport of one connection; it closes the socket if there cannot be one. Since 0.1."""
         try:
             return SSLTransport(

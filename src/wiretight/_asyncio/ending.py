@@ -147,7 +147,7 @@ class Ending(Flow):
     # --- The peer's end -----------------------------------------------------------------------------------------------
 
     def _read_ended(self, status: int) -> None:
-        """Nothing more can be read: for the moment, because the peer has ended, or because the connection has failed."""
+        """Nothing more can be read: for the moment, because the peer has ended, or because of a failure."""
         if status == STATUS_WANT_WRITE:
             self._unwatch_reading()  # the peer has us answer and reads nothing: until it does
             return

@@ -61,8 +61,8 @@ class Departing(Protocol):
 def take_socket(transport: Any) -> socket:
     """The socket of a plain transport whose buffer is empty; the transport is gone afterwards.
 
-    It is a copy of the descriptor, because the loop closes its own: raises OSError, and changes nothing, if there can be
-    none. Since 0.1.
+    It is a copy of the descriptor, because the loop closes its own. Raises OSError, and changes nothing, if there can
+    be none. Since 0.1.
     """
     taken = socket(fileno=dup(transport.get_extra_info("socket").fileno()))
     taken.setblocking(False)
