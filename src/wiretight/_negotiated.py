@@ -12,11 +12,21 @@ from wiretight._pem import CertificateBytes
 from wiretight._typing import TYPE_CHECKING, Literal, cast, overload
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from wiretight._core.certificate import _PeerCertificate
 
 
 def _der(chain: list[Certificate] | None) -> list[bytes]:
     return [CertificateBytes(cast("bytes", certificate.public_bytes(ENCODING_DER))) for certificate in chain or ()]
+
+
+def close_forgotten(name: str, forgotten: object, close: Callable[[], None]) -> None:
+    """For a destructor: closes what a program forgot to close, and warns with the program's line; socket's own would
+    name a line of ours.
+    """
+    close()
+    warnings.warn(f"unclosed {name}", ResourceWarning, source=forgotten, stacklevel=3)
 
 
 class TakesStandard(abc.ABCMeta):

@@ -10,12 +10,11 @@ What `ssl` calls through `self`, a method that a program may override, is called
 from __future__ import annotations
 
 import errno
-import warnings
 from socket import SHUT_RD, SHUT_WR, SO_TYPE, SOCK_STREAM, SOL_SOCKET, socket
 
 from wiretight._core.sslsocket import _SSLSocket
 from wiretight._errors import HAS_STANDARD, SSLEOFError, SSLError, SSLZeroReturnError, standard
-from wiretight._negotiated import Negotiated
+from wiretight._negotiated import Negotiated, close_forgotten
 from wiretight._overrides import OVERRIDABLE, WatchesOverrides
 from wiretight._sendfile import part_sender, send_file, timed_out
 from wiretight._streamonly import StreamOnly
@@ -445,10 +444,8 @@ class SSLSocket(Negotiated, StreamOnly, _Standard, metaclass=WatchesOverrides):
         self._sslobj = None
 
     def __del__(self) -> None:
-        message, is_open = f"unclosed {self!r}", self.fileno() >= 0
-        self._real_close()
-        if is_open:  # socket's own destructor would name a line of this file as the program's
-            warnings.warn(message, ResourceWarning, source=self, stacklevel=2)
+        if self.fileno() >= 0:
+            close_forgotten(repr(self), self, self._real_close)
 
     def _release(self, shut_down: bool) -> None:
         """Makes the connection forget the descriptor, before that is anybody else's.

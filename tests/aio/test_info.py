@@ -91,8 +91,9 @@ def test_a_transport_that_nobody_closed_says_so(loops, ends):
         async with ends.connected() as (client, server):
             client.transport.pause_reading()
             await asyncio.sleep(0)  # the loop has calls of it until then
-            with pytest.warns(ResourceWarning, match="unclosed transport"):
+            with pytest.warns(ResourceWarning, match="unclosed transport") as caught:
                 client.transport = None
+            assert caught[0].filename == __file__
             await server.lost()
 
     loops.run(main)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from asyncio import AbstractEventLoop, BaseProtocol, BufferedProtocol, Future, constants, transports
 from asyncio import Transport as AsyncioTransport
 from asyncio.log import logger
@@ -15,6 +14,7 @@ from wiretight._asyncio.ending import Ending, State
 from wiretight._asyncio.taking import addresses, connection_over
 from wiretight._core.channel import STATUS_DONE, STATUS_WANT_READ, STATUS_WANT_WRITE
 from wiretight._errors import CertificateError, SSLEOFError
+from wiretight._negotiated import close_forgotten
 
 if TYPE_CHECKING:
     from wiretight._context import SSLContext
@@ -109,9 +109,7 @@ class SSLTransport(Ending):
 
     def __del__(self) -> None:
         if getattr(self, "_sock", None) is not None:
-            message = f"unclosed transport {self!r}"
-            self._let_go()
-            warnings.warn(message, ResourceWarning, source=self, stacklevel=2)
+            close_forgotten(f"transport {self!r}", self, self._let_go)
 
     # --- What it is ---------------------------------------------------------------------------------------------------
 
