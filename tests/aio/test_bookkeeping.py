@@ -59,6 +59,25 @@ def test_a_loop_refuses_the_descriptor_of_a_transport(way, ends, form):
     way.run(main)
 
 
+def test_a_socket_that_a_transport_has_is_refused_to_another(way, ends):
+    async def main():
+        near, far = tcp_pair()
+        for sock in (near, far):
+            sock.setblocking(False)
+        client, server = await asyncio.gather(
+            way.connect(Recorder, near, ends.client_context()), way.accept(Recorder, far, ends.server_context())
+        )
+        with pytest.raises(RuntimeError, match="is used by transport"):
+            await way.connect(Recorder, near, ends.client_context())
+        server.transport.write(b"still there")
+        assert await client.receive(11) == b"still there"
+        client.transport.close()
+        assert await client.lost() is None
+        assert await server.lost() is None
+
+    way.run(main)
+
+
 def test_a_number_can_be_used_again_when_its_transport_is_closed(way, ends):
     async def main():
         loop = asyncio.get_running_loop()

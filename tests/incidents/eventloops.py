@@ -23,13 +23,16 @@ PIECE = 5000
 
 
 class Way(NamedTuple):
-    """An event loop, and whose functions make the transports: those of wiretight.asyncio, or the loop's own."""
+    """An event loop, and whose functions make the transports: those of wiretight.asyncio, or the loop's own; over a
+    socket, or for a client by start_tls().
+    """
 
     loop: str
     installed: bool
+    upgrades: bool = False
 
     def __str__(self) -> str:
-        return f"{self.loop}-{'installed' if self.installed else 'native'}"
+        return f"{self.loop}-{'installed' if self.installed else 'native'}{'-upgraded' if self.upgrades else ''}"
 
     @contextlib.contextmanager
     def in_use(self) -> Iterator[Way]:
@@ -54,6 +57,10 @@ class Way(NamedTuple):
 
     async def connect(self, factory: Callable[[], Any], sock: socket.socket, context: Any) -> Any:
         """A client's protocol over a connected socket."""
+        if self.upgrades:
+            plain, protocol = await asyncio.get_running_loop().create_connection(factory, sock=sock)
+            protocol.transport = await self.start_tls(plain, protocol, context, server_hostname=HOST)
+            return protocol
         make = asyncio.get_running_loop().create_connection if self.installed else native.create_connection
         return (await make(factory, sock=sock, ssl=context, server_hostname=HOST))[1]
 
@@ -80,6 +87,7 @@ class Way(NamedTuple):
 
 
 WAYS = [Way("asyncio", installed=False), Way("uvloop", installed=False), Way("asyncio", installed=True)]
+UPGRADES = [way._replace(upgrades=True) for way in WAYS]
 
 
 def sockets(number: int) -> tuple[socket.socket, socket.socket]:

@@ -6,14 +6,14 @@ import asyncio
 import contextlib
 import itertools
 import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.aio.protocols import Recorder
-from tests.incidents.eventloops import Way
+from tests.incidents.eventloops import UPGRADES, WAYS, Way
 from tests.incidents.forger import Forger
 from tests.incidents.references import reference
 from tests.incidents.sender import Sender
@@ -90,6 +90,13 @@ async def connected(
         finally:
             client.transport.abort()
             await client.lost()
+
+
+# Not over uvloop's own transport, which hands over all that has come in one turn, and has no bound of ours.
+@pytest.fixture(params=WAYS + [way for way in UPGRADES if way.loop == "asyncio"], ids=str)
+def way(request: pytest.FixtureRequest) -> Iterator[Way]:
+    with request.param.in_use() as way:
+        yield way
 
 
 @pytest.fixture

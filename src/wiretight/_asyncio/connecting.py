@@ -11,6 +11,7 @@ from socket import SOCK_STREAM, socket
 from sys import version_info
 from typing import Any
 
+from wiretight._asyncio.descriptors import descriptors_of
 from wiretight._asyncio.layered import LayeredSSLTransport
 from wiretight._asyncio.taking import Departing, can_drive, take_socket
 from wiretight._asyncio.transport import SSLTransport
@@ -26,7 +27,11 @@ class Wanted:
     shutdown_timeout: float | None = None
 
     def transport(self, loop: AbstractEventLoop, sock: socket, protocol: Any, **options: Any) -> SSLTransport:
-        """The transport of one connection; it closes the socket if there cannot be one. Since 0.1."""
+        """The transport of one connection; it closes the socket if there cannot be one.
+
+        Raises RuntimeError if the socket is another transport's, and leaves it to that. Since 0.1.
+        """
+        descriptors_of(loop).refuse_used(sock)
         try:
             return SSLTransport(
                 loop, sock, protocol, self.context, handshake_timeout=self.handshake_timeout,
