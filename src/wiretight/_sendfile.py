@@ -24,7 +24,7 @@ def part_sender(sock: SSLSocket, sslobj: _SSLSocket) -> Callable[[Buffer], int]:
     """
     deadline = sslobj.deadline()
     if not sock._overridden:
-        return lambda part: sslobj.write(part, deadline=deadline)
+        return lambda part: sslobj.write_until(part, deadline)
 
     def send(part: Buffer) -> int:
         if 0 < deadline <= monotonic_ns():
