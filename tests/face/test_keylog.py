@@ -74,7 +74,7 @@ def test_a_link_to_a_file_that_is_not_there_makes_it(
     assert are_secrets((tmp_path / "keys").read_text(), version)
 
 
-def test_a_pipe_takes_it(context: Any, certificates: Certificates, version: Any) -> None:
+def test_a_pipe_accepts_it(context: Any, certificates: Certificates, version: Any) -> None:
     reading, writing = os.pipe()
     context.keylog_filename = f"/dev/fd/{writing}"
     os.close(writing)
@@ -86,7 +86,7 @@ def test_a_pipe_takes_it(context: Any, certificates: Certificates, version: Any)
     os.close(reading)
 
 
-def test_a_fifo_takes_it(context: Any, certificates: Certificates, version: Any, tmp_path: Path) -> None:
+def test_a_fifo_accepts_it(context: Any, certificates: Certificates, version: Any, tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "fifo")
     reading = os.open(tmp_path / "fifo", os.O_RDONLY | os.O_NONBLOCK)
     context.keylog_filename = tmp_path / "fifo"
@@ -104,7 +104,7 @@ def test_a_fifo_that_nobody_reads_is_an_error_at_once(context: Any, tmp_path: Pa
     assert context.keylog_filename == before
 
 
-def test_a_socket_takes_it(context: Any, certificates: Certificates, version: Any) -> None:
+def test_a_socket_accepts_it(context: Any, certificates: Certificates, version: Any) -> None:
     """Whole lines, also where it has no room for the next one yet."""
     near, far = socket.socketpair()
     near.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1)
@@ -122,7 +122,7 @@ def test_a_socket_takes_it(context: Any, certificates: Certificates, version: An
 
 
 @pytest.mark.parametrize("kind", ["pipe", "socket", "file"])
-def test_standard_error_takes_it(certificates: Certificates, kind: str, tmp_path: Path) -> None:
+def test_standard_error_accepts_it(certificates: Certificates, kind: str, tmp_path: Path) -> None:
     program = (
         "import sys, wiretight as ssl; client = ssl.create_default_context(cafile=sys.argv[1]);"
         "server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER); server.load_cert_chain(*sys.argv[2:4]);"
@@ -142,6 +142,6 @@ def test_standard_error_takes_it(certificates: Certificates, kind: str, tmp_path
     assert are_secrets(text, tls.TLSVersion.TLSv1_3)
 
 
-def test_a_folder_cannot_take_it(context: Any, tmp_path: Path) -> None:
+def test_a_folder_cannot_accept_it(context: Any, tmp_path: Path) -> None:
     with pytest.raises(IsADirectoryError):
         context.keylog_filename = tmp_path

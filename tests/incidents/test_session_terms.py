@@ -167,8 +167,9 @@ def test_a_handshake_verifies_with_the_trust_that_it_began_with(
 
 
 @reference("RFC 8446, 4.6.2", "Python, ssl.SSLSocket.verify_client_post_handshake")
+@pytest.mark.parametrize("switches", [0, 1, 2])
 def test_a_certificate_that_is_asked_for_later_is_verified_as_the_handshake_would_have(
-    certificates: Certificates,
+    certificates: Certificates, switches: int
 ) -> None:
     """The session that follows it is bound to the context that the server began with."""
     outer = certificates.server_context(TLS13, client_ca=certificates.other_ca_file)
@@ -178,7 +179,8 @@ def test_a_certificate_that_is_asked_for_later_is_verified_as_the_handshake_woul
         context.post_handshake_auth = True
     pair = Pair(client, outer)
     pair.handshake()
-    pair.server.context = other
+    for _ in range(switches):
+        pair.server.context = other
     pair.server.verify_client_post_handshake()
     pair.transfer(b"data", pair.server)
     with pytest.raises(tls.SSLCertVerificationError):

@@ -108,7 +108,6 @@ cdef int opened(object path) except -1:
     flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOCTTY | os.O_NONBLOCK
     try:
         fd = os.open(path, flags | os.O_EXCL, 0o600)
-        os.fchmod(fd, 0o600)    # a umask may have left less
     except FileExistsError:
         try:
             fd = os.open(path, flags, 0o600)
@@ -119,6 +118,8 @@ cdef int opened(object path) except -1:
             if stat.S_ISFIFO(kind.st_mode):
                 raise OSError(errno.ENXIO, "nobody reads from this FIFO", path) from None
             return own_descriptor(kind, error)
+    else:
+        os.fchmod(fd, 0o600)    # a umask may have left less
     os.set_blocking(fd, True)
     return fd
 

@@ -130,8 +130,7 @@ static inline void wt_set_psk(SSL *ssl, wt_psk_client client, wt_psk_server serv
 static inline int wt_set_psk_hint(SSL *ssl, const char *hint) {
 #ifdef OPENSSL_NO_PSK
     (void)ssl;
-    (void)hint;
-    return 0;
+    return hint == NULL;
 #else
     return SSL_use_psk_identity_hint(ssl, hint);
 #endif

@@ -238,20 +238,23 @@ cdef class Negotiated(Connection):
     def context(self, value):
         if not isinstance(value, Context):
             raise TypeError(f"The value must be a SSLContext, not {type(value).__name__}")
-        cdef Settings settings, before
+        cdef Settings settings, later, before
         cdef Context former, chosen = value
         cdef bint switched, is_open
         make_sealed(chosen)
-        settings = settings_of(chosen)
         with cython.critical_section(self):
             former, before = self._context, self.settings   # kept until the lock is free: to let go may run Python
+        settings = settings_of(chosen)
+        later = settings.verifying_as(before)   # a handshake that has begun verifies as it began, and after it too
         ciphers = ciphers_of(chosen, settings) if has_own_ciphers(former, before) else None
         self.wire.take_turn_with_gil()      # no callback of another thread looks at them meanwhile
+        is_open = SSL_in_before(self.ssl) or self.server_side and may_choose(self.ssl)
+        if not is_open:
+            settings = later
         switched = switch_context(self.ssl, before, chosen, settings, self.server_side, ciphers)
         with cython.critical_section(self):
             if switched:
                 self._context, self.settings = chosen, settings
-        is_open = SSL_in_before(self.ssl) or self.server_side and may_choose(self.ssl)
         wt_mutex_unlock(&self.wire.lock)
         if not switched:
             raise_queue()

@@ -75,6 +75,7 @@ cdef class Settings:
     cdef dict terms                 # those of the last connections; of the resumption module
 
     cdef Settings copy(self)
+    cdef Settings verifying_as(self, Settings earlier)      # with the trust of those
     cdef Settings without_callbacks(self)
 
 

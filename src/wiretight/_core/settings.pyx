@@ -109,6 +109,12 @@ cdef class Settings:
         other.keylog_filename = self.keylog_filename
         return other
 
+    cdef Settings verifying_as(self, Settings earlier):
+        cdef Settings other = self.copy()
+        other.trust = earlier.trust
+        other.generation = earlier.generation
+        return other
+
     cdef Settings without_callbacks(self):
         cdef Settings other = self.copy()
         other.plain.has_sni_callback = False
@@ -136,10 +142,28 @@ cdef int seal(SSL_CTX *ctx, Settings settings) except -1:
 
     OpenSSL: SSL_CTX_set_cipher_list(3), SSL_CTX_use_cert_and_key(3)
     """
-    cdef Credential credential
     ERR_clear_error()
-    if settings.credentials:
-        SSL_CTX_set_security_level(ctx, 0)      # each was checked when it was loaded, as is the next
+    try:
+        SSL_CTX_set_security_level(ctx, 0)      # what is loaded was checked at that time, as by `ssl`
+        seal_loaded(ctx, settings)
+        if settings.ciphersuites is not None:
+            check(SSL_CTX_set_ciphersuites(ctx, settings.ciphersuites))
+        if settings.ciphers is not None:
+            check(SSL_CTX_set_cipher_list(ctx, settings.ciphers))
+        if settings.groups is not None:
+            check(SSL_CTX_set1_groups_list(ctx, settings.groups))
+        if settings.client_sigalgs is not None:
+            check(SSL_CTX_set1_client_sigalgs_list(ctx, settings.client_sigalgs))
+        if settings.server_sigalgs is not None:
+            check(SSL_CTX_set1_sigalgs_list(ctx, settings.server_sigalgs))
+    finally:
+        SSL_CTX_set_security_level(ctx, settings.plain.security_level)
+    return 0
+
+
+cdef int seal_loaded(SSL_CTX *ctx, Settings settings) except -1:
+    """OpenSSL: SSL_CTX_use_cert_and_key(3), SSL_CTX_set0_tmp_dh_pkey(3)"""
+    cdef Credential credential
     for credential in settings.credentials:
         check(SSL_CTX_use_cert_and_key(ctx, credential.leaf, credential.key, credential.chain, 1))
     if settings.dh_params is not None:
@@ -147,17 +171,6 @@ cdef int seal(SSL_CTX *ctx, Settings settings) except -1:
         if not SSL_CTX_set0_tmp_dh_pkey(ctx, settings.dh_params.key):
             EVP_PKEY_free(settings.dh_params.key)
             raise_queue()
-    if settings.ciphersuites is not None:
-        check(SSL_CTX_set_ciphersuites(ctx, settings.ciphersuites))
-    if settings.ciphers is not None:
-        check(SSL_CTX_set_cipher_list(ctx, settings.ciphers))
-    SSL_CTX_set_security_level(ctx, settings.plain.security_level)
-    if settings.groups is not None:
-        check(SSL_CTX_set1_groups_list(ctx, settings.groups))
-    if settings.client_sigalgs is not None:
-        check(SSL_CTX_set1_client_sigalgs_list(ctx, settings.client_sigalgs))
-    if settings.server_sigalgs is not None:
-        check(SSL_CTX_set1_sigalgs_list(ctx, settings.server_sigalgs))
     return 0
 
 
@@ -225,7 +238,8 @@ cdef bint apply_loaded(SSL *ssl, Settings sealed, Settings settings) noexcept:
     if settings.server_sigalgs is not sealed.server_sigalgs:
         if not SSL_set1_sigalgs_list(ssl, settings.server_sigalgs):
             return False
-    wt_set_psk_hint(ssl, <const char *>NULL if settings.psk_hint is None else <const char *>settings.psk_hint)
+    if not wt_set_psk_hint(ssl, <const char *>NULL if settings.psk_hint is None else <const char *>settings.psk_hint):
+        return False
     return settings.trust is sealed.trust or use_trust(ssl, settings.trust)
 
 

@@ -14,7 +14,7 @@ from wiretight._core.openssl.ssl cimport (
     SSL_set_min_proto_version, SSL_set_verify,
     TLS_ST_SR_CLNT_HELLO,
 )
-from wiretight._core.settings cimport apply, apply_callbacks, apply_loaded, use_trust
+from wiretight._core.settings cimport apply, apply_callbacks, apply_loaded
 
 cdef extern from "compat.h" nogil:
     int wt_set_default_groups(SSL *ssl)
@@ -32,11 +32,10 @@ cdef bint switch_context(
     SSL *ssl, Settings settings_before, Context context, Settings settings, bint server_side, tuple ciphers
 ) noexcept:
     """Gives `ssl` another context, which is sealed: to a server that may still choose, all of it. False leaves the
-    reason on the queue.
+    reason on OpenSSL's queue.
 
-    Elsewhere its certificates, ciphers and callbacks; and before a handshake whom to trust, but not after it has begun:
-    what it verifies later, and what sessions are bound to, is what it began with. `ciphers` are those of ciphers_of()
-    if `ssl` has others of its own, which OpenSSL would leave.
+    Elsewhere its certificates, ciphers, callbacks and trust; for a handshake that has begun `settings` are those of
+    Settings.verifying_as(). `ciphers` are those of ciphers_of() if `ssl` has others of its own, which OpenSSL would leave.
 
     OpenSSL: SSL_set_SSL_CTX(3), SSL_set_cipher_list(3), SSL_set_ciphersuites(3)
     """
@@ -53,7 +52,7 @@ cdef bint switch_context(
         if not apply_loaded(ssl, context.sealed, settings):
             return False
         apply_callbacks(ssl, settings)
-        return SSL_in_before(ssl) or use_trust(ssl, settings_before.trust)
+        return True
     if not apply(ssl, context.sealed, settings, True):
         return False
     SSL_set_verify(ssl, stricter(mode, SSL_get_verify_mode(ssl)), NULL)
