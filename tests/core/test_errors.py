@@ -184,7 +184,7 @@ VERBS: dict[str, Callable[[Any], Any]] = {
 
 
 @pytest.mark.parametrize("verb", VERBS.values(), ids=VERBS)
-def test_an_sni_callback_cannot_drive_its_own_connection(pair, server_context, verb):
+def test_an_sni_callback_cannot_drive_its_own_connection(client_context, server_context, verb):
     refused = []
 
     def callback(side: Any, name: str, context: Any) -> None:
@@ -193,19 +193,21 @@ def test_an_sni_callback_cannot_drive_its_own_connection(pair, server_context, v
         refused.append(error.value)
 
     server_context.sni_callback = callback
+    pair = Pair(client_context, server_context)
     pair.handshake()
     assert len(refused) == 1
     assert pair.transfer(b"hello", pair.client) == b"hello"
     assert pair.transfer(b"hello", pair.server) == b"hello"
 
 
-def test_an_sni_callback_may_ask_its_own_connection(pair, server_context):
+def test_an_sni_callback_may_ask_its_own_connection(client_context, server_context):
     answers = []
 
     def callback(side: Any, name: str, context: Any) -> None:
         answers.append((name, side.version(), side.pending(), side.cipher(), side.server_side, side.context is context))
 
     server_context.sni_callback = callback
+    pair = Pair(client_context, server_context)
     pair.handshake()
     ((name, version, pending, _, server_side, same),) = answers
     assert (name, version, pending, server_side, same) == (HOST, None, 0, True, True)
@@ -275,7 +277,7 @@ def test_a_callback_that_closes_its_own_socket_leaves_the_number_alone(client_co
     assert (tmp_path / "foreign").read_bytes() == b""
 
 
-def test_a_callback_may_use_another_connection(certificates, version, pair, server_context):
+def test_a_callback_may_use_another_connection(certificates, version, client_context, server_context):
     other = Pair(certificates.client_context(version), certificates.server_context(version))
 
     def callback(side: Any, name: str, context: Any) -> None:
@@ -283,13 +285,14 @@ def test_a_callback_may_use_another_connection(certificates, version, pair, serv
         assert other.transfer(b"nested", other.client) == b"nested"
 
     server_context.sni_callback = callback
+    pair = Pair(client_context, server_context)
     pair.handshake()
     assert pair.transfer(b"hello", pair.client) == b"hello"
     assert other.transfer(b"again", other.server) == b"again"
 
 
 def test_a_callback_that_waits_for_another_thread_stops_no_other_connection(
-    certificates, version, pair, server_context
+    certificates, version, client_context, server_context
 ):
     other = Pair(certificates.client_context(version), certificates.server_context(version))
 
@@ -297,4 +300,5 @@ def test_a_callback_that_waits_for_another_thread_stops_no_other_connection(
         Task(other.handshake).result()
 
     server_context.sni_callback = callback
+    pair = Pair(client_context, server_context)
     pair.handshake()
