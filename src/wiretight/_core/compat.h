@@ -4,6 +4,7 @@
 
 #include <openssl/ssl.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 /* An environment variable, unless the program runs with other rights than its caller's: as OpenSSL reads its own. */
@@ -110,6 +111,12 @@ static inline int wt_set_default_groups(SSL *ssl) {
 
 typedef void (*wt_message)(
     int written, int version, int content_type, const void *data, size_t length, SSL *ssl, void *arg);
+
+/* Whether the connection has failed for good, so that each further call fails too. The documentation of SSL_get_error(3)
+   tells what a program must not call then, and this is all that says so. */
+static inline int wt_in_error_state(const SSL *ssl) {
+    return strcmp(SSL_state_string_long(ssl), "error") == 0;
+}
 
 /* Pre-shared keys, which an OpenSSL can be built without. */
 typedef unsigned int (*wt_psk_client)(

@@ -45,6 +45,7 @@ cdef class Connection:
     cdef bint has_more(self) noexcept nogil
 
     cdef Status result(self, int ret) noexcept nogil
+    cdef bint may_go_on(self) noexcept nogil
     cdef Status refused_by_system(self) noexcept nogil
     cdef Status ended(self) noexcept nogil
     cdef Status refused_turn(self, int error) noexcept nogil

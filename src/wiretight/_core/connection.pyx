@@ -9,14 +9,15 @@ copied out before Python goes on.
 """
 
 from cython cimport no_gc_clear
-from libc.errno cimport ECONNRESET, EPIPE
+from libc.errno cimport ECONNRESET, ENOMEM, EPIPE
 from libc.string cimport memset
 
 from wiretight._core.backlog cimport BATCH, Backlog, Writing, note
 from wiretight._core.context cimport new_connection, settings_of
 from wiretight._core.descriptor cimport wt_mutex_lock, wt_mutex_lock_with_gil, wt_mutex_try, wt_mutex_unlock
 from wiretight._core.errors cimport (
-    AGAIN, CLOSED, DONE, FAILED, Failure, Status, WANT_READ, WANT_WRITE, check, forget_errors, outcome, turn_refused,
+    AGAIN, CLOSED, DONE, FAILED, Failure, Status, WANT_READ, WANT_WRITE, check, forget_errors, is_misuse, outcome,
+    raise_queue, turn_refused,
 )
 from wiretight._core.openssl.bio cimport BIO_up_ref
 from wiretight._core.openssl.err cimport ERR_LIB_SSL, ERR_PACK
@@ -30,6 +31,9 @@ from wiretight._core.openssl.ssl cimport (
 from wiretight._core.openssl.asn1 cimport ASN1_STRING, ASN1_STRING_free, ASN1_STRING_get0_data, ASN1_STRING_length
 from wiretight._core.resumption cimport terms_of
 from wiretight._core.openssl.x509 cimport X509_VERIFY_PARAM_set1_host, X509_VERIFY_PARAM_set1_ip, a2i_IPADDRESS
+
+cdef extern from "compat.h" nogil:
+    bint wt_in_error_state(const SSL *ssl)
 
 cdef enum:
     RECORD = 16384          # RFC 8446, 5.1: the most plaintext that a record carries
@@ -77,6 +81,8 @@ cdef class Connection:
             SSL_set_accept_state(self.ssl)
         else:
             SSL_set_connect_state(self.ssl)
+        if wt_in_error_state(self.ssl):     # all that these two tell of a want of memory
+            raise_queue()
         self.bind_sessions()
         return 0
 
@@ -135,7 +141,7 @@ cdef class Connection:
         """
         cdef Status status
         cdef bint flushed
-        if self.at_eof:
+        if self.at_eof or self.wire.lost:
             return self.ended()
         self.wire.begin()
         forget_errors()
@@ -163,7 +169,7 @@ cdef class Connection:
         cdef size_t part = 0
         cdef int ret
         got[0] = 0
-        if self.at_eof and not self.has_deferred:
+        if self.wire.lost or (self.at_eof and not self.has_deferred):
             return self.ended()
         self.wire.begin()
         self.wire.drop_stale()
@@ -211,7 +217,7 @@ cdef class Connection:
         """
         cdef Status status
         cdef int error
-        if self.at_eof:
+        if self.at_eof or self.wire.lost:
             return self.ended()
         self.wire.begin()
         if size == 0:
@@ -267,6 +273,8 @@ cdef class Connection:
         cdef Writing writing
         cdef Status status
         taken[0] = 0
+        if self.wire.lost:
+            return self.ended()
         if self.wire.has_unsent():
             self.wire.begin()
             if not self.wire.flush():
@@ -286,6 +294,8 @@ cdef class Connection:
         """
         cdef Status status
         cdef int ret
+        if self.wire.lost:
+            return self.ended()
         self.wire.begin()
         self.wire.drop_stale()
         self.backlog.clear()
@@ -323,8 +333,9 @@ cdef class Connection:
         OpenSSL: SSL_pending(3), SSL_get_shutdown(3)
         """
         return (
-            self.wire.limited or self.wire.stale or self.wire.eaten < self.wire.window_size or self.wire.refusal
-            or self.has_deferred or self.at_eof or SSL_pending(self.ssl) or SSL_get_shutdown(self.ssl) & SSL_RECEIVED_SHUTDOWN
+            self.wire.lost or self.wire.limited or self.wire.stale or self.wire.eaten < self.wire.window_size
+            or self.wire.refusal or self.has_deferred or self.at_eof or SSL_pending(self.ssl)
+            or SSL_get_shutdown(self.ssl) & SSL_RECEIVED_SHUTDOWN
         )
 
     # --- Steps of them ------------------------------------------------------------------------------------------------
@@ -356,11 +367,26 @@ cdef class Connection:
                 if not self.wire.error and not self.wire.at_eof and not self.has_failed:
                     self.failure.ssl_error = SSL_ERROR_SSL
             self.has_failed = True
+            if not self.may_go_on():
+                self.wire.lost = True
         elif status == CLOSED:
             self.was_cut = self.was_cut or self.wire.at_eof     # OP_IGNORE_UNEXPECTED_EOF
         elif status == WANT_READ and self.wire.limited:
             return AGAIN
         return status
+
+    cdef bint may_go_on(self) noexcept nogil:
+        """Whether another call may follow a failed one: where OpenSSL refuses that itself, or is as it was before.
+
+        OpenSSL 3.2 to 3.6 forgets that it failed to make a record, for lack of memory: the next call takes the bytes
+        for sent, and the peer misses them (ossl_tls_handle_rlayer_return() asks the reading side for the alert of the
+        writing one; 4.0 does not). So a failure that it does not keep in mind is kept by us.
+
+        OpenSSL: SSL_state_string_long(3)
+        """
+        return (
+            self.at_eof or self.wire.error != 0 or wt_in_error_state(self.ssl) or is_misuse(&self.failure)
+        )
 
     cdef Status refused_by_system(self) noexcept nogil:
         """What the kernel said, or the alert that explains it: a peer that refuses us sends one and closes, and what we
@@ -386,8 +412,11 @@ cdef class Connection:
         return FAILED
 
     cdef Status ended(self) noexcept nogil:
-        """The end without close_notify stays the answer (CPython issue 148292)."""
+        """The end without close_notify stays the answer (CPython issue 148292), and so does a want of memory."""
         self.wire.settle()
+        if self.wire.lost:
+            self.wire.error = ENOMEM
+            return self.refused_by_system()
         memset(&self.failure, 0, sizeof(Failure))
         self.failure.ssl_error = SSL_ERROR_EOF
         return FAILED

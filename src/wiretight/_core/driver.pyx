@@ -9,7 +9,7 @@ whole call.
 from cython cimport no_gc_clear
 from cpython.exc cimport PyErr_CheckSignals
 from cpython.ref cimport Py_XDECREF
-from libc.errno cimport EBADF, ENOMEM
+from libc.errno cimport EBADF
 from libc.math cimport ceil
 from libc.stdint cimport int64_t
 from libc.stdlib cimport free, malloc
@@ -236,10 +236,6 @@ cdef class Driver(Negotiated):
         if self.wire.on_socket and self.wire.fd < 0:
             # Not to be found out by OpenSSL, which would take it for a fault of the connection and say so ever after.
             return self.refused_descriptor()
-        if self.wire.lost:
-            self.wire.error = ENOMEM
-            self.wire.settle()
-            return self.refused_by_system()
         if call.verb == READ:
             return self.try_read(call.data, call.size, &call.got)
         if call.verb == WRITE:

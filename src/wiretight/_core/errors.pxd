@@ -33,6 +33,7 @@ cdef inline void forget_errors() noexcept nogil:
         ERR_clear_error()
 
 cdef Status outcome(SSL *ssl, int ret, Failure *failure) noexcept nogil
+cdef bint is_misuse(const Failure *failure) noexcept nogil
 cdef object failure_exception(const Failure *failure, object hostname)
 cdef object turn_refused(int turn)
 
@@ -41,4 +42,6 @@ cdef int check(int ret) except -1               # <= 0 is an error
 cdef int raise_queue(str what=*) except -1      # empties the queue and raises it
 cdef object plain_error(type kind, int number, str message)     # one that is not OpenSSL's
 cdef object queue_exception(str what=*)         # the same, returned instead of raised
+cdef object queue_cause()                       # the same, as the cause of another error
+cdef int refuse_starved() except -1             # empties the queue, and raises only for a want of memory
 cdef object ssl_error(int ssl_error, unsigned long code, str message=*)  # an SSLError with library and reason set

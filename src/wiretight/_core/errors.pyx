@@ -10,12 +10,13 @@ from libc.errno cimport EBADF
 from libc.string cimport memset
 
 from wiretight._core.openssl.err cimport (
-    ERR_GET_LIB, ERR_GET_REASON, ERR_LIB_SSL, ERR_SYSTEM_ERROR, ERR_clear_error, ERR_peek_last_error,
-    ERR_reason_error_string,
+    ERR_GET_LIB, ERR_GET_REASON, ERR_LIB_SSL, ERR_R_MALLOC_FAILURE, ERR_SYSTEM_ERROR, ERR_clear_error, ERR_get_error,
+    ERR_peek_last_error, ERR_reason_error_string,
 )
 from wiretight._core.openssl.ssl cimport (
     SSL, SSL_ERROR_NONE, SSL_ERROR_SYSCALL, SSL_ERROR_WANT_READ, SSL_ERROR_WANT_WRITE,
-    SSL_ERROR_ZERO_RETURN, SSL_R_BAD_WRITE_RETRY, SSL_R_CERTIFICATE_VERIFY_FAILED, SSL_R_UNEXPECTED_EOF_WHILE_READING,
+    SSL_ERROR_ZERO_RETURN, SSL_R_BAD_WRITE_RETRY, SSL_R_CERTIFICATE_VERIFY_FAILED, SSL_R_PROTOCOL_IS_SHUTDOWN,
+    SSL_R_SHUTDOWN_WHILE_IN_INIT, SSL_R_UNEXPECTED_EOF_WHILE_READING,
     SSL_get_error, SSL_get_verify_result,
 )
 from wiretight._core.openssl.x509 cimport (
@@ -59,6 +60,14 @@ cdef Status outcome(SSL *ssl, int ret, Failure *failure) noexcept nogil:
         elif ERR_GET_REASON(failure.code) == SSL_R_CERTIFICATE_VERIFY_FAILED:
             failure.verify_result = SSL_get_verify_result(ssl)
     return FAILED
+
+
+cdef bint is_misuse(const Failure *failure) noexcept nogil:
+    """Whether the call only came too early or too late, and has changed nothing."""
+    return ERR_GET_LIB(failure.code) == ERR_LIB_SSL and (
+        ERR_GET_REASON(failure.code) == SSL_R_SHUTDOWN_WHILE_IN_INIT
+        or ERR_GET_REASON(failure.code) == SSL_R_PROTOCOL_IS_SHUTDOWN
+    )
 
 
 cdef object failure_exception(const Failure *failure, object hostname):
@@ -130,11 +139,42 @@ cdef object queue_exception(str what=None):
     OpenSSL: ERR_peek_last_error(3)
     """
     cdef unsigned long code = ERR_peek_last_error()
-    ERR_clear_error()
+    if empty_queue():
+        return MemoryError()
     if ERR_SYSTEM_ERROR(code):
         return OSError(ERR_GET_REASON(code), os.strerror(ERR_GET_REASON(code)))
     # `ssl` numbers an error outside of I/O by OpenSSL's reason.
     return ssl_error(ERR_GET_REASON(code), code, what)
+
+
+cdef object queue_cause():
+    """The same as the cause of another error. A want of memory is raised instead: it would be lost behind that."""
+    cause = queue_exception()
+    if isinstance(cause, MemoryError):
+        raise cause
+    return cause
+
+
+cdef int refuse_starved() except -1:
+    """Empties the queue, and raises MemoryError if that was the trouble: for functions of OpenSSL's whose results do
+    not tell it from an answer.
+    """
+    if empty_queue():
+        raise MemoryError
+    return 0
+
+
+cdef bint empty_queue() noexcept nogil:
+    """Whether a want of memory was on it: OpenSSL's own layers report each other's failure above it.
+
+    OpenSSL: ERR_get_error(3)
+    """
+    cdef bint starved = False
+    cdef unsigned long code = ERR_get_error()
+    while code:
+        starved = starved or ERR_GET_REASON(code) == ERR_R_MALLOC_FAILURE
+        code = ERR_get_error()
+    return starved
 
 
 cdef object ssl_error(int ssl_error, unsigned long code, str message=None):
