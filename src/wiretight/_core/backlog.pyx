@@ -6,6 +6,7 @@ again. The backlog remembers that plaintext, so that the retry is recognised and
 that a retry with other bytes is refused instead of reaching the peer as a mixture.
 """
 
+from cython cimport final
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcmp, memcpy, memmove
 
@@ -21,6 +22,7 @@ cdef void note(Writing *writing, uint64_t flushed) noexcept nogil:
         memmove(&writing.marks[0], &writing.marks[out], writing.count * sizeof(Mark))
 
 
+@final
 cdef class Backlog:
     """What one connection owes an answer for."""
 
