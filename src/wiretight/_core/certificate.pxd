@@ -16,6 +16,8 @@ cdef list chain_of(stack_st_X509 *chain)            # of Certificate; [] for NUL
 
 cdef bytes file_content(object path, str argument)  # raises OSError with the file's name, TypeError with `argument`
 cdef bytes path_of(object path, str argument)
+cdef int opened(object path, str argument) except -1        # raises the same; for close()
+cdef bytes content_of(int fd)
 cdef BIO *reading(const unsigned char *content, Py_ssize_t length) except NULL      # borrows the bytes
 
 cdef int no_password(char *room, int size, int writing, void *unused) noexcept nogil     # for what has no password

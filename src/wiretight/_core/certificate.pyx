@@ -1,10 +1,15 @@
 """Certificate: one X509 as DER, as PEM and as the dictionary of getpeercert(); and the files that it comes from."""
 
 cimport cython
-from cpython.bytes cimport PyBytes_FromStringAndSize
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
+from cpython.exc cimport PyErr_CheckSignals
+from cpython.object cimport PyObject
+from libc.errno cimport EINTR, errno
 from libc.limits cimport INT_MAX
+from posix.fcntl cimport O_RDONLY, open
+from posix.unistd cimport close, read
 
-from wiretight._core.errors cimport check, raise_queue
+from wiretight._core.errors cimport check, raise_queue, refuse_starved
 from wiretight._core.openssl.asn1 cimport (
     ASN1_INTEGER, ASN1_OBJECT, ASN1_OBJECT_free, ASN1_TIME, ASN1_TIME_print, NID_ad_OCSP, NID_ad_ca_issuers,
     NID_undef, OBJ_nid2ln, OBJ_nid2obj, OBJ_nid2sn, OBJ_obj2nid, OBJ_txt2obj, i2a_ASN1_INTEGER,
@@ -23,7 +28,17 @@ from wiretight._core.x509names cimport (
 )
 
 from wiretight._errors import SSLError
-from wiretight._system import io, os
+from wiretight._system import os
+
+cdef extern from "Python.h":
+    bytes PyUnicode_EncodeFSDefault(object text)
+    int PySys_Audit(const char *event, const char *format, ...) except -1
+
+cdef extern from "<fcntl.h>":
+    int O_CLOEXEC
+
+cdef enum:
+    PIECE = 64 * 1024       # a file is read in
 
 # The numbers of `_ssl.ENCODING_PEM` and `_ssl.ENCODING_DER`, which programs pass to public_bytes().
 ENCODING_PEM = 1
@@ -128,6 +143,7 @@ cdef str pem(X509 *x509):
 # --- the dictionary of getpeercert() ---------------------------------------------------------------------------------
 cdef dict decoded(X509 *x509):
     """OpenSSL: X509_get_subject_name(3), X509_get0_notBefore(3), X509_get_ext_d2i(3)"""
+    ERR_clear_error()
     cdef dict info = {
         "subject": distinguished_name(X509_get_subject_name(x509)),
         "issuer": distinguished_name(X509_get_issuer_name(x509)),
@@ -145,7 +161,7 @@ cdef dict decoded(X509 *x509):
     ):
         if value is not None:
             info[key] = value
-    ERR_clear_error()
+    refuse_starved()
     return info
 
 
@@ -181,21 +197,70 @@ cdef BIO *reading(const unsigned char *content, Py_ssize_t length) except NULL:
 
 
 cdef bytes path_of(object path, str argument):
-    try:
-        encoded = os.fsencode(path)
-    except TypeError:
+    cdef object given = path
+    # As os.fspath(), which takes a want of memory for a path that is none.
+    if not isinstance(path, (str, bytes)):
+        method = getattr(type(path), "__fspath__", None)
+        given = None if method is None else method(path)
+    if isinstance(given, str):
+        given = PyUnicode_EncodeFSDefault(given)
+    elif not isinstance(given, bytes):
         if argument is None:
-            raise
-        raise TypeError(f"{argument} should be a valid filesystem path") from None
-    if b"\0" in encoded:
+            raise TypeError(f"expected str, bytes or os.PathLike object, not {type(path).__name__}")
+        raise TypeError(f"{argument} should be a valid filesystem path")
+    if b"\0" in <bytes>given:
         raise ValueError("embedded null byte")
-    return encoded
+    return given
 
 
 cdef bytes file_content(object path, str argument):
-    path_of(path, argument)     # open() would take a file descriptor too
-    with io.open(path, "rb") as file:
-        return file.read()
+    cdef int fd = opened(path, argument)
+    try:
+        return content_of(fd)
+    finally:
+        close(fd)
+
+
+cdef int opened(object path, str argument) except -1:
+    """By system calls: Python's open() reports a want of memory as a RuntimeError, takes the number of a descriptor for
+    a path, and is what a program may have replaced.
+    """
+    cdef bytes name = path_of(path, argument)
+    cdef const char *octets = name
+    cdef object shown = path if isinstance(path, (str, bytes)) else os.fsdecode(name)
+    cdef int fd, error
+    PySys_Audit("open", "OOi", <PyObject *>shown, <PyObject *>None, O_RDONLY | O_CLOEXEC)
+    while True:
+        with nogil:
+            fd = open(octets, O_RDONLY | O_CLOEXEC)
+            error = errno
+        if fd >= 0:
+            return fd
+        if error != EINTR:
+            raise OSError(error, os.strerror(error), shown)
+        PyErr_CheckSignals()
+
+
+cdef bytes content_of(int fd):
+    cdef list pieces = []
+    cdef bytes piece
+    cdef char *room
+    cdef ssize_t got
+    cdef int error
+    while True:
+        piece = PyBytes_FromStringAndSize(NULL, PIECE)
+        room = PyBytes_AS_STRING(piece)
+        with nogil:
+            got = read(fd, room, PIECE)
+            error = errno
+        if got > 0:
+            pieces.append(piece[:got])
+        elif got == 0:
+            return b"".join(pieces)
+        elif error == EINTR:
+            PyErr_CheckSignals()
+        else:
+            raise OSError(error, os.strerror(error))
 
 
 cdef int no_password(char *room, int size, int writing, void *unused) noexcept nogil:

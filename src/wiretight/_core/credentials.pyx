@@ -9,7 +9,7 @@ from libc.string cimport memcpy
 
 from wiretight._core.certificate cimport file_content, no_password, reading
 from wiretight._core.context cimport publish, settings_of, trial
-from wiretight._core.errors cimport check, queue_exception, raise_queue, ssl_error
+from wiretight._core.errors cimport check, queue_cause, raise_queue, ssl_error
 from wiretight._core.openssl.bio cimport BIO, BIO_free
 from wiretight._core.openssl.err cimport (
     ERR_GET_LIB, ERR_GET_REASON, ERR_LIB_PEM, ERR_LIB_SSL, ERR_PACK, ERR_R_PEM_LIB, ERR_clear_error,
@@ -197,7 +197,7 @@ cdef int raise_unreadable(str wanted, object path, Password password) except -1:
 
     OpenSSL's own word on it becomes the cause.
     """
-    cause = queue_exception()
+    cause = queue_cause()
     reason = ": it is encrypted, and no password was given" if password.lacking else ""
     raise ssl_error(
         ERR_R_PEM_LIB, ERR_PACK(ERR_LIB_SSL, 0, ERR_R_PEM_LIB),
@@ -232,7 +232,7 @@ cdef int load_dh_params(Context context, object path) except -1:
         raise ssl_error(
             PEM_R_NO_START_LINE, ERR_PACK(ERR_LIB_PEM, 0, PEM_R_NO_START_LINE),
             f"no start line: no Diffie-Hellman parameters could be read from {path!r}",
-        ) from queue_exception()
+        ) from queue_cause()
     ssl = trial(context, settings_of(context))
     try:
         check(EVP_PKEY_up_ref(loaded.key))

@@ -5,9 +5,10 @@ and two threads that miss at the same time both parse. A fork waits until none d
 """
 
 cimport cython
+from posix.unistd cimport close
 
-from wiretight._core.certificate cimport no_password, path_of, reading
-from wiretight._core.errors cimport check, queue_exception, raise_queue, ssl_error
+from wiretight._core.certificate cimport content_of, no_password, opened, path_of, reading
+from wiretight._core.errors cimport check, queue_cause, raise_queue, ssl_error
 from wiretight._core.openssl.bio cimport BIO, BIO_free
 from wiretight._core.openssl.err cimport ERR_LIB_X509, ERR_PACK, ERR_R_PEM_LIB, ERR_clear_error
 from wiretight._core.openssl.pem cimport PEM_X509_INFO_read_bio
@@ -24,7 +25,7 @@ cdef extern from "mutex.h" nogil:
     void wt_gate_enter(const void *key)
     void wt_gate_leave(const void *key)
 
-from wiretight._system import io, os, stat, time
+from wiretight._system import os, stat, time
 
 # The files kept parsed, in bytes of PEM text together; parsed they take some three times as much.
 CACHE_SIZE = 4 * 1024 * 1024
@@ -50,12 +51,12 @@ cdef TrustedFile trusted_file(object path, str argument):
 
     Raises OSError if it cannot be read, SSLError if no certificate or CRL is in it or one is broken.
     """
-    cdef bytes name = path_of(path, argument)   # open() would take a file descriptor too
+    cdef bytes name = path_of(path, argument)
     cdef TrustedFile found = cache.get(name)
     if found is not None and found.identity == identity_of(os.stat(name)):
         cache[name] = cache.pop(name, found)
         return found
-    found = read(path)
+    found = read(path, argument)
     cache.pop(name, None)
     if found.identity is not None:
         keep(name, found)
@@ -74,13 +75,16 @@ cdef object identity_of(object info):
     return info.st_dev, info.st_ino, info.st_size, info.st_mtime_ns, info.st_ctime_ns
 
 
-cdef TrustedFile read(object path):
+cdef TrustedFile read(object path, str argument):
     cdef TrustedFile trusted = TrustedFile()
     cdef bytes content
-    with io.open(path, "rb") as file:
+    cdef int fd = opened(path, argument)
+    try:
         # Before the content: what is written while it is read is a change that the next look will see.
-        info = os.fstat(file.fileno())
-        content = file.read()
+        info = os.fstat(fd)
+        content = content_of(fd)
+    finally:
+        close(fd)
     trusted.size = len(content)
     trusted.parsed = parse(content)
     if stat.S_ISREG(info.st_mode) and time.time() - max(info.st_mtime, info.st_ctime) > SETTLED_AFTER:
@@ -115,7 +119,7 @@ cdef X509_STORE *parse(bytes content) except NULL:
         wt_gate_leave(bio)
         BIO_free(bio)
     if not is_pem:
-        cause = queue_exception()
+        cause = queue_cause()
         raise ssl_error(ERR_R_PEM_LIB, ERR_PACK(ERR_LIB_X509, 0, ERR_R_PEM_LIB)) from cause
     if parsed == NULL:
         raise_queue()

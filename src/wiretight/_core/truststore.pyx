@@ -205,7 +205,7 @@ cdef stack_st_X509 *parse_sequence(const unsigned char *data, Py_ssize_t length,
         ERR_clear_error()
         return certificates
     error = queue_exception()
-    if sk_X509_num(certificates) == 0:
+    if sk_X509_num(certificates) == 0 and not isinstance(error, MemoryError):
         error = ssl_error(
             0, 0, ("no start line" if is_pem else "not enough data") + ": cadata does not contain a certificate"
         )
