@@ -60,10 +60,8 @@ class SSLSocket(Negotiated, StreamOnly, _Standard, metaclass=WatchesOverrides):
     suppress_ragged_eofs: bool
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ARG002
-        raise TypeError(
-            f"{type(self).__name__} does not have a public constructor. "
-            "Instances are returned by SSLContext.wrap_socket()."
-        )
+        origin = "Instances are returned by SSLContext.wrap_socket()."
+        raise TypeError(f"{type(self).__name__} does not have a public constructor. {origin}")
 
     def __setattr__(self, name: str, value: object) -> None:
         object.__setattr__(self, name, value)
@@ -88,7 +86,10 @@ class SSLSocket(Negotiated, StreamOnly, _Standard, metaclass=WatchesOverrides):
 
         self = cls.__new__(cls)
         PlainSocket.__init__(self, sock.family, sock.type, sock.proto, sock.fileno())
-        sock.detach()
+        try:
+            sock.detach()
+        finally:
+            PlainSocket.detach(sock)  # where there was no memory for the method: one descriptor, one owner
         try:
             self._context = context
             self._session = session
