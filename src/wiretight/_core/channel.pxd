@@ -28,6 +28,7 @@ cdef class Channel:
     cdef _SSLSocket bound(self)
 
     # Incoming
+    cdef int ran_out(self) except -1
     cdef int receive(self) except -1
     cdef int receive_in_place(self) except -1
     cdef int read_step(self, char *into, size_t size, size_t *got) except -1

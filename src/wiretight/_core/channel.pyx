@@ -130,6 +130,13 @@ cdef class Channel:
         self.failure = self.connection.failure
         return status if self.connection.wire.raised == NULL else FAILED
 
+    cdef int ran_out(self) except -1:
+        """There was no memory for bytes that have passed: FAILED, before the stream goes on without them."""
+        cdef size_t none
+        with nogil:
+            self.connection.lose()
+        return self.attempt(read, NULL, 0, &none, True)
+
     # --- Incoming -----------------------------------------------------------------------------------------------------
 
     def _read_ready(self):
@@ -144,7 +151,10 @@ cdef class Channel:
             self._progress()
             return
         while status == DONE and self.delivers and steps < MOST_STEPS and self.connection.wire.bytes_in < most:
-            status = self.receive_in_place() if self.is_buffered else self.receive()
+            try:
+                status = self.receive_in_place() if self.is_buffered else self.receive()
+            except MemoryError:
+                status = self.ran_out()
             steps += 1
             most += self.last_read
             # A step that was filled has not emptied the kernel: cheaper to look now than to be called again.
@@ -288,7 +298,12 @@ cdef class Channel:
                 if status == DONE:
                     return
                 if status != FAILED and taken < <size_t>view.len and not self.ended:
-                    self.enqueue(data, taken, True)     # before what a callback has written meanwhile
+                    try:
+                        self.enqueue(data, taken, True)     # before what a callback has written meanwhile
+                    except MemoryError:
+                        if taken == 0:
+                            raise
+                        status = self.ran_out()
         finally:
             PyBuffer_Release(&view)
         if status == FAILED:
@@ -325,7 +340,10 @@ cdef class Channel:
             if taken == <size_t>view.len:
                 self.queue.popleft()
             elif taken:
-                self.queue[0] = memoryview(data)[taken:]
+                try:
+                    self.queue[0] = memoryview(data)[taken:]
+                except MemoryError:
+                    status = self.ran_out()
         if status == DONE and not self.ended:
             status = self.send_step(NULL, 0, &taken)
         if status == FAILED:
