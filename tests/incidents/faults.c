@@ -6,6 +6,7 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <poll.h>
+#include <pthread.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -121,20 +122,15 @@ int poll(struct pollfd *entries, nfds_t count, int milliseconds) {
 
 /* --- Allocations ------------------------------------------------------------------------------------------------- */
 
-static long allocations, fail_at = -1, fail_end;
+static long allocations, fail_at;
+static pthread_t starved;
+static int starving;
 
-/* Allocation number `at` from now on fails, and those up to `end`; none for a negative `at`. */
-void faults_allocations(long at, long end) {
-    allocations = 0;
-    fail_at = at;
-    fail_end = end;
-}
-
+/* Of the last faults_call(). */
 long faults_allocations_made(void) { return allocations; }
 
 static int out_of_memory(void) {
-    long number = allocations++;
-    return fail_at >= 0 && number >= fail_at && number < fail_end;
+    return starving && pthread_equal(starved, pthread_self()) && allocations++ == fail_at;
 }
 
 void *malloc(size_t size) { return BY_THE_CORE && out_of_memory() ? NULL : __libc_malloc(size); }
@@ -163,4 +159,62 @@ void *faults_openssl_realloc(void *old, size_t size, const char *file, int line)
 void faults_openssl_free(void *old, const char *file, int line) {
     (void)file, (void)line;
     free(old);
+}
+
+/* For PyMem_SetAllocator(), in each of its three domains. */
+typedef struct {
+    void *context;
+    void *(*malloc)(void *, size_t);
+    void *(*calloc)(void *, size_t, size_t);
+    void *(*realloc)(void *, void *, size_t);
+    void (*free)(void *, void *);
+} allocator;
+
+enum { DOMAINS = 3 };
+
+static allocator of_python[DOMAINS];
+
+static void *python_malloc(void *of, size_t size) {
+    const allocator *real = of;
+    return out_of_memory() ? NULL : real->malloc(real->context, size);
+}
+
+static void *python_calloc(void *of, size_t count, size_t size) {
+    const allocator *real = of;
+    return out_of_memory() ? NULL : real->calloc(real->context, count, size);
+}
+
+static void *python_realloc(void *of, void *old, size_t size) {
+    const allocator *real = of;
+    return out_of_memory() ? NULL : real->realloc(real->context, old, size);
+}
+
+static void python_free(void *of, void *old) {
+    const allocator *real = of;
+    real->free(real->context, old);
+}
+
+/* The interpreter's allocations count from now on. */
+void faults_python(void) {
+    void (*get)(int, allocator *) = (void (*)(int, allocator *))dlsym(RTLD_DEFAULT, "PyMem_GetAllocator");
+    void (*set)(int, allocator *) = (void (*)(int, allocator *))dlsym(RTLD_DEFAULT, "PyMem_SetAllocator");
+    for (int domain = 0; domain < DOMAINS; domain++) {
+        allocator ours = {&of_python[domain], python_malloc, python_calloc, python_realloc, python_free};
+        get(domain, &of_python[domain]);
+        set(domain, &ours);
+    }
+}
+
+/* What function(*arguments) returns, with allocation number `at` failing of those that this thread makes in it. None
+   fails for a negative number. Called by ctypes.PyDLL, so that nothing else in Python is short of memory. */
+void *faults_call(long at, void *function, void *arguments) {
+    void *(*call)(void *, void *) = (void *(*)(void *, void *))dlsym(RTLD_DEFAULT, "PyObject_CallObject");
+    void *result;
+    starved = pthread_self();
+    allocations = 0;
+    fail_at = at;
+    starving = 1;
+    result = call(function, arguments);
+    starving = 0;
+    return result;
 }

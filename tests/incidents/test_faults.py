@@ -1,6 +1,7 @@
 """Faults: whatever call to the system fails, whatever allocation fails, there is no crash, no hang and no wrong byte.
 
-Each test runs tests/incidents/faulty.py with tests/incidents/faults.c preloaded; what is guaranteed is asserted there.
+Each test runs faulty.py (system calls), starved.py (allocations of a connection) or starved_making.py (of everything
+else) with faults.c preloaded; what is guaranteed is asserted there.
 """
 
 from __future__ import annotations
@@ -18,9 +19,10 @@ from typing import Any
 
 import pytest
 
+from tests.incidents.making import CASES
 from tests.incidents.references import reference
 
-NO_OPENSSL = 77  # as in faulty.py
+NO_OPENSSL = 77  # as in starved.py
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
 
@@ -35,6 +37,7 @@ Faulty = Callable[..., dict[str, int]]
 
 sides = pytest.mark.parametrize("side", ["client", "server"])
 transports = pytest.mark.parametrize("transport", ["tcp", "unix"])
+ways = pytest.mark.parametrize("way", ["blocking", "timeout", "non-blocking", "bio"])
 
 
 @pytest.fixture(scope="session")
@@ -49,27 +52,43 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def faulty(library: Path, certificates: Any, version: Any, record_property: Callable[[str, object], None]) -> Faulty:
-    """Runs faulty.py; how often each outcome came."""
+def run(library: Path, record_property: Callable[[str, object], None]) -> Faulty:
+    """Runs one of the programs; how often each outcome came."""
 
-    def run(kind: str, side: str, transport: str, *numbers: object, trusted: bool = True) -> dict[str, int]:
+    def outcomes(program: str, *arguments: object) -> dict[str, int]:
         place = Path(importlib.util.find_spec("wiretight").origin).parent.parent
-        name = standard.TLSVersion(version).name
         answer = subprocess.run(
-            [sys.executable, HERE / "faulty.py", kind, certificates.folder, name, side, transport,
-             "trusted" if trusted else "untrusted", *map(str, numbers)],
+            [sys.executable, HERE / program, *map(str, arguments)],
             env={**os.environ, "LD_PRELOAD": str(library), "PYTHONPATH": f"{ROOT}:{place}"},
             capture_output=True, text=True, check=False,
         )  # fmt: skip
         if answer.returncode == NO_OPENSSL:
-            pytest.skip("this wiretight has an OpenSSL of its own inside, where no allocator can be put under it")
+            pytest.skip("this OpenSSL is inside the core, and its allocations are the core's")
         assert answer.returncode == 0, f"status {answer.returncode}\n{answer.stdout}\n{answer.stderr[-4000:]}"
-        outcomes = json.loads(answer.stdout)
-        record_property("rounds", sum(outcomes.values()))
-        record_property("outcomes", outcomes)
-        return outcomes
+        found = json.loads(answer.stdout)
+        record_property("rounds", sum(found.values()))
+        record_property("outcomes", found)
+        return found
 
-    return run
+    return outcomes
+
+
+@pytest.fixture
+def faulty(run: Faulty, certificates: Any, version: Any) -> Faulty:
+    def outcomes(kind: str, side: str, transport: str, *numbers: object) -> dict[str, int]:
+        name = standard.TLSVersion(version).name
+        return run("faulty.py", kind, certificates.folder, name, side, transport, *numbers)
+
+    return outcomes
+
+
+@pytest.fixture
+def starved(run: Faulty, certificates: Any, version: Any) -> Faulty:
+    def outcomes(kind: str, side: str, way: str, limit: int, trust: str = "trusted") -> dict[str, int]:
+        name = standard.TLSVersion(version).name
+        return run("starved.py", kind, certificates.folder, name, side, way, trust, limit)
+
+    return outcomes
 
 
 # --- System calls -----------------------------------------------------------------------------------------------------
@@ -107,28 +126,35 @@ def test_a_connection_that_ends_before_any_call_is_never_a_clean_end(faulty, sid
 
 
 @sides
-@transports
+@ways
 @reference("openssl/openssl#2369")
-def test_each_allocation_of_the_core_may_fail(faulty, side, transport):
-    assert faulty("core", side, transport, 10**6)["OSError"]
+def test_each_allocation_of_the_core_may_fail(starved, side, way, rounds):
+    assert starved("core", side, way, rounds(500, 10**6))
 
 
 @sides
+@ways
 @reference("openssl/openssl#28078", "python/cpython#144833")
-def test_each_allocation_of_openssl_may_fail(faulty, side, rounds):
-    assert faulty("openssl", side, "unix", rounds(150, 10**6))
+def test_each_allocation_of_openssl_may_fail(starved, side, way, rounds):
+    assert starved("openssl", side, way, rounds(150, 10**6))
 
 
 @sides
+@pytest.mark.parametrize("kind", ["core", "openssl"])
 @reference("openssl/openssl#28078", "RFC 8446, 4.4.2.4")
-def test_no_allocation_that_fails_makes_a_peer_trusted(faulty, side, rounds):
-    outcomes = faulty("openssl", side, "tcp", rounds(150, 10**6), trusted=False)
-    assert outcomes["SSLCertVerificationError"]
+def test_no_allocation_that_fails_makes_a_peer_trusted(starved, kind, side, rounds):
+    assert starved(kind, side, "non-blocking", rounds(150, 10**6), "untrusted")["SSLCertVerificationError"]
 
 
 @sides
+@ways
 @reference("python/cpython#21009")
-def test_each_allocation_of_the_interpreter_may_fail(faulty, side, rounds):
-    if importlib.util.find_spec("_testcapi") is None:
-        pytest.skip("needs an interpreter that can fail at an allocation: install its module _testcapi")
-    assert faulty("python", side, "tcp", rounds(6, 60))
+def test_each_allocation_of_the_interpreter_may_fail(starved, side, way):
+    assert starved("python", side, way, 10**6)
+
+
+@pytest.mark.parametrize("kind", ["core", "openssl", "python"])
+@pytest.mark.parametrize("case", CASES)
+@reference("python/cpython#21009", "openssl/openssl#28078")
+def test_each_allocation_of_a_call_that_makes_or_asks_something_may_fail(run, certificates, kind, case):
+    run("starved_making.py", kind, certificates.folder, case)
