@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import sys
+from os import register_at_fork
 from threading import RLock
 from typing import Any, NamedTuple
 
@@ -72,7 +72,7 @@ def _after_fork() -> None:
     _lock = RLock()  # another thread may have had it, and is not here
 
 
-os.register_at_fork(after_in_child=_after_fork)
+register_at_fork(after_in_child=_after_fork)
 
 
 def install() -> Installation:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
+from os import register_at_fork
 from threading import RLock
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +26,7 @@ def _after_fork() -> None:
     _lock = RLock()  # another thread may have had it, and is not here
 
 
-os.register_at_fork(after_in_child=_after_fork)
+register_at_fork(after_in_child=_after_fork)
 
 
 class _UntilImported:

@@ -83,14 +83,14 @@ def use(made: Any) -> None:
                 attempt(found, *arguments)
     for asked in (repr, hash, str, bool, iter, len):
         attempt(asked, made)
-    attempt(lambda: made == made)  # noqa: PLR0124 (its __eq__ is what is tried)
+    attempt(lambda: made == made)
     del made
 
 
 def attempt(function: Any, *arguments: Any) -> Any:
     try:
         return function(*arguments)
-    except Exception:  # noqa: BLE001 (any may be its answer)
+    except Exception:
         return None
 
 

@@ -50,9 +50,9 @@ cdef class Descriptor:
         """
         if self.process != wt_process:
             # The threads that waited are in the parent, with a connection of their own.
-            self.process = wt_process
             self.orphaned = wt_mutex_is_orphaned(&self.lock) or (self.caller != 0 and not self.is_callback())
             self.waiting = self.others = 0
+            self.process = wt_process       # last: another thread of the child may look meanwhile
         return self.orphaned
 
     cdef bint is_inherited(self) noexcept nogil:
