@@ -195,7 +195,7 @@ def test_warning_alerts_and_empty_records(forged_12, verb):
             data = forger.record(23, b"data")
             assert read_all_of(edge, peer, flood, data, lambda: peer.sock.recv(100)) == b"data"
         if verb == "shutdown":
-            flood = b"".join(forger.record(21, b"\x01\x5a") for _ in range(4))
+            flood = b"".join(forger.record(21, b"\x01\x5a") for _ in range(3))
             end = forger.record(21, b"\x01\x00")
             assert isinstance(read_all_of(edge, peer, flood, end, peer.sock.unwrap), socket.socket)
 
