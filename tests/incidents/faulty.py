@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ctypes
 import faulthandler
+import gc
 import json
 import os
 import socket
@@ -185,6 +186,7 @@ def reported(outcomes_of: Callable[[], Counter[str]], *, the_core: bool = True, 
         scope_the_core()
     descriptors = open_descriptors()
     outcomes = outcomes_of()
+    gc.collect()  # errors, with the frames that they were raised in
     assert not closes or open_descriptors() == descriptors, "a descriptor was left open"
     print(json.dumps(outcomes))
 

@@ -76,8 +76,6 @@ def making(case: str, folder: str) -> Counter[str]:
         assert answer == usual, f"allocation {at}: {answer} instead of {usual}"
         at += 1
     shop.close()
-    answer = None
-    gc.collect()  # errors, with the frames that they were raised in
     return outcomes
 
 
