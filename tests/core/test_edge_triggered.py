@@ -1,6 +1,6 @@
-"""Whoever hears a want has heard EAGAIN from the kernel: a poll that reports changes only (EPOLLET) reports the next byte.
+"""Whoever hears a want has heard EAGAIN from the kernel: a poll that reports changes (EPOLLET) reports the next byte.
 
-A step of the core takes a bounded number of bytes without data, and each bound is a place where it might stop too early.
+A step of the core takes a bounded number of bytes without data, and each bound is a place where it might stop early.
 """
 
 from __future__ import annotations

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from operator import eq
 from typing import Any
 
 import pytest
@@ -83,7 +84,7 @@ def use(made: Any) -> None:
                 attempt(found, *arguments)
     for asked in (repr, hash, str, bool, iter, len):
         attempt(asked, made)
-    attempt(lambda: made == made)
+    attempt(eq, made, made)
     del made
 
 

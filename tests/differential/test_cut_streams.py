@@ -90,9 +90,7 @@ def test_calls_after_a_cut_that_is_taken_for_an_end(certificates, version, place
     if {first, second} == {"unwrap", "do_handshake"}:
         pytest.skip("do_handshake() after unwrap(): `ssl` fails with an AttributeError of its own")
     if place is abandoned_socket and {"write_nothing", "do_handshake", "unwrap"} & {first, second} and first != second:
-        pytest.skip(
-            "after a refused write `ssl` keeps its record and speaks of that, and unwrap() ends the TLS of both"
-        )
+        pytest.skip("after a refused write `ssl` keeps its record and speaks of it, and unwrap() ends the TLS of both")
     seen = {}
     for module in (standard, wiretight):
         with place(*contexts(module, certificates, version)) as it:

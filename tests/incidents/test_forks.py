@@ -1,4 +1,4 @@
-"""fork() while threads are at work: the child uses what they use, or is told why not, and the parent notices nothing."""
+"""fork() while threads are at work: the child uses what they use, or hears why not, and the parent notices nothing."""
 
 from __future__ import annotations
 
