@@ -1,4 +1,4 @@
-"""Threads and interpreters that end in the middle of TLS leave nothing behind that somebody waits for or writes into."""
+"""Threads and interpreters that end in the middle of TLS leave nothing that somebody waits for or writes into."""
 
 from __future__ import annotations
 

@@ -93,7 +93,6 @@ cdef class Connection:
 
         OpenSSL: SSL_set_session_id_context(3)
         """
-        cdef bytes before = self.terms
         name = self.requested_name if self.server_side else self.server_hostname
         cdef bytes terms = terms_of(self.ssl, self.settings, name)
         cdef int taken = 1
@@ -107,7 +106,6 @@ cdef class Connection:
 
     cdef int unbind_sessions(self) except -1:
         """No session of this connection is good for any other."""
-        cdef bytes before = self.terms
         wt_mutex_lock_with_gil(&self.wire.lock)
         self.terms = None
         wt_mutex_unlock(&self.wire.lock)

@@ -5,8 +5,8 @@ while waiting, and never while Python runs (see mutex.h). Whoever closes the des
 release(): no number is used after its close.
 
 A verb (handshake, read, write, shutdown) needs its turn beside the lock. OpenSSL may call out into Python in the
-middle of it, and then the lock is free, but the turn is not: other threads can ask this connection anything and close it,
-while their verbs wait. Verbs of which each would wait for the other fail with EDEADLK instead.
+middle of it, and then the lock is free, but the turn is not: other threads can ask this connection anything and close
+it, while their verbs wait. Verbs of which each would wait for the other fail with EDEADLK instead.
 """
 
 from cython cimport no_gc_clear

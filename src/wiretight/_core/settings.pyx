@@ -175,7 +175,8 @@ cdef int seal_loaded(SSL_CTX *ctx, Settings settings) except -1:
 
 
 cdef bint apply(SSL *ssl, Settings sealed, Settings settings, bint server_side) noexcept:
-    """Gives `ssl`, whose SSL_CTX was sealed with `sealed`, everything of `settings`. False leaves the reason on the queue.
+    """Gives `ssl`, whose SSL_CTX was sealed with `sealed`, everything of `settings`. False leaves the reason on OpenSSL's
+    queue.
 
     No exception, nor any other object: a connection's lock may be held.
 

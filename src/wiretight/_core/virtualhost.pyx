@@ -35,7 +35,8 @@ cdef bint switch_context(
     reason on OpenSSL's queue.
 
     Elsewhere its certificates, ciphers, callbacks and trust; for a handshake that has begun `settings` are those of
-    Settings.verifying_as(). `ciphers` are those of ciphers_of() if `ssl` has others of its own, which OpenSSL would leave.
+    Settings.verifying_as(). `ciphers` are those of ciphers_of() if `ssl` has others of its own, which OpenSSL would
+    leave.
 
     OpenSSL: SSL_set_SSL_CTX(3), SSL_set_cipher_list(3), SSL_set_ciphersuites(3)
     """
