@@ -59,7 +59,9 @@ ALONE = ["unshare", "--mount", "--pid", "--fork", "--kill-child"]
 # What this machine's way to the package index needs; the certificates of PIP_CERT are copied.
 PASSED_ON = ("http_proxy", "https_proxy", "no_proxy", "PIP_INDEX_URL", "PIP_DEFAULT_TIMEOUT")
 CERTIFICATES = "/etc/ssl/index.pem"
-VERSIONS = "python3 -c 'import ssl, sys; print(sys.version.split()[0], ssl.OPENSSL_VERSION.split()[1])'"
+VERSIONS = (
+    """python3 -c 'import ssl, sys; print("Python", sys.version.split()[0] + ",", *ssl.OPENSSL_VERSION.split()[:2])'"""
+)
 
 
 class Row(NamedTuple):
@@ -71,6 +73,7 @@ class Row(NamedTuple):
     outcome: str
     seconds: int
     ok: bool | None  # None: it could not be tried
+    versions: str = ""  # of Python and OpenSSL there
 
 
 class Machine:
@@ -111,7 +114,7 @@ class Machine:
             (self.root / CERTIFICATES[1:]).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(os.environ["PIP_CERT"], self.root / CERTIFICATES[1:])
         self.run(0, VERSIONS, "versions")
-        self.versions = " and OpenSSL ".join((self.logs / "versions.log").read_text().split())
+        self.versions = (self.logs / "versions.log").read_text().strip()
 
     def run(self, user: int, command: str, log: str) -> int:
         """The status of the command, in the clone."""
@@ -135,7 +138,8 @@ class Machine:
                 began = time.monotonic()
                 status = self.run(user, f"{command} {given}", log)
                 ok, outcome = judge(status, (self.logs / f"{log}.log").read_text(errors="replace"))
-                yield Row(self.system.name, who, command, outcome, round(time.monotonic() - began), ok)
+                seconds = round(time.monotonic() - began)
+                yield Row(self.system.name, who, command, outcome, seconds, ok, self.versions)
 
 
 def logged(command: list[str], log: Path) -> int:
@@ -171,6 +175,20 @@ def show(rows: list[str]) -> None:
     print(line[:WIDTH].rstrip(), flush=True)
 
 
+def described(row: Row) -> dict[str, object]:
+    """A line of JSON for scripts/reliability."""
+    return {
+        "target": "machines",
+        "date": datetime.now(timezone.utc).date().isoformat(),
+        "system": row.system,
+        "with": row.versions,
+        "as": row.who,
+        "command": row.command,
+        "outcome": row.outcome,
+        "seconds": row.seconds,
+    }
+
+
 # --- the systems ------------------------------------------------------------------------------------------------------
 def keyring_of(system: System, folder: Path) -> Path | None:
     """Whose signatures its archive must have: None where debootstrap finds it, and for Ubuntu from Debian's package."""
@@ -182,8 +200,8 @@ def keyring_of(system: System, folder: Path) -> Path | None:
     return helper.root / UBUNTU_KEYRING.relative_to("/")
 
 
-def tried(name: str, folder: Path, arguments: str, *, keep: bool) -> Iterator[Row | str]:
-    """The rows of one system, as they are known, and then its versions."""
+def tried(name: str, folder: Path, arguments: str, *, keep: bool) -> Iterator[Row]:
+    """The rows of one system, as they are known."""
     system = SYSTEMS[name]
     machine = Machine(system, folder / name)
     machine.logs.mkdir(parents=True, exist_ok=True)
@@ -195,7 +213,6 @@ def tried(name: str, folder: Path, arguments: str, *, keep: bool) -> Iterator[Ro
             return
         machine.prepare()
         yield from machine.rows(arguments)
-        yield f"{system.name}: Python {machine.versions}"
     finally:
         if not keep:
             for root in (machine.root, folder / "keyring"):
@@ -217,22 +234,19 @@ def main() -> None:
     unknown = [name for name in options.systems if name not in SYSTEMS]
     if unknown:
         parser.error(f"no such system: {', '.join(unknown)}; there are {', '.join(SYSTEMS)}")
-    failed, versions = False, []
+    failed, versions = False, {}
     if not options.json:
         show(["system", "as", "command", "outcome", "seconds"])
     for name in options.systems or SYSTEMS:
         for row in tried(name, options.folder, given, keep=options.keep):
-            if isinstance(row, str):
-                versions.append(row)
-                continue
             failed = failed or row.ok is False
+            versions[row.system] = row.versions
             if options.json:
-                when = datetime.now(timezone.utc).date().isoformat()
-                print(json.dumps({"kind": "machines", "date": when, **row._asdict()}), flush=True)
+                print(json.dumps(described(row)), flush=True)
             else:
                 show([row.system, row.who, row.command, row.outcome, str(row.seconds)])
     if not options.json:
-        print("\n".join(versions))
+        print(*(f"{system}: {has}" for system, has in versions.items() if has), sep="\n")
     say(f"the logs are in {options.folder}")
     raise SystemExit(failed)
 

@@ -1,9 +1,10 @@
-"""Run a selection of the tests on each Python with each OpenSSL, one after another, and print a table.
+"""Run the tests on each Python with each OpenSSL, one after another, and print a table.
 
 Usage: matrix.py [--every] PYTHON... -- [pytest's arguments]     scripts/test --matrix finds the Pythons and calls this
 
 The OpenSSLs are the system's and the newest of each line in openssl-releases.json. --every: these are all the Pythons
-that there are, and for a version that is not among them the table says so.
+that there are, and for a version that is not among them the table says so. The version of Python that runs this has all
+tests on each OpenSSL, and the others a selection.
 """
 
 import argparse
@@ -108,9 +109,11 @@ def main() -> None:
     options, selection = arguments.parse_args(sys.argv[1:at]), sys.argv[at + 1 :]
     show("Python", "OpenSSL", "outcome")
     cells = []
+    running = ".".join(map(str, sys.version_info[:3]))
     for command in options.pythons:
+        usual = [] if version_of(command) == running else SELECTION
         for openssl in ["system", *lines()]:
-            done = cell(command, openssl, selection or SELECTION)
+            done = cell(command, openssl, selection or usual)
             cells.append(done)
             show(done.python, done.openssl, done.outcome)
     for version in missing([done.python for done in cells]) if options.every else []:

@@ -52,6 +52,12 @@ Connections one after the other under a signal every millisecond: `scripts/soak`
 connections after the first quarter of the time: of what was allocated and not freed, of which 16 bytes are allowed, and
 of what the process had resident, part of which malloc() keeps for later.
 """
+MACHINES = """\
+## Bare machines
+
+The README's two commands where nothing was but Python: `scripts/machines`, on systems as debootstrap unpacks them. A
+user who may install nothing hears which packages are missing; root gets them, and then everything is built and tested.
+"""
 SUITES = """\
 ## Other projects' suites
 
@@ -224,7 +230,7 @@ def listed(results: list[dict[str, Any]], kind: str, head: str) -> str:
     runs = [result for result in results if result["target"].partition(":")[0] == kind]
     if not runs:
         return ""
-    titles = [title for title in runs[0] if title != "target" or kind != "soak"]
+    titles = [title for title in runs[0] if title != "target" or kind == "guided"]
     rows = [[f"{run[title]:,}" if isinstance(run[title], int) else run[title] for title in titles] for run in runs]
     return head.strip() + "\n\n" + table(titles, rows)
 
@@ -240,6 +246,7 @@ def main() -> None:
         mutated(results),
         listed(results, "guided", GUIDED),
         listed(results, "soak", SOAKED),
+        listed(results, "machines", MACHINES),
         SUITES,
         sources(tests),
     ]

@@ -8,6 +8,7 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 cd "$root"
 openssl=system  # or the version of one that is built into wiretight
 without_aslr=()
+patience=15  # seconds without a sign of life, where it does not go to a terminal
 unset PYTHONPATH PYTHONHOME
 export PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore
 
@@ -16,7 +17,7 @@ die() { say "${0##*/}: $*"; exit 1; }
 
 # run WHAT COMMAND...: one line for the reader, the rest into the log, which is shown when the command fails.
 run() {
-  local what=$1 start=$SECONDS status=0
+  local what=$1 start=$SECONDS status=0 why
   shift
   printf '%s ... ' "$what" >&2
   printf '\n== %s\n$ %s\n' "$what" "$*" >>"$log"
@@ -26,20 +27,18 @@ run() {
   wait $!
   if [ "$status" = 0 ]; then
     say "done ($((SECONDS - start)) s)"
-  elif last_of_log | grep -qE "$unreachable"; then
-    say 'FAILED'
-    die "$what failed: $(names_unreachable); the whole log is in ${log#"$root"/}"
-  else
-    say 'FAILED'
-    last_of_log | tail -n 60 >&2
-    die "$what failed; the whole log is in ${log#"$root"/}"
+    return
   fi
+  say 'FAILED'
+  why=$(unreachable)
+  [ -n "$why" ] || last_of_log | tail -n 60 >&2
+  die "$what failed${why:+: $why}; the whole log is in ${log#"$root"/}"
 }
 
 # sign_of_life WHAT: until its input ends, the seconds since it began, and what ninja has counted: for a terminal in place,
 # for a pipe or a file now and then.
 sign_of_life() {
-  local period=15 start=$SECONDS count
+  local period=$patience start=$SECONDS count
   [ ! -t 2 ] || period=1
   while read -rt "$period" || [ $? -gt 128 ]; do
     count=$(last_of_log | grep -oE '\[[0-9]+/[0-9]+\]' | tail -n 1) || count=
@@ -54,13 +53,14 @@ sign_of_life() {
 # last_of_log: what the last command that was run has printed.
 last_of_log() { sed -n '/^== /h;/^== /!H;${x;p}' "$log"; }
 
-# What pip and apt print when nothing answers them.
-unreachable='Failed to establish a new connection|NameResolutionError|ConnectTimeoutError|ProxyError|Max retries exceeded|Failed to fetch|Temporary failure resolving|Could not (resolve|connect to)'
-names_unreachable() {
-  if last_of_log | grep -q '^\(Err\|E\|W\):'; then
+# unreachable: what has not answered, if that is why the last command failed.
+unreachable() {
+  if last_of_log | grep -qE 'connection broken|Max retries' &&
+    last_of_log | tail -n 5 | grep -qE 'No matching distribution|Max retries'; then
+    echo 'the package index that pip asks cannot be reached'
+  elif grep -qE 'Temporary failure resolving|Could not (resolve|connect)|Failed to fetch' "$log" &&
+    last_of_log | grep -qE '^E: (Unable to|Failed to fetch|Package .* has no)'; then
     echo "the archive of this system's packages cannot be reached"
-  else
-    echo "the package index that pip asks cannot be reached"
   fi
 }
 

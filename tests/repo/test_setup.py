@@ -1,0 +1,67 @@
+"""What the scripts say while they set up, and when they cannot."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.repo.source import ROOT
+
+SETUP = ROOT / "scripts" / "lib" / "setup.sh"
+
+
+def bash(code: str, tmp_path: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Runs code that has the functions of setup.sh, and a log."""
+    return subprocess.run(
+        ["bash", "-c", f"source {SETUP}; log={tmp_path}/log; : >$log; {code}", "script"],
+        env={**os.environ, **environment}, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("script", ["demo", "test", "check"])
+def test_without_a_python_there_is_one_line_that_says_so(script: str, tmp_path: Path) -> None:
+    for command in ("bash", "dirname"):
+        found = shutil.which(command)
+        assert found is not None
+        (tmp_path / command).symlink_to(found)
+    done = subprocess.run(
+        [ROOT / "scripts" / script], env={"PATH": str(tmp_path), "HOME": str(tmp_path)},
+        stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"{script}: no Python 3.10 or newer found; ")
+    assert done.stderr.count("\n") == 1
+
+
+def test_a_package_index_that_does_not_answer_is_said_in_one_sentence(tmp_path: Path) -> None:
+    install = f"{sys.executable} -m pip install --retries 1 --index-url http://127.0.0.1:1/ no-such-package"
+    done = bash(f"run dependencies {install}", tmp_path, PIP_CONFIG_FILE="/dev/null", PIP_EXTRA_INDEX_URL="")
+
+    assert done.returncode == 1
+    assert "the package index that pip asks cannot be reached" in done.stderr
+    assert done.stderr.count("\n") == 2, done.stderr
+
+
+def test_what_else_fails_shows_what_it_printed(tmp_path: Path) -> None:
+    done = bash("fails() { echo the reason; return 3; }; run building fails", tmp_path)
+
+    assert done.returncode == 1
+    assert "the reason\n" in done.stderr
+    assert "cannot be reached" not in done.stderr
+
+
+def test_what_takes_long_gives_signs_of_life_with_the_count_of_ninja(tmp_path: Path) -> None:
+    """The command ends when it has seen one."""
+    said = tmp_path / "said"
+    command = f"echo '[7/56] Compiling'; until grep -q ' s, .7/56. ' {said}; do read -rt 0.05 <> <(:) || :; done"
+    done = bash(f"patience=0.1; builds() {{ {command}; }}; run building builds 2>{said}", tmp_path)
+
+    assert done.returncode == 0
+    assert re.fullmatch(r"building (\.\.\. \d+ s, \[7/56\] )+\.\.\. done \(\d+ s\)\n", said.read_text())
