@@ -8,11 +8,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
+import wiretight
+
 
 class Reason(Enum):
     """Why a test of CPython's may fail."""
 
-    BUILD_DETAIL = "it asserts an implementation detail of CPython's build"
+    BUILD_DETAIL = "it asserts an implementation detail of CPython's build or its OpenSSL"
     HARMFUL = "the standard behaviour corrupts, crashes or leaks"
     NEWER = "Python 3.15's `ssl`, which wiretight is on every Python, behaves otherwise"
 
@@ -31,6 +33,7 @@ class Allowed:
     entry: str  # of docs/differences.md
     race: bool = False
     error: str = ""
+    openssl: tuple[int, int] = (3, 0)  # the first OpenSSL with which it fails
 
     def covers(self, test: str, detail: str) -> bool:
         return f"{test}.".startswith(f"{self.test}.") and self.error in detail
@@ -98,9 +101,45 @@ EXCEPTIONS = (
         "it waits for a call of asyncio's SSLProtocol, which the native transport does without",
         "asyncio's private methods",
     ),
+    Allowed(
+        "test.test_ssl.BasicSocketTests.test_openssl_version",
+        ((3, 10), (3, 14)),
+        Reason.BUILD_DETAIL,
+        "it expects an OpenSSL whose major version is less than 4",
+        "OpenSSL 4.0",
+        openssl=(4, 0),
+    ),
+    Allowed(
+        "test.test_ssl.ThreadedTests.test_PROTOCOL_TLS",
+        ((3, 10), (3, 14)),
+        Reason.BUILD_DETAIL,
+        "it sets SSLv3 as the minimum version, which OpenSSL 4.0 does not know any more",
+        "OpenSSL 4.0",
+        openssl=(4, 0),
+    ),
+    Allowed(
+        "test.test_ssl.ThreadedTests.test_sni_callback_raising",
+        ((3, 10), (3, 14)),
+        Reason.BUILD_DETAIL,
+        "it expects a reason that begins with SSLV3_ALERT, which OpenSSL 4.0 calls TLS_ALERT",
+        "OpenSSL 4.0",
+        openssl=(4, 0),
+    ),
+    Allowed(
+        "test.test_poplib.TestPOP3Class.test_stls_context",
+        ((3, 10), (3, 14)),
+        Reason.BUILD_DETAIL,
+        "its server knows a refusal by SSLV3_ALERT_BAD_CERTIFICATE, which OpenSSL 4.0 calls TLS_ALERT_BAD_CERTIFICATE",
+        "OpenSSL 4.0",
+        openssl=(4, 0),
+    ),
 )
 
 
-def allowed(version: tuple[int, int]) -> dict[str, Allowed]:
-    """The exceptions for one version of Python, by the name of the test."""
-    return {entry.test: entry for entry in EXCEPTIONS if entry.versions[0] <= version <= entry.versions[1]}
+def allowed(version: tuple[int, int], openssl: tuple[int, ...] = wiretight.OPENSSL_VERSION_INFO) -> dict[str, Allowed]:
+    """The exceptions for one version of Python and one of OpenSSL, by the name of the test."""
+    return {
+        entry.test: entry
+        for entry in EXCEPTIONS
+        if entry.versions[0] <= version <= entry.versions[1] and entry.openssl <= openssl
+    }
