@@ -72,7 +72,7 @@ find_python() {
   local -a candidates=()
   if [ $# -gt 0 ]; then
     candidates=("$1" "python$1" "${PYENV_ROOT:-$HOME/.pyenv}"/versions/"$1"*/bin/python)
-    case $1 in 3.*t) candidates+=("$(free_threaded "${1%t}")") ;; esac
+    case $1 in 3.*t) candidates+=("$(free_threaded "${1%t}" 2>/dev/null)") ;; esac
   else
     candidates=(python3 python python3.{15,14,13,12,11,10} "${PYENV_ROOT:-$HOME/.pyenv}"/versions/3.1[0-9]*/bin/python)
   fi
