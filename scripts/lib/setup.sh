@@ -72,7 +72,7 @@ find_python() {
   local -a candidates=()
   if [ $# -gt 0 ]; then
     candidates=("$1" "python$1" "${PYENV_ROOT:-$HOME/.pyenv}"/versions/"$1"*/bin/python)
-    case $1 in 3.*t) candidates+=("$(free_threaded "${1%t}" 2>/dev/null)") ;; esac
+    case $1 in 3.*t) candidates+=("$(free_threaded "${1%t}")") ;; esac
   else
     candidates=(python3 python python3.{15,14,13,12,11,10} "${PYENV_ROOT:-$HOME/.pyenv}"/versions/3.1[0-9]*/bin/python)
   fi
@@ -86,7 +86,7 @@ find_python() {
 }
 
 # free_threaded [VERSION]: those that tools/free_threaded_python.py has built.
-free_threaded() { ! new_enough python3 || python3 tools/free_threaded_python.py --found "$@"; }
+free_threaded() { ! new_enough python3 || python3 tools/free_threaded_python.py --found "$@" 2>/dev/null || true; }
 
 # every_python: the newest patch release of each minor version found, of pyenv's, of the system's, of those that
 # tools/free_threaded_python.py has built, and of those that WIRETIGHT_PYTHONS names, a list of paths separated by spaces.
