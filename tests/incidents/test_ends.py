@@ -125,8 +125,6 @@ def run(tmp_path: Path, program: str, *arguments: str) -> subprocess.CompletedPr
 @pytest.mark.parametrize("action", AT_THE_END)
 @pytest.mark.parametrize("middle", IN_THE_MIDDLE)
 def test_the_interpreter_ends_under_a_daemon_thread(tmp_path, middle, action, when, rounds):
-    if "callback" in middle and when == "atexit" and action in {"read", "write", "unwrap"}:
-        pytest.skip("the interpreter is not ending yet: the call waits for its turn until the callback returns")
     (tmp_path / "end.py").write_text(MODULE.format(action=AT_THE_END[action]))
     for _ in range(rounds(1, 20)):
         ran = run(tmp_path, BEGINNING + IN_THE_MIDDLE[middle] + ENDING, when)

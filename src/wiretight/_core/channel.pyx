@@ -16,8 +16,10 @@ from collections import deque
 from cython cimport auto_pickle
 from cpython.buffer cimport PyBUF_SIMPLE, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
 from cpython.bytes cimport PyBytes_FromStringAndSize
+from cpython.exc cimport PyErr_CheckSignals
 from cpython.object cimport PyObject
 from cpython.ref cimport Py_XDECREF
+from libc.errno cimport EAGAIN
 from libc.stdint cimport uint64_t
 
 from wiretight._core.connection cimport Connection
@@ -105,7 +107,7 @@ cdef class Channel:
         cdef _SSLSocket connection = self.bound()
         cdef Wire wire = connection.wire
         cdef Status status
-        cdef int error = 0
+        cdef int error = EAGAIN
         count[0] = 0
         if keeps_gil and wire.try_turn():
             wire.keeps_gil = True
@@ -113,11 +115,14 @@ cdef class Channel:
             wire.keeps_gil = False
             wt_mutex_unlock(&wire.lock)
             return status
-        with nogil:
-            error = wire.take_turn()
-            if error == 0:
-                status = self.attempt_locked(verb, data, size, count)
-                wt_mutex_unlock(&wire.lock)
+        while error == EAGAIN:
+            with nogil:
+                error = wire.take_turn()
+                if error == 0:
+                    status = self.attempt_locked(verb, data, size, count)
+                    wt_mutex_unlock(&wire.lock)
+            if error == EAGAIN:
+                PyErr_CheckSignals()
         if error:
             raise turn_refused(error)
         return status

@@ -9,7 +9,8 @@ copied out before Python goes on.
 """
 
 from cython cimport no_gc_clear
-from libc.errno cimport ECONNRESET, ENOMEM, EPIPE
+from cpython.exc cimport PyErr_CheckSignals
+from libc.errno cimport EAGAIN, ECONNRESET, ENOMEM, EPIPE
 from libc.string cimport memset
 
 from wiretight._core.backlog cimport BATCH, Backlog, Writing, note
@@ -450,7 +451,7 @@ cdef class Connection:
 
         OpenSSL's error queue is the thread's, so that its caller finds there what went wrong.
         """
-        cdef int error = 0
+        cdef int error = EAGAIN
         cdef int result = 0
         if self.wire.is_callback():
             with nogil:
@@ -462,11 +463,14 @@ cdef class Connection:
             result = apply(self, argument)
             wt_mutex_unlock(&self.wire.lock)
             return result
-        with nogil:
-            error = self.wire.take_turn()
-            if error == 0:
-                result = apply(self, argument)
-                wt_mutex_unlock(&self.wire.lock)
+        while error == EAGAIN:
+            with nogil:
+                error = self.wire.take_turn()
+                if error == 0:
+                    result = apply(self, argument)
+                    wt_mutex_unlock(&self.wire.lock)
+            if error == EAGAIN:
+                PyErr_CheckSignals()
         if error:
             raise turn_refused(error)
         return result

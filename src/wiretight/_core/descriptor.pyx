@@ -10,9 +10,10 @@ it, while their verbs wait. Verbs of which each would wait for the other fail wi
 """
 
 from cython cimport no_gc_clear
+from cpython.exc cimport PyErr_CheckSignals
 from cpython.object cimport PyObject
 from cpython.ref cimport Py_INCREF, Py_XDECREF
-from libc.errno cimport EBADF
+from libc.errno cimport EAGAIN, EBADF
 
 from wiretight._core.errors cimport OWN_CALLBACK, turn_refused
 
@@ -75,7 +76,10 @@ cdef class Descriptor:
         return False
 
     cdef int take_turn(self) noexcept nogil:
-        """Waits for lock and turn, without the GIL. 0, or a Failure's `turn`, and then the lock is not held."""
+        """Waits for lock and turn, without the GIL. 0, or a Failure's `turn`, and then the lock is not held.
+
+        EAGAIN after a second at most: the caller looks at signals and its deadline, and comes again.
+        """
         cdef int error
         if self.orphaned_by_fork():
             return EBADF
@@ -97,7 +101,9 @@ cdef class Descriptor:
                 error = self.take_turn()
                 if error == 0:
                     wt_mutex_unlock(&self.lock)
-            if error:
+            if error == EAGAIN:
+                PyErr_CheckSignals()
+            elif error:
                 raise turn_refused(error)
         return 0
 
@@ -115,12 +121,15 @@ cdef class Descriptor:
 
     cdef int yield_lock(self) noexcept nogil:
         """Between two steps of a long call: gives the lock to the threads that wait for it. 0, or as await_turn()."""
+        cdef int error = EAGAIN
         # What a callback raised is the verb's that runs, and not of one that would have its turn here.
         if self.keeps_gil or self.raised != NULL or not wt_mutex_is_contended(&self.lock):
             return 0
         wt_mutex_unlock(&self.lock)
         wt_mutex_lock(&self.lock)
-        return self.await_turn()
+        while error == EAGAIN:
+            error = self.await_turn()
+        return error
 
     # --- Around Python, and around a wait -----------------------------------------------------------------------------
 

@@ -49,6 +49,7 @@ cdef class Driver(Negotiated):
     cdef void advance(self, Call *call) noexcept nogil
     cdef void advance_locked(self, Call *call) noexcept nogil
     cdef bint is_late(self, Call *call) noexcept nogil
+    cdef bint is_refused(self, Call *call) noexcept nogil
     cdef void wait(self, Call *call) noexcept nogil
     cdef void finish(self, Call *call) noexcept nogil
     cdef bint has_refused_writing(self) noexcept nogil

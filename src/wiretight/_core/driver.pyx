@@ -9,7 +9,7 @@ whole call.
 from cython cimport no_gc_clear
 from cpython.exc cimport PyErr_CheckSignals
 from cpython.ref cimport Py_XDECREF
-from libc.errno cimport EBADF, ECONNRESET, EPIPE
+from libc.errno cimport EAGAIN, EBADF, ECONNRESET, EPIPE
 from libc.math cimport ceil
 from libc.stdint cimport int64_t
 from libc.stdlib cimport free, malloc
@@ -120,10 +120,13 @@ cdef class Driver(Negotiated):
     cdef void advance(self, Call *call) noexcept nogil:
         """Takes the call as far as that goes without Python: to its end, or to a signal or a look at the timeout."""
         cdef int error = self.wire.take_turn()
+        if error == EAGAIN and not self.is_refused(call):
+            return
         if error:
             self.give_up(call)
-            call.status = FAILED
-            call.failure.turn = error
+            if not call.timed_out:
+                call.status = FAILED
+                call.failure.turn = error
             call.is_over = True
             return
         self.advance_locked(call)
@@ -163,6 +166,10 @@ cdef class Driver(Negotiated):
         call.timed_out = call.timeout > 0 and call.deadline <= wt_now()
         return call.timed_out
 
+    cdef bint is_refused(self, Call *call) noexcept nogil:
+        """Whether the turn is not waited for any longer, because the call's time is up, or it is not to wait at all."""
+        return self.wire.on_socket and call.knows_timeout and (call.timeout == 0 or self.is_late(call))
+
     cdef void wait(self, Call *call) noexcept nogil:
         """Waits for what the verb wants and calls it again, until it wants nothing more, its time is up or a signal
         comes."""
@@ -178,6 +185,8 @@ cdef class Driver(Negotiated):
                 return
             wake = self.wire.wait(call.status == WANT_WRITE, call.deadline)
             error = self.wire.await_turn()
+            if error == EAGAIN:
+                return
             if error:
                 call.status = self.refused_turn(error)
             elif wake == READY:

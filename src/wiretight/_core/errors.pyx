@@ -6,7 +6,7 @@ numbers, taken without the GIL; the exception is made of them later, by the call
 """
 
 from cpython.exc cimport PyErr_SetObject
-from libc.errno cimport EBADF
+from libc.errno cimport EAGAIN, EBADF
 from libc.string cimport memset
 
 from wiretight._core.openssl.err cimport (
@@ -97,6 +97,11 @@ cdef object turn_refused(int turn):
         return OSError(EDEADLK, (
             "a callback of this connection waits for a callback of another one, which waits for this one: "
             "read and write outside of callbacks"
+        ))
+    if turn == EAGAIN:
+        return BlockingIOError(EAGAIN, (
+            "a callback of this connection is running in another thread, which is in the middle of a call: "
+            "call again when it has returned"
         ))
     if turn == ECANCELED:
         return OSError(ECANCELED, "the interpreter ends, and the thread that uses this connection will not go on")

@@ -214,9 +214,13 @@ static int leads_to(atomic_ulong *caller, unsigned long thread) {
     return at == thread;
 }
 
+/* In looks of a tenth of a second, or as often as something changes. */
+#define PATIENCE 10
+
 int wt_mutex_await_caller(wt_mutex *mutex, atomic_ulong *caller) {
     pursuit me = {NULL, PyThread_get_thread_ident(), caller};
     int error = 0;
+    int patience = PATIENCE;
     pthread_mutex_lock(&changes);
     if (leads_to(caller, me.thread)) {
         pthread_mutex_unlock(&changes);
@@ -228,6 +232,8 @@ int wt_mutex_await_caller(wt_mutex *mutex, atomic_ulong *caller) {
     while (error == 0 && atomic_load(caller) != 0) {
         if (is_finalizing()) {
             error = ECANCELED;
+        } else if (--patience < 0) {
+            error = EAGAIN;
         } else {
             pthread_mutex_lock(&changes);
             await_change(mutex);

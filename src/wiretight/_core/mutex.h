@@ -123,7 +123,8 @@ void wt_announce(void);
 
 /* Waits, as wt_mutex_await() does, until `caller`, which `mutex` protects, is 0: it is the thread that is out in Python.
    0, or EDEADLK where that thread waits, maybe through others, for this one, or ECANCELED where it will never be back
-   because the interpreter ends. Without the GIL. */
+   because the interpreter ends, or EAGAIN after a second at most: the caller looks at signals and its own deadline, and
+   comes again. Without the GIL. */
 int wt_mutex_await_caller(wt_mutex *mutex, atomic_ulong *caller);
 
 #endif

@@ -175,8 +175,8 @@ cdef int seal_loaded(SSL_CTX *ctx, Settings settings) except -1:
 
 
 cdef bint apply(SSL *ssl, Settings sealed, Settings settings, bint server_side) noexcept:
-    """Gives `ssl`, whose SSL_CTX was sealed with `sealed`, everything of `settings`. False leaves the reason on OpenSSL's
-    queue.
+    """Gives `ssl`, whose SSL_CTX was sealed with `sealed`, everything of `settings`. False leaves the reason on the
+    error queue.
 
     No exception, nor any other object: a connection's lock may be held.
 
@@ -222,6 +222,7 @@ cdef bint apply_loaded(SSL *ssl, Settings sealed, Settings settings) noexcept:
     OpenSSL: SSL_use_cert_and_key(3), SSL_set_cipher_list(3), SSL_set1_sigalgs_list(3)
     """
     cdef Credential credential
+    cdef const char *hint
     for credential in settings.credentials:
         if credential not in sealed.credentials and not use_credential(ssl, credential):
             return False
@@ -239,7 +240,8 @@ cdef bint apply_loaded(SSL *ssl, Settings sealed, Settings settings) noexcept:
     if settings.server_sigalgs is not sealed.server_sigalgs:
         if not SSL_set1_sigalgs_list(ssl, settings.server_sigalgs):
             return False
-    if not wt_set_psk_hint(ssl, <const char *>NULL if settings.psk_hint is None else <const char *>settings.psk_hint):
+    hint = <const char *>NULL if settings.psk_hint is None else <const char *>settings.psk_hint
+    if not wt_set_psk_hint(ssl, hint):
         return False
     return settings.trust is sealed.trust or use_trust(ssl, settings.trust)
 

@@ -2,10 +2,10 @@
 
 from cython cimport no_gc_clear
 from cpython.buffer cimport PyBUF_SIMPLE, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
-from cpython.exc cimport PyErr_SetObject, PyErr_WriteUnraisable
+from cpython.exc cimport PyErr_CheckSignals, PyErr_SetObject, PyErr_WriteUnraisable
 from cpython.object cimport PyObject
 from cpython.ref cimport Py_XDECREF
-from libc.errno cimport EBADF
+from libc.errno cimport EAGAIN, EBADF
 from libc.stdint cimport int64_t
 
 import weakref
@@ -153,14 +153,16 @@ cdef class _SSLSocket(Driver):
 
         Says nothing about failures: the peer may be gone. Since 0.1. OpenSSL: SSL_shutdown(3)
         """
-        cdef int error
+        cdef int error = EAGAIN
         cdef PyObject *raised
-        with nogil:
-            error = self.wire.take_turn()
-            if error == 0:
-                self.send_close_notify()
-                raised = self.wire.take_raised()
-                wt_mutex_unlock(&self.wire.lock)
+        while error == EAGAIN:
+            PyErr_CheckSignals()
+            with nogil:
+                error = self.wire.take_turn()
+                if error == 0:
+                    self.send_close_notify()
+                    raised = self.wire.take_raised()
+                    wt_mutex_unlock(&self.wire.lock)
         if error:
             raise turn_refused(error)
         if raised != NULL:
