@@ -85,8 +85,8 @@ def abandoned_socket(*made: Any) -> Iterator[Any]:
 
 
 def is_comparable(place, first, second):
-    """Not do_handshake() after unwrap(), where `ssl` fails with an AttributeError of its own; and on an abandoned socket
-    not the calls in which `ssl` speaks of the record of an earlier write that was refused.
+    """Not do_handshake() after unwrap(), where `ssl` fails with an AttributeError of its own; and on an abandoned
+    socket not the calls in which `ssl` speaks of the record of an earlier write that was refused.
     """
     if {first, second} == {"unwrap", "do_handshake"}:
         return False

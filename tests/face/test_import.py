@@ -30,3 +30,24 @@ def test_install_is_imported_when_it_is_asked_for_and_not_by_a_star() -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout == "uninstall\n"
+
+
+SECOND_INTERPRETER = """
+import wiretight
+try:
+    import _interpreters as interpreters
+    failure = interpreters.exec(interpreters.create(), "import wiretight")
+    print(failure.formatted)
+except ImportError:
+    import _xxsubinterpreters as interpreters
+    try:
+        interpreters.run_string(interpreters.create(), "import wiretight")
+    except interpreters.RunFailedError as error:
+        print(error)
+"""
+
+
+def test_a_second_interpreter_of_the_process_is_told_what_to_use_instead() -> None:
+    done = subprocess.run([sys.executable, "-c", SECOND_INTERPRETER], capture_output=True, text=True, check=True)
+    assert "ImportError" in done.stdout
+    assert "use threads or processes instead of subinterpreters" in done.stdout

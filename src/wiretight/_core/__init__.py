@@ -58,12 +58,17 @@ def _load() -> None:
         spec = spec_from_file_location(qualified, library.origin, loader=loader)
         if spec is None:
             raise ImportError(f"{library.origin} cannot be loaded as {qualified}")
-        module = module_from_spec(spec)
-        sys.modules[qualified] = module
         try:
+            module = module_from_spec(spec)
+            sys.modules[qualified] = module
             loader.exec_module(module)
-        except BaseException:
-            del sys.modules[qualified]
+        except BaseException as error:
+            sys.modules.pop(qualified, None)
+            if isinstance(error, ImportError) and "interpreter" in str(error):
+                raise ImportError(
+                    "wiretight works in one interpreter of a process, because its OpenSSL is one for all of them: "
+                    "use threads or processes instead of subinterpreters, or the standard ssl in them"
+                ) from error
             raise
         globals()[name] = module
 
