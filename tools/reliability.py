@@ -64,7 +64,8 @@ SUITES = """\
 What libraries test about TLS and asyncio, with the standard `ssl` and after `install()`: in a virtual environment with
 the library's own source tree and its tests' requirements, `pytest -p PLUGIN`, where the plugin, which is in no
 repository, is `import wiretight; wiretight.install()`; for eventlet and httplib2, a sitecustomize.py with that line.
-aiohttp ran from its tree without C extensions (`AIOHTTP_NO_EXTENSIONS=1`): test_connector, test_client_functional, test_proxy_functional, test_web_functional,
+aiohttp ran from its tree without C extensions
+(`AIOHTTP_NO_EXTENSIONS=1`): test_connector, test_client_functional, test_proxy_functional, test_web_functional,
 test_web_sendfile_functional and test_client_fingerprint. With Python 3.11.7 and OpenSSL 3.0.20.
 
 | suite | revision | with `ssl` | after `install()` |
@@ -72,7 +73,7 @@ test_web_sendfile_functional and test_client_fingerprint. With Python 3.11.7 and
 | aiosmtplib | 320180e | 355 passed, 6 failed | 355 passed, the same 6 failed |
 | aiohttp, six files | 495e77783 | 806 passed, 15 skipped, 12 expected to fail | the same |
 | eventlet: ssl_test, greenio_test, wsgi_test | c8f903a3 | 150 passed, 2 failed, 3 skipped | the same 2 failed |
-| httplib2: https, http, proxy, other | ba9bf50 | 95 passed, 1 skipped, 2 expected to fail, 1 of which passed | the same |
+| httplib2: https, http, proxy, other | ba9bf50 | 95 passed, 1 skipped, 1 xfailed, 1 xpassed | the same |
 """
 INCIDENTS = "tests/incidents"
 
