@@ -88,8 +88,9 @@ class SSLSocket(Negotiated, StreamOnly, _Standard, metaclass=WatchesOverrides):
         PlainSocket.__init__(self, sock.family, sock.type, sock.proto, sock.fileno())
         try:
             sock.detach()
-        finally:
-            PlainSocket.detach(sock)  # where there was no memory for the method: one descriptor, one owner
+        except MemoryError:  # there was none for the method: one descriptor, one owner
+            PlainSocket.detach(sock)
+            raise
         try:
             self._context = context
             self._session = session
@@ -112,9 +113,8 @@ class SSLSocket(Negotiated, StreamOnly, _Standard, metaclass=WatchesOverrides):
         return self
 
     def _wrap(self) -> _SSLSocket:
-        sslobj: _SSLSocket = self._context._wrap_socket(
-            self, self.server_side, self.server_hostname, owner=self, session=self._session
-        )
+        options: dict[str, Any] = {"owner": self, "session": self._session}
+        sslobj: _SSLSocket = self._context._wrap_socket(self, self.server_side, self.server_hostname, **options)
         self._sslobj = sslobj
         return sslobj
 

@@ -431,6 +431,39 @@ def test_a_close_in_a_callback_wakes_another_thread_s_recv(client_context, serve
 # --- Order ------------------------------------------------------------------------------------------------------------
 
 
+def test_a_call_with_a_timeout_does_not_outlast_it_while_a_callback_of_another_thread_runs(
+    client_context, server_context
+):
+    begun, over = threading.Event(), threading.Event()
+    reader: list[int] = []
+
+    def message(*_: Any) -> None:
+        if threading.get_ident() in reader:
+            begun.set()
+            over.wait(PATIENCE)
+
+    client_context._msg_callback = message
+    with tls_sockets(client_context, server_context) as (client, server):
+
+        def read() -> bytes:
+            reader.append(threading.get_ident())
+            return client.recv(10)
+
+        reading = Task(read)
+        server.sendall(b"data")
+        assert begun.wait(PATIENCE)
+        client.settimeout(0.05)
+        with pytest.raises(TimeoutError):
+            client.recv(10)
+        with pytest.raises(TimeoutError):
+            client.send(b"x")
+        client.settimeout(0)
+        with pytest.raises(BlockingIOError):
+            client.recv(10)
+        over.set()
+        assert reading.result() == b"data"
+
+
 def test_a_question_is_overtaken_by_one_step_of_a_long_send_at_most(client_context, server_context):
     """First come, first served: between two answers a sender gets as far as it does while nobody asks, and one step."""
     step = 4 * 16384  # as many records as are encrypted before they are sent

@@ -6,6 +6,7 @@ import array
 import copy
 import io
 import pickle
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -273,3 +274,11 @@ def test_do_handshake_can_block_on_a_non_blocking_socket(client: Any, server: An
     client.setblocking(False)
     client.do_handshake(block=True)
     assert client.gettimeout() == 0.0
+
+
+def test_the_longest_timeout_is_no_time_that_has_passed(client_context: Any, server_context: Any) -> None:
+    with tls_sockets(client_context, server_context) as (client, server):
+        client.settimeout(threading.TIMEOUT_MAX)
+        sending = Task(server.sendall, b"data")
+        assert client.recv(10) == b"data"
+        sending.result()

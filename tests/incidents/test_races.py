@@ -35,7 +35,7 @@ def test_a_child_closes_a_connection_that_a_thread_of_its_parent_waits_on(client
 
 @forks
 @reference("brianmario/mysql2#1467")
-@pytest.mark.filterwarnings("ignore:.*multi-threaded, use of fork")
+@pytest.mark.filterwarnings("ignore:.*multi-threaded, use of fork", "ignore:unclosed:ResourceWarning")
 def test_what_a_child_forgets_says_nothing_to_the_peer(client_context, server_context, rounds):
     with tls_sockets(client_context, server_context) as (client, server):
         for number in range(rounds(20, 1000)):

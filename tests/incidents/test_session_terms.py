@@ -200,3 +200,13 @@ def test_a_ticket_of_a_server_is_bound_to_what_it_was_made_with(
     pair.handshake()
     assert pair.client.session_reused is False
     assert pair.server.getpeercert()
+
+
+def test_a_session_is_not_offered_under_a_context_set_later_that_does_not_trust_its_server(
+    certificates: Certificates, version: Any, client_context: Any, server_context: Any
+) -> None:
+    pair = Pair(client_context, server_context, session=session_of(client_context, server_context))
+    pair.client.context = certificates.client_context(version)
+    failure = pair.until_error()
+    assert failure.side == "client"
+    assert isinstance(failure.error, tls.SSLCertVerificationError)

@@ -172,6 +172,18 @@ def test_it_cannot_allow_an_older_version_than_the_first(certificates: Certifica
 
 
 @reference("RFC 9325, 3.1.1")
+@pytest.mark.filterwarnings("ignore:.*OP_NO_TLS:DeprecationWarning")
+def test_nor_one_that_the_first_forbids_by_its_options(certificates: Certificates) -> None:
+    listening, chosen = certificates.server_context(), certificates.server_context()
+    listening.options |= tls.OP_NO_TLSv1_2
+
+    def choose(side: Any, name: str | None, _: Any) -> None:
+        side.context = chosen
+
+    listening.sni_callback = choose
+    assert refused(certificates.client_context(TLS12), listening).error.reason == "UNSUPPORTED_PROTOCOL"
+
+
 @pytest.mark.parametrize("limit", ["minimum_version", "options"])
 def test_it_may_refuse_an_older_version(certificates: Certificates, limit: str) -> None:
     outer, inner = certificates.server_context(), certificates.server_context()

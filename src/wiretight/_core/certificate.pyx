@@ -20,7 +20,8 @@ from wiretight._core.openssl.err cimport ERR_clear_error
 from wiretight._core.openssl.pem cimport PEM_read_bio_X509, PEM_write_bio_X509
 from wiretight._core.openssl.x509 cimport (
     X509, X509_cmp, X509_free, X509_get0_notAfter, X509_get0_notBefore, X509_get_issuer_name,
-    X509_get_serialNumber, X509_get_subject_name, X509_get_version, X509_subject_name_hash, X509_up_ref, i2d_X509,
+    X509_get_serialNumber, X509_get_subject_name, X509_get_version, X509_subject_name_hash,
+    X509_chain_up_ref, X509_up_ref, i2d_X509,
     sk_X509_num, sk_X509_value,
 )
 from wiretight._core.x509names cimport (
@@ -117,6 +118,17 @@ cdef list chain_of(stack_st_X509 *chain):
         for i in range(sk_X509_num(chain)):
             certificates.append(borrow_certificate(sk_X509_value(chain, i)))
     return certificates
+
+
+cdef X509 *owned(X509 *certificate) noexcept nogil:
+    if certificate != NULL:
+        X509_up_ref(certificate)
+    return certificate
+
+
+cdef stack_st_X509 *owned_chain(stack_st_X509 *chain) noexcept nogil:
+    """NULL for none, and where there is no memory for another list."""
+    return NULL if chain == NULL else X509_chain_up_ref(chain)
 
 
 cdef bytes der(X509 *x509):

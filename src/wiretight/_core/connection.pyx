@@ -8,7 +8,7 @@ Everything else that touches the SSL* is a Question or a Change: a C function, r
 copied out before Python goes on.
 """
 
-from cython cimport no_gc_clear
+from cython cimport critical_section, no_gc_clear
 from cpython.exc cimport PyErr_CheckSignals
 from libc.errno cimport EAGAIN, ECONNRESET, ENOMEM, EPIPE
 from libc.string cimport memset
@@ -98,7 +98,8 @@ cdef class Connection:
         cdef bytes terms = terms_of(self.ssl, self.settings, name)
         cdef int taken = 1
         wt_mutex_lock_with_gil(&self.wire.lock)
-        self.terms = terms
+        with critical_section(self):
+            self.terms = terms
         if self.server_side:
             taken = SSL_set_session_id_context(self.ssl, terms, len(terms))
         wt_mutex_unlock(&self.wire.lock)
@@ -108,7 +109,8 @@ cdef class Connection:
     cdef int unbind_sessions(self) except -1:
         """No session of this connection is good for any other."""
         wt_mutex_lock_with_gil(&self.wire.lock)
-        self.terms = None
+        with critical_section(self):
+            self.terms = None
         wt_mutex_unlock(&self.wire.lock)
         return 0
 
@@ -246,7 +248,7 @@ cdef class Connection:
             if writing.sent < size:
                 error = self.wire.yield_lock()
                 if error:
-                    return self.refused_turn(error)
+                    return AGAIN if error == EAGAIN else self.refused_turn(error)
 
     cdef Status try_write_nothing(self) noexcept nogil:
         """A write of no bytes makes no record, but shakes hands and tells what a write would.

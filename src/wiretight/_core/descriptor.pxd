@@ -1,6 +1,7 @@
 """Descriptor: a descriptor that is owned, and the lock of the connection that uses it."""
 
 from cpython.object cimport PyObject
+from libc.stdint cimport int64_t
 
 cdef extern from "mutex.h" nogil:
     ctypedef struct wt_mutex:
@@ -20,7 +21,7 @@ cdef extern from "mutex.h" nogil:
     void wt_mutex_unlock(wt_mutex *mutex)
     bint wt_mutex_is_contended(wt_mutex *mutex)
     void wt_mutex_await(wt_mutex *mutex)
-    int wt_mutex_await_caller(wt_mutex *mutex, atomic_ulong *caller)
+    int wt_mutex_await_caller(wt_mutex *mutex, atomic_ulong *caller, int64_t deadline)
     void wt_announce()
     void wt_check_holds_none()
 
@@ -50,9 +51,9 @@ cdef class Descriptor:
 
     # Turns: one verb after the other
     cdef bint try_turn(self) noexcept nogil
-    cdef int take_turn(self) noexcept nogil
+    cdef int take_turn(self, int64_t deadline=*) noexcept nogil
     cdef int take_turn_with_gil(self) except -1
-    cdef int await_turn(self) noexcept nogil
+    cdef int await_turn(self, int64_t deadline=*) noexcept nogil
     cdef int yield_lock(self) noexcept nogil
 
     # Around Python, and around a wait

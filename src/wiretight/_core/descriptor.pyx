@@ -14,6 +14,7 @@ from cpython.exc cimport PyErr_CheckSignals
 from cpython.object cimport PyObject
 from cpython.ref cimport Py_INCREF, Py_XDECREF
 from libc.errno cimport EAGAIN, EBADF
+from libc.stdint cimport int64_t
 
 from wiretight._core.errors cimport OWN_CALLBACK, turn_refused
 
@@ -75,16 +76,16 @@ cdef class Descriptor:
         wt_mutex_unlock(&self.lock)
         return False
 
-    cdef int take_turn(self) noexcept nogil:
+    cdef int take_turn(self, int64_t deadline=-1) noexcept nogil:
         """Waits for lock and turn, without the GIL. 0, or a Failure's `turn`, and then the lock is not held.
 
-        EAGAIN after a second at most: the caller looks at signals and its deadline, and comes again.
+        EAGAIN after a second, or at `deadline`: the caller looks at signals and its own time, and comes again.
         """
         cdef int error
         if self.orphaned_by_fork():
             return EBADF
         wt_mutex_lock(&self.lock)
-        error = self.await_turn()
+        error = self.await_turn(deadline)
         if error:
             wt_mutex_unlock(&self.lock)
         return error
@@ -107,7 +108,7 @@ cdef class Descriptor:
                 raise turn_refused(error)
         return 0
 
-    cdef int await_turn(self) noexcept nogil:
+    cdef int await_turn(self, int64_t deadline=-1) noexcept nogil:
         """The same with the lock held, before and after."""
         cdef int error
         if self.caller == 0:
@@ -115,21 +116,18 @@ cdef class Descriptor:
         if self.is_callback():
             return OWN_CALLBACK
         self.others += 1
-        error = wt_mutex_await_caller(&self.lock, &self.caller)
+        error = wt_mutex_await_caller(&self.lock, &self.caller, deadline)
         self.others -= 1
         return error
 
     cdef int yield_lock(self) noexcept nogil:
         """Between two steps of a long call: gives the lock to the threads that wait for it. 0, or as await_turn()."""
-        cdef int error = EAGAIN
         # What a callback raised is the verb's that runs, and not of one that would have its turn here.
         if self.keeps_gil or self.raised != NULL or not wt_mutex_is_contended(&self.lock):
             return 0
         wt_mutex_unlock(&self.lock)
         wt_mutex_lock(&self.lock)
-        while error == EAGAIN:
-            error = self.await_turn()
-        return error
+        return self.await_turn()
 
     # --- Around Python, and around a wait -----------------------------------------------------------------------------
 

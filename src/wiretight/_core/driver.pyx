@@ -31,6 +31,7 @@ cdef extern from "references.h":
 
 cdef extern from "sockets.h" nogil:
     int64_t wt_now()
+    int64_t wt_deadline(int64_t timeout)
 
 cdef enum:
     SSL_ERROR_WANT_READ = 2
@@ -119,7 +120,11 @@ cdef class Driver(Negotiated):
 
     cdef void advance(self, Call *call) noexcept nogil:
         """Takes the call as far as that goes without Python: to its end, or to a signal or a look at the timeout."""
-        cdef int error = self.wire.take_turn()
+        cdef int error
+        if call.timeout > 0 and call.deadline == 0:
+            call.deadline = wt_deadline(call.timeout)
+        # Who does not know its timeout yet waits for no turn before it does.
+        error = self.wire.take_turn((call.deadline or -1) if call.knows_timeout else 0)
         if error == EAGAIN and not self.is_refused(call):
             return
         if error:
@@ -162,7 +167,7 @@ cdef class Driver(Negotiated):
 
     cdef bint is_late(self, Call *call) noexcept nogil:
         if call.timeout > 0 and call.deadline == 0:
-            call.deadline = wt_now() + call.timeout
+            call.deadline = wt_deadline(call.timeout)
         call.timed_out = call.timeout > 0 and call.deadline <= wt_now()
         return call.timed_out
 
@@ -176,7 +181,7 @@ cdef class Driver(Negotiated):
         cdef Wake wake
         cdef int error
         if call.deadline == 0:
-            call.deadline = -1 if call.timeout < 0 else wt_now() + call.timeout
+            call.deadline = -1 if call.timeout < 0 else wt_deadline(call.timeout)
         while call.status == WANT_READ or call.status == WANT_WRITE:
             if self.is_late(call):
                 return
@@ -184,7 +189,7 @@ cdef class Driver(Negotiated):
                 call.status = self.refused_descriptor()
                 return
             wake = self.wire.wait(call.status == WANT_WRITE, call.deadline)
-            error = self.wire.await_turn()
+            error = self.wire.await_turn(call.deadline)
             if error == EAGAIN:
                 return
             if error:

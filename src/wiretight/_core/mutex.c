@@ -1,5 +1,6 @@
 /* The slow half of mutex.h: what happens when somebody has to wait. */
 #include "mutex.h"
+#include "sockets.h"
 
 #include <Python.h>
 #include <errno.h>
@@ -175,12 +176,14 @@ static int is_finalizing(void) {
 #endif
 }
 
-/* With `changes` locked, which it unlocks. */
-static void await_change(wt_mutex *mutex) {
+#define LOOK 100000000 /* ns */
+
+/* With `changes` locked, which it unlocks. Waits for `most` ns, and no longer than a look. */
+static void await_change(wt_mutex *mutex, int64_t most) {
     struct timespec until;
     wt_mutex_unlock(mutex);
     clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_nsec += 100000000;
+    until.tv_nsec += most < LOOK ? most : LOOK;
     if (until.tv_nsec >= 1000000000) {
         until.tv_nsec -= 1000000000;
         until.tv_sec += 1;
@@ -192,7 +195,7 @@ static void await_change(wt_mutex *mutex) {
 
 void wt_mutex_await(wt_mutex *mutex) {
     pthread_mutex_lock(&changes);
-    await_change(mutex);
+    await_change(mutex, LOOK);
 }
 
 void wt_announce(void) {
@@ -214,13 +217,14 @@ static int leads_to(atomic_ulong *caller, unsigned long thread) {
     return at == thread;
 }
 
-/* In looks of a tenth of a second, or as often as something changes. */
-#define PATIENCE 10
+#define PATIENCE 1000000000 /* ns */
 
-int wt_mutex_await_caller(wt_mutex *mutex, atomic_ulong *caller) {
+int wt_mutex_await_caller(wt_mutex *mutex, atomic_ulong *caller, int64_t deadline) {
     pursuit me = {NULL, PyThread_get_thread_ident(), caller};
     int error = 0;
-    int patience = PATIENCE;
+    int64_t now = wt_now(), until = now + PATIENCE;
+    if (deadline >= 0 && deadline < until)
+        until = deadline;
     pthread_mutex_lock(&changes);
     if (leads_to(caller, me.thread)) {
         pthread_mutex_unlock(&changes);
@@ -232,11 +236,12 @@ int wt_mutex_await_caller(wt_mutex *mutex, atomic_ulong *caller) {
     while (error == 0 && atomic_load(caller) != 0) {
         if (is_finalizing()) {
             error = ECANCELED;
-        } else if (--patience < 0) {
+        } else if (now >= until) {
             error = EAGAIN;
         } else {
             pthread_mutex_lock(&changes);
-            await_change(mutex);
+            await_change(mutex, until - now);
+            now = wt_now();
         }
     }
     pthread_mutex_lock(&changes);

@@ -22,6 +22,7 @@
 #define WIRETIGHT_MUTEX_H
 
 #include <stdatomic.h>
+#include <stdint.h>
 
 enum { WT_LEVEL_TRUST, WT_LEVEL_CONTEXT, WT_LEVEL_CONNECTION, WT_LEVEL_BIO };
 
@@ -123,8 +124,8 @@ void wt_announce(void);
 
 /* Waits, as wt_mutex_await() does, until `caller`, which `mutex` protects, is 0: it is the thread that is out in Python.
    0, or EDEADLK where that thread waits, maybe through others, for this one, or ECANCELED where it will never be back
-   because the interpreter ends, or EAGAIN after a second at most: the caller looks at signals and its own deadline, and
-   comes again. Without the GIL. */
-int wt_mutex_await_caller(wt_mutex *mutex, atomic_ulong *caller);
+   because the interpreter ends, or EAGAIN after a second, or at `deadline` (ns of the monotonic clock; negative: none): the
+   caller looks at signals and its own time, and comes again. Without the GIL. */
+int wt_mutex_await_caller(wt_mutex *mutex, atomic_ulong *caller, int64_t deadline);
 
 #endif

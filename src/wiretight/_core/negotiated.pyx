@@ -12,22 +12,21 @@ from libc.string cimport memcpy
 cimport cython
 
 from wiretight._core.algorithms cimport ciphers_of
-from wiretight._core.certificate cimport borrow_certificate, chain_of, decoded, der
+from wiretight._core.certificate cimport borrow_certificate, chain_of, decoded, der, owned, owned_chain
 from wiretight._core.connection cimport Connection, Question
 from wiretight._core.context cimport Context, make_sealed, settings_of
-from wiretight._core.descriptor cimport wt_mutex_lock_with_gil, wt_mutex_unlock
+from wiretight._core.descriptor cimport wt_mutex_unlock
 from wiretight._core.errors cimport check, forget_errors, raise_queue
 from wiretight._core.openssl.ssl cimport (
     SSL, SSL_CIPHER, SSL_CIPHER_get_bits, SSL_CIPHER_get_name, SSL_CIPHER_get_version, SSL_COMP_get_name, SSL_SESSION,
+    SSL_SESSION_free,
     SSL_VERIFY_PEER, SSL_get0_alpn_selected, SSL_get0_peer_certificate, SSL_get0_verified_chain, SSL_get1_session,
     SSL_get_cipher_list_stack, SSL_get_client_ciphers, SSL_get_current_cipher, SSL_get_current_compression,
     SSL_get_finished, SSL_get_peer_cert_chain, SSL_get_peer_finished, SSL_get_verify_mode, SSL_get_version,
     SSL_in_before, SSL_is_init_finished, SSL_pending, SSL_session_reused, SSL_set_session,
     SSL_verify_client_post_handshake, sk_SSL_CIPHER_find, sk_SSL_CIPHER_num, sk_SSL_CIPHER_value, stack_st_SSL_CIPHER,
 )
-from wiretight._core.openssl.x509 cimport (
-    X509, X509_chain_up_ref, X509_free, X509_up_ref, sk_X509_pop_free, stack_st_X509,
-)
+from wiretight._core.openssl.x509 cimport X509, X509_free, sk_X509_pop_free, stack_st_X509
 from wiretight._core.session cimport SSLSession, take_session
 from wiretight._core.settings cimport Settings
 from wiretight._core.virtualhost cimport has_own_ciphers, may_choose, switch_context
@@ -252,6 +251,8 @@ cdef class Negotiated(Connection):
         if not is_open:
             settings = later
         switched = switch_context(self.ssl, before, chosen, settings, self.server_side, ciphers)
+        if is_open and not self.server_side and chosen is not former:
+            SSL_set_session(self.ssl, NULL)     # what was offered is another context's
         with cython.critical_section(self):
             if switched:
                 self._context, self.settings = chosen, settings
@@ -274,11 +275,14 @@ cdef class Negotiated(Connection):
         cdef SSL_SESSION *session
         cdef Context context
         cdef bytes terms
-        self.wire.refuse_orphan()
-        wt_mutex_lock_with_gil(&self.wire.lock)     # all three of one moment
-        session, context, terms = SSL_get1_session(self.ssl), self._context, self.terms
-        wt_mutex_unlock(&self.wire.lock)
-        return None if session == NULL else take_session(session, context, terms)
+        while True:
+            with cython.critical_section(self):
+                context, terms = self._context, self.terms
+            session = NULL
+            self.ask(ask_session, &session)
+            if context is self._context and terms is self.terms:    # all three are of one moment
+                return None if session == NULL else take_session(session, context, terms)
+            SSL_SESSION_free(session)
 
     @session.setter
     def session(self, value):
@@ -445,6 +449,10 @@ cdef void ask_sent_chain(Connection self, void *answer) noexcept nogil:
     peer.certificate = owned(SSL_get0_peer_certificate(self.ssl))
 
 
+cdef void ask_session(Connection self, void *answer) noexcept nogil:
+    (<SSL_SESSION **>answer)[0] = SSL_get1_session(self.ssl)
+
+
 cdef void ask_session_reused(Connection self, void *answer) noexcept nogil:
     (<bint *>answer)[0] = SSL_session_reused(self.ssl)
 
@@ -477,17 +485,6 @@ cdef int offer_session(Connection self, void *session) noexcept nogil:
         return 1
     forget_errors()
     return SSL_set_session(self.ssl, <SSL_SESSION *>session)
-
-
-cdef X509 *owned(X509 *certificate) noexcept nogil:
-    if certificate != NULL:
-        X509_up_ref(certificate)
-    return certificate
-
-
-cdef stack_st_X509 *owned_chain(stack_st_X509 *chain) noexcept nogil:
-    """NULL for none, and where there is no memory for another list."""
-    return NULL if chain == NULL else X509_chain_up_ref(chain)
 
 
 cdef object cipher_tuple(const SSL_CIPHER *cipher):

@@ -95,6 +95,12 @@ static inline int64_t wt_now(void) {
     return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }
 
+/* When `timeout`, in ns, will have passed: the end of the clock where that is later. */
+static inline int64_t wt_deadline(int64_t timeout) {
+    int64_t now = wt_now();
+    return timeout > INT64_MAX - now ? INT64_MAX : now + timeout;
+}
+
 /* Waits until `deadline` (in ns of wt_now(); negative: for ever), but for LONGEST_WAIT at most: whenever poll() wakes it
    looks the number up again, and after a detach() that may mean somebody else, who is never ready. poll's unit is the
    millisecond: rounded up, or a wait would end before its time and spin. */

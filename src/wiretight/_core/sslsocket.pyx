@@ -27,7 +27,7 @@ cdef extern from "Python.h":
     char *bytes_data "PyBytes_AS_STRING"(PyObject *data)
 
 cdef extern from "sockets.h" nogil:
-    int64_t wt_now()
+    int64_t wt_deadline(int64_t timeout)
 
 cdef enum:
     MOST_PER_READ = 256 * 1024      # more than one step can read: nobody needs a larger new object for it
@@ -54,7 +54,7 @@ cdef class _SSLSocket(Driver):
         In ns of the monotonic clock; negative without a timeout, 0 on a non-blocking socket. Since 0.1.
         """
         cdef int64_t timeout = self.timeout_of(self.underlying_socket()) if self.wire.on_socket else 0
-        return wt_now() + timeout if timeout > 0 else timeout
+        return wt_deadline(timeout) if timeout > 0 else timeout
 
     def do_handshake(self, deadline=None):
         """Shakes hands.

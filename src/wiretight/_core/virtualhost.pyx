@@ -7,8 +7,11 @@ The other context may ask for more than the first, never for less: verify_mode a
 the two. A program that requires certificates by the context that it listens with must not lose that by a choice.
 """
 
+from libc.stdint cimport uint64_t
+
 from wiretight._core.openssl.err cimport ERR_clear_error
 from wiretight._core.openssl.ssl cimport (
+    SSL_OP_NO_SSLv3, SSL_OP_NO_TLSv1, SSL_OP_NO_TLSv1_1, SSL_OP_NO_TLSv1_2, SSL_get_options, SSL_set_options,
     SSL_VERIFY_PEER, SSL_VERIFY_POST_HANDSHAKE, SSL_get_min_proto_version, SSL_get_state, SSL_get_verify_mode,
     SSL_in_before, SSL_set1_groups_list, SSL_set_SSL_CTX, SSL_set_cipher_list, SSL_set_ciphersuites,
     SSL_set_min_proto_version, SSL_set_verify,
@@ -18,6 +21,10 @@ from wiretight._core.settings cimport apply, apply_callbacks, apply_loaded
 
 cdef extern from "compat.h" nogil:
     int wt_set_default_groups(SSL *ssl)
+
+
+# The older way to set a minimum version.
+cdef uint64_t OLDER_VERSIONS = SSL_OP_NO_SSLv3 | SSL_OP_NO_TLSv1 | SSL_OP_NO_TLSv1_1 | SSL_OP_NO_TLSv1_2
 
 
 cdef bint may_choose(SSL *ssl) noexcept:
@@ -42,6 +49,7 @@ cdef bint switch_context(
     """
     cdef int mode = SSL_get_verify_mode(ssl)
     cdef int minimum = SSL_get_min_proto_version(ssl)
+    cdef uint64_t forbidden = SSL_get_options(ssl) & OLDER_VERSIONS
     ERR_clear_error()
     if SSL_set_SSL_CTX(ssl, context.ctx) == NULL:
         return False
@@ -57,6 +65,7 @@ cdef bint switch_context(
     if not apply(ssl, context.sealed, settings, True):
         return False
     SSL_set_verify(ssl, stricter(mode, SSL_get_verify_mode(ssl)), NULL)
+    SSL_set_options(ssl, forbidden)
     if SSL_get_min_proto_version(ssl) < minimum and not SSL_set_min_proto_version(ssl, minimum):
         return False
     if settings.groups is not None:
