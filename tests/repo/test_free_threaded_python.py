@@ -30,4 +30,5 @@ def test_an_unknown_version_is_refused(tmp_path: Path) -> None:
     refused = run(tmp_path, "3.12")
 
     assert refused.returncode == 2
-    assert "'3.13', '3.14'" in refused.stderr
+    assert "3.13" in refused.stderr
+    assert "3.14" in refused.stderr

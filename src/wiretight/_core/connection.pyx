@@ -17,7 +17,7 @@ from wiretight._core.backlog cimport BATCH, Backlog, Writing, note
 from wiretight._core.context cimport new_connection, settings_of
 from wiretight._core.descriptor cimport wt_mutex_lock, wt_mutex_lock_with_gil, wt_mutex_try, wt_mutex_unlock
 from wiretight._core.errors cimport (
-    AGAIN, CLOSED, DONE, FAILED, Failure, Status, WANT_READ, WANT_WRITE, check, forget_errors, is_misuse, outcome,
+    AGAIN, CLOSED, DONE, FAILED, Failure, Status, WANT_READ, WANT_WRITE, check, forget_errors, is_of_tls, outcome,
     raise_queue, turn_refused,
 )
 from wiretight._core.openssl.bio cimport BIO_up_ref
@@ -386,7 +386,7 @@ cdef class Connection:
         OpenSSL: SSL_state_string_long(3)
         """
         return (
-            self.at_eof or self.wire.error != 0 or wt_in_error_state(self.ssl) or is_misuse(&self.failure)
+            self.at_eof or self.wire.error != 0 or wt_in_error_state(self.ssl) or is_of_tls(&self.failure)
         )
 
     cdef Status refused_by_system(self) noexcept nogil:

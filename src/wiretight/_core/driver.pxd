@@ -52,7 +52,6 @@ cdef class Driver(Negotiated):
     cdef bint is_refused(self, Call *call) noexcept nogil
     cdef void wait(self, Call *call) noexcept nogil
     cdef void finish(self, Call *call) noexcept nogil
-    cdef bint has_refused_writing(self) noexcept nogil
     cdef void give_up(self, Call *call) noexcept nogil
     cdef void keep_backlog(self, Call *call) noexcept nogil
     cdef object problem_of(self, Call *call)

@@ -9,7 +9,7 @@ whole call.
 from cython cimport no_gc_clear
 from cpython.exc cimport PyErr_CheckSignals
 from cpython.ref cimport Py_XDECREF
-from libc.errno cimport EAGAIN, EBADF, ECONNRESET, EPIPE
+from libc.errno cimport EAGAIN, EBADF
 from libc.math cimport ceil
 from libc.stdint cimport int64_t
 from libc.stdlib cimport free, malloc
@@ -22,7 +22,7 @@ from wiretight._core.descriptor cimport wt_mutex_lock, wt_mutex_unlock
 from wiretight._core.errors cimport (
     AGAIN, CLOSED, DONE, FAILED, WANT_READ, WANT_WRITE, failure_exception, plain_error,
 )
-from wiretight._core.openssl.ssl cimport SSL_RECEIVED_SHUTDOWN, SSL_SENT_SHUTDOWN, SSL_get_shutdown, SSL_pending
+from wiretight._core.openssl.ssl cimport SSL_SENT_SHUTDOWN, SSL_get_shutdown, SSL_pending
 from wiretight._core.wire cimport READY, TIMED_OUT, Wake
 from wiretight._errors import SSLError, SSLWantReadError, SSLWantWriteError, SSLZeroReturnError
 
@@ -207,22 +207,12 @@ cdef class Driver(Negotiated):
         call.is_over = True
         if call.status == FAILED:
             call.failure = self.failure
-            if call.verb != READ and self.has_refused_writing():
-                call.status = CLOSED
         if call.verb == READ:
             self.last_read = call.got
             call.is_end = call.status == CLOSED and not SSL_get_shutdown(self.ssl) & SSL_SENT_SHUTDOWN
             if call.raised != NULL and call.got:
                 self.keep_unread(call.data, call.got)
         self.keep_backlog(call)
-
-    cdef bint has_refused_writing(self) noexcept nogil:
-        """Whether the kernel refused what a peer that had closed would not have read: to `ssl` that is its end."""
-        cdef int error = self.failure.errno_
-        return (
-            (error == EPIPE or error == ECONNRESET) and not self.has_failed
-            and SSL_get_shutdown(self.ssl) & SSL_RECEIVED_SHUTDOWN
-        )
 
     cdef void give_up(self, Call *call) noexcept nogil:
         """For a call that an exception ends, or that does not get its turn again."""

@@ -33,7 +33,7 @@ cdef inline void forget_errors() noexcept nogil:
         ERR_clear_error()
 
 cdef Status outcome(SSL *ssl, int ret, Failure *failure) noexcept nogil
-cdef bint is_misuse(const Failure *failure) noexcept nogil
+cdef bint is_of_tls(const Failure *failure) noexcept nogil
 cdef object failure_exception(const Failure *failure, object hostname)
 cdef object turn_refused(int turn)
 

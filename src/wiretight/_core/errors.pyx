@@ -10,13 +10,13 @@ from libc.errno cimport EAGAIN, EBADF
 from libc.string cimport memset
 
 from wiretight._core.openssl.err cimport (
-    ERR_GET_LIB, ERR_GET_REASON, ERR_LIB_SSL, ERR_R_MALLOC_FAILURE, ERR_SYSTEM_ERROR, ERR_clear_error, ERR_get_error,
-    ERR_peek_last_error, ERR_reason_error_string,
+    ERR_GET_LIB, ERR_GET_REASON, ERR_LIB_SSL, ERR_RFLAG_COMMON, ERR_R_MALLOC_FAILURE, ERR_SYSTEM_ERROR, ERR_clear_error,
+    ERR_get_error, ERR_peek_last_error, ERR_reason_error_string,
 )
 from wiretight._core.openssl.ssl cimport (
     SSL, SSL_ERROR_NONE, SSL_ERROR_SYSCALL, SSL_ERROR_WANT_READ, SSL_ERROR_WANT_WRITE,
-    SSL_ERROR_ZERO_RETURN, SSL_R_BAD_WRITE_RETRY, SSL_R_CERTIFICATE_VERIFY_FAILED, SSL_R_PROTOCOL_IS_SHUTDOWN,
-    SSL_R_SHUTDOWN_WHILE_IN_INIT, SSL_R_UNEXPECTED_EOF_WHILE_READING,
+    SSL_ERROR_ZERO_RETURN, SSL_R_BAD_WRITE_RETRY, SSL_R_CERTIFICATE_VERIFY_FAILED,
+    SSL_R_UNEXPECTED_EOF_WHILE_READING,
     SSL_get_error, SSL_get_verify_result,
 )
 from wiretight._core.openssl.x509 cimport (
@@ -62,12 +62,12 @@ cdef Status outcome(SSL *ssl, int ret, Failure *failure) noexcept nogil:
     return FAILED
 
 
-cdef bint is_misuse(const Failure *failure) noexcept nogil:
-    """Whether the call only came too early or too late, and has changed nothing."""
-    return ERR_GET_LIB(failure.code) == ERR_LIB_SSL and (
-        ERR_GET_REASON(failure.code) == SSL_R_SHUTDOWN_WHILE_IN_INIT
-        or ERR_GET_REASON(failure.code) == SSL_R_PROTOCOL_IS_SHUTDOWN
-    )
+cdef bint is_of_tls(const Failure *failure) noexcept nogil:
+    """Whether the reason is one of the protocol or its use: not, as a want of memory is, one that all of OpenSSL has.
+
+    OpenSSL: ERR_GET_REASON(3)
+    """
+    return ERR_GET_LIB(failure.code) == ERR_LIB_SSL and not ERR_GET_REASON(failure.code) & ERR_RFLAG_COMMON
 
 
 cdef object failure_exception(const Failure *failure, object hostname):
