@@ -138,7 +138,12 @@ async def _shaken(
 ) -> tuple[Any, Any]:
     """(transport, protocol), when they have shaken hands: what `make` makes of a socket or a transport."""
     waiter = loop.create_future()
-    protocol = factory()
+    try:
+        protocol = factory()
+    except BaseException:
+        if not isinstance(below, socket):  # a program's own socket stays the program's
+            below.abort()
+        raise
     transport = make(loop, below, protocol, waiter=waiter, **options)
     try:
         await waiter
@@ -175,7 +180,12 @@ class Arriving(Departing):
         """Makes that transport. Since 0.1."""
         transport.pause_reading()
         try:
-            self.wanted.transport_over(self.loop, transport, self.protocol_factory(), server_side=True)
+            protocol = self.protocol_factory()
+        except BaseException:
+            transport.abort()
+            raise
+        try:
+            self.wanted.transport_over(self.loop, transport, protocol, server_side=True)
         except (SystemExit, KeyboardInterrupt):
             raise
         except BaseException as error:

@@ -93,5 +93,5 @@ def _make_ssl_transport(
     )  # fmt: skip
 
 
-async def _start_tls(_before: Any, loop: Any, transport: Any, protocol: Any, sslcontext: Any, **options: Any) -> Any:
-    return await upgrade(loop, transport, protocol, sslcontext, like_asyncio=True, **options)
+async def _start_tls(before: Any, loop: Any, transport: Any, protocol: Any, sslcontext: Any, **options: Any) -> Any:
+    return await upgrade(loop, transport, protocol, sslcontext, like_asyncio=True, fallback=before, **options)

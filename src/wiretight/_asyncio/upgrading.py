@@ -23,6 +23,7 @@ async def upgrade(
     ssl_handshake_timeout: float | None = None,
     ssl_shutdown_timeout: float | None = None,
     like_asyncio: bool = False,
+    fallback: Any = _start_tls,
 ) -> Any:
     """TLS over `transport`, whose protocol goes on with what this returns, or hears of the loss of the connection.
 
@@ -31,8 +32,10 @@ async def upgrade(
     """
     if not (can_drive(context) and is_plain(transport)):
         options: dict[str, Any] = {"ssl_shutdown_timeout": ssl_shutdown_timeout} if version_info >= (3, 11) else {}
-        return await _start_tls(
-            loop,  # type: ignore[arg-type]
+        if not isinstance(loop, BaseEventLoop) and is_plain(transport):
+            fallback = type(loop).start_tls  # asyncio's does not know the transports of another loop
+        return await fallback(
+            loop,
             transport,
             protocol,
             context,

@@ -25,11 +25,12 @@ def discard(headers: "Message[str, str]", stream: BufferedIOBase) -> None:
 
     Raises `UnreadableBodyError`. Source: RFC 9112 sections 5.1, 6.3 and 7.1.
     """
-    lengths = {length.strip() for line in headers.get_all("Content-Length", ()) for length in line.split(",")}
-    codings = [coding.strip().lower() for coding in headers.get_all("Transfer-Encoding", ())]
+    lengths = {length.strip(" \t") for line in headers.get_all("Content-Length", ()) for length in line.split(",")}
+    codings = [coding.strip(" \t").lower() for coding in headers.get_all("Transfer-Encoding", ())]
     body = _Body(stream)
     # In doubt the request is refused: whoever passed it on may have seen another end of it (request smuggling).
-    if any(isinstance(defect, _NOT_HEADERS) for defect in headers.defects) or (codings and lengths):
+    is_cut_short = bool(headers.get_payload())  # lines behind what the parser takes for the end of the headers
+    if any(isinstance(defect, _NOT_HEADERS) for defect in headers.defects) or is_cut_short or (codings and lengths):
         raise UnreadableBodyError(400)
     if codings:
         if codings != ["chunked"]:

@@ -70,7 +70,9 @@ def _module(main: ModuleType, name: str, arguments: list[str]) -> CodeType:
         spec = importlib.util.find_spec(name)
         if spec is not None and spec.submodule_search_locations is not None:
             spec = importlib.util.find_spec(f"{name}.__main__")
-    except ModuleNotFoundError as error:
+    except (ImportError, ValueError) as error:
+        if not isinstance(error, ModuleNotFoundError) and not name.startswith("."):
+            raise
         raise CommandError(f"there is no module {name}: {error}") from error
     if spec is None:
         raise CommandError(f"there is no module {name}, or it is a package without a __main__.py")

@@ -91,8 +91,9 @@ def _listening(
 ) -> HTTPSServer:
     try:
         return HTTPSServer((options.bind, options.port), handler, context, _note)
-    except OSError as error:
-        raise CommandError(f"cannot listen on {options.bind} port {options.port}: {error.strerror or error}") from error
+    except (OSError, UnicodeError) as error:
+        why = getattr(error, "strerror", None) or error
+        raise CommandError(f"cannot listen on {clean(options.bind)} port {options.port}: {why}") from error
 
 
 def _note(line: str) -> None:
