@@ -150,7 +150,7 @@ def test_a_flood_of_session_tickets(
     certificates: Certificates, deadline: Any, rounds: Callable[[int, int], int]
 ) -> None:
     server_context = certificates.server_context(tls.TLSVersion.TLSv1_3)
-    server_context.num_tickets = rounds(5_000, 100_000)
+    server_context.num_tickets = rounds(25_000, 100_000)
     with Peer(
         certificates.client_context(tls.TLSVersion.TLSv1_3), server_context, handshake=False, transport=unix_pair
     ) as peer:
