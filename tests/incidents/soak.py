@@ -10,8 +10,8 @@ caches fill up. What the process has resident is reported beside it. It says som
 malloc() keep one arena: with one for each thread it grows for as long as threads meet in new combinations.
 
 `--kind pairs`: connections on each of which eight threads make two calls at once, every pair of calls on every kind of
-connection (pairs.py), in an order of chance. When nothing moves for a minute, the stacks of all threads are printed and
-the process ends. `--lock-checks`: on a core that aborts where a thread breaks the rule of the locks.
+connection (pairs.py), in an order of chance. When a round fails, or nothing moves for a minute, the stacks of all threads
+are printed and the process ends. `--lock-checks`: on a core that aborts where a thread breaks the rule of the locks.
 """
 
 from __future__ import annotations
@@ -51,13 +51,13 @@ def descriptors() -> int:
 
 
 class Soak:
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, seed: int) -> None:
         certificates = Certificates(folder)
         versions = (standard.TLSVersion.TLSv1_2, standard.TLSVersion.TLSv1_3)
         self.clients = [certificates.client_context(version) for version in versions]
         self.server = certificates.server_context()
         self.sessions: list[Any] = [None, None]
-        self.chance = random.Random(1)
+        self.chance = random.Random(seed)
         self.data = self.chance.randbytes(1 << 20)
         self.connections = self.resumed = self.bytes = self.signals = 0
         self.allocated, self.resident = Samples(SAMPLES), Samples(SAMPLES)
@@ -117,9 +117,9 @@ class Soak:
 class Pairs:
     """Round after round, each pair of calls on each kind of connection as often as any other."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, seed: int) -> None:
         self.contexts = Contexts(Certificates(folder))
-        self.chance = random.Random(1)
+        self.chance = random.Random(seed)
         self.said: Counter[str] = Counter()
         self.done = 0
 
@@ -131,7 +131,12 @@ class Pairs:
         while passed < seconds:
             for one in every_round(self.chance):
                 faulthandler.dump_traceback_later(STANDSTILL, exit=True)
-                self.said += one.run(self.contexts, TIMES, at_server=self.chance.random() < 0.5)
+                try:
+                    self.said += one.run(self.contexts, TIMES, at_server=self.chance.random() < 0.5)
+                except BaseException:
+                    print(f"round {self.done + 1}: {one}", file=sys.stderr)
+                    faulthandler.dump_traceback()
+                    raise
                 self.done += 1
                 passed = time.monotonic() - start
                 if passed - reported > 60:
@@ -161,10 +166,11 @@ def main() -> None:
     options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     options.add_argument("--minutes", type=float, default=1)
     options.add_argument("--kind", choices=KINDS, default="connections")
+    options.add_argument("--seed", type=int, default=1, help="of chance: another one is another order")
     given = options.parse_args()
     assert os.environ.get("PYTHONMALLOC") == "malloc", "run me by scripts/soak: what Python allocates is not counted"
     with tempfile.TemporaryDirectory() as folder:
-        print(json.dumps(KINDS[given.kind](Path(folder)).run(60 * given.minutes)))
+        print(json.dumps(KINDS[given.kind](Path(folder), given.seed).run(60 * given.minutes)))
 
 
 if __name__ == "__main__":
