@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import os
 import socket
+import ssl as standard
 import subprocess
 import sys
 import threading
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives import serialization
 
 from tests.incidents.processes import Child, forks
 from tests.incidents.references import reference
@@ -226,6 +228,23 @@ def test_trusted_files_that_threads_load(certificates, rounds):
         wiretight.clear_trust_cache()
         context = tls.create_default_context(cafile=str(certificates.ca_file))
         assert len(context.get_ca_certs()) == 1
+
+    with at_work(load, load):
+        for _ in range(rounds(20, 1000)):
+            assert Child(load).succeeded()
+
+
+def test_credentials_that_threads_load(certificates, tmp_path, rounds):
+    key = serialization.load_pem_private_key(certificates.server.key.read_bytes(), None)
+    encrypted = tmp_path / "encrypted.key"
+    encryption = serialization.BestAvailableEncryption(b"secret")
+    encrypted.write_bytes(key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, encryption))
+
+    def load() -> None:
+        context = tls.SSLContext(standard.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificates.server.chain, encrypted, password=lambda: "secret")
+        context.load_verify_locations(cadata=certificates.ca_file.read_text())
+        assert context.cert_store_stats()["x509"] == len(context.get_ca_certs()) == 1
 
     with at_work(load, load):
         for _ in range(rounds(20, 1000)):

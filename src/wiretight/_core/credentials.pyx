@@ -10,6 +10,7 @@ from libc.string cimport memcpy
 from wiretight._core.certificate cimport file_content, no_password, reading
 from wiretight._core.context cimport publish, settings_of, trial
 from wiretight._core.errors cimport check, queue_cause, raise_queue, ssl_error
+from wiretight._core.mutex cimport wt_gate_enter, wt_gate_leave
 from wiretight._core.openssl.bio cimport BIO, BIO_free
 from wiretight._core.openssl.err cimport (
     ERR_GET_LIB, ERR_GET_REASON, ERR_LIB_PEM, ERR_LIB_SSL, ERR_PACK, ERR_R_PEM_LIB, ERR_clear_error,
@@ -43,8 +44,19 @@ cdef class Password:
         self.source = source
 
 
-cdef int give_password(char *room, int size, int writing, void *password) noexcept with gil:
-    """OpenSSL: pem_password_cb(3)"""
+cdef int give_password(char *room, int size, int writing, void *password) noexcept nogil:
+    """Called inside the gate, which nobody who waits for the GIL may be in.
+
+    OpenSSL: pem_password_cb(3)
+    """
+    cdef int length
+    wt_gate_leave(password)
+    length = ask_password(room, size, password)
+    wt_gate_enter(password)
+    return length
+
+
+cdef int ask_password(char *room, int size, void *password) noexcept with gil:
     cdef Password asked = <Password>password
     cdef bytes secret
     if asked.source is None:
@@ -145,6 +157,7 @@ cdef stack_st_X509 *read_chain(bytes content, Password password, object path) ex
     try:
         bio = reading(content, len(content))
         with nogil:
+            wt_gate_enter(<void *>password)
             # Only the first may carry trust settings, and ask for a password.
             x509 = PEM_read_bio_X509_AUX(bio, NULL, give_password, <void *>password)
             while x509 != NULL:
@@ -153,6 +166,7 @@ cdef stack_st_X509 *read_chain(bytes content, Password password, object path) ex
                     X509_free(x509)
                     break
                 x509 = PEM_read_bio_X509(bio, NULL, no_password, NULL)
+            wt_gate_leave(<void *>password)
         raise_given(password)
         if not kept:
             raise MemoryError
@@ -177,7 +191,9 @@ cdef EVP_PKEY *read_key(bytes content, Password password, object path) except NU
     cdef BIO *bio = reading(content, len(content))
     cdef EVP_PKEY *key
     with nogil:
+        wt_gate_enter(<void *>password)
         key = PEM_read_bio_PrivateKey(bio, NULL, give_password, <void *>password)
+        wt_gate_leave(<void *>password)
         BIO_free(bio)
     if key == NULL:
         raise_given(password)
@@ -226,7 +242,9 @@ cdef int load_dh_params(Context context, object path) except -1:
     content = content[first_line_of(content, DH_BLOCKS):]
     bio = reading(content, len(content))
     with nogil:
+        wt_gate_enter(bio)
         loaded.key = PEM_read_bio_Parameters(bio, NULL)
+        wt_gate_leave(bio)
         BIO_free(bio)
     if loaded.key == NULL or not (EVP_PKEY_is_a(loaded.key, "DH") or EVP_PKEY_is_a(loaded.key, "DHX")):
         raise ssl_error(

@@ -3,31 +3,7 @@
 from cpython.object cimport PyObject
 from libc.stdint cimport int64_t
 
-cdef extern from "mutex.h" nogil:
-    ctypedef struct wt_mutex:
-        pass
-    ctypedef unsigned long atomic_ulong
-    ctypedef unsigned int atomic_uint
-    enum:
-        WT_LEVEL_TRUST
-        WT_LEVEL_CONTEXT
-        WT_LEVEL_CONNECTION
-        WT_LEVEL_BIO
-    atomic_uint wt_process
-    void wt_mutex_init(wt_mutex *mutex, int level)
-    bint wt_mutex_is_orphaned(wt_mutex *mutex)
-    bint wt_mutex_try(wt_mutex *mutex)
-    void wt_mutex_lock(wt_mutex *mutex)
-    void wt_mutex_unlock(wt_mutex *mutex)
-    bint wt_mutex_is_contended(wt_mutex *mutex)
-    void wt_mutex_await(wt_mutex *mutex)
-    int wt_mutex_await_caller(wt_mutex *mutex, atomic_ulong *caller, int64_t deadline)
-    void wt_announce()
-    void wt_check_holds_none()
-
-
-cdef extern from "mutex.h":
-    void wt_mutex_lock_with_gil(wt_mutex *mutex)
+from wiretight._core.mutex cimport atomic_uint, atomic_ulong, wt_mutex
 
 
 cdef class Descriptor:

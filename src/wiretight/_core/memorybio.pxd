@@ -1,8 +1,6 @@
 """MemoryBIO: a queue of bytes between OpenSSL and a program."""
 
-cdef extern from "mutex.h" nogil:
-    ctypedef struct wt_mutex:
-        pass
+from wiretight._core.mutex cimport wt_mutex
 
 
 cdef class MemoryBIO:

@@ -6,19 +6,12 @@ from libc.errno cimport EBADF
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy, memmove
 
+from wiretight._core.mutex cimport (
+    WT_LEVEL_BIO, wt_mutex_init, wt_mutex_is_orphaned, wt_mutex_lock, wt_mutex_lock_with_gil, wt_mutex_try,
+    wt_mutex_unlock,
+)
+
 from wiretight._errors import SSLError
-
-cdef extern from "mutex.h" nogil:
-    enum:
-        WT_LEVEL_BIO
-    void wt_mutex_init(wt_mutex *mutex, int level)
-    bint wt_mutex_is_orphaned(wt_mutex *mutex)
-    bint wt_mutex_try(wt_mutex *mutex)
-    void wt_mutex_lock(wt_mutex *mutex)
-    void wt_mutex_unlock(wt_mutex *mutex)
-
-cdef extern from "mutex.h":
-    void wt_mutex_lock_with_gil(wt_mutex *mutex)
 
 cdef enum:
     KEPT_WHEN_EMPTY = 32 * 1024     # an idle object gives larger storage back

@@ -9,6 +9,7 @@ from posix.unistd cimport close
 
 from wiretight._core.certificate cimport content_of, no_password, opened, path_of, reading
 from wiretight._core.errors cimport queue_cause, raise_queue, ssl_error
+from wiretight._core.mutex cimport wt_gate_enter, wt_gate_leave
 from wiretight._core.openssl.bio cimport BIO, BIO_free
 from wiretight._core.openssl.err cimport ERR_LIB_X509, ERR_PACK, ERR_R_PEM_LIB, ERR_clear_error
 from wiretight._core.openssl.pem cimport PEM_X509_INFO_read_bio
@@ -20,10 +21,6 @@ from wiretight._core.openssl.x509 cimport (
     sk_X509_INFO_num, sk_X509_INFO_pop_free, sk_X509_INFO_value, sk_X509_OBJECT_num, sk_X509_OBJECT_pop,
     sk_X509_OBJECT_push, sk_X509_OBJECT_value, stack_st_X509_INFO, stack_st_X509_OBJECT,
 )
-
-cdef extern from "mutex.h" nogil:
-    void wt_gate_enter(const void *key)
-    void wt_gate_leave(const void *key)
 
 from wiretight._system import os, stat, time
 
@@ -170,11 +167,13 @@ cdef int add_objects(X509_STORE *source, X509_STORE *store) except -1:
     """
     cdef int added
     with nogil:
+        wt_gate_enter(source)
         X509_STORE_lock(source)     # while a verification looks into a directory, it adds what it finds
         added = fill(store, X509_STORE_get0_objects(source))
         if added == 0:
             added = add_each(store, X509_STORE_get0_objects(source))
         X509_STORE_unlock(source)
+        wt_gate_leave(source)
     if added < 0:
         raise MemoryError
     return 0

@@ -9,6 +9,7 @@ from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
 from wiretight._core.certificate cimport decoded, der, no_password, path_of, reading
 from wiretight._core.context cimport publish, settings_of
 from wiretight._core.errors cimport check, queue_exception, raise_queue, ssl_error
+from wiretight._core.mutex cimport wt_gate_enter, wt_gate_leave
 from wiretight._core.openssl.bio cimport BIO, BIO_eof, BIO_free
 from wiretight._core.openssl.err cimport (
     ERR_GET_LIB, ERR_GET_REASON, ERR_LIB_PEM, ERR_clear_error, ERR_peek_last_error,
@@ -113,6 +114,7 @@ cdef dict cert_store_stats(Context context):
     cdef X509_OBJECT *entry
     cdef int i, x509 = 0, crl = 0, ca = 0
     with nogil:
+        wt_gate_enter(store)
         X509_STORE_lock(store)
         objects = X509_STORE_get0_objects(store)
         for i in range(sk_X509_OBJECT_num(objects)):
@@ -123,6 +125,7 @@ cdef dict cert_store_stats(Context context):
             elif X509_OBJECT_get_type(entry) == X509_LU_CRL:
                 crl += 1
         X509_STORE_unlock(store)
+        wt_gate_leave(store)
     ERR_clear_error()
     return {"x509": x509, "crl": crl, "x509_ca": ca}
 
@@ -137,7 +140,9 @@ cdef list get_ca_certs(Context context, bint binary_form):
     cdef int i
     ERR_clear_error()
     with nogil:
+        wt_gate_enter(store)
         certificates = X509_STORE_get1_all_certs(store)
+        wt_gate_leave(store)
     if certificates == NULL:
         raise_queue()
     try:
@@ -181,6 +186,7 @@ cdef stack_st_X509 *parse_sequence(const unsigned char *data, Py_ssize_t length,
         raise ValueError("Empty certificate data")
     bio = reading(data, length)
     with nogil:
+        wt_gate_enter(bio)
         certificates = sk_X509_new_null()
         kept = certificates != NULL
         while kept:
@@ -196,6 +202,7 @@ cdef stack_st_X509 *parse_sequence(const unsigned char *data, Py_ssize_t length,
         complete = (
             ERR_GET_LIB(last) == ERR_LIB_PEM and ERR_GET_REASON(last) == PEM_R_NO_START_LINE
         ) if is_pem else x509 != NULL
+        wt_gate_leave(bio)
         BIO_free(bio)
     if not kept:
         sk_X509_pop_free(certificates, X509_free)
