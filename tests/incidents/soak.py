@@ -11,7 +11,8 @@ malloc() keep one arena: with one for each thread it grows for as long as thread
 
 `--kind pairs`: connections on each of which eight threads make two calls at once, every pair of calls on every kind of
 connection (pairs.py), in an order of chance. When a round fails, or nothing moves for a minute, the stacks of all
-threads are printed and the process ends. `--lock-checks`: on a core that aborts where a thread breaks the rule of the locks.
+threads are printed and the process ends. `--lock-checks`: on a core that aborts where a thread breaks the rule
+of the locks.
 """
 
 from __future__ import annotations
