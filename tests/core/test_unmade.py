@@ -54,7 +54,7 @@ def classes() -> list[type]:
     for module in _core.MODULES:
         found |= {
             value
-            for value in vars(getattr(_core, module)).values()
+            for value in vars(sys.modules[f"wiretight._core.{module}"]).values()
             if isinstance(value, type) and value.__module__.startswith("wiretight._core.")
         }
     return sorted(found, key=lambda cls: (cls.__module__, cls.__qualname__))

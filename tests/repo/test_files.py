@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.repo.source import CORE, PACKAGE, ROOT, meson_list, sources
+from tests.repo.source import CORE, PACKAGE, ROOT, meson_list, module_name, sources
 from wiretight import _core
 
 LONGEST = 500
@@ -20,24 +20,30 @@ def test_a_file_of_the_package_is_short_enough_to_be_read(path: Path) -> None:
     assert len(path.read_text().splitlines()) <= LONGEST, f"{path} is two things: give the second one a file"
 
 
-def test_every_module_of_the_core_is_built() -> None:
-    assert {path.stem for path in sources(".pyx")} == set(meson_list(CORE / "meson.build", "modules"))
+def test_every_module_of_the_core_is_built_and_loaded() -> None:
+    files = {str(path.relative_to(CORE).with_suffix("")) for path in sources(".pyx")}
+
+    assert files == set(meson_list(CORE / "meson.build", "modules"))
+    assert files == {name.replace(".", "/") for name in _core.MODULES}
 
 
-def test_the_core_loads_what_is_built_in_the_same_order() -> None:
-    assert list(_core.MODULES) == meson_list(CORE / "meson.build", "modules")
+def test_no_two_modules_of_the_core_share_the_name_by_which_python_finds_their_start() -> None:
+    names = [path.stem for path in sources(".pyx")]
+
+    assert len(names) == len(set(names))
 
 
 def test_every_python_file_is_installed() -> None:
-    folders = {"_core", "_cli", "_asyncio"}  # these are installed by rules of their own
-    files = {path.name for path in sources(".py") if path.relative_to(PACKAGE).parts[0] not in folders}
-    assert files == set(meson_list(PACKAGE / "meson.build", "installed")) - {"py.typed"}
+    names = meson_list(PACKAGE / "meson.build", "installed") + meson_list(PACKAGE / "meson.build", "folders")
+    files = {path.relative_to(PACKAGE).parts[0] for path in sources(".py", ".typed")}
+
+    assert files - {"_core"} == set(names)
 
 
 def test_every_module_that_the_face_uses_has_a_stub() -> None:
     python = "\n".join(path.read_text() for path in sources(".py"))
-    used = set(re.findall(r"from wiretight\._core\.(\w+) import", python))
-    assert used <= {path.stem for path in sources(".pyi")}
+    used = set(re.findall(r"from wiretight\._core\.([\w.]+) import", python))
+    assert used <= {module_name(path).removeprefix("_core.") for path in sources(".pyi", ".py")}
 
 
 def test_the_scripts_build_with_what_the_package_asks_for() -> None:

@@ -14,7 +14,7 @@ from tests.repo.source import CORE, PACKAGE, module_name, sources
 # From the bottom up: a module may import from the lines below its own, not from its own line and not from above.
 LAYERS = (
     {"_typing"},
-    {"_errors", "_sendfile", "_system", "_core.openssl", "_core.mutex", "_core"},
+    {"_errors", "_sendfile", "_system", "_core.openssl", "_core.mutex", "_core.modules", "_core"},
     {"_systemtrust"},
     {"_core.tables", "_core.ciphers", "_core.distrusted"},
     {"_core.errors", "_enums"},

@@ -1,48 +1,14 @@
 """The native core, the only part of the package that knows OpenSSL.
 
 All its modules live in one shared library, so that they share one OpenSSL and one error queue. Python finds a module by
-its file name, which one file for many modules cannot have; so they are loaded here, each by its own PyInit function.
+its file name, which one file for many modules cannot have; so they are loaded here, each by its own PyInit function, in the order of the list in meson.build.
 """
 
 import sys
 from importlib.machinery import ExtensionFileLoader
 from importlib.util import find_spec, module_from_spec, spec_from_file_location
 
-# In dependency order: a module that cimports another one finds it in sys.modules. The list of meson.build, as a test
-# checks.
-MODULES = (
-    "tables",
-    "errors",
-    "random",
-    "memorybio",
-    "x509names",
-    "certificate",
-    "ciphers",
-    "distrusted",
-    "settings",
-    "defaults",
-    "context",
-    "algorithms",
-    "resumption",
-    "session",
-    "credentials",
-    "trustedfile",
-    "truststore",
-    "backlog",
-    "descriptor",
-    "biopair",
-    "wire",
-    "connection",
-    "callbacks",
-    "psk",
-    "virtualhost",
-    "negotiated",
-    "servername",
-    "driver",
-    "sslsocket",
-    "sslcontext",
-    "channel",
-)
+from wiretight._core.modules import MODULES
 
 
 def _load() -> None:
@@ -70,7 +36,8 @@ def _load() -> None:
                     "use threads or processes instead of subinterpreters, or the standard ssl in them"
                 ) from error
             raise
-        globals()[name] = module
+        package, _, last = qualified.rpartition(".")
+        setattr(sys.modules[package], last, module)
 
 
 _load()

@@ -29,7 +29,7 @@ from wiretight._errors import SSLError, SSLWantReadError, SSLWantWriteError, SSL
 cdef extern from "references.h":
     object referent "wt_referent"(object reference)
 
-cdef extern from "sockets.h" nogil:
+cdef extern from "clock.h" nogil:
     int64_t wt_now()
     int64_t wt_deadline(int64_t timeout)
 

@@ -1,6 +1,6 @@
 /* The slow half of mutex.h: what happens when somebody has to wait. */
 #include "mutex.h"
-#include "sockets.h"
+#include "clock.h"
 
 #include <Python.h>
 #include <errno.h>

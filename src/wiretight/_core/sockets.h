@@ -2,13 +2,14 @@
 #ifndef WIRETIGHT_SOCKETS_H
 #define WIRETIGHT_SOCKETS_H
 
+#include "clock.h"
+
 #include <errno.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <stdint.h>
 #include <sys/socket.h>
 #include <sys/types.h>
-#include <time.h>
 
 #ifdef MSG_NOSIGNAL
 #define WT_SEND_FLAGS (MSG_DONTWAIT | MSG_NOSIGNAL)
@@ -87,18 +88,6 @@ static inline size_t wt_drop(int fd, void *scratch, size_t room, size_t size, in
 
 static inline int wt_would_block(int error) {
     return error == EAGAIN || error == EWOULDBLOCK;
-}
-
-static inline int64_t wt_now(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
-}
-
-/* When `timeout`, in ns, will have passed: the end of the clock where that is later. */
-static inline int64_t wt_deadline(int64_t timeout) {
-    int64_t now = wt_now();
-    return timeout > INT64_MAX - now ? INT64_MAX : now + timeout;
 }
 
 /* Waits until `deadline` (in ns of wt_now(); negative: for ever), but for LONGEST_WAIT at most: whenever poll() wakes it

@@ -26,7 +26,7 @@ cdef extern from "Python.h":
     void Py_DECREF(PyObject *data)
     char *bytes_data "PyBytes_AS_STRING"(PyObject *data)
 
-cdef extern from "sockets.h" nogil:
+cdef extern from "clock.h" nogil:
     int64_t wt_deadline(int64_t timeout)
 
 cdef enum:

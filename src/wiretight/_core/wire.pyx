@@ -34,6 +34,9 @@ cdef extern from "lend.h" nogil:
     unsigned char *wt_lend()
     void wt_give_back(unsigned char *buffer)
 
+cdef extern from "clock.h" nogil:
+    int64_t wt_now()
+
 cdef extern from "sockets.h" nogil:
     ssize_t wt_wait_and_peek(int fd, void *buffer, size_t size)
     ssize_t wt_peek(int fd, void *buffer, size_t size)
@@ -44,7 +47,6 @@ cdef extern from "sockets.h" nogil:
     void wt_no_sigpipe(int fd)
     bint would_block "wt_would_block"(int error)
     int wt_poll(int fd, bint for_write, int64_t deadline)
-    int64_t wt_now()
 
 cdef enum:
     # What a record is longer than its plaintext, at most (RFC 5246, 6.2.3; RFC 8446, 5.2), and a header after it.
