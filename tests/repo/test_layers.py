@@ -13,8 +13,8 @@ from tests.repo.source import CORE, PACKAGE, module_name, sources
 
 # From the bottom up: a module may import from the lines below its own, not from its own line and not from above.
 LAYERS = (
-    {"_typing"},
-    {"_errors", "_sendfile", "_system", "_core.openssl", "_core.mutex", "_core.modules", "_core"},
+    {"_typing", "_core.modules"},
+    {"_errors", "_sendfile", "_system", "_core.openssl", "_core.mutex", "_core"},
     {"_systemtrust"},
     {"_core.tables", "_core.ciphers", "_core.distrusted"},
     {"_core.errors", "_enums"},
@@ -120,10 +120,10 @@ def cython_imports(path: Path) -> Iterator[str]:
 
 
 def imports(path: Path) -> set[str]:
-    return set(python_imports(path) if path.suffix == ".py" else cython_imports(path))
+    return set(python_imports(path) if path.suffix in (".py", ".pyi") else cython_imports(path))
 
 
-FILES = sources(".py", ".pyx", ".pxd")
+FILES = sources(".py", ".pyx", ".pxd", ".pyi")
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
@@ -141,7 +141,7 @@ def test_a_module_imports_only_from_the_layers_below_it(path: Path) -> None:
 
 @pytest.mark.parametrize("module", ONLY)
 def test_only_its_own_place_imports(module: str) -> None:
-    importers = {unit(module_name(path)) for path in FILES if module in imports(path)}
+    importers = {unit(module_name(path)) for path in FILES if path.suffix != ".pyi" and module in imports(path)}
     assert importers <= ONLY[module]
 
 

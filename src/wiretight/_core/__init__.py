@@ -1,7 +1,8 @@
 """The native core, the only part of the package that knows OpenSSL.
 
 All its modules live in one shared library, so that they share one OpenSSL and one error queue. Python finds a module by
-its file name, which one file for many modules cannot have; so they are loaded here, each by its own PyInit function, in the order of the list in meson.build.
+its file name, which one file for many modules cannot have; so they are loaded here, each by its own PyInit function, in
+the order of the list in meson.build.
 """
 
 import sys
