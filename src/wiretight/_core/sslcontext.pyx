@@ -2,7 +2,12 @@
 
 cimport cython
 
-from wiretight._core cimport algorithms, callbacks, credentials, psk, servername, truststore
+from wiretight._core cimport algorithms
+from wiretight._core cimport callbacks
+from wiretight._core cimport credentials
+from wiretight._core cimport psk
+from wiretight._core cimport servername
+from wiretight._core cimport truststore
 from wiretight._core.context cimport Context, settings_of
 from wiretight._core.sslsocket cimport over_bios, over_socket
 
