@@ -6,10 +6,21 @@ the order of the list in meson.build.
 """
 
 import sys
-from importlib.machinery import ExtensionFileLoader
+from importlib.machinery import ExtensionFileLoader, ModuleSpec
 from importlib.util import find_spec, module_from_spec, spec_from_file_location
+from types import ModuleType
 
 from wiretight._core.modules import MODULES
+
+
+def _folder(qualified: str) -> ModuleType:
+    """The package of a folder: to have Python look for it and its empty __init__.py costs more than loading a module."""
+    spec = ModuleSpec(qualified, None, is_package=True)
+    spec.submodule_search_locations = [f"{__path__[0]}/{qualified.rpartition('.')[2]}"]
+    folder = module_from_spec(spec)
+    sys.modules[qualified] = folder
+    globals()[qualified.rpartition(".")[2]] = folder
+    return folder
 
 
 def _load() -> None:
@@ -21,6 +32,8 @@ def _load() -> None:
         )
     for name in MODULES:
         qualified = f"{__name__}.{name}"
+        package, _, last = qualified.rpartition(".")
+        folder = sys.modules.get(package) or _folder(package)
         loader = ExtensionFileLoader(qualified, library.origin)
         spec = spec_from_file_location(qualified, library.origin, loader=loader)
         if spec is None:
@@ -37,8 +50,7 @@ def _load() -> None:
                     "use threads or processes instead of subinterpreters, or the standard ssl in them"
                 ) from error
             raise
-        package, _, last = qualified.rpartition(".")
-        setattr(sys.modules[package], last, module)
+        setattr(folder, last, module)
 
 
 _load()
