@@ -14,7 +14,7 @@ from wiretight._core.modules import MODULES
 
 
 def _folder(qualified: str) -> ModuleType:
-    """The package of a folder: to have Python look for it and its empty __init__.py costs more than loading a module."""
+    """The package of a folder: looking for an empty __init__.py costs Python more than loading a module."""
     spec = ModuleSpec(qualified, None, is_package=True)
     spec.submodule_search_locations = [f"{__path__[0]}/{qualified.rpartition('.')[2]}"]
     folder = module_from_spec(spec)
