@@ -41,9 +41,9 @@ from wiretight._constants import (
 from wiretight._context import SSLContext, create_default_context
 from wiretight._core.algorithms import get_sigalgs
 from wiretight._core.memorybio import MemoryBIO
-from wiretight._core.random import RAND_add, RAND_bytes, RAND_status
+from wiretight._core.base.random import RAND_add, RAND_bytes, RAND_status
 from wiretight._core.session import SSLSession
-from wiretight._core.tables import OPENSSL_STATIC, OPENSSL_VERSION, OPENSSL_VERSION_INFO, OPENSSL_VERSION_NUMBER
+from wiretight._core.base.tables import OPENSSL_STATIC, OPENSSL_VERSION, OPENSSL_VERSION_INFO, OPENSSL_VERSION_NUMBER
 from wiretight._core.trustedfile import clear_trust_cache
 from wiretight._object import SSLObject
 from wiretight._pem import DER_cert_to_PEM_cert, PEM_FOOTER, PEM_HEADER, PEM_cert_to_DER_cert
@@ -63,7 +63,7 @@ from wiretight._context import (
 )
 from wiretight._core.certificate import nid2obj as _nid2obj, txt2obj as _txt2obj
 from wiretight._core.sslcontext import _SSLContext as _SSLContext
-from wiretight._core.tables import OPENSSL_VERSION_INFO as _OPENSSL_API_VERSION
+from wiretight._core.base.tables import OPENSSL_VERSION_INFO as _OPENSSL_API_VERSION
 import base64
 import errno
 import os

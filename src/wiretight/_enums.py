@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import Enum, IntEnum, IntFlag
 from typing import NamedTuple
 
-from wiretight._core.tables import CONSTANTS
+from wiretight._core.base.tables import CONSTANTS
 
 
 def _renamed(prefix: str, name: str) -> dict[str, int]:

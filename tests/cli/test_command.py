@@ -9,7 +9,7 @@ import pytest
 from tests.cli.command import COLOUR, in_terminal, started, wiretight
 from tests.kit.subject import tls
 from wiretight._cli.terminal import clean
-from wiretight._core.tables import FEATURES
+from wiretight._core.base.tables import FEATURES
 
 
 @pytest.mark.parametrize("command", [[], ["demo"], ["connect"], ["serve"], ["info"]], ids=lambda words: "".join(words))

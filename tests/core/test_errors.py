@@ -18,7 +18,7 @@ from tests.kit.pair import WANT, Pair, attempt
 from tests.kit.sockets import unix_pair
 from tests.kit.subject import tls
 from tests.kit.threads import Task
-from wiretight._core import tables
+from wiretight._core.base import tables
 
 # --- The thread's error queue, shared with everybody who uses the same OpenSSL ----------------------------------------
 

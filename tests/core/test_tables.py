@@ -8,7 +8,7 @@ import ssl as standard
 
 import pytest
 
-from wiretight._core import tables
+from wiretight._core.base import tables
 
 same_openssl = pytest.mark.skipif(
     standard.OPENSSL_VERSION != tables.OPENSSL_VERSION,

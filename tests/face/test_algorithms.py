@@ -11,7 +11,7 @@ import pytest
 from tests.kit.certificates import Certificates
 from tests.kit.pair import Pair
 from tests.kit.subject import tls
-from wiretight._core.tables import FEATURES
+from wiretight._core.base.tables import FEATURES
 
 # `ssl` has it from 3.15 on.
 MODULES = [tls, standard] if hasattr(standard.SSLContext, "set_groups") else [tls]

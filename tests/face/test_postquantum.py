@@ -15,7 +15,7 @@ from cryptography.x509.oid import NameOID
 import wiretight
 from tests.kit.certificates import HOST, Certificates, Credentials
 from tests.kit.pair import Pair
-from wiretight._core.tables import FEATURES
+from wiretight._core.base.tables import FEATURES
 
 SINCE_3_5 = pytest.mark.skipif(
     not FEATURES["HAS_SIGALG_NAMES"],

@@ -13,7 +13,7 @@ import pytest
 from tests.kit.certificates import HOST, Certificates
 from tests.kit.pair import Pair, attempt
 from tests.kit.subject import tls
-from wiretight._core.tables import FEATURES
+from wiretight._core.base.tables import FEATURES
 
 QUERIES = [
     "cipher",

@@ -21,7 +21,7 @@ from tests.kit.pair import WANT, Pair, attempt
 from tests.kit.records import Record
 from tests.kit.sockets import driven, unix_pair
 from tests.kit.subject import tls
-from wiretight._core import tables
+from wiretight._core.base import tables
 
 pytestmark = reference("SSL_get_error(3)")
 

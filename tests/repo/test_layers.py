@@ -14,15 +14,15 @@ from tests.repo.source import CORE, PACKAGE, module_name, sources
 # From the bottom up: a module may import from the lines below its own, not from its own line and not from above.
 LAYERS = (
     {"_typing", "_core.modules"},
-    {"_errors", "_sendfile", "_system", "_core.openssl", "_core.mutex", "_core"},
+    {"_errors", "_sendfile", "_system", "_core.openssl", "_core.base.mutex", "_core"},
     {"_systemtrust"},
-    {"_core.tables", "_core.ciphers", "_core.distrusted"},
-    {"_core.errors", "_enums"},
+    {"_core.base.tables", "_core.ciphers", "_core.distrusted"},
+    {"_core.base.errors", "_enums"},
     {"_core.settings"},
     {"_core.defaults"},
     {
         "_core.memorybio",
-        "_core.random",
+        "_core.base.random",
         "_core.x509names",
         "_core.context",
         "_core.backlog",
@@ -165,5 +165,5 @@ def test_the_reader_of_cython_source_sees_every_kind_of_import(tmp_path: Path) -
         "from wiretight._core.openssl.ssl cimport (\n    SSL, SSL_CTX,\n)\n"
         "cimport cython\n"
     )
-    core = {"wiretight._core.errors", "wiretight._core.tables", "wiretight._core.openssl.ssl"}
+    core = {"wiretight._core.base.errors", "wiretight._core.base.tables", "wiretight._core.openssl.ssl"}
     assert imports(source) == core | {"os", "libc.string", "cython"}

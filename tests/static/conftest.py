@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from wiretight._core import tables
+from wiretight._core.base import tables
 
 
 @pytest.fixture(autouse=True)

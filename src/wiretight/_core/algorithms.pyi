@@ -1,3 +1,3 @@
-from wiretight._core.tables import FEATURES as FEATURES
+from wiretight._core.base.tables import FEATURES as FEATURES
 
 def get_sigalgs() -> list[str]: ...

@@ -2,7 +2,7 @@
 
 from wiretight._core.ciphers cimport described
 from wiretight._core.context cimport c_string, publish, settings_of, trial
-from wiretight._core.errors cimport raise_queue, ssl_error
+from wiretight._core.base.errors cimport raise_queue, ssl_error
 from wiretight._core.openssl.asn1 cimport NID_undef, OBJ_sn2nid
 from wiretight._core.openssl.crypto cimport OPENSSL_free
 from wiretight._core.openssl.err cimport ERR_clear_error
@@ -14,7 +14,7 @@ from wiretight._core.openssl.ssl cimport (
 
 from wiretight._system import os
 
-from wiretight._core.tables import FEATURES
+from wiretight._core.base.tables import FEATURES
 from wiretight._errors import SSLError
 
 cdef extern from "compat.h" nogil:

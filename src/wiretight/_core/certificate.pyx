@@ -9,7 +9,7 @@ from libc.limits cimport INT_MAX
 from posix.fcntl cimport O_RDONLY, open
 from posix.unistd cimport close, read
 
-from wiretight._core.errors cimport check, raise_queue, refuse_starved
+from wiretight._core.base.errors cimport check, raise_queue, refuse_starved
 from wiretight._core.openssl.asn1 cimport (
     ASN1_INTEGER, ASN1_OBJECT, ASN1_OBJECT_free, ASN1_TIME, ASN1_TIME_print, NID_ad_OCSP, NID_ad_ca_issuers,
     NID_undef, OBJ_nid2ln, OBJ_nid2obj, OBJ_nid2sn, OBJ_obj2nid, OBJ_txt2obj, i2a_ASN1_INTEGER,

@@ -1,6 +1,6 @@
 """Channel: a connection as an event loop's transport drives it. It never waits, and hardly ever raises."""
 
-from wiretight._core.errors cimport Failure, Status
+from wiretight._core.base.errors cimport Failure, Status
 from wiretight._core.sslsocket cimport _SSLSocket
 
 # One of the four verbs, once; `count` is of the bytes that it moved.

@@ -23,10 +23,10 @@ from libc.errno cimport EAGAIN
 from libc.stdint cimport uint64_t
 
 from wiretight._core.connection cimport Connection
-from wiretight._core.errors cimport (
+from wiretight._core.base.errors cimport (
     AGAIN, CLOSED, DONE, FAILED, Status, WANT_READ, WANT_WRITE, failure_exception, turn_refused,
 )
-from wiretight._core.mutex cimport wt_mutex_unlock
+from wiretight._core.base.mutex cimport wt_mutex_unlock
 from wiretight._core.wire cimport Wire
 
 cdef extern from "Python.h":

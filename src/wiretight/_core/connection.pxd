@@ -2,7 +2,7 @@
 
 from wiretight._core.backlog cimport Backlog, Writing
 from wiretight._core.context cimport Context
-from wiretight._core.errors cimport Failure, Status
+from wiretight._core.base.errors cimport Failure, Status
 from wiretight._core.openssl.ssl cimport SSL
 from wiretight._core.settings cimport Settings
 from wiretight._core.wire cimport Wire

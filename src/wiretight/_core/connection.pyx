@@ -15,11 +15,11 @@ from libc.string cimport memset
 
 from wiretight._core.backlog cimport BATCH, Backlog, Writing, note
 from wiretight._core.context cimport new_connection, settings_of
-from wiretight._core.errors cimport (
+from wiretight._core.base.errors cimport (
     AGAIN, CLOSED, DONE, FAILED, Failure, Status, WANT_READ, WANT_WRITE, check, forget_errors, is_of_tls, outcome,
     raise_queue, turn_refused,
 )
-from wiretight._core.mutex cimport wt_mutex_lock, wt_mutex_lock_with_gil, wt_mutex_try, wt_mutex_unlock
+from wiretight._core.base.mutex cimport wt_mutex_lock, wt_mutex_lock_with_gil, wt_mutex_try, wt_mutex_unlock
 from wiretight._core.openssl.bio cimport BIO_up_ref
 from wiretight._core.openssl.err cimport ERR_LIB_SSL, ERR_PACK
 from wiretight._core.openssl.ssl cimport (

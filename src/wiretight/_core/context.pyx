@@ -7,7 +7,7 @@ from libc.stdint cimport uint64_t
 cimport cython
 
 from wiretight._core.defaults cimport CERT_NONE, CERT_OPTIONAL, CERT_REQUIRED, MINIMUM_SUPPORTED, defaults, openssl_mode
-from wiretight._core.errors cimport raise_queue
+from wiretight._core.base.errors cimport raise_queue
 from wiretight._core.openssl.err cimport ERR_clear_error
 from wiretight._core.openssl.ssl cimport (
     SSL, SSL3_VERSION, SSL_CTX_free, SSL_CTX_new, SSL_CTX_sess_accept, SSL_CTX_sess_accept_good,

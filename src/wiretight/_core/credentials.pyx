@@ -9,8 +9,8 @@ from libc.string cimport memcpy
 
 from wiretight._core.certificate cimport file_content, no_password, reading
 from wiretight._core.context cimport publish, settings_of, trial
-from wiretight._core.errors cimport check, queue_cause, raise_queue, ssl_error
-from wiretight._core.mutex cimport wt_gate_enter, wt_gate_leave
+from wiretight._core.base.errors cimport check, queue_cause, raise_queue, ssl_error
+from wiretight._core.base.mutex cimport wt_gate_enter, wt_gate_leave
 from wiretight._core.openssl.bio cimport BIO, BIO_free
 from wiretight._core.openssl.err cimport (
     ERR_GET_LIB, ERR_GET_REASON, ERR_LIB_PEM, ERR_LIB_SSL, ERR_PACK, ERR_R_PEM_LIB, ERR_clear_error,

@@ -3,7 +3,7 @@
 from cpython.object cimport PyObject
 from libc.stdint cimport int64_t
 
-from wiretight._core.mutex cimport atomic_uint, atomic_ulong, wt_mutex
+from wiretight._core.base.mutex cimport atomic_uint, atomic_ulong, wt_mutex
 
 
 cdef class Descriptor:

@@ -16,8 +16,8 @@ from cpython.ref cimport Py_INCREF, Py_XDECREF
 from libc.errno cimport EAGAIN, EBADF
 from libc.stdint cimport int64_t
 
-from wiretight._core.errors cimport OWN_CALLBACK, turn_refused
-from wiretight._core.mutex cimport (
+from wiretight._core.base.errors cimport OWN_CALLBACK, turn_refused
+from wiretight._core.base.mutex cimport (
     WT_LEVEL_CONNECTION, wt_announce, wt_check_holds_none, wt_mutex_await, wt_mutex_await_caller, wt_mutex_init,
     wt_mutex_is_contended, wt_mutex_is_orphaned, wt_mutex_lock, wt_mutex_lock_with_gil, wt_mutex_try, wt_mutex_unlock,
     wt_process,

@@ -4,7 +4,7 @@ from cpython.object cimport PyObject
 from libc.stdint cimport int64_t
 
 from wiretight._core.backlog cimport Writing
-from wiretight._core.errors cimport Failure, Status
+from wiretight._core.base.errors cimport Failure, Status
 from wiretight._core.negotiated cimport Negotiated
 
 cdef extern from "<stdatomic.h>" nogil:

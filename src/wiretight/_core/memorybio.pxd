@@ -1,6 +1,6 @@
 """MemoryBIO: a queue of bytes between OpenSSL and a program."""
 
-from wiretight._core.mutex cimport wt_mutex
+from wiretight._core.base.mutex cimport wt_mutex
 
 
 cdef class MemoryBIO:

@@ -6,7 +6,7 @@ from libc.errno cimport EBADF
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy, memmove
 
-from wiretight._core.mutex cimport (
+from wiretight._core.base.mutex cimport (
     WT_LEVEL_BIO, wt_mutex_init, wt_mutex_is_orphaned, wt_mutex_lock, wt_mutex_lock_with_gil, wt_mutex_try,
     wt_mutex_unlock,
 )

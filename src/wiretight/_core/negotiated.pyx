@@ -15,8 +15,8 @@ from wiretight._core.algorithms cimport ciphers_of
 from wiretight._core.certificate cimport borrow_certificate, chain_of, decoded, der, owned, owned_chain
 from wiretight._core.connection cimport Connection, Question
 from wiretight._core.context cimport Context, make_sealed, settings_of
-from wiretight._core.errors cimport check, forget_errors, raise_queue
-from wiretight._core.mutex cimport wt_mutex_unlock
+from wiretight._core.base.errors cimport check, forget_errors, raise_queue
+from wiretight._core.base.mutex cimport wt_mutex_unlock
 from wiretight._core.openssl.ssl cimport (
     SSL, SSL_CIPHER, SSL_CIPHER_get_bits, SSL_CIPHER_get_name, SSL_CIPHER_get_version, SSL_COMP_get_name, SSL_SESSION,
     SSL_SESSION_free,
@@ -35,7 +35,7 @@ cdef extern from "compat.h" nogil:
     const char *wt_group_name(SSL *ssl)
     const char *wt_signature_name(const SSL *ssl, bint of_peer)
 
-from wiretight._core.tables import FEATURES
+from wiretight._core.base.tables import FEATURES
 
 
 cdef class Negotiated(Connection):

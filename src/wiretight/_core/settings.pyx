@@ -13,7 +13,7 @@ the resumption module; and into SETTINGS, by which the tests find it.
 
 cimport cython
 
-from wiretight._core.errors cimport check, raise_queue
+from wiretight._core.base.errors cimport check, raise_queue
 from wiretight._core.openssl.crypto cimport RAND_bytes
 from wiretight._core.openssl.err cimport ERR_clear_error
 from wiretight._core.openssl.evp cimport EVP_PKEY_free, EVP_PKEY_up_ref

@@ -8,8 +8,8 @@ cimport cython
 from posix.unistd cimport close
 
 from wiretight._core.certificate cimport content_of, no_password, opened, path_of, reading
-from wiretight._core.errors cimport queue_cause, raise_queue, ssl_error
-from wiretight._core.mutex cimport wt_gate_enter, wt_gate_leave
+from wiretight._core.base.errors cimport queue_cause, raise_queue, ssl_error
+from wiretight._core.base.mutex cimport wt_gate_enter, wt_gate_leave
 from wiretight._core.openssl.bio cimport BIO, BIO_free
 from wiretight._core.openssl.err cimport ERR_LIB_X509, ERR_PACK, ERR_R_PEM_LIB, ERR_clear_error
 from wiretight._core.openssl.pem cimport PEM_X509_INFO_read_bio

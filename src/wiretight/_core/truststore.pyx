@@ -8,8 +8,8 @@ from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
 
 from wiretight._core.certificate cimport decoded, der, no_password, path_of, reading
 from wiretight._core.context cimport publish, settings_of
-from wiretight._core.errors cimport check, queue_exception, raise_queue, ssl_error
-from wiretight._core.mutex cimport wt_gate_enter, wt_gate_leave
+from wiretight._core.base.errors cimport check, queue_exception, raise_queue, ssl_error
+from wiretight._core.base.mutex cimport wt_gate_enter, wt_gate_leave
 from wiretight._core.openssl.bio cimport BIO, BIO_eof, BIO_free
 from wiretight._core.openssl.err cimport (
     ERR_GET_LIB, ERR_GET_REASON, ERR_LIB_PEM, ERR_clear_error, ERR_peek_last_error,
@@ -33,7 +33,7 @@ from wiretight._core.trustedfile cimport TrustedFile, add_objects, add_trusted, 
 cdef extern from "compat.h" nogil:
     const char *wt_safe_getenv(const char *name)
 
-from wiretight._core import tables
+from wiretight._core.base import tables
 from wiretight._system import os
 from wiretight._systemtrust import system_trust
 

@@ -2,7 +2,7 @@
 
 from cpython.bytes cimport PyBytes_FromStringAndSize
 
-from wiretight._core.errors cimport raise_queue
+from wiretight._core.base.errors cimport raise_queue
 from wiretight._core.openssl.asn1 cimport (
     ASN1_OBJECT, ASN1_STRING, ASN1_STRING_get0_data, ASN1_STRING_length, ASN1_STRING_to_UTF8, ASN1_STRING_type,
     NID_crl_distribution_points, NID_info_access, NID_subject_alt_name, OBJ_obj2nid, OBJ_obj2txt, V_ASN1_BIT_STRING,

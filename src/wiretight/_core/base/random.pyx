@@ -4,7 +4,7 @@ from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
 
 from libc.limits cimport INT_MAX
 
-from wiretight._core.errors cimport check
+from wiretight._core.base.errors cimport check
 from wiretight._core.openssl.crypto cimport RAND_bytes as fill, RAND_add as add, RAND_status as status
 from wiretight._core.openssl.err cimport ERR_clear_error
 

@@ -22,7 +22,7 @@ from wiretight._core.openssl.ssl cimport (
 from wiretight._core.openssl.x509 cimport (
     X509_V_ERR_HOSTNAME_MISMATCH, X509_V_ERR_IP_ADDRESS_MISMATCH, X509_verify_cert_error_string,
 )
-from wiretight._core.tables cimport library_name, reason_name
+from wiretight._core.base.tables cimport library_name, reason_name
 
 cdef extern from "<errno.h>" nogil:
     int ECANCELED, EDEADLK
