@@ -11,7 +11,7 @@ from gc import get_objects
 from typing import TYPE_CHECKING, Any, TypeVar
 from weakref import ref
 
-from wiretight._core.memorybio import MemoryBIO
+from wiretight._core.wire.memorybio import MemoryBIO
 from wiretight._errors import HAS_STANDARD, standard
 from wiretight._references import is_a
 

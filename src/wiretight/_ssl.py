@@ -8,11 +8,11 @@ from wiretight._core.base.tables import CONSTANTS, OPENSSL_VERSION, OPENSSL_VERS
 from wiretight._core.base.tables import OPENSSL_VERSION_INFO as _OPENSSL_API_VERSION
 from wiretight._core.certificate import ENCODING_DER, ENCODING_PEM, Certificate, nid2obj, txt2obj
 from wiretight._core.certificate import test_decode_cert as _test_decode_cert
-from wiretight._core.memorybio import MemoryBIO
 from wiretight._core.session import SSLSession
 from wiretight._core.sslcontext import _SSLContext
 from wiretight._core.sslsocket import _SSLSocket
 from wiretight._core.truststore import default_verify_paths as get_default_verify_paths
+from wiretight._core.wire.memorybio import MemoryBIO
 from wiretight._errors import (
     SSLCertVerificationError,
     SSLEOFError,

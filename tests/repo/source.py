@@ -26,7 +26,7 @@ def meson_list(meson_build: Path, variable: str) -> list[str]:
 
 
 def module_name(path: Path) -> str:
-    """Its name below wiretight: "_core.wire". A package has the name of its folder; wiretight itself is ""."""
+    """Its name below wiretight: "_core.wire.wire". A package has the name of its folder; wiretight itself is ""."""
     parts = path.relative_to(PACKAGE).with_suffix("").parts
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 

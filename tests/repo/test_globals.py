@@ -16,7 +16,7 @@ ALLOWED = {
     "_certificates.py": "the environment, and whether a path is there, are asked for as `ssl` does",
     "_context.py": "the environment: a program may put another one there",
     "_core/sslsocket.pyx": "the text of an error",
-    "_core/descriptor.pyx": "at import",
+    "_core/wire/descriptor.pyx": "at import",
 }
 PROGRAMS = ("_cli/", "__main__.py")
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from wiretight._asyncio.ending import State
 from wiretight._asyncio.flow import HIGH_WATER
 from wiretight._asyncio.transport import SSLTransport
-from wiretight._core.memorybio import MemoryBIO
+from wiretight._core.wire.memorybio import MemoryBIO
 
 if TYPE_CHECKING:
     from wiretight._context import SSLContext

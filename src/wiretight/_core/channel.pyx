@@ -27,7 +27,7 @@ from wiretight._core.base.errors cimport (
     AGAIN, CLOSED, DONE, FAILED, Status, WANT_READ, WANT_WRITE, failure_exception, turn_refused,
 )
 from wiretight._core.base.mutex cimport wt_mutex_unlock
-from wiretight._core.wire cimport Wire
+from wiretight._core.wire.wire cimport Wire
 
 cdef extern from "Python.h":
     PyObject *new_bytes "PyBytes_FromStringAndSize"(const char *data, Py_ssize_t size) except NULL

@@ -5,7 +5,7 @@ from wiretight._core.context cimport Context
 from wiretight._core.base.errors cimport Failure, Status
 from wiretight._core.openssl.ssl cimport SSL
 from wiretight._core.settings cimport Settings
-from wiretight._core.wire cimport Wire
+from wiretight._core.wire.wire cimport Wire
 
 ctypedef void (*Question)(Connection connection, void *answer) noexcept nogil
 ctypedef int (*Change)(Connection connection, void *argument) noexcept nogil

@@ -14,9 +14,9 @@ from wiretight._core.connection cimport FROM_CONTEXT
 from wiretight._core.context cimport PROTOCOL_TLS_CLIENT, PROTOCOL_TLS_SERVER
 from wiretight._core.driver cimport HANDSHAKE, READ, SHUTDOWN, WRITE
 from wiretight._core.base.errors cimport plain_error, turn_refused
-from wiretight._core.memorybio cimport MemoryBIO
+from wiretight._core.wire.memorybio cimport MemoryBIO
 from wiretight._core.base.mutex cimport wt_mutex_unlock
-from wiretight._core.wire cimport Wire
+from wiretight._core.wire.wire cimport Wire
 from wiretight._errors import SSLError
 from wiretight._system import os
 

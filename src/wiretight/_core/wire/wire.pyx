@@ -26,7 +26,7 @@ from wiretight._core.openssl.bio cimport (
     BIO_get_new_index, BIO_meth_new, BIO_meth_set_ctrl, BIO_meth_set_read, BIO_meth_set_write, BIO_new, BIO_set_data,
     BIO_set_init, BIO_set_retry_read,
 )
-from wiretight._core.records cimport HEADER, count_records
+from wiretight._core.wire.records cimport HEADER, count_records
 
 cdef extern from "lend.h" nogil:
     enum:

@@ -1,7 +1,7 @@
 """BioPair: the two BIOs of a connection that has no descriptor."""
 
-from wiretight._core.descriptor cimport Descriptor
-from wiretight._core.memorybio cimport MemoryBIO
+from wiretight._core.wire.descriptor cimport Descriptor
+from wiretight._core.wire.memorybio cimport MemoryBIO
 
 
 cdef class BioPair:
