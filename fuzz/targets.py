@@ -20,7 +20,7 @@ from fuzz.mutations import mutated
 from tests.kit.certificates import HOST, Certificates
 from tests.kit.pair import WANT, Pair, attempt, memory_bio
 from tests.kit.records import records
-from wiretight._core.certificate import test_decode_cert as decoded_file
+from wiretight._core.x509.certificate import test_decode_cert as decoded_file
 
 CORPUS = Path(__file__).parent / "corpus"
 VERSIONS = (standard.TLSVersion.TLSv1_2, standard.TLSVersion.TLSv1_3)

@@ -41,8 +41,8 @@ if TYPE_CHECKING:
 
     from typing_extensions import Buffer, Self
 
-    from wiretight._core.certificate import _Path
     from wiretight._core.sslcontext import _BIO
+    from wiretight._core.x509.certificate import _Path
 
     class _Base(_SSLContext, _Standard):  # type: ignore[misc, override]
         """To a type checker it is a subclass, so that it can go wherever a standard context can."""

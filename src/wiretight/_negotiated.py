@@ -6,15 +6,15 @@ import abc
 import warnings
 
 from wiretight._constants import CHANNEL_BINDING_TYPES
-from wiretight._core.certificate import ENCODING_DER, Certificate
 from wiretight._core.sslsocket import _SSLSocket
+from wiretight._core.x509.certificate import ENCODING_DER, Certificate
 from wiretight._pem import CertificateBytes
 from wiretight._typing import TYPE_CHECKING, Literal, cast, overload
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from wiretight._core.certificate import _PeerCertificate
+    from wiretight._core.x509.certificate import _PeerCertificate
 
 
 def _der(chain: list[Certificate] | None) -> list[bytes]:

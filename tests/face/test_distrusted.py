@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from tests.kit.certificates import HOST
 from tests.kit.pair import Pair
 from tests.kit.subject import tls
-from wiretight._core import distrusted
+from wiretight._core.x509 import distrusted
 
 CERT_REJECTED = 28  # X509_V_ERR_CERT_REJECTED
 

@@ -7,7 +7,7 @@ password callback may use the context.
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 from libc.string cimport memcpy
 
-from wiretight._core.certificate cimport file_content, no_password, reading
+from wiretight._core.x509.certificate cimport file_content, no_password, reading
 from wiretight._core.context cimport publish, settings_of, trial
 from wiretight._core.base.errors cimport check, queue_cause, raise_queue, ssl_error
 from wiretight._core.base.mutex cimport wt_gate_enter, wt_gate_leave

@@ -1,6 +1,6 @@
 """Defaults: what a new context has before anybody sets anything."""
 
-from wiretight._core.distrusted cimport reject_distrusted
+from wiretight._core.x509.distrusted cimport reject_distrusted
 from wiretight._core.base.errors cimport check
 from wiretight._core.openssl.ssl cimport (
     SSL_CTX_get0_param, SSL_CTX_get_cert_store, SSL_CTX_get_max_proto_version, SSL_CTX_get_min_proto_version,

@@ -12,7 +12,7 @@ from libc.string cimport memcpy
 cimport cython
 
 from wiretight._core.algorithms cimport ciphers_of
-from wiretight._core.certificate cimport borrow_certificate, chain_of, decoded, der, owned, owned_chain
+from wiretight._core.x509.certificate cimport borrow_certificate, chain_of, decoded, der, owned, owned_chain
 from wiretight._core.connection cimport Connection, Question
 from wiretight._core.context cimport Context, make_sealed, settings_of
 from wiretight._core.base.errors cimport check, forget_errors, raise_queue

@@ -7,7 +7,7 @@ and two threads that miss at the same time both parse. A fork waits until none d
 cimport cython
 from posix.unistd cimport close
 
-from wiretight._core.certificate cimport content_of, no_password, opened, path_of, reading
+from wiretight._core.x509.certificate cimport content_of, no_password, opened, path_of, reading
 from wiretight._core.base.errors cimport queue_cause, raise_queue, ssl_error
 from wiretight._core.base.mutex cimport wt_gate_enter, wt_gate_leave
 from wiretight._core.openssl.bio cimport BIO, BIO_free

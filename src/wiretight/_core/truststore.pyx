@@ -6,7 +6,7 @@ made, a load makes another store for later ones, of the same certificates and mo
 
 from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
 
-from wiretight._core.certificate cimport decoded, der, no_password, path_of, reading
+from wiretight._core.x509.certificate cimport decoded, der, no_password, path_of, reading
 from wiretight._core.context cimport publish, settings_of
 from wiretight._core.base.errors cimport check, queue_exception, raise_queue, ssl_error
 from wiretight._core.base.mutex cimport wt_gate_enter, wt_gate_leave

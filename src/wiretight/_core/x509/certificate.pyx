@@ -24,7 +24,7 @@ from wiretight._core.openssl.x509 cimport (
     X509_chain_up_ref, X509_up_ref, i2d_X509,
     sk_X509_num, sk_X509_value,
 )
-from wiretight._core.x509names cimport (
+from wiretight._core.x509.names cimport (
     access_addresses, alternative_names, crl_addresses, distinguished_name, memory, object_text, one_line, written,
 )
 

@@ -1,0 +1,1 @@
+"""Certificates: their names, their DER, PEM and dictionary, and the keys that nobody may trust."""
