@@ -39,7 +39,7 @@ from wiretight._constants import (
     VerifyMode, get_protocol_name,
 )
 from wiretight._context import SSLContext, create_default_context
-from wiretight._core.algorithms import get_sigalgs
+from wiretight._core.context.algorithms import get_sigalgs
 from wiretight._core.wire.memorybio import MemoryBIO
 from wiretight._core.base.random import RAND_add, RAND_bytes, RAND_status
 from wiretight._core.session import SSLSession

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from wiretight._core.settings import SETTINGS
+from wiretight._core.context.settings import SETTINGS
 
 from tests.kit.certificates import HOST, Certificates
 from tests.kit.pair import Pair

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from wiretight._core.settings import SETTINGS
+from wiretight._core.context.settings import SETTINGS
 
 from tests.incidents.references import reference
 from tests.kit.certificates import HOST, Certificates

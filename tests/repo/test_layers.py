@@ -16,29 +16,29 @@ LAYERS = (
     {"_typing", "_core.modules"},
     {"_errors", "_sendfile", "_system", "_core.openssl", "_core.base.mutex", "_core"},
     {"_systemtrust"},
-    {"_core.base.tables", "_core.ciphers", "_core.x509.distrusted"},
+    {"_core.base.tables", "_core.context.ciphers", "_core.x509.distrusted"},
     {"_core.base.errors", "_enums"},
-    {"_core.settings"},
-    {"_core.defaults"},
+    {"_core.context.settings"},
+    {"_core.context.defaults"},
     {
         "_core.wire.memorybio",
         "_core.base.random",
         "_core.x509.names",
-        "_core.context",
+        "_core.context.context",
         "_core.backlog",
         "_core.wire.descriptor",
         "_core.wire.records",
         "_constants",
     },
     {
-        "_core.algorithms",
+        "_core.context.algorithms",
         "_core.wire.biopair",
         "_core.x509.certificate",
         "_core.resumption",
         "_core.session",
     },
     {"_core.wire.wire"},
-    {"_core.credentials", "_core.trustedfile", "_core.connection", "_core.virtualhost"},
+    {"_core.context.credentials", "_core.trustedfile", "_core.connection", "_core.virtualhost"},
     {"_core.truststore", "_core.callbacks"},
     {"_core.negotiated", "_core.psk"},
     {"_core.servername", "_core.driver"},
@@ -61,7 +61,7 @@ LAYERS = (
 # What else only one place may import.
 ONLY = {
     "ssl": {"_errors"},
-    "_ssl": {"_core.defaults"},  # the defaults that this interpreter was built with
+    "_ssl": {"_core.context.defaults"},  # the defaults that this interpreter was built with
     "ctypes": set(),
     # "" only hands the name on.
     "socket": {"_socket", "_streamonly", "_asyncio", "_certificates", "_cli", "asyncio", ""},

@@ -1,6 +1,6 @@
 """The callbacks that OpenSSL makes from a handshake into Python: ALPN, key log, messages."""
 
-from wiretight._core.context cimport Context
+from wiretight._core.context.context cimport Context
 
 
 cdef int install(Context context) noexcept

@@ -1,6 +1,6 @@
 """Pre-shared keys (RFC 4279; RFC 8446, 2.2): the callbacks that a Context gets them from."""
 
-from wiretight._core.context cimport Context
+from wiretight._core.context.context cimport Context
 
 
 cdef int set_psk_client_callback(Context context, object callback) except -1

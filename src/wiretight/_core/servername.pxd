@@ -1,6 +1,6 @@
 """The server name (RFC 6066, 3) that a client asks for: the callback that chooses a context by it."""
 
-from wiretight._core.context cimport Context
+from wiretight._core.context.context cimport Context
 
 
 cdef int install(Context context) noexcept

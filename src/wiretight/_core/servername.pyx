@@ -10,7 +10,7 @@ the SSLError of the alert.
 from libc.string cimport memchr
 
 from wiretight._core.callbacks cimport callable_or_none, report_unraisable
-from wiretight._core.context cimport PROTOCOL_TLS_CLIENT, publish, settings_of
+from wiretight._core.context.context cimport PROTOCOL_TLS_CLIENT, publish, settings_of
 from wiretight._core.negotiated cimport Negotiated
 from wiretight._core.openssl.ssl cimport (
     SSL, SSL_AD_HANDSHAKE_FAILURE, SSL_AD_INTERNAL_ERROR, SSL_CLIENT_HELLO_ERROR, SSL_CLIENT_HELLO_SUCCESS,
@@ -18,7 +18,7 @@ from wiretight._core.openssl.ssl cimport (
     SSL_client_hello_get0_ext, SSL_get_app_data, SSL_set_session_id_context, TLSEXT_MAXLEN_host_name,
     TLSEXT_NAMETYPE_host_name, TLSEXT_TYPE_server_name,
 )
-from wiretight._core.settings cimport Settings
+from wiretight._core.context.settings cimport Settings
 
 cdef enum:
     LIST_HEADER = 2

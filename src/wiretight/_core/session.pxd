@@ -1,6 +1,6 @@
 """SSLSession: one SSL_SESSION and the context that it belongs to."""
 
-from wiretight._core.context cimport Context
+from wiretight._core.context.context cimport Context
 from wiretight._core.openssl.ssl cimport SSL_SESSION
 
 

@@ -1,6 +1,6 @@
 """_SSLSocket: a connection with the shape of CPython's `_ssl._SSLSocket`."""
 
-from wiretight._core.context cimport Context
+from wiretight._core.context.context cimport Context
 from wiretight._core.driver cimport Driver
 
 

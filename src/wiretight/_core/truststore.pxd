@@ -1,6 +1,6 @@
 """The trust store of a Context: the CA certificates and CRLs that it verifies its peers with."""
 
-from wiretight._core.context cimport Context
+from wiretight._core.context.context cimport Context
 
 
 cdef int load_verify_locations(Context context, object cafile, object capath, object cadata) except -1

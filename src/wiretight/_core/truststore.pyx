@@ -7,7 +7,7 @@ made, a load makes another store for later ones, of the same certificates and mo
 from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
 
 from wiretight._core.x509.certificate cimport decoded, der, no_password, path_of, reading
-from wiretight._core.context cimport publish, settings_of
+from wiretight._core.context.context cimport publish, settings_of
 from wiretight._core.base.errors cimport check, queue_exception, raise_queue, ssl_error
 from wiretight._core.base.mutex cimport wt_gate_enter, wt_gate_leave
 from wiretight._core.openssl.bio cimport BIO, BIO_eof, BIO_free
@@ -27,7 +27,7 @@ from wiretight._core.openssl.x509 cimport (
     X509_get_default_cert_file_env, d2i_X509_bio, sk_X509_OBJECT_num, sk_X509_OBJECT_value, sk_X509_new_null,
     sk_X509_num, sk_X509_pop_free, sk_X509_push, sk_X509_value, stack_st_X509, stack_st_X509_OBJECT,
 )
-from wiretight._core.settings cimport Settings, Trust, new_generation
+from wiretight._core.context.settings cimport Settings, Trust, new_generation
 from wiretight._core.trustedfile cimport TrustedFile, add_objects, add_trusted, trusted_file
 
 cdef extern from "compat.h" nogil:

@@ -17,7 +17,7 @@ from wiretight._core.openssl.ssl cimport (
     SSL_set_min_proto_version, SSL_set_verify,
     TLS_ST_SR_CLNT_HELLO,
 )
-from wiretight._core.settings cimport apply, apply_callbacks, apply_loaded
+from wiretight._core.context.settings cimport apply, apply_callbacks, apply_loaded
 
 cdef extern from "compat.h" nogil:
     int wt_set_default_groups(SSL *ssl)

@@ -1,6 +1,6 @@
 """Credentials: the certificate chain, private key and DH parameters that a Context proves itself with."""
 
-from wiretight._core.context cimport Context
+from wiretight._core.context.context cimport Context
 
 
 cdef int load_cert_chain(Context context, object certfile, object keyfile, object password) except -1

@@ -15,7 +15,7 @@ from wiretight._core.openssl.x509 cimport (
     X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS, X509_STORE_up_ref, X509_VERIFY_PARAM, X509_VERIFY_PARAM_get_flags,
     X509_VERIFY_PARAM_set_flags, X509_V_FLAG_TRUSTED_FIRST,
 )
-from wiretight._core.settings cimport Trust, new_generation
+from wiretight._core.context.settings cimport Trust, new_generation
 
 cdef extern from "compat.h" nogil:
     void wt_take_any_host(X509_VERIFY_PARAM *param)
