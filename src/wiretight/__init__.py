@@ -42,7 +42,7 @@ from wiretight._context import SSLContext, create_default_context
 from wiretight._core.context.algorithms import get_sigalgs
 from wiretight._core.wire.memorybio import MemoryBIO
 from wiretight._core.base.random import RAND_add, RAND_bytes, RAND_status
-from wiretight._core.session import SSLSession
+from wiretight._core.session.session import SSLSession
 from wiretight._core.base.tables import OPENSSL_STATIC, OPENSSL_VERSION, OPENSSL_VERSION_INFO, OPENSSL_VERSION_NUMBER
 from wiretight._core.trustedfile import clear_trust_cache
 from wiretight._object import SSLObject

@@ -28,7 +28,7 @@ from wiretight._constants import (
     _TLSContentType,
     _TLSMessageType,
 )
-from wiretight._core.session import SSLSession
+from wiretight._core.session.session import SSLSession
 from wiretight._core.sslcontext import _SSLContext, add_ancestor
 from wiretight._errors import HAS_STANDARD, SSLError, standard
 from wiretight._negotiated import TakesStandard

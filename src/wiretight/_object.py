@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from typing_extensions import Buffer
 
     from wiretight._context import SSLContext
-    from wiretight._core.session import SSLSession
+    from wiretight._core.session.session import SSLSession
 else:
     _Standard = standard.SSLObject if HAS_STANDARD else object
 

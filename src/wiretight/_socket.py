@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from typing_extensions import Buffer
 
     from wiretight._context import SSLContext
-    from wiretight._core.session import SSLSession
+    from wiretight._core.session.session import SSLSession
 else:
     _Standard = standard.SSLSocket if HAS_STANDARD else socket
 

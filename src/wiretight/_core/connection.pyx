@@ -30,7 +30,7 @@ from wiretight._core.openssl.ssl cimport (
     SSL_shutdown, SSL_version, SSL_write_ex, TLS1_3_VERSION,
 )
 from wiretight._core.openssl.asn1 cimport ASN1_STRING, ASN1_STRING_free, ASN1_STRING_get0_data, ASN1_STRING_length
-from wiretight._core.resumption cimport terms_of
+from wiretight._core.session.terms cimport terms_of
 from wiretight._core.openssl.x509 cimport X509_VERIFY_PARAM_set1_host, X509_VERIFY_PARAM_set1_ip, a2i_IPADDRESS
 
 cdef extern from "compat.h" nogil:

@@ -27,7 +27,7 @@ from wiretight._core.openssl.ssl cimport (
     SSL_verify_client_post_handshake, sk_SSL_CIPHER_find, sk_SSL_CIPHER_num, sk_SSL_CIPHER_value, stack_st_SSL_CIPHER,
 )
 from wiretight._core.openssl.x509 cimport X509, X509_free, sk_X509_pop_free, stack_st_X509
-from wiretight._core.session cimport SSLSession, take_session
+from wiretight._core.session.session cimport SSLSession, take_session
 from wiretight._core.context.settings cimport Settings
 from wiretight._core.virtualhost cimport has_own_ciphers, may_choose, switch_context
 

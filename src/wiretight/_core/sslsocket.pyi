@@ -4,7 +4,7 @@ from typing import Any, Literal, NoReturn, TypeAlias, final, overload
 from typing_extensions import Buffer
 
 from wiretight._core.context.context import Context
-from wiretight._core.session import SSLSession
+from wiretight._core.session.session import SSLSession
 from wiretight._core.x509.certificate import Certificate, _PeerCertificate
 
 _Cipher: TypeAlias = tuple[str, str, int]

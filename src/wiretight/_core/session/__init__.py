@@ -1,0 +1,1 @@
+"""Sessions, and the terms that a connection which resumes one must share."""
