@@ -44,7 +44,7 @@ from wiretight._core.wire.memorybio import MemoryBIO
 from wiretight._core.base.random import RAND_add, RAND_bytes, RAND_status
 from wiretight._core.session.session import SSLSession
 from wiretight._core.base.tables import OPENSSL_STATIC, OPENSSL_VERSION, OPENSSL_VERSION_INFO, OPENSSL_VERSION_NUMBER
-from wiretight._core.trustedfile import clear_trust_cache
+from wiretight._core.trust.trustedfile import clear_trust_cache
 from wiretight._object import SSLObject
 from wiretight._pem import DER_cert_to_PEM_cert, PEM_FOOTER, PEM_HEADER, PEM_cert_to_DER_cert
 from wiretight._socket import SSLSocket

@@ -8,7 +8,7 @@ from socket import _GLOBAL_DEFAULT_TIMEOUT, create_connection  # type: ignore[at
 
 from wiretight._constants import PROTOCOL_TLS_CLIENT, DefaultVerifyPaths, VerifyMode
 from wiretight._context import _create_stdlib_context
-from wiretight._core.truststore import default_verify_paths
+from wiretight._core.trust.truststore import default_verify_paths
 from wiretight._pem import DER_cert_to_PEM_cert
 
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")

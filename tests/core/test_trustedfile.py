@@ -19,7 +19,7 @@ import wiretight
 from tests.kit.certificates import Certificates
 from tests.kit.pair import Pair
 from tests.kit.threads import Task
-from wiretight._core import trustedfile
+from wiretight._core.trust import trustedfile
 
 counters: list[Counter] = []
 

@@ -7,7 +7,7 @@ from wiretight._core cimport callbacks
 from wiretight._core.context cimport credentials
 from wiretight._core cimport psk
 from wiretight._core cimport servername
-from wiretight._core cimport truststore
+from wiretight._core.trust cimport truststore
 from wiretight._core.context.context cimport Context, settings_of
 from wiretight._core.sslsocket cimport over_bios, over_socket
 

@@ -28,14 +28,14 @@ from wiretight._core.openssl.x509 cimport (
     sk_X509_num, sk_X509_pop_free, sk_X509_push, sk_X509_value, stack_st_X509, stack_st_X509_OBJECT,
 )
 from wiretight._core.context.settings cimport Settings, Trust, new_generation
-from wiretight._core.trustedfile cimport TrustedFile, add_objects, add_trusted, trusted_file
+from wiretight._core.trust.trustedfile cimport TrustedFile, add_objects, add_trusted, trusted_file
 
 cdef extern from "compat.h" nogil:
     const char *wt_safe_getenv(const char *name)
 
 from wiretight._core.base import tables
 from wiretight._system import os
-from wiretight._systemtrust import system_trust
+from wiretight._core.trust.places import system_trust
 
 
 cdef int load_verify_locations(Context context, object cafile, object capath, object cadata) except -1:

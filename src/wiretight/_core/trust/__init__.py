@@ -1,0 +1,1 @@
+"""Which CA certificates and CRLs a context trusts, and where a system keeps them."""
