@@ -13,7 +13,7 @@ from cpython.exc cimport PyErr_SetObject, PyErr_WriteUnraisable
 from libc.string cimport memcmp
 from posix.unistd cimport close
 
-from wiretight._core.connection cimport Connection
+from wiretight._core.connection.connection cimport Connection
 from wiretight._core.context.context cimport publish, settings_of, trial
 from wiretight._core.base.errors cimport raise_queue
 from wiretight._core.openssl.ssl cimport (

@@ -22,7 +22,7 @@ from cpython.ref cimport Py_XDECREF
 from libc.errno cimport EAGAIN
 from libc.stdint cimport uint64_t
 
-from wiretight._core.connection cimport Connection
+from wiretight._core.connection.connection cimport Connection
 from wiretight._core.base.errors cimport (
     AGAIN, CLOSED, DONE, FAILED, Status, WANT_READ, WANT_WRITE, failure_exception, turn_refused,
 )

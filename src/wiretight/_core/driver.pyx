@@ -17,7 +17,7 @@ from libc.string cimport memcpy, memset
 
 from _socket import socket as CSocket
 
-from wiretight._core.connection cimport Connection
+from wiretight._core.connection.connection cimport Connection
 from wiretight._core.base.errors cimport (
     AGAIN, CLOSED, DONE, FAILED, WANT_READ, WANT_WRITE, failure_exception, plain_error,
 )

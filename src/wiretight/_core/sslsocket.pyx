@@ -10,7 +10,7 @@ from libc.stdint cimport int64_t
 
 import weakref
 
-from wiretight._core.connection cimport FROM_CONTEXT
+from wiretight._core.connection.connection cimport FROM_CONTEXT
 from wiretight._core.context.context cimport PROTOCOL_TLS_CLIENT, PROTOCOL_TLS_SERVER
 from wiretight._core.driver cimport HANDSHAKE, READ, SHUTDOWN, WRITE
 from wiretight._core.base.errors cimport plain_error, turn_refused

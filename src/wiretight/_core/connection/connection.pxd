@@ -1,6 +1,6 @@
 """Connection: one SSL*, four verbs. A verb never waits; it returns a Status."""
 
-from wiretight._core.backlog cimport Backlog, Writing
+from wiretight._core.connection.backlog cimport Backlog, Writing
 from wiretight._core.context.context cimport Context
 from wiretight._core.base.errors cimport Failure, Status
 from wiretight._core.openssl.ssl cimport SSL

@@ -1,6 +1,6 @@
 """Negotiated: a Connection that answers what the handshake agreed on."""
 
-from wiretight._core.connection cimport Connection, Question
+from wiretight._core.connection.connection cimport Connection, Question
 
 
 cdef class Negotiated(Connection):

@@ -13,7 +13,7 @@ from cpython.exc cimport PyErr_CheckSignals
 from libc.errno cimport EAGAIN, ECONNRESET, ENOMEM, EPIPE
 from libc.string cimport memset
 
-from wiretight._core.backlog cimport BATCH, Backlog, Writing, note
+from wiretight._core.connection.backlog cimport BATCH, Backlog, Writing, note
 from wiretight._core.context.context cimport new_connection, settings_of
 from wiretight._core.base.errors cimport (
     AGAIN, CLOSED, DONE, FAILED, Failure, Status, WANT_READ, WANT_WRITE, check, forget_errors, is_of_tls, outcome,
