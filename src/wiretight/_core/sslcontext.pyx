@@ -3,10 +3,10 @@
 cimport cython
 
 from wiretight._core.context cimport algorithms
-from wiretight._core cimport callbacks
+from wiretight._core.callbacks cimport failures as callbacks
 from wiretight._core.context cimport credentials
-from wiretight._core cimport psk
-from wiretight._core cimport servername
+from wiretight._core.callbacks cimport psk
+from wiretight._core.callbacks cimport clienthello as servername
 from wiretight._core.trust cimport truststore
 from wiretight._core.context.context cimport Context, settings_of
 from wiretight._core.sslsocket cimport over_bios, over_socket

@@ -9,7 +9,7 @@ the SSLError of the alert.
 
 from libc.string cimport memchr
 
-from wiretight._core.callbacks cimport callable_or_none, report_unraisable
+from wiretight._core.callbacks.failures cimport callable_or_none, report_unraisable
 from wiretight._core.context.context cimport PROTOCOL_TLS_CLIENT, publish, settings_of
 from wiretight._core.connection.negotiated cimport Negotiated
 from wiretight._core.openssl.ssl cimport (
