@@ -6,7 +6,7 @@ import abc
 import warnings
 
 from wiretight._constants import CHANNEL_BINDING_TYPES
-from wiretight._core.sslsocket import _SSLSocket
+from wiretight._core.drivers.sslsocket import _SSLSocket
 from wiretight._core.x509.certificate import ENCODING_DER, Certificate
 from wiretight._pem import CertificateBytes
 from wiretight._typing import TYPE_CHECKING, Literal, cast, overload

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from wiretight._core.sslsocket import _SSLSocket
+from wiretight._core.drivers.sslsocket import _SSLSocket
 from wiretight._errors import HAS_STANDARD, standard
 from wiretight._negotiated import Negotiated, TakesStandard
 from wiretight._typing import TYPE_CHECKING, Any, ClassVar, overload

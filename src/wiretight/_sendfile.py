@@ -10,7 +10,7 @@ from wiretight._typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from typing_extensions import Buffer
 
-    from wiretight._core.sslsocket import _SSLSocket
+    from wiretight._core.drivers.sslsocket import _SSLSocket
     from wiretight._socket import SSLSocket
 
 # What one write gathers for the system: 8 records of 16 KiB.

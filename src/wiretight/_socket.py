@@ -12,7 +12,7 @@ from __future__ import annotations
 import errno
 from socket import SHUT_RD, SHUT_WR, SO_TYPE, SOCK_STREAM, SOL_SOCKET, socket
 
-from wiretight._core.sslsocket import _SSLSocket
+from wiretight._core.drivers.sslsocket import _SSLSocket
 from wiretight._errors import HAS_STANDARD, SSLEOFError, SSLError, SSLZeroReturnError, standard
 from wiretight._negotiated import Negotiated, close_forgotten
 from wiretight._overrides import OVERRIDABLE, WatchesOverrides

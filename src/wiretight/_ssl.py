@@ -6,9 +6,9 @@ from wiretight._core.base.random import RAND_add, RAND_bytes, RAND_status
 from wiretight._core.base.tables import CONSTANTS, OPENSSL_VERSION, OPENSSL_VERSION_INFO, OPENSSL_VERSION_NUMBER
 from wiretight._core.base.tables import OPENSSL_VERSION_INFO as _OPENSSL_API_VERSION
 from wiretight._core.context.algorithms import get_sigalgs
+from wiretight._core.drivers.sslsocket import _SSLSocket
 from wiretight._core.session.session import SSLSession
 from wiretight._core.sslcontext import _SSLContext
-from wiretight._core.sslsocket import _SSLSocket
 from wiretight._core.trust.truststore import default_verify_paths as get_default_verify_paths
 from wiretight._core.wire.memorybio import MemoryBIO
 from wiretight._core.x509.certificate import ENCODING_DER, ENCODING_PEM, Certificate, nid2obj, txt2obj

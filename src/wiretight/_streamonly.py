@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from socket import socket as PlainSocket  # noqa: N812
 
-from wiretight._core.sslsocket import _SSLSocket
+from wiretight._core.drivers.sslsocket import _SSLSocket
 from wiretight._typing import TYPE_CHECKING, Any, NoReturn, overload
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ ALLOWED = {
     "__init__.py": "names that `ssl` has too",
     "_certificates.py": "the environment, and whether a path is there, are asked for as `ssl` does",
     "_context.py": "the environment: a program may put another one there",
-    "_core/sslsocket.pyx": "the text of an error",
+    "_core/drivers/sslsocket.pyx": "the text of an error",
     "_core/wire/descriptor.pyx": "at import",
 }
 PROGRAMS = ("_cli/", "__main__.py")

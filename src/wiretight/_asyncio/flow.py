@@ -8,7 +8,7 @@ from socket import AF_INET, AF_INET6, IPPROTO_TCP, TCP_NODELAY, socket
 from typing import Any
 
 from wiretight._asyncio.descriptors import descriptors_of
-from wiretight._core.channel import Channel
+from wiretight._core.drivers.channel import Channel
 
 HIGH_WATER = 512 * 1024  # as asyncio has it for TLS
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from wiretight._asyncio.descriptors import descriptors_of
 from wiretight._asyncio.ending import Ending, State
 from wiretight._asyncio.taking import addresses, connection_over
-from wiretight._core.channel import STATUS_DONE, STATUS_WANT_READ, STATUS_WANT_WRITE
+from wiretight._core.drivers.channel import STATUS_DONE, STATUS_WANT_READ, STATUS_WANT_WRITE
 from wiretight._errors import CertificateError, SSLEOFError
 from wiretight._negotiated import close_forgotten
 

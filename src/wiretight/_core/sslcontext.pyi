@@ -6,8 +6,8 @@ from typing import Any, Literal, Protocol, TypeAlias, TypedDict, overload, type_
 from typing_extensions import Buffer
 
 from wiretight._core.context.context import Context
+from wiretight._core.drivers.sslsocket import _SSLSocket
 from wiretight._core.session.session import SSLSession
-from wiretight._core.sslsocket import _SSLSocket
 from wiretight._core.x509.certificate import _PeerCertificate
 
 _Path: TypeAlias = str | bytes | os.PathLike[str] | os.PathLike[bytes]

@@ -9,7 +9,7 @@ from wiretight._core.callbacks cimport psk
 from wiretight._core.callbacks cimport clienthello as servername
 from wiretight._core.trust cimport truststore
 from wiretight._core.context.context cimport Context, settings_of
-from wiretight._core.sslsocket cimport over_bios, over_socket
+from wiretight._core.drivers.sslsocket cimport over_bios, over_socket
 
 cdef extern from "references.h":
     int add_to_lookup "wt_add_to_lookup"(object kind, object ancestor) except -1

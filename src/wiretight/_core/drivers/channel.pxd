@@ -1,7 +1,7 @@
 """Channel: a connection as an event loop's transport drives it. It never waits, and hardly ever raises."""
 
 from wiretight._core.base.errors cimport Failure, Status
-from wiretight._core.sslsocket cimport _SSLSocket
+from wiretight._core.drivers.sslsocket cimport _SSLSocket
 
 # One of the four verbs, once; `count` is of the bytes that it moved.
 ctypedef Status (*Attempt)(_SSLSocket connection, char *data, size_t size, size_t *count) noexcept nogil

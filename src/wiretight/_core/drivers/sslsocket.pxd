@@ -1,7 +1,7 @@
 """_SSLSocket: a connection with the shape of CPython's `_ssl._SSLSocket`."""
 
 from wiretight._core.context.context cimport Context
-from wiretight._core.driver cimport Driver
+from wiretight._core.drivers.driver cimport Driver
 
 
 cdef class _SSLSocket(Driver):

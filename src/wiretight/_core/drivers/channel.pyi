@@ -3,7 +3,7 @@ from typing import Any
 
 from typing_extensions import Buffer
 
-from wiretight._core.sslsocket import _SSLSocket
+from wiretight._core.drivers.sslsocket import _SSLSocket
 
 STATUS_DONE: int
 STATUS_WANT_READ: int
