@@ -7,7 +7,7 @@ Use it by `import wiretight as ssl`.
 # ruff: noqa: F401, I001, RUF022
 
 # Before anything native, which raises them.
-from wiretight._errors import (
+from wiretight._standard.errors import (
     HAS_STANDARD, CertificateError, SSLCertVerificationError, SSLEOFError, SSLError, SSLSyscallError, SSLWantReadError,
     SSLWantWriteError, SSLZeroReturnError, socket_error,
 )
@@ -48,7 +48,7 @@ from wiretight._core.trust.trustedfile import clear_trust_cache
 from wiretight._object import SSLObject
 from wiretight._pem import DER_cert_to_PEM_cert, PEM_FOOTER, PEM_HEADER, PEM_cert_to_DER_cert
 from wiretight._socket import SSLSocket
-from wiretight._typing import TYPE_CHECKING
+from wiretight._standard.typing import TYPE_CHECKING
 
 # What `ssl` has beside its public names, and programs use. To a type checker, `as` says that this is on purpose.
 from wiretight import _ssl as _ssl

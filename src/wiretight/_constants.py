@@ -6,8 +6,8 @@ What the enum of an older Python lacks is still here as a value of that enum: `O
 from __future__ import annotations
 
 from wiretight._core.base.tables import CONSTANTS, FEATURES
-from wiretight._errors import HAS_STANDARD, standard
-from wiretight._typing import TYPE_CHECKING, Any
+from wiretight._standard.errors import HAS_STANDARD, standard
+from wiretight._standard.typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING or HAS_STANDARD:
     AlertDescription = standard.AlertDescription

@@ -30,11 +30,11 @@ from wiretight._constants import (
 )
 from wiretight._core.session.session import SSLSession
 from wiretight._core.sslcontext import _SSLContext, add_ancestor
-from wiretight._errors import HAS_STANDARD, SSLError, standard
 from wiretight._negotiated import TakesStandard
 from wiretight._object import SSLObject
 from wiretight._socket import PlainSocket, SSLSocket
-from wiretight._typing import TYPE_CHECKING, Any, ClassVar
+from wiretight._standard.errors import HAS_STANDARD, SSLError, standard
+from wiretight._standard.typing import TYPE_CHECKING, Any, ClassVar
 
 if TYPE_CHECKING:
     from ssl import SSLContext as _Standard

@@ -8,7 +8,6 @@ from threading import RLock
 from typing import Any, NamedTuple
 
 from wiretight import _loops, _older
-from wiretight._errors import HAS_STANDARD, standard
 from wiretight._origins import chosen
 from wiretight._references import (
     Stale,
@@ -19,6 +18,7 @@ from wiretight._references import (
     replacements,
     stale_references,
 )
+from wiretight._standard.errors import HAS_STANDARD, standard
 
 Replacements = dict[int, tuple[Any, Any]]
 OwnNames = dict[int, tuple[dict[str, Any], set[str]]]  # a namespace by its id, and its names

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from wiretight._core.drivers.sslsocket import _SSLSocket
-from wiretight._errors import HAS_STANDARD, standard
 from wiretight._negotiated import Negotiated, TakesStandard
-from wiretight._typing import TYPE_CHECKING, Any, ClassVar, overload
+from wiretight._standard.errors import HAS_STANDARD, standard
+from wiretight._standard.typing import TYPE_CHECKING, Any, ClassVar, overload
 
 if TYPE_CHECKING:
     from ssl import SSLObject as _Standard

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from weakref import ref
 
 from wiretight._core.wire.memorybio import MemoryBIO
-from wiretight._errors import HAS_STANDARD, standard
 from wiretight._references import is_a
+from wiretight._standard.errors import HAS_STANDARD, standard
 
 if TYPE_CHECKING:
     from ssl import SSLObject as _Standard

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from wiretight._negotiated import TakesStandard
-from wiretight._typing import Any
+from wiretight._standard.typing import Any
 
 # By read() go recv(), recv_into() and files of makefile(), by send() go sendall(), sendfile() and such files.
 OVERRIDABLE = ("read", "send")

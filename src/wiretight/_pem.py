@@ -7,7 +7,7 @@ from __future__ import annotations
 import base64
 
 from wiretight._core.x509.certificate import ENCODING_DER, ENCODING_PEM
-from wiretight._typing import TYPE_CHECKING
+from wiretight._standard.typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer

@@ -8,7 +8,7 @@ from types import BuiltinFunctionType, FunctionType, ModuleType
 from typing import Any, NamedTuple
 
 from wiretight import _ssl
-from wiretight._errors import HAS_STANDARD, standard
+from wiretight._standard.errors import HAS_STANDARD, standard
 
 # Extension modules that keep what they import from `ssl` where nothing in Python can see or change it.
 _NATIVE_USERS = {

@@ -7,8 +7,8 @@ import warnings
 from wiretight._constants import PROTOCOL_TLS, VerifyMode
 from wiretight._context import new_context
 from wiretight._core.base.random import RAND_bytes
-from wiretight._errors import standard
-from wiretight._typing import TYPE_CHECKING, Any
+from wiretight._standard.errors import standard
+from wiretight._standard.typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import os

@@ -13,7 +13,7 @@ from wiretight._core.trust.truststore import default_verify_paths as get_default
 from wiretight._core.wire.memorybio import MemoryBIO
 from wiretight._core.x509.certificate import ENCODING_DER, ENCODING_PEM, Certificate, nid2obj, txt2obj
 from wiretight._core.x509.certificate import test_decode_cert as _test_decode_cert
-from wiretight._errors import (
+from wiretight._standard.errors import (
     SSLCertVerificationError,
     SSLEOFError,
     SSLError,

@@ -31,4 +31,4 @@ PROGRAMS = ("_cli/", "__main__.py")
 )
 def test_functions_of_the_systems_modules_are_taken_at_import(name: str) -> None:
     found = WHOLE_MODULE.findall((PACKAGE / name).read_text())
-    assert not found or name in ALLOWED, f"{name}: take them from wiretight._system, or by `from … import`"
+    assert not found or name in ALLOWED, f"{name}: take them from wiretight._standard.system, or by `from … import`"

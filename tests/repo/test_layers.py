@@ -13,8 +13,8 @@ from tests.repo.source import CORE, PACKAGE, module_name, sources
 
 # From the bottom up: a module may import from the lines below its own, not from its own line and not from above.
 LAYERS = (
-    {"_typing", "_core.modules"},
-    {"_errors", "_sendfile", "_system", "_core.openssl", "_core.base.mutex", "_core"},
+    {"_standard.typing", "_core.modules"},
+    {"_standard.errors", "_sendfile", "_standard.system", "_core.openssl", "_core.base.mutex", "_core"},
     {"_core.trust.places"},
     {"_core.base.tables", "_core.context.ciphers", "_core.x509.distrusted"},
     {"_core.base.errors", "_enums"},
@@ -65,7 +65,7 @@ LAYERS = (
 
 # What else only one place may import.
 ONLY = {
-    "ssl": {"_errors"},
+    "ssl": {"_standard.errors"},
     "_ssl": {"_core.context.defaults"},  # the defaults that this interpreter was built with
     "ctypes": set(),
     # "" only hands the name on.

@@ -12,7 +12,7 @@ from typing import Any
 
 from wiretight._asyncio.flow import Flow
 from wiretight._core.drivers.channel import STATUS_CLOSED, STATUS_DONE, STATUS_WANT_READ, STATUS_WANT_WRITE
-from wiretight._errors import SSLEOFError
+from wiretight._standard.errors import SSLEOFError
 
 _SERVERS_KNOW_TRANSPORTS = version_info >= (3, 13)
 

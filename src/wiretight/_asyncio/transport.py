@@ -13,8 +13,8 @@ from wiretight._asyncio.descriptors import descriptors_of
 from wiretight._asyncio.ending import Ending, State
 from wiretight._asyncio.taking import addresses, connection_over
 from wiretight._core.drivers.channel import STATUS_DONE, STATUS_WANT_READ, STATUS_WANT_WRITE
-from wiretight._errors import CertificateError, SSLEOFError
 from wiretight._negotiated import close_forgotten
+from wiretight._standard.errors import CertificateError, SSLEOFError
 
 if TYPE_CHECKING:
     from wiretight._context import SSLContext

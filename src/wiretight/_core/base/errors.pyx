@@ -27,9 +27,9 @@ from wiretight._core.base.tables cimport library_name, reason_name
 cdef extern from "<errno.h>" nogil:
     int ECANCELED, EDEADLK
 
-from wiretight._system import os
+from wiretight._standard.system import os
 
-from wiretight._errors import SSLCertVerificationError, SSLEOFError, SSLError
+from wiretight._standard.errors import SSLCertVerificationError, SSLEOFError, SSLError
 
 # CPython's own number for "the stream ended without close_notify"; OpenSSL has none.
 cdef enum:

@@ -23,7 +23,7 @@ from wiretight._core.openssl.ssl cimport (
 )
 from wiretight._core.context.settings cimport Settings
 
-from wiretight._system import errno, os, stat
+from wiretight._standard.system import errno, os, stat
 
 
 cdef int install(Context context) noexcept:

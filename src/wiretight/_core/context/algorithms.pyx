@@ -12,10 +12,10 @@ from wiretight._core.openssl.ssl cimport (
     SSL_set_ciphersuites, sk_SSL_CIPHER_num, sk_SSL_CIPHER_value, stack_st_SSL_CIPHER,
 )
 
-from wiretight._system import os
+from wiretight._standard.system import os
 
 from wiretight._core.base.tables import FEATURES
-from wiretight._errors import SSLError
+from wiretight._standard.errors import SSLError
 
 cdef extern from "compat.h" nogil:
     ctypedef struct wt_names:

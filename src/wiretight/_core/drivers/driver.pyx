@@ -24,7 +24,7 @@ from wiretight._core.base.errors cimport (
 from wiretight._core.base.mutex cimport wt_mutex_lock, wt_mutex_unlock
 from wiretight._core.openssl.ssl cimport SSL_SENT_SHUTDOWN, SSL_get_shutdown, SSL_pending
 from wiretight._core.wire.wire cimport READY, TIMED_OUT, Wake
-from wiretight._errors import SSLError, SSLWantReadError, SSLWantWriteError, SSLZeroReturnError
+from wiretight._standard.errors import SSLError, SSLWantReadError, SSLWantWriteError, SSLZeroReturnError
 
 cdef extern from "references.h":
     object referent "wt_referent"(object reference)

@@ -17,8 +17,8 @@ from wiretight._core.base.errors cimport plain_error, turn_refused
 from wiretight._core.wire.memorybio cimport MemoryBIO
 from wiretight._core.base.mutex cimport wt_mutex_unlock
 from wiretight._core.wire.wire cimport Wire
-from wiretight._errors import SSLError
-from wiretight._system import os
+from wiretight._standard.errors import SSLError
+from wiretight._standard.system import os
 
 cdef extern from "Python.h":
     PyObject *new_bytes "PyBytes_FromStringAndSize"(const char *data, Py_ssize_t size) except NULL

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from wiretight._system import os, stat
+from wiretight._standard.system import os, stat
 
 # One file with all of them, in PEM format. Every system has one of these; a link from another one's place, maybe too.
 FILES = (

@@ -22,7 +22,7 @@ from wiretight._core.openssl.x509 cimport (
     sk_X509_OBJECT_push, sk_X509_OBJECT_value, stack_st_X509_INFO, stack_st_X509_OBJECT,
 )
 
-from wiretight._system import os, stat, time
+from wiretight._standard.system import os, stat, time
 
 # The files kept parsed, in bytes of PEM text together; parsed they take some three times as much.
 CACHE_SIZE = 4 * 1024 * 1024

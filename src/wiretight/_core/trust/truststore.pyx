@@ -34,7 +34,7 @@ cdef extern from "compat.h" nogil:
     const char *wt_safe_getenv(const char *name)
 
 from wiretight._core.base import tables
-from wiretight._system import os
+from wiretight._standard.system import os
 from wiretight._core.trust.places import system_trust
 
 

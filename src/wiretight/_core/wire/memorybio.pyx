@@ -11,7 +11,7 @@ from wiretight._core.base.mutex cimport (
     wt_mutex_unlock,
 )
 
-from wiretight._errors import SSLError
+from wiretight._standard.errors import SSLError
 
 cdef enum:
     KEPT_WHEN_EMPTY = 32 * 1024     # an idle object gives larger storage back

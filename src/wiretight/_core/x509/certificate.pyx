@@ -28,8 +28,8 @@ from wiretight._core.x509.names cimport (
     access_addresses, alternative_names, crl_addresses, distinguished_name, memory, object_text, one_line, written,
 )
 
-from wiretight._errors import SSLError
-from wiretight._system import os
+from wiretight._standard.errors import SSLError
+from wiretight._standard.system import os
 
 cdef extern from "Python.h":
     bytes PyUnicode_EncodeFSDefault(object text)

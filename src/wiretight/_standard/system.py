@@ -9,7 +9,7 @@ pytest-dev/pyfakefs#674. Each is in an object of its own, because such tools go 
 
 from __future__ import annotations
 
-from wiretight._typing import TYPE_CHECKING
+from wiretight._standard.typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import errno as errno

@@ -6,7 +6,7 @@ these are the standard library's own objects. A Python that was built without `_
 
 from __future__ import annotations
 
-from wiretight._typing import TYPE_CHECKING
+from wiretight._standard.typing import TYPE_CHECKING
 
 try:
     import ssl as standard
