@@ -12,8 +12,8 @@ from wiretight._standard.errors import (
     SSLWantWriteError, SSLZeroReturnError, socket_error,
 )
 
-from wiretight._certificates import cert_time_to_seconds, get_default_verify_paths, get_server_certificate
-from wiretight._constants import (
+from wiretight._tls.certificates import cert_time_to_seconds, get_default_verify_paths, get_server_certificate
+from wiretight._tls.constants import (
     ALERT_DESCRIPTION_ACCESS_DENIED, ALERT_DESCRIPTION_BAD_CERTIFICATE,
     ALERT_DESCRIPTION_BAD_CERTIFICATE_HASH_VALUE, ALERT_DESCRIPTION_BAD_CERTIFICATE_STATUS_RESPONSE,
     ALERT_DESCRIPTION_BAD_RECORD_MAC, ALERT_DESCRIPTION_CERTIFICATE_EXPIRED, ALERT_DESCRIPTION_CERTIFICATE_REVOKED,
@@ -38,26 +38,26 @@ from wiretight._constants import (
     VERIFY_DEFAULT, VERIFY_X509_PARTIAL_CHAIN, VERIFY_X509_STRICT, VERIFY_X509_TRUSTED_FIRST, VerifyFlags,
     VerifyMode, get_protocol_name,
 )
-from wiretight._context import SSLContext, create_default_context
+from wiretight._tls.context import SSLContext, create_default_context
 from wiretight._core.context.algorithms import get_sigalgs
 from wiretight._core.wire.memorybio import MemoryBIO
 from wiretight._core.base.random import RAND_add, RAND_bytes, RAND_status
 from wiretight._core.session.session import SSLSession
 from wiretight._core.base.tables import OPENSSL_STATIC, OPENSSL_VERSION, OPENSSL_VERSION_INFO, OPENSSL_VERSION_NUMBER
 from wiretight._core.trust.trustedfile import clear_trust_cache
-from wiretight._object import SSLObject
-from wiretight._pem import DER_cert_to_PEM_cert, PEM_FOOTER, PEM_HEADER, PEM_cert_to_DER_cert
-from wiretight._socket import SSLSocket
+from wiretight._tls.object import SSLObject
+from wiretight._tls.certificate import DER_cert_to_PEM_cert, PEM_FOOTER, PEM_HEADER, PEM_cert_to_DER_cert
+from wiretight._tls.socket import SSLSocket
 from wiretight._standard.typing import TYPE_CHECKING
 
 # What `ssl` has beside its public names, and programs use. To a type checker, `as` says that this is on purpose.
 from wiretight import _ssl as _ssl
-from wiretight._constants import (
+from wiretight._tls.constants import (
     _ASN1Object as _ASN1Object, _DEFAULT_CIPHERS as _DEFAULT_CIPHERS, _PROTOCOL_NAMES as _PROTOCOL_NAMES,
     _RESTRICTED_SERVER_CIPHERS as _RESTRICTED_SERVER_CIPHERS, _SSLMethod as _SSLMethod, _TLSAlertType as _TLSAlertType,
     _TLSContentType as _TLSContentType, _TLSMessageType as _TLSMessageType,
 )
-from wiretight._context import (
+from wiretight._tls.context import (
     _create_default_https_context as _create_default_https_context, _create_stdlib_context as _create_stdlib_context,
     _create_unverified_context as _create_unverified_context,
 )
@@ -93,7 +93,7 @@ def __getattr__(name: str) -> object:
 if TYPE_CHECKING and sys.version_info < (3, 12):
     from ssl import match_hostname as match_hostname
 
-    from wiretight._removed import RAND_pseudo_bytes as RAND_pseudo_bytes, wrap_socket as wrap_socket
+    from wiretight._tls.removed import RAND_pseudo_bytes as RAND_pseudo_bytes, wrap_socket as wrap_socket
 
 __version__ = "0.1.0.dev0"  # that of meson.build
 

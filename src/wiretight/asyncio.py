@@ -14,7 +14,7 @@ from wiretight._asyncio.connecting import Wanted, accept, connect, serve
 from wiretight._asyncio.taking import is_ours
 from wiretight._asyncio.transport import SSLTransport as Transport
 from wiretight._asyncio.upgrading import upgrade
-from wiretight._context import SSLContext, create_default_context
+from wiretight._tls.context import SSLContext, create_default_context
 
 if TYPE_CHECKING:
     import socket

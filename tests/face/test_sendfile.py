@@ -10,7 +10,7 @@ import pytest
 
 from tests.kit.sockets import receive_exactly
 from tests.kit.threads import Task
-from wiretight._sendfile import send_file
+from wiretight._tls.sendfile import send_file
 
 DATA = bytes(range(251)) * 4000
 

@@ -14,10 +14,10 @@ from tests.repo.source import CORE, PACKAGE, module_name, sources
 # From the bottom up: a module may import from the lines below its own, not from its own line and not from above.
 LAYERS = (
     {"_standard.typing", "_core.modules"},
-    {"_standard.errors", "_sendfile", "_standard.system", "_core.openssl", "_core.base.mutex", "_core"},
+    {"_standard.errors", "_tls.sendfile", "_standard.system", "_core.openssl", "_core.base.mutex", "_core"},
     {"_core.trust.places"},
     {"_core.base.tables", "_core.context.ciphers", "_core.x509.distrusted"},
-    {"_core.base.errors", "_enums"},
+    {"_core.base.errors", "_tls.enums"},
     {"_core.context.settings"},
     {"_core.context.defaults"},
     {
@@ -28,7 +28,7 @@ LAYERS = (
         "_core.connection.backlog",
         "_core.wire.descriptor",
         "_core.wire.records",
-        "_constants",
+        "_tls.constants",
     },
     {
         "_core.context.algorithms",
@@ -49,12 +49,12 @@ LAYERS = (
     {"_core.callbacks.clienthello", "_core.drivers.driver"},
     {"_core.drivers.sslsocket"},
     {"_core.sslcontext", "_core.drivers.channel"},
-    {"_pem", "_ssl"},
-    {"_negotiated", "_streamonly"},
-    {"_overrides"},
-    {"_object", "_socket"},
-    {"_context"},
-    {"_certificates", "_origins", "_references", "_removed"},
+    {"_tls.certificate", "_ssl"},
+    {"_tls.negotiated", "_tls.streamonly"},
+    {"_tls.overrides"},
+    {"_tls.object", "_tls.socket"},
+    {"_tls.context"},
+    {"_tls.certificates", "_origins", "_references", "_tls.removed"},
     {"_asyncio", "_older"},
     {"_loops"},
     {"_install"},
@@ -69,7 +69,7 @@ ONLY = {
     "_ssl": {"_core.context.defaults"},  # the defaults that this interpreter was built with
     "ctypes": set(),
     # "" only hands the name on.
-    "socket": {"_socket", "_streamonly", "_asyncio", "_certificates", "_cli", "asyncio", ""},
+    "socket": {"_tls.socket", "_tls.streamonly", "_asyncio", "_tls.certificates", "_cli", "asyncio", ""},
     "select": {"_cli"},
     "selectors": {"_cli"},
     "asyncio": {"_asyncio", "_cli", "asyncio"},

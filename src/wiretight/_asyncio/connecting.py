@@ -15,7 +15,7 @@ from wiretight._asyncio.descriptors import descriptors_of
 from wiretight._asyncio.layered import LayeredSSLTransport
 from wiretight._asyncio.taking import Departing, can_drive, take_socket
 from wiretight._asyncio.transport import SSLTransport
-from wiretight._context import SSLContext
+from wiretight._tls.context import SSLContext
 
 
 @dataclass(frozen=True)

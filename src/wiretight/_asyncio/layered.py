@@ -12,7 +12,7 @@ from wiretight._asyncio.transport import SSLTransport
 from wiretight._core.wire.memorybio import MemoryBIO
 
 if TYPE_CHECKING:
-    from wiretight._context import SSLContext
+    from wiretight._tls.context import SSLContext
 
 _MOST_ANSWERS = 128 * 1024  # bytes, to a peer that asks for them and does not read
 

@@ -7,8 +7,8 @@ from os import dup
 from socket import socket
 from typing import Any
 
-from wiretight._context import SSLContext
-from wiretight._object import SSLObject
+from wiretight._tls.context import SSLContext
+from wiretight._tls.object import SSLObject
 
 # Their plain transports read from nothing but the kernel.
 _LOOPS = ("asyncio.selector_events", "uvloop.loop")

@@ -13,11 +13,11 @@ from wiretight._asyncio.descriptors import descriptors_of
 from wiretight._asyncio.ending import Ending, State
 from wiretight._asyncio.taking import addresses, connection_over
 from wiretight._core.drivers.channel import STATUS_DONE, STATUS_WANT_READ, STATUS_WANT_WRITE
-from wiretight._negotiated import close_forgotten
 from wiretight._standard.errors import CertificateError, SSLEOFError
+from wiretight._tls.negotiated import close_forgotten
 
 if TYPE_CHECKING:
-    from wiretight._context import SSLContext
+    from wiretight._tls.context import SSLContext
 
 # As asyncio has them for TLS; its modules name them since Python 3.11.
 HANDSHAKE_TIMEOUT = 60.0

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from wiretight._core.drivers.sslsocket import _SSLSocket
-from wiretight._negotiated import Negotiated, TakesStandard
 from wiretight._standard.errors import HAS_STANDARD, standard
 from wiretight._standard.typing import TYPE_CHECKING, Any, ClassVar, overload
+from wiretight._tls.negotiated import Negotiated, TakesStandard
 
 if TYPE_CHECKING:
     from ssl import SSLObject as _Standard
 
     from typing_extensions import Buffer
 
-    from wiretight._context import SSLContext
     from wiretight._core.session.session import SSLSession
+    from wiretight._tls.context import SSLContext
 else:
     _Standard = standard.SSLObject if HAS_STANDARD else object
 

@@ -9,7 +9,11 @@ import sys
 import warnings
 from collections.abc import Callable, Iterable
 
-from wiretight._constants import (
+from wiretight._core.session.session import SSLSession
+from wiretight._core.sslcontext import _SSLContext, add_ancestor
+from wiretight._standard.errors import HAS_STANDARD, SSLError, standard
+from wiretight._standard.typing import TYPE_CHECKING, Any, ClassVar
+from wiretight._tls.constants import (
     HOSTFLAG_NEVER_CHECK_SUBJECT,
     PROTOCOL_TLS,
     PROTOCOL_TLS_CLIENT,
@@ -28,13 +32,9 @@ from wiretight._constants import (
     _TLSContentType,
     _TLSMessageType,
 )
-from wiretight._core.session.session import SSLSession
-from wiretight._core.sslcontext import _SSLContext, add_ancestor
-from wiretight._negotiated import TakesStandard
-from wiretight._object import SSLObject
-from wiretight._socket import PlainSocket, SSLSocket
-from wiretight._standard.errors import HAS_STANDARD, SSLError, standard
-from wiretight._standard.typing import TYPE_CHECKING, Any, ClassVar
+from wiretight._tls.negotiated import TakesStandard
+from wiretight._tls.object import SSLObject
+from wiretight._tls.socket import PlainSocket, SSLSocket
 
 if TYPE_CHECKING:
     from ssl import SSLContext as _Standard

@@ -13,20 +13,20 @@ import errno
 from socket import SHUT_RD, SHUT_WR, SO_TYPE, SOCK_STREAM, SOL_SOCKET, socket
 
 from wiretight._core.drivers.sslsocket import _SSLSocket
-from wiretight._negotiated import Negotiated, close_forgotten
-from wiretight._overrides import OVERRIDABLE, WatchesOverrides
-from wiretight._sendfile import part_sender, send_file, timed_out
 from wiretight._standard.errors import HAS_STANDARD, SSLEOFError, SSLError, SSLZeroReturnError, standard
 from wiretight._standard.typing import TYPE_CHECKING, Any, ClassVar, overload
-from wiretight._streamonly import StreamOnly
+from wiretight._tls.negotiated import Negotiated, close_forgotten
+from wiretight._tls.overrides import OVERRIDABLE, WatchesOverrides
+from wiretight._tls.sendfile import part_sender, send_file, timed_out
+from wiretight._tls.streamonly import StreamOnly
 
 if TYPE_CHECKING:
     from ssl import SSLSocket as _Standard
 
     from typing_extensions import Buffer
 
-    from wiretight._context import SSLContext
     from wiretight._core.session.session import SSLSession
+    from wiretight._tls.context import SSLContext
 else:
     _Standard = standard.SSLSocket if HAS_STANDARD else socket
 

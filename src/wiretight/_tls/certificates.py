@@ -6,10 +6,10 @@ import os
 import re
 from socket import _GLOBAL_DEFAULT_TIMEOUT, create_connection  # type: ignore[attr-defined]
 
-from wiretight._constants import PROTOCOL_TLS_CLIENT, DefaultVerifyPaths, VerifyMode
-from wiretight._context import _create_stdlib_context
 from wiretight._core.trust.truststore import default_verify_paths
-from wiretight._pem import DER_cert_to_PEM_cert
+from wiretight._tls.certificate import DER_cert_to_PEM_cert
+from wiretight._tls.constants import PROTOCOL_TLS_CLIENT, DefaultVerifyPaths, VerifyMode
+from wiretight._tls.context import _create_stdlib_context
 
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _CERT_TIME = re.compile(r"([a-z]{3})\s+(\d\d?)\s+(\d\d?):(\d\d?):(\d\d?)\s+(\d{4})\s+gmt\s*", re.ASCII)

@@ -24,7 +24,7 @@ if TYPE_CHECKING or HAS_STANDARD:
     _TLSAlertType: Any = standard._TLSAlertType  # type: ignore[attr-defined]
     _TLSMessageType: Any = standard._TLSMessageType  # type: ignore[attr-defined]
 else:
-    from wiretight._enums import (  # noqa: F401
+    from wiretight._tls.enums import (  # noqa: F401
         AlertDescription,
         DefaultVerifyPaths,
         Options,

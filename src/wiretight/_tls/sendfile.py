@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from typing_extensions import Buffer
 
     from wiretight._core.drivers.sslsocket import _SSLSocket
-    from wiretight._socket import SSLSocket
+    from wiretight._tls.socket import SSLSocket
 
 # What one write gathers for the system: 8 records of 16 KiB.
 _PIECE = 128 * 1024

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import warnings
 
-from wiretight._constants import PROTOCOL_TLS, VerifyMode
-from wiretight._context import new_context
 from wiretight._core.base.random import RAND_bytes
 from wiretight._standard.errors import standard
 from wiretight._standard.typing import TYPE_CHECKING, Any
+from wiretight._tls.constants import PROTOCOL_TLS, VerifyMode
+from wiretight._tls.context import new_context
 
 if TYPE_CHECKING:
     import os
     import socket
 
-    from wiretight._socket import SSLSocket
+    from wiretight._tls.socket import SSLSocket
 
 # Made here.
 _REPLACED = ("RAND_pseudo_bytes", "wrap_socket")

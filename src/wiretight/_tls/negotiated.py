@@ -5,11 +5,11 @@ from __future__ import annotations
 import abc
 import warnings
 
-from wiretight._constants import CHANNEL_BINDING_TYPES
 from wiretight._core.drivers.sslsocket import _SSLSocket
 from wiretight._core.x509.certificate import ENCODING_DER, Certificate
-from wiretight._pem import CertificateBytes
 from wiretight._standard.typing import TYPE_CHECKING, Literal, cast, overload
+from wiretight._tls.certificate import CertificateBytes
+from wiretight._tls.constants import CHANNEL_BINDING_TYPES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
