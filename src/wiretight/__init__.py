@@ -78,7 +78,7 @@ from wiretight import _removed
 globals().update(_removed.NAMES)
 
 if TYPE_CHECKING:
-    from wiretight._install import install as install, uninstall as uninstall
+    from wiretight._install.installation import install as install, uninstall as uninstall
 
 
 def __getattr__(name: str) -> object:

@@ -79,7 +79,7 @@ def test_what_asyncio_needs_may_be_what_fails() -> None:
         + """
     import asyncio, ssl, wiretight
     from wiretight import _install  # with what it imports
-    sys.modules["wiretight._asyncio.hook"] = None  # what makes the import statement raise ImportError
+    sys.modules["wiretight._install.event_loops"] = None  # what makes the import statement raise ImportError
     before = state()
     try:
         wiretight.install()
@@ -88,7 +88,7 @@ def test_what_asyncio_needs_may_be_what_fails() -> None:
     else:
         raise AssertionError("nothing failed")
     assert state() == before
-    del sys.modules["wiretight._asyncio.hook"]
+    del sys.modules["wiretight._install.event_loops"]
     wiretight.install()
     """
     )

@@ -9,7 +9,7 @@ from os import register_at_fork
 from threading import RLock
 from typing import TYPE_CHECKING, Any
 
-from wiretight._references import namespace
+from wiretight._install.references import namespace
 
 if TYPE_CHECKING:
     from importlib.machinery import ModuleSpec
@@ -87,7 +87,7 @@ def uninstall() -> None:
     with _lock:
         _wanted = False
         _stop_waiting()
-        hook: Any = sys.modules.get("wiretight._asyncio.hook")
+        hook: Any = sys.modules.get("wiretight._install.event_loops")
         if hasattr(hook, "uninstall"):  # it may be in the middle of its import, and then waits for this lock
             hook.uninstall()
 

@@ -8,8 +8,8 @@ from threading import RLock
 from typing import Any, NamedTuple
 
 from wiretight import _loops, _older
-from wiretight._origins import chosen
-from wiretight._references import (
+from wiretight._install.origins import chosen
+from wiretight._install.references import (
     Stale,
     entries,
     namespaces,

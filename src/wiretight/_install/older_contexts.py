@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from weakref import ref
 
 from wiretight._core.wire.memorybio import MemoryBIO
-from wiretight._references import is_a
+from wiretight._install.references import is_a
 from wiretight._standard.errors import HAS_STANDARD, standard
 
 if TYPE_CHECKING:
