@@ -10,10 +10,10 @@ import asyncio as _asyncio
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
-from wiretight._asyncio.connecting import Wanted, accept, connect, serve
-from wiretight._asyncio.taking import is_ours
+from wiretight._asyncio.endpoints import Wanted, accept, connect, serve
+from wiretight._asyncio.start_tls import upgrade
+from wiretight._asyncio.takeover import is_ours
 from wiretight._asyncio.transport import SSLTransport as Transport
-from wiretight._asyncio.upgrading import upgrade
 from wiretight._tls.context import SSLContext, create_default_context
 
 if TYPE_CHECKING:

@@ -70,7 +70,7 @@ def test_a_context_of_the_standard_library_keeps_asyncios_own_transport(certific
         import wiretight
         wiretight.install()
         import asyncio
-        from wiretight._asyncio.taking import can_drive
+        from wiretight._asyncio.takeover import can_drive
         assert not can_drive(context)
         assert can_drive(wiretight.create_default_context(cafile=sys.argv[1]))
         """,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from wiretight._asyncio.descriptors import descriptors_of
 from wiretight._asyncio.ending import Ending, State
-from wiretight._asyncio.taking import addresses, connection_over
+from wiretight._asyncio.takeover import addresses, connection_over
 from wiretight._core.drivers.channel import STATUS_DONE, STATUS_WANT_READ, STATUS_WANT_WRITE
 from wiretight._standard.errors import CertificateError, SSLEOFError
 from wiretight._tls.negotiated import close_forgotten

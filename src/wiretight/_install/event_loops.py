@@ -8,9 +8,9 @@ from asyncio.selector_events import BaseSelectorEventLoop
 from socket import socket
 from typing import Any
 
-from wiretight._asyncio.taking import can_drive
+from wiretight._asyncio.start_tls import upgrade
+from wiretight._asyncio.takeover import can_drive
 from wiretight._asyncio.transport import SSLTransport
-from wiretight._asyncio.upgrading import upgrade
 
 _loops: Any = BaseSelectorEventLoop
 _ABSENT = object()

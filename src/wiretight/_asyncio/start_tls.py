@@ -7,7 +7,7 @@ from sys import version_info
 from typing import Any
 
 from wiretight._asyncio.layered import LayeredSSLTransport
-from wiretight._asyncio.taking import can_drive, is_plain
+from wiretight._asyncio.takeover import can_drive, is_plain
 
 _start_tls = BaseEventLoop.start_tls
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from wiretight._asyncio.descriptors import descriptors_of
 from wiretight._asyncio.layered import LayeredSSLTransport
-from wiretight._asyncio.taking import Departing, can_drive, take_socket
+from wiretight._asyncio.takeover import Departing, can_drive, take_socket
 from wiretight._asyncio.transport import SSLTransport
 from wiretight._tls.context import SSLContext
 
