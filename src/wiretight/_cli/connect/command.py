@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, field
 
 import wiretight as ssl
 from wiretight._cli import starttls
-from wiretight._cli.chain import Certificate, is_address, reason, sent_by
+from wiretight._cli.connect.chain import Certificate, is_address, reason, sent_by
 from wiretight._cli.errors import CommandError, connection_failure
 from wiretight._cli.files import readable
 from wiretight._cli.fileserver import limit_version
