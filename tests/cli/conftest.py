@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from tests.kit.certificates import ADDRESS, Certificates
-from wiretight._cli.httpsserver import HTTPSServer
+from wiretight._cli.serve.httpsserver import HTTPSServer
 
 PAGE = b"a page\n" * 1000
 

@@ -11,8 +11,8 @@ import pytest
 
 from tests.cli.command import COLOUR, COMMAND, assert_one_line, in_terminal, started, wiretight, wiretight_without
 from wiretight._cli import demo
-from wiretight._cli.fileserver import Fault
 from wiretight._cli.main import parser
+from wiretight._cli.serve.fileserver import Fault
 
 OUR_WAYS = ("blocking", "selectors", "memory-bio", "asyncio")
 HALF_A_MEGABYTE = 512 * 1024

@@ -19,7 +19,7 @@ from tests.cli.command import assert_one_line, started, wiretight, wiretight_wit
 from tests.cli.conftest import _Pages
 from tests.kit.certificates import ADDRESS, HOST, Certificates
 from tests.kit.threads import PATIENCE
-from wiretight._cli.httpsserver import HTTPSServer
+from wiretight._cli.serve.httpsserver import HTTPSServer
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ import pytest
 from tests.cli.command import started
 from tests.kit.certificates import HOST, Certificates
 from tests.kit.threads import PATIENCE
-from wiretight._cli.servedfolder import ServedFolder
+from wiretight._cli.serve.servedfolder import ServedFolder
 
 SECRET = "what nobody may see"
 

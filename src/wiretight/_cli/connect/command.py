@@ -15,8 +15,8 @@ from wiretight._cli import starttls
 from wiretight._cli.connect.chain import Certificate, is_address, reason, sent_by
 from wiretight._cli.errors import CommandError, connection_failure
 from wiretight._cli.files import readable
-from wiretight._cli.fileserver import limit_version
 from wiretight._cli.negotiated import UNKNOWN, Negotiated
+from wiretight._cli.serve.fileserver import limit_version
 from wiretight._cli.terminal import clean, print_facts, print_json
 
 _TICKET_SECONDS = 1.0  # how long a server is given to send a TLS 1.3 session ticket

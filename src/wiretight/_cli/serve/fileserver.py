@@ -15,7 +15,7 @@ from pathlib import Path
 import wiretight as ssl
 from wiretight._cli.download import PATH
 from wiretight._cli.errors import CommandError
-from wiretight._cli.httpsserver import HTTPSServer
+from wiretight._cli.serve.httpsserver import HTTPSServer
 
 HOST = "127.0.0.1"
 START_SECONDS = 60.0

@@ -10,13 +10,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import wiretight as ssl
-from wiretight._cli.authority import Authority
 from wiretight._cli.errors import CommandError
 from wiretight._cli.files import folder, load_chain
-from wiretight._cli.fileserver import limit_version
-from wiretight._cli.folderhandler import FolderHandler
-from wiretight._cli.httpsserver import HTTPSServer
-from wiretight._cli.servedfolder import ServedFolder
+from wiretight._cli.serve.authority import Authority
+from wiretight._cli.serve.fileserver import limit_version
+from wiretight._cli.serve.folderhandler import FolderHandler
+from wiretight._cli.serve.httpsserver import HTTPSServer
+from wiretight._cli.serve.servedfolder import ServedFolder
 from wiretight._cli.terminal import clean
 
 

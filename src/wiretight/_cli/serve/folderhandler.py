@@ -11,7 +11,7 @@ import urllib.parse
 from typing import Any, BinaryIO, NamedTuple
 
 from wiretight._cli import requestbody
-from wiretight._cli.servedfolder import ServedFolder
+from wiretight._cli.serve.servedfolder import ServedFolder
 from wiretight._cli.terminal import clean
 
 _CHUNK = 256 * 1024
