@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from wiretight._cli.download import Download, UnexpectedAnswerError, shares
+from wiretight._cli.demo.download import Download, UnexpectedAnswerError, shares
 
 BODY = bytes(range(256)) * 4
 ANSWER = b"HTTP/1.1 206 Partial Content\r\nContent-Length: 1024\r\n\r\n" + BODY

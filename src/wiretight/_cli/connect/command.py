@@ -13,8 +13,8 @@ from dataclasses import asdict, dataclass, field
 import wiretight as ssl
 from wiretight._cli import starttls
 from wiretight._cli.connect.chain import Certificate, is_address, reason, sent_by
+from wiretight._cli.demo.files import readable
 from wiretight._cli.errors import CommandError, connection_failure
-from wiretight._cli.files import readable
 from wiretight._cli.negotiated import UNKNOWN, Negotiated
 from wiretight._cli.serve.fileserver import limit_version
 from wiretight._cli.terminal import clean, print_facts, print_json

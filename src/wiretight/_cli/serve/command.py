@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import wiretight as ssl
+from wiretight._cli.demo.files import folder, load_chain
 from wiretight._cli.errors import CommandError
-from wiretight._cli.files import folder, load_chain
 from wiretight._cli.serve.authority import Authority
 from wiretight._cli.serve.fileserver import limit_version
 from wiretight._cli.serve.folderhandler import FolderHandler

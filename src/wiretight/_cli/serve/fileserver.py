@@ -13,7 +13,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 import wiretight as ssl
-from wiretight._cli.download import PATH
+from wiretight._cli.demo.download import PATH
 from wiretight._cli.errors import CommandError
 from wiretight._cli.serve.httpsserver import HTTPSServer
 

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from typing import TypeVar
 
 import wiretight as ssl
-from wiretight._cli.download import Download
+from wiretight._cli.demo.download import Download
+from wiretight._cli.demo.way import STALLED, Passage, Target
 from wiretight._cli.negotiated import Negotiated
-from wiretight._cli.way import STALLED, Passage, Target
 
 T = TypeVar("T")
 

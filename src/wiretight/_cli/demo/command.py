@@ -13,14 +13,14 @@ from pathlib import Path
 
 import wiretight as ssl
 from wiretight._cli import blocking, eventloop, memorybio, programs, selecting
-from wiretight._cli.download import shares
+from wiretight._cli.demo.download import shares
+from wiretight._cli.demo.payload import Copy, Payload
+from wiretight._cli.demo.way import NotInstalledError, Passage, Target, Way
 from wiretight._cli.errors import CommandError, what_happened
 from wiretight._cli.negotiated import UNKNOWN
-from wiretight._cli.payload import Copy, Payload
 from wiretight._cli.serve.authority import Authority
 from wiretight._cli.serve.fileserver import HOST, Fault, file_server, limit_version
 from wiretight._cli.terminal import MIB, Progress, print_json, print_table
-from wiretight._cli.way import NotInstalledError, Passage, Target, Way
 
 WAYS: dict[str, Way] = {
     "blocking": blocking.fetch,

@@ -3,9 +3,9 @@
 import socket
 import time
 
-from wiretight._cli.download import Download
+from wiretight._cli.demo.download import Download
+from wiretight._cli.demo.way import STALLED, Passage, Target
 from wiretight._cli.negotiated import Negotiated
-from wiretight._cli.way import STALLED, Passage, Target
 
 
 def fetch(target: Target, downloads: list[Download]) -> Passage:

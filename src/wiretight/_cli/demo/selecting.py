@@ -14,9 +14,9 @@ from collections.abc import Callable, Generator
 from typing import TypeVar
 
 import wiretight as ssl
-from wiretight._cli.download import Download
+from wiretight._cli.demo.download import Download
+from wiretight._cli.demo.way import STALLED, Passage, Target
 from wiretight._cli.negotiated import Negotiated
-from wiretight._cli.way import STALLED, Passage, Target
 
 T = TypeVar("T")
 Events = Generator[int, None, T]  # yields selectors.EVENT_READ or EVENT_WRITE

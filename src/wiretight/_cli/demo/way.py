@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import wiretight as ssl
-from wiretight._cli.download import Download
+from wiretight._cli.demo.download import Download
 from wiretight._cli.negotiated import Negotiated
 
 STALLED = 30.0  # seconds without a byte after which a transfer is given up

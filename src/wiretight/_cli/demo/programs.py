@@ -7,9 +7,9 @@ import subprocess
 import tempfile
 from typing import cast
 
-from wiretight._cli.download import PATH, Download
+from wiretight._cli.demo.download import PATH, Download
+from wiretight._cli.demo.way import STALLED, NotInstalledError, Passage, Target
 from wiretight._cli.negotiated import UNKNOWN, Negotiated
-from wiretight._cli.way import STALLED, NotInstalledError, Passage, Target
 
 _CURL_VERSIONS = {"1.2": ["--tlsv1.2", "--tls-max", "1.2"], "1.3": ["--tlsv1.3"], None: []}
 _OPENSSL_VERSIONS = {"1.2": ["-tls1_2"], "1.3": ["-tls1_3"], None: []}
