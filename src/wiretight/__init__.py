@@ -73,12 +73,12 @@ from collections import namedtuple
 from socket import SO_TYPE, SOCK_STREAM, SOL_SOCKET, create_connection, socket
 
 # What only this Python's `ssl` still has.
-from wiretight import _removed
+from wiretight._tls import removed as _removed
 
 globals().update(_removed.NAMES)
 
 if TYPE_CHECKING:
-    from wiretight._install.installation import install as install, uninstall as uninstall
+    from wiretight._install import install as install, uninstall as uninstall
 
 
 def __getattr__(name: str) -> object:

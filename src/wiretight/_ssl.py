@@ -1,6 +1,5 @@
 """The low level, named as in CPython's `_ssl`: programs reach it as `ssl._ssl`."""
 
-from wiretight import _constants
 from wiretight._core.base.random import RAND_add, RAND_bytes, RAND_status
 from wiretight._core.base.tables import CONSTANTS, OPENSSL_VERSION, OPENSSL_VERSION_INFO, OPENSSL_VERSION_NUMBER
 from wiretight._core.base.tables import OPENSSL_VERSION_INFO as _OPENSSL_API_VERSION
@@ -21,6 +20,7 @@ from wiretight._standard.errors import (
     SSLWantWriteError,
     SSLZeroReturnError,
 )
+from wiretight._tls import constants as _constants
 from wiretight._tls.constants import _DEFAULT_CIPHERS
 
 __all__ = [

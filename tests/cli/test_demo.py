@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.command import COLOUR, COMMAND, assert_one_line, in_terminal, started, wiretight, wiretight_without
-from wiretight._cli import demo
+from wiretight._cli.demo import command as demo
 from wiretight._cli.main import parser
 from wiretight._cli.serve.fileserver import Fault
 

@@ -16,7 +16,7 @@ from tests.kit.certificates import HOST
 from tests.kit.sockets import tcp_pair, unix_pair
 from tests.kit.threads import PATIENCE
 from wiretight import asyncio as native
-from wiretight._asyncio import hook
+from wiretight._install import event_loops
 
 STREAM = os.urandom(65_521)  # what a Talker says, again and again: a prime, so that no piece falls on a record's end
 PIECE = 5000
@@ -41,10 +41,10 @@ class Way(NamedTuple):
             pytest.skip("uvloop is not installed: it has no release for this Python")
         self.run(lambda: asyncio.sleep(0))  # a first loop opens descriptors that stay, as libuv's for signals
         if self.installed:
-            hook.install()
+            event_loops.install()
         yield self
         if self.installed:
-            hook.uninstall()
+            event_loops.uninstall()
 
     def run(self, main: Callable[[], Any], patience: float = PATIENCE) -> Any:
         return Loops(self.loop, patience).run(main)

@@ -31,8 +31,7 @@ def test_a_failure_leaves_everything_as_it_was(step: str) -> None:
         STATE
         + """
     import asyncio, http.client, smtplib, ssl, wiretight
-    from wiretight import _install, _loops, _older
-    from wiretight._asyncio import hook
+    from wiretight._install import event_loops, import_hook, installation, older_contexts
     context = ssl.create_default_context()
     ssl._create_default_https_context = ssl._create_unverified_context
     own_https = wiretight._create_default_https_context
@@ -50,9 +49,10 @@ def test_a_failure_leaves_everything_as_it_was(step: str) -> None:
     places = len(wiretight.install().rebound)
     wiretight.uninstall()
     step = {
-        "first": (_install, "_rebind", 1), "third": (_install, "_rebind", 3), "last": (_install, "_rebind", places),
-        "contexts": (_older, "keep_working", 1), "contexts again": (_older, "keep_working", 2),
-        "loops": (_loops, "install", 1), "end of loops": (hook, "install", 1),
+        "first": (installation, "_rebind", 1), "third": (installation, "_rebind", 3),
+        "last": (installation, "_rebind", places),
+        "contexts": (older_contexts, "keep_working", 1), "contexts again": (older_contexts, "keep_working", 2),
+        "loops": (import_hook, "install", 1), "end of loops": (event_loops, "install", 1),
     }[sys.argv[1]]
     restore = failing(*step)
     before = state()
@@ -125,12 +125,12 @@ def test_a_failure_leaves_nothing_in_a_module_that_was_imported_meanwhile(tmp_pa
     succeeds(
         """
         import wiretight
-        from wiretight import _loops
+        from wiretight._install import import_hook
         def fail():
             import late
             assert late.ssl is wiretight
             raise KeyboardInterrupt
-        _loops.install = fail
+        import_hook.install = fail
         try:
             wiretight.install()
         except KeyboardInterrupt:

@@ -8,10 +8,10 @@ from tests.install.program import succeeds
 def test_a_child_may_call_both_although_a_thread_was_in_the_middle_of_it() -> None:
     succeeds("""
         import os, threading, wiretight
-        from wiretight import _install, _loops
+        from wiretight._install import import_hook, installation
         held, go = threading.Event(), threading.Event()
         def work():
-            with _install._lock, _loops._lock:
+            with installation._lock, import_hook._lock:
                 held.set()
                 go.wait()
         thread = threading.Thread(target=work)

@@ -5,61 +5,30 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
 
 from tests.repo.source import CORE, PACKAGE, module_name, sources
 
-# From the bottom up: a module may import from the lines below its own, not from its own line and not from above.
+# From the bottom up: a room may import from the lines below its own, not from another of its line and not from above.
 LAYERS = (
-    {"_standard.typing", "_core.modules"},
-    {"_standard.errors", "_tls.sendfile", "_standard.system", "_core.openssl", "_core.base.mutex", "_core"},
-    {"_core.trust.places"},
-    {"_core.base.tables", "_core.context.ciphers", "_core.x509.distrusted"},
-    {"_core.base.errors", "_tls.enums"},
-    {"_core.context.settings"},
-    {"_core.context.defaults"},
-    {
-        "_core.wire.memorybio",
-        "_core.base.random",
-        "_core.x509.names",
-        "_core.context.context",
-        "_core.connection.backlog",
-        "_core.wire.descriptor",
-        "_core.wire.records",
-        "_tls.constants",
-    },
-    {
-        "_core.context.algorithms",
-        "_core.wire.biopair",
-        "_core.x509.certificate",
-        "_core.session.terms",
-        "_core.session.session",
-    },
-    {"_core.wire.wire"},
-    {
-        "_core.context.credentials",
-        "_core.trust.trustedfile",
-        "_core.connection.connection",
-        "_core.connection.virtualhost",
-    },
-    {"_core.trust.truststore", "_core.callbacks.failures"},
-    {"_core.connection.negotiated", "_core.callbacks.psk"},
-    {"_core.callbacks.clienthello", "_core.drivers.driver"},
-    {"_core.drivers.sslsocket"},
-    {"_core.sslcontext", "_core.drivers.channel"},
-    {"_tls.certificate", "_ssl"},
-    {"_tls.negotiated", "_tls.streamonly"},
-    {"_tls.overrides"},
-    {"_tls.object", "_tls.socket"},
-    {"_tls.context"},
-    {"_tls.certificates", "_install.origins", "_install.references", "_tls.removed"},
-    {"_asyncio", "_install.older_contexts"},
-    {"_install.import_hook"},
-    {"_install.installation"},
+    {"_core.openssl", "_core.modules", "_standard"},
+    {"_core"},
+    {"_core.base"},
+    {"_core.wire"},
+    {"_core.x509"},
+    {"_core.context"},
+    {"_core.session", "_core.trust"},
+    {"_core.connection"},
+    {"_core.callbacks", "_core.drivers"},
+    {"_core.sslcontext"},
+    {"_tls"},
+    {"_asyncio", "_ssl"},
+    {"_install", "asyncio"},
     {""},
-    {"_cli", "asyncio"},
+    {"_cli"},
     {"__main__"},
 )
 
@@ -69,21 +38,21 @@ ONLY = {
     "_ssl": {"_core.context.defaults"},  # the defaults that this interpreter was built with
     "ctypes": set(),
     # "" only hands the name on.
-    "socket": {"_tls.socket", "_tls.streamonly", "_asyncio", "_tls.certificates", "_cli", "asyncio", ""},
+    "socket": {"_tls", "_asyncio", "_cli", "asyncio", ""},
     "select": {"_cli"},
     "selectors": {"_cli"},
-    "asyncio": {"_asyncio", "_cli", "asyncio"},
+    "asyncio": {"_asyncio", "_cli", "_install", "asyncio"},
 }
 
 IMPORT = re.compile(r"^\s*(?:from\s+([\w.]+)\s+)?c?import\s+(?:\(([^)]*)\)|(.+))$", re.MULTILINE)
 
 
-def unit(name: str) -> str:
-    """The entry of the table that a module belongs to: a folder listed there stands for its modules."""
-    for folder in ("_asyncio", "_cli", "_core.openssl"):
-        if name == folder or name.startswith(folder + "."):
-            return folder
-    return name
+def room(name: str) -> str:
+    """The entry of the table that a module belongs to: a folder, or the module itself where it lies in none."""
+    top, _, rest = name.partition(".")
+    if top != "_core":
+        return top
+    return f"{top}.{rest.partition('.')[0]}" if rest else top
 
 
 def is_module(name: str) -> bool:
@@ -97,10 +66,10 @@ def from_imports(module: str, names: list[str]) -> Iterator[str]:
         yield f"{module}.{name}" if is_module(f"{module}.{name}") else module
 
 
-def python_imports(path: Path) -> Iterator[str]:
-    """The modules that a Python file imports when it runs: what only a type checker reads is no dependency."""
+def python_imports(path: Path, *, typing: bool) -> Iterator[str]:
+    """The modules that a Python file imports; with `typing` also those that it imports for a type checker alone."""
     tree = ast.parse(path.read_text(), str(path))
-    typing_only = {
+    for_checkers = {
         id(inner)
         for node in ast.walk(tree)
         if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)
@@ -108,7 +77,7 @@ def python_imports(path: Path) -> Iterator[str]:
         for inner in ast.walk(statement)
     }
     for node in ast.walk(tree):
-        if id(node) in typing_only:
+        if id(node) in for_checkers and not typing:
             continue
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
@@ -124,30 +93,44 @@ def cython_imports(path: Path) -> Iterator[str]:
         yield from from_imports(module, names) if module else names
 
 
-def imports(path: Path) -> set[str]:
-    return set(python_imports(path) if path.suffix in (".py", ".pyi") else cython_imports(path))
+def imports(path: Path, *, typing: bool = True) -> set[str]:
+    return set(python_imports(path, typing=typing) if path.suffix in {".py", ".pyi"} else cython_imports(path))
+
+
+def own_imports(path: Path) -> set[str]:
+    """Those of wiretight, by their names below it."""
+    found = (name for name in imports(path) if name == "wiretight" or name.startswith("wiretight."))
+    return {name.removeprefix("wiretight").removeprefix(".") for name in found} - {module_name(path)}
 
 
 FILES = sources(".py", ".pyx", ".pxd", ".pyi")
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
-def test_a_module_imports_only_from_the_layers_below_it(path: Path) -> None:
-    own = unit(module_name(path))
+def test_a_room_imports_only_from_the_layers_below_it(path: Path) -> None:
+    own = room(module_name(path))
     layers = {name: height for height, line in enumerate(LAYERS) for name in line}
     assert own in layers, f"wiretight.{own} is in no line of LAYERS: decide where it belongs"
-    for imported in imports(path):
-        if imported != "wiretight" and not imported.startswith("wiretight."):
-            continue
-        other = unit(imported.removeprefix("wiretight").removeprefix("."))
+    for imported in own_imports(path):
+        other = room(imported)
         assert other in layers, f"{path.name} imports {imported}, which is in no line of LAYERS"
         assert other == own or layers[other] < layers[own], f"{path.name} imports {imported}, which is not below it"
 
 
+def test_no_module_imports_itself_through_others() -> None:
+    graph: dict[str, set[str]] = {}
+    for path in FILES:
+        graph.setdefault(module_name(path), set()).update(own_imports(path))
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        pytest.fail(f"a circle of imports: {' < '.join(error.args[1])}")
+
+
 @pytest.mark.parametrize("module", ONLY)
 def test_only_its_own_place_imports(module: str) -> None:
-    importers = {unit(module_name(path)) for path in FILES if path.suffix != ".pyi" and module in imports(path)}
-    assert importers <= ONLY[module]
+    importers = {module_name(path) for path in FILES if path.suffix != ".pyi" and module in imports(path, typing=False)}
+    assert all(name in ONLY[module] or room(name) in ONLY[module] for name in importers), importers
 
 
 def test_only_the_core_knows_openssl() -> None:
@@ -156,8 +139,8 @@ def test_only_the_core_knows_openssl() -> None:
     assert all(CORE in path.parents for path in knowing)
 
 
-def test_the_table_names_no_module_that_does_not_exist() -> None:
-    existing = {unit(module_name(path)) for path in FILES} | {""}
+def test_the_table_names_no_room_that_does_not_exist() -> None:
+    existing = {room(module_name(path)) for path in FILES} | {""}
     assert set().union(*LAYERS) <= existing
 
 
@@ -166,7 +149,7 @@ def test_the_reader_of_cython_source_sees_every_kind_of_import(tmp_path: Path) -
     source.write_text(
         "import os\n"
         "from libc.string cimport memcpy  # not memmove\n"
-        "from wiretight._core cimport errors, tables\n"
+        "from wiretight._core.base cimport errors, tables\n"
         "from wiretight._core.openssl.ssl cimport (\n    SSL, SSL_CTX,\n)\n"
         "cimport cython\n"
     )

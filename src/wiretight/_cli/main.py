@@ -8,9 +8,12 @@ from collections.abc import Sequence
 from types import FrameType
 from typing import NoReturn
 
-from wiretight._cli import connect, demo, doctor, info, serve
+from wiretight._cli import doctor, info
 from wiretight._cli import run as program
+from wiretight._cli.connect import command as connect
+from wiretight._cli.demo import command as demo
 from wiretight._cli.errors import CommandError
+from wiretight._cli.serve import command as serve
 from wiretight._cli.terminal import clean
 
 WRONG_USAGE = 2

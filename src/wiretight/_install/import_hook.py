@@ -87,9 +87,9 @@ def uninstall() -> None:
     with _lock:
         _wanted = False
         _stop_waiting()
-        hook: Any = sys.modules.get("wiretight._install.event_loops")
-        if hasattr(hook, "uninstall"):  # it may be in the middle of its import, and then waits for this lock
-            hook.uninstall()
+        event_loops: Any = sys.modules.get("wiretight._install.event_loops")
+        if hasattr(event_loops, "uninstall"):  # it may be in the middle of its import, and then waits for this lock
+            event_loops.uninstall()
 
 
 def _is_there() -> bool:
@@ -104,13 +104,13 @@ def _is_complete() -> bool:
 def _install_there() -> None:
     _stop_waiting()  # first: what follows imports more
     try:
-        from wiretight._asyncio import hook  # not with the lock: it waits for the imports of other threads
+        from wiretight._install import event_loops  # not with the lock: it waits for the imports of other threads
     except BaseException:
         _wait()
         raise
     with _lock:
         if _wanted:
-            hook.install()
+            event_loops.install()
 
 
 def _wait() -> None:

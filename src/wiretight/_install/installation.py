@@ -7,7 +7,7 @@ from os import register_at_fork
 from threading import RLock
 from typing import Any, NamedTuple
 
-from wiretight import _loops, _older
+from wiretight._install import import_hook, older_contexts
 from wiretight._install.origins import chosen
 from wiretight._install.references import (
     Stale,
@@ -95,10 +95,10 @@ def install() -> Installation:
             _refuse_a_patched_standard()
             installing = Installation()
             try:
-                _older.keep_working()
+                older_contexts.keep_working()
                 _rebind_all(replacements(), installing.rebound)
-                _older.keep_working()  # what other threads have made meanwhile
-                _loops.install()
+                older_contexts.keep_working()  # what other threads have made meanwhile
+                import_hook.install()
                 _installation = installing
             except BaseException:
                 _installation = None
@@ -167,7 +167,7 @@ def _rebind(rebound: list[Rebound], module: str, name: str, namespace: dict[str,
 
 
 def _take_back(installation: Installation) -> None:
-    _loops.uninstall()
+    import_hook.uninstall()
     # sys.modules comes first here, too.
     for _, name, namespace, before, now in installation.rebound:
         if namespace.get(name) is not now:
@@ -176,7 +176,7 @@ def _take_back(installation: Installation) -> None:
             del namespace[name]
         else:
             namespace[name] = before
-    _older.stop()
+    older_contexts.stop()
     backwards = {id(new): (new, old) for old, new in replacements().values()}
     for _ in range(_PASSES):
         if not _hand_back(backwards, installation.own):

@@ -11,7 +11,7 @@ import time
 from dataclasses import asdict, dataclass, field
 
 import wiretight as ssl
-from wiretight._cli import starttls
+from wiretight._cli.connect import starttls
 from wiretight._cli.connect.chain import Certificate, is_address, reason, sent_by
 from wiretight._cli.demo.files import readable
 from wiretight._cli.errors import CommandError, connection_failure

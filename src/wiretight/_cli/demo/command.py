@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import wiretight as ssl
-from wiretight._cli import blocking, eventloop, memorybio, programs, selecting
+from wiretight._cli.demo import blocking, eventloop, memorybio, programs, selecting
 from wiretight._cli.demo.download import shares
 from wiretight._cli.demo.payload import Copy, Payload
 from wiretight._cli.demo.way import NotInstalledError, Passage, Target, Way

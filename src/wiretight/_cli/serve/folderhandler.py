@@ -10,7 +10,7 @@ import sys
 import urllib.parse
 from typing import Any, BinaryIO, NamedTuple
 
-from wiretight._cli import requestbody
+from wiretight._cli.serve import requestbody
 from wiretight._cli.serve.servedfolder import ServedFolder
 from wiretight._cli.terminal import clean
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from wiretight import _systemtrust
+from wiretight._core.trust import places
 
 DEBIAN = ("etc/ssl/certs/ca-certificates.crt", "etc/ssl/certs/")
 FEDORA = ("etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem", "etc/pki/tls/certs/")
@@ -19,7 +19,7 @@ MACOS = ("etc/ssl/cert.pem", None)
 def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The root of a system that has nothing yet."""
     for name in ("FILES", "FOLDERS"):
-        monkeypatch.setattr(_systemtrust, name, tuple(f"{tmp_path}{path}" for path in getattr(_systemtrust, name)))
+        monkeypatch.setattr(places, name, tuple(f"{tmp_path}{path}" for path in getattr(places, name)))
     return tmp_path
 
 
@@ -40,17 +40,17 @@ def make(root: Path, path: str | None) -> str | None:
 def test_each_system_has_its_places(root: Path, places: tuple[str, str | None]) -> None:
     expected = tuple(make(root, path) for path in places)
 
-    assert _systemtrust.system_trust() == expected
+    assert places.system_trust() == expected
 
 
 def test_places_that_appear_later_are_found_then(root: Path) -> None:
-    assert _systemtrust.system_trust() == (None, None)
+    assert places.system_trust() == (None, None)
     expected = tuple(make(root, path) for path in DEBIAN)
 
-    assert _systemtrust.system_trust() == expected
+    assert places.system_trust() == expected
 
 
 def test_a_folder_is_no_file(root: Path) -> None:
     make(root, "etc/ssl/cert.pem/")
 
-    assert _systemtrust.system_trust() == (None, None)
+    assert places.system_trust() == (None, None)
