@@ -20,10 +20,11 @@ from tests.kit.threads import PATIENCE
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", ROOT / "SECURITY.md", *sorted((ROOT / "docs").glob("*.md"))]
+PROGRAM = re.compile(r"^```python\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 PROGRAMS = {
     f"{page.name}-{number}": program
     for page in PAGES
-    for number, program in enumerate(re.findall(r"^```python\n(.*?)^```$", page.read_text(), re.DOTALL | re.MULTILINE), 1)
+    for number, program in enumerate(PROGRAM.findall(page.read_text(encoding="utf-8")), 1)
 }
 SERVERS = {name for name, program in PROGRAMS.items() if "8443" in program}
 THEIR_SERVER, ITS_PORT = "example.org", 443
@@ -81,5 +82,5 @@ def connected(server: subprocess.Popen[bytes], port: int) -> socket.socket:
 
 
 def test_the_pages_have_programs() -> None:
-    assert {name.partition("-")[0] for name in PROGRAMS} >= {"README.md", "asyncio.md", "drop-in.md"}
+    assert {name.rpartition("-")[0] for name in PROGRAMS} >= {"README.md", "asyncio.md", "drop-in.md"}
     assert SERVERS
