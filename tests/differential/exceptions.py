@@ -27,7 +27,7 @@ class Allowed:
     program: str
     reason: Reason
     what: str
-    entry: str  # of docs/differences.md
+    entry: str  # of docs/differences.md, without its backticks
     before: tuple[int, ...] = (99, 0)  # the first Python whose `ssl` answers as wiretight does
     backports: tuple[tuple[int, int, int], ...] = ()  # and the first releases of older lines
 
@@ -60,7 +60,7 @@ EVERYWHERE = (
         ".*",
         Reason.HARMFUL,
         "`ssl` goes on using the descriptor, which is the caller's and may long be another file",
-        "A detached socket",
+        "detach(), and close() in another thread",
     ),
     Allowed(
         "socket .* (reset|reset_in_handshake)",
@@ -68,7 +68,7 @@ EVERYWHERE = (
         Reason.HARMFUL,
         "`ssl` before 3.15 takes a reset for the end of the data; wiretight raises ConnectionResetError as 3.15 does, "
         "and BrokenPipeError where `ssl` says SSLEOFError to a later write",
-        "A reset",
+        "ConnectionResetError",
         before=(3, 13),
     ),
     Allowed(
@@ -76,14 +76,14 @@ EVERYWHERE = (
         r"it\.(read|recv)\(.*\)",
         Reason.CLEARER,
         "a read takes what is there, from several records; `ssl` takes one record at most",
-        "Several records in a read",
+        "recv(), several records",
     ),
     Allowed(
         "socket .* (closed|unwrapped|unconnected|listening)",
         r"b = bytearray\(0\); it\.recv_into\(b.*\).*",
         Reason.CLEARER,
         "nothing fits into an empty buffer: 0, as on an open connection; `ssl` asks the socket for 1024 bytes",
-        "No room",
+        "recv_into(), empty buffer",
     ),
     Allowed(
         "socket .* (closed|unwrapped|unconnected|listening)",
@@ -105,7 +105,7 @@ EVERYWHERE = (
         r"it\.session|setattr\(it, 'session', it\.session\)",
         Reason.NEWER,
         "before 3.13.1 the session raised ValueError in the middle of a handshake (CPython issue 116810)",
-        "The session in a handshake",
+        "session during a handshake",
         before=(3, 13, 1),
         backports=((3, 12, 8),),
     ),
@@ -114,7 +114,7 @@ EVERYWHERE = (
         r"it\.do_handshake\(.*\)",
         Reason.NEWER,
         "SSLEOFError after a failure; SSLSyscallError before",
-        "After a failure",
+        "SSLEOFError after a failure",
         before=(3, 13),
     ),
     Allowed(
@@ -122,7 +122,7 @@ EVERYWHERE = (
         r"it\.read\(0\)",
         Reason.NEWER,
         "an end without close_notify is an error for a read of nothing too",
-        "After a failure",
+        "SSLEOFError after a failure",
         before=(3, 15),
     ),
     Allowed(
@@ -130,7 +130,7 @@ EVERYWHERE = (
         r"b = (array\.)?(array|memoryview)\(.*'i'.*\); it\.recv_into\(b.*",
         Reason.NEWER,
         "a buffer with items of several bytes is filled as a whole; before, as many bytes as it has items",
-        "Items of several bytes",
+        "recv_into(), items of several bytes",
         before=(3, 11),
     ),
     # --- Contexts -----------------------------------------------------------------------------------------------------
@@ -139,28 +139,28 @@ EVERYWHERE = (
         r"setattr\(it, '_msg_callback', len\)",
         Reason.CLEARER,
         "its TypeError is raised; `ssl` raises SSLWantReadError with that as its context, and a program calls again",
-        "What a message callback raises",
+        "_msg_callback, exceptions",
     ),
     Allowed(
         "context .*",
         r".*it\.set_ciphers\('(|NONE|@SECLEVEL=1|junk)'\)",
         Reason.HARMFUL,
         "where set_ciphers() fails, `ssl` is left without the cipher suites of TLS 1.2; wiretight keeps what it had",
-        "Failed set_ciphers()",
+        "set_ciphers(), failing",
     ),
     Allowed(
         "context .*",
         r"setattr\(it, '(verify_flags|_host_flags)', (-1|2\*\*70)\)",
         Reason.HARMFUL,
         "`ssl` takes the low bits of a number that is none of flags, so that 2**70 turns all of them off",
-        "Numbers that are no flags",
+        "verify_flags and _host_flags, out of range",
     ),
     Allowed(
         "context .*",
         r"setattr\(it, 'options', -1\)",
         Reason.NEWER,
         "negative options raise ValueError since 3.14",
-        "Negative options",
+        "options, negative",
         before=(3, 14),
     ),
     Allowed(
@@ -168,14 +168,14 @@ EVERYWHERE = (
         r"it\.load_verify_locations\(cadata=\(files / 'der'\)\.read_bytes\(\) \+ b'x'\)",
         Reason.NEWER,
         "one byte behind the last certificate is an error with the OpenSSL of 3.15; older ones took it for the end",
-        "Bytes behind a DER certificate",
+        "load_verify_locations(cadata=...), trailing bytes",
     ),
     Allowed(
         "context .*",
         r"it\.wrap_bio\(tls\.MemoryBIO\(\), tls\.MemoryBIO\(\)(|, True.*|, server_hostname=b?'')\)",
         Reason.NEWER,
         "wrap_bio() checks its arguments as wrap_socket() does, since 3.15",
-        "Arguments of wrap_bio()",
+        "wrap_bio(), arguments",
         before=(3, 15),
     ),
     Allowed(
@@ -190,14 +190,14 @@ EVERYWHERE = (
         r"setattr\(it, 'keylog_filename', b?'.*\\0.*'\)",
         Reason.CLEARER,
         "ValueError with another text about the null character",
-        "A NUL in keylog_filename",
+        "keylog_filename, NUL character",
     ),
     Allowed(
         "context .*",
         r"it\.set_ecdh_curve\('X25519'\)",
         Reason.NEWER,
         "any group that OpenSSL knows is a curve; before, only those with parameters",
-        "X25519",
+        "set_ecdh_curve('X25519')",
         before=(3, 11),
     ),
     # --- Defects ------------------------------------------------------------------------------------------------------
@@ -206,7 +206,7 @@ EVERYWHERE = (
         r"it\.sendall\(memoryview\(.*\)\[::2\]\)",
         Reason.CLEARER,
         "BufferError, as send() raises it in both; `ssl` TypeError",
-        "sendall() of a buffer with gaps",
+        "sendall(), non-contiguous buffer",
     ),
 )
 

@@ -113,7 +113,7 @@ def test_calls_after_a_cut_that_is_taken_for_an_end(certificates, version, place
         with place(*contexts(module, certificates, version)) as it:
             seen[module.__name__] = [outcome(CALLS[name], it) for name in (first, second, first)]
     if place is abandoned_socket and sys.version_info < (3, 13):
-        # docs/differences.md, "A reset": an older `ssl` takes the refusal of a write for the peer's end.
+        # docs/differences.md, "ConnectionResetError": an older `ssl` takes the refusal of a write for the peer's end.
         newer = {("SSLZeroReturnError", None): ("BrokenPipeError", None)}
         seen["ssl"] = [newer.get(result, result) if type(result) is tuple else result for result in seen["ssl"]]
     assert seen["wiretight"] == seen["ssl"]

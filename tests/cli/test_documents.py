@@ -1,0 +1,86 @@
+"""The programs in README.md and docs/ run as they are printed, but for the address of the server."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+import wiretight
+from tests.kit.certificates import ADDRESS, HOST, Certificates
+from tests.kit.sockets import free_port
+from tests.kit.threads import PATIENCE
+
+ROOT = Path(__file__).parents[2]
+PAGES = [ROOT / "README.md", ROOT / "SECURITY.md", *sorted((ROOT / "docs").glob("*.md"))]
+PROGRAM = re.compile(r"^```python\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+PROGRAMS = {
+    f"{page.name}-{number}": program
+    for page in PAGES
+    for number, program in enumerate(PROGRAM.findall(page.read_text(encoding="utf-8")), 1)
+}
+SERVERS = {name for name, program in PROGRAMS.items() if "8443" in program}
+THEIR_SERVER, ITS_PORT = "example.org", 443
+
+
+def on_loopback(program: str, port: int) -> str:
+    """The program with this server in place of example.org, and a free port in place of 8443."""
+    program = program.replace(f"https://{THEIR_SERVER}/", f"https://{HOST}:{port}/").replace(THEIR_SERVER, HOST)
+    program = re.sub(rf"\b{ITS_PORT}\b", str(port), program)
+    return program.replace("8443", str(port))
+
+
+@pytest.fixture
+def environment(tmp_path: Path, certificates: Certificates) -> dict[str, str]:
+    """Trust in the CA of the tests; cert.pem and key.pem are in the working directory."""
+    shutil.copy(certificates.server.chain, tmp_path / "cert.pem")
+    shutil.copy(certificates.server.key, tmp_path / "key.pem")
+    trust = str(certificates.ca_file)
+    return {**os.environ, "SSL_CERT_FILE": trust, "REQUESTS_CA_BUNDLE": trust, "NO_PROXY": "*"}
+
+
+@pytest.mark.parametrize("name", sorted(PROGRAMS.keys() - SERVERS))
+def test_a_client_runs(name: str, web_port: int, environment: dict[str, str], tmp_path: Path) -> None:
+    for package in re.findall(r"^import (aiohttp|httpx|requests)$", PROGRAMS[name], re.MULTILINE):
+        pytest.importorskip(package, reason=f"{package} is not installed: scripts/test without --bare installs it")
+    command = [sys.executable, "-c", on_loopback(PROGRAMS[name], web_port)]
+    result = subprocess.run(
+        command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=PATIENCE, check=False
+    )
+    assert result.returncode == 0, result.stderr
+    assert "200" in result.stdout
+
+
+@pytest.mark.parametrize("name", sorted(SERVERS))
+def test_a_server_answers(name: str, environment: dict[str, str], certificates: Certificates, tmp_path: Path) -> None:
+    port = free_port()
+    command = [sys.executable, "-c", on_loopback(PROGRAMS[name], port)]
+    with subprocess.Popen(command, cwd=tmp_path, env=environment) as server:
+        try:
+            context = wiretight.create_default_context(cafile=certificates.ca_file)
+            with connected(server, port) as plain, context.wrap_socket(plain, server_hostname=HOST) as client:
+                assert client.recv(100) == b"hello\n"
+        finally:
+            server.kill()
+
+
+def connected(server: subprocess.Popen[bytes], port: int) -> socket.socket:
+    """A connection to the server, as soon as it listens."""
+    while server.poll() is None:
+        try:
+            return socket.create_connection((ADDRESS, port), timeout=PATIENCE)
+        except ConnectionRefusedError:
+            time.sleep(0.01)
+    raise AssertionError("the server ended")
+
+
+def test_the_pages_have_programs() -> None:
+    assert {name.rpartition("-")[0] for name in PROGRAMS} >= {"README.md", "asyncio.md", "drop-in.md"}
+    assert SERVERS
