@@ -2,14 +2,14 @@
 
 cimport cython
 
-from wiretight._core.context cimport algorithms
 from wiretight._core.callbacks cimport failures as callbacks
-from wiretight._core.context cimport credentials
 from wiretight._core.callbacks cimport psk
 from wiretight._core.callbacks cimport clienthello as servername
-from wiretight._core.trust cimport truststore
+from wiretight._core.context cimport algorithms
+from wiretight._core.context cimport credentials
 from wiretight._core.context.context cimport Context, settings_of
 from wiretight._core.drivers.sslsocket cimport over_bios, over_socket
+from wiretight._core.trust cimport truststore
 
 cdef extern from "references.h":
     int add_to_lookup "wt_add_to_lookup"(object kind, object ancestor) except -1

@@ -9,6 +9,7 @@ from cpython.exc cimport PyErr_SetObject
 from libc.errno cimport EAGAIN, EBADF
 from libc.string cimport memset
 
+from wiretight._core.base.tables cimport library_name, reason_name
 from wiretight._core.openssl.err cimport (
     ERR_GET_LIB, ERR_GET_REASON, ERR_LIB_SSL, ERR_RFLAG_COMMON, ERR_R_MALLOC_FAILURE, ERR_SYSTEM_ERROR, ERR_clear_error,
     ERR_get_error, ERR_peek_last_error, ERR_reason_error_string,
@@ -22,7 +23,6 @@ from wiretight._core.openssl.ssl cimport (
 from wiretight._core.openssl.x509 cimport (
     X509_V_ERR_HOSTNAME_MISMATCH, X509_V_ERR_IP_ADDRESS_MISMATCH, X509_verify_cert_error_string,
 )
-from wiretight._core.base.tables cimport library_name, reason_name
 
 cdef extern from "<errno.h>" nogil:
     int ECANCELED, EDEADLK

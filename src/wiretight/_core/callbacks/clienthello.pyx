@@ -10,15 +10,15 @@ the SSLError of the alert.
 from libc.string cimport memchr
 
 from wiretight._core.callbacks.failures cimport callable_or_none, report_unraisable
-from wiretight._core.context.context cimport PROTOCOL_TLS_CLIENT, publish, settings_of
 from wiretight._core.connection.negotiated cimport Negotiated
+from wiretight._core.context.context cimport PROTOCOL_TLS_CLIENT, publish, settings_of
+from wiretight._core.context.settings cimport Settings
 from wiretight._core.openssl.ssl cimport (
     SSL, SSL_AD_HANDSHAKE_FAILURE, SSL_AD_INTERNAL_ERROR, SSL_CLIENT_HELLO_ERROR, SSL_CLIENT_HELLO_SUCCESS,
     SSL_CTX_set_client_hello_cb, SSL_CTX_set_tlsext_servername_callback, SSL_TLSEXT_ERR_NOACK, SSL_TLSEXT_ERR_OK,
     SSL_client_hello_get0_ext, SSL_get_app_data, SSL_set_session_id_context, TLSEXT_MAXLEN_host_name,
     TLSEXT_NAMETYPE_host_name, TLSEXT_TYPE_server_name,
 )
-from wiretight._core.context.settings cimport Settings
 
 cdef enum:
     LIST_HEADER = 2

@@ -13,15 +13,15 @@ from cpython.exc cimport PyErr_SetObject, PyErr_WriteUnraisable
 from libc.string cimport memcmp
 from posix.unistd cimport close
 
+from wiretight._core.base.errors cimport raise_queue
 from wiretight._core.connection.connection cimport Connection
 from wiretight._core.context.context cimport publish, settings_of, trial
-from wiretight._core.base.errors cimport raise_queue
+from wiretight._core.context.settings cimport Settings
 from wiretight._core.openssl.ssl cimport (
     SSL, SSL3_MT_CHANGE_CIPHER_SPEC, SSL3_RT_ALERT, SSL3_RT_CHANGE_CIPHER_SPEC, SSL3_RT_HANDSHAKE, SSL3_RT_HEADER,
     SSL3_RT_INNER_CONTENT_TYPE, SSL_CTX_set_alpn_select_cb, SSL_CTX_set_keylog_callback, SSL_TLSEXT_ERR_NOACK,
     SSL_TLSEXT_ERR_OK, SSL_free, SSL_get_app_data, SSL_set_alpn_protos,
 )
-from wiretight._core.context.settings cimport Settings
 
 from wiretight._standard.system import errno, os, stat
 

@@ -8,13 +8,15 @@ can, and sys.unraisablehook gets the exception, as with `ssl`.
 from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
 from libc.string cimport memcpy, strlen
 
+from wiretight._core.base.errors cimport ssl_error
 from wiretight._core.callbacks.failures cimport callable_or_none, report_unraisable
 from wiretight._core.connection.connection cimport Connection
-from wiretight._core.context.context cimport PROTOCOL_TLS_CLIENT, PROTOCOL_TLS_SERVER, c_string, publish, settings_of, trial
-from wiretight._core.base.errors cimport ssl_error
+from wiretight._core.context.context cimport (
+    PROTOCOL_TLS_CLIENT, PROTOCOL_TLS_SERVER, c_string, publish, settings_of, trial,
+)
+from wiretight._core.context.settings cimport Settings
 from wiretight._core.openssl.err cimport ERR_clear_error
 from wiretight._core.openssl.ssl cimport SSL, SSL_free, SSL_get_app_data
-from wiretight._core.context.settings cimport Settings
 
 from wiretight._core.base.tables import FEATURES
 

@@ -1,10 +1,10 @@
 """Connection: one SSL*, four verbs. A verb never waits; it returns a Status."""
 
+from wiretight._core.base.errors cimport Failure, Status
 from wiretight._core.connection.backlog cimport Backlog, Writing
 from wiretight._core.context.context cimport Context
-from wiretight._core.base.errors cimport Failure, Status
-from wiretight._core.openssl.ssl cimport SSL
 from wiretight._core.context.settings cimport Settings
+from wiretight._core.openssl.ssl cimport SSL
 from wiretight._core.wire.wire cimport Wire
 
 ctypedef void (*Question)(Connection connection, void *answer) noexcept nogil

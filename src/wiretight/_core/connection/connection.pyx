@@ -13,13 +13,14 @@ from cpython.exc cimport PyErr_CheckSignals
 from libc.errno cimport EAGAIN, ECONNRESET, ENOMEM, EPIPE
 from libc.string cimport memset
 
-from wiretight._core.connection.backlog cimport BATCH, Backlog, Writing, note
-from wiretight._core.context.context cimport new_connection, settings_of
 from wiretight._core.base.errors cimport (
     AGAIN, CLOSED, DONE, FAILED, Failure, Status, WANT_READ, WANT_WRITE, check, forget_errors, is_of_tls, outcome,
     raise_queue, turn_refused,
 )
 from wiretight._core.base.mutex cimport wt_mutex_lock, wt_mutex_lock_with_gil, wt_mutex_try, wt_mutex_unlock
+from wiretight._core.connection.backlog cimport BATCH, Backlog, Writing, note
+from wiretight._core.context.context cimport new_connection, settings_of
+from wiretight._core.openssl.asn1 cimport ASN1_STRING, ASN1_STRING_free, ASN1_STRING_get0_data, ASN1_STRING_length
 from wiretight._core.openssl.bio cimport BIO_up_ref
 from wiretight._core.openssl.err cimport ERR_LIB_SSL, ERR_PACK
 from wiretight._core.openssl.ssl cimport (
@@ -29,9 +30,8 @@ from wiretight._core.openssl.ssl cimport (
     SSL_set_connect_state, SSL_set_mode, SSL_set_session_id_context, SSL_set_shutdown, SSL_set_tlsext_host_name,
     SSL_shutdown, SSL_version, SSL_write_ex, TLS1_3_VERSION,
 )
-from wiretight._core.openssl.asn1 cimport ASN1_STRING, ASN1_STRING_free, ASN1_STRING_get0_data, ASN1_STRING_length
-from wiretight._core.session.terms cimport terms_of
 from wiretight._core.openssl.x509 cimport X509_VERIFY_PARAM_set1_host, X509_VERIFY_PARAM_set1_ip, a2i_IPADDRESS
+from wiretight._core.session.terms cimport terms_of
 
 cdef extern from "compat.h" nogil:
     bint wt_in_error_state(const SSL *ssl)

@@ -11,12 +11,13 @@ from libc.string cimport memcpy
 
 cimport cython
 
-from wiretight._core.context.algorithms cimport ciphers_of
-from wiretight._core.x509.certificate cimport borrow_certificate, chain_of, decoded, der, owned, owned_chain
-from wiretight._core.connection.connection cimport Connection, Question
-from wiretight._core.context.context cimport Context, make_sealed, settings_of
 from wiretight._core.base.errors cimport check, forget_errors, raise_queue
 from wiretight._core.base.mutex cimport wt_mutex_unlock
+from wiretight._core.connection.connection cimport Connection, Question
+from wiretight._core.connection.virtualhost cimport has_own_ciphers, may_choose, switch_context
+from wiretight._core.context.algorithms cimport ciphers_of
+from wiretight._core.context.context cimport Context, make_sealed, settings_of
+from wiretight._core.context.settings cimport Settings
 from wiretight._core.openssl.ssl cimport (
     SSL, SSL_CIPHER, SSL_CIPHER_get_bits, SSL_CIPHER_get_name, SSL_CIPHER_get_version, SSL_COMP_get_name, SSL_SESSION,
     SSL_SESSION_free,
@@ -28,8 +29,7 @@ from wiretight._core.openssl.ssl cimport (
 )
 from wiretight._core.openssl.x509 cimport X509, X509_free, sk_X509_pop_free, stack_st_X509
 from wiretight._core.session.session cimport SSLSession, take_session
-from wiretight._core.context.settings cimport Settings
-from wiretight._core.connection.virtualhost cimport has_own_ciphers, may_choose, switch_context
+from wiretight._core.x509.certificate cimport borrow_certificate, chain_of, decoded, der, owned, owned_chain
 
 cdef extern from "compat.h" nogil:
     const char *wt_group_name(SSL *ssl)

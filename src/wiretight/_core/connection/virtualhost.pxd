@@ -1,8 +1,8 @@
 """Virtual hosts: a server takes another context once it knows which name the client asks for."""
 
 from wiretight._core.context.context cimport Context
-from wiretight._core.openssl.ssl cimport SSL
 from wiretight._core.context.settings cimport Settings
+from wiretight._core.openssl.ssl cimport SSL
 
 
 cdef bint may_choose(SSL *ssl) noexcept

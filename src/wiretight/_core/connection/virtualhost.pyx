@@ -9,6 +9,7 @@ the two. A program that requires certificates by the context that it listens wit
 
 from libc.stdint cimport uint64_t
 
+from wiretight._core.context.settings cimport apply, apply_callbacks, apply_loaded
 from wiretight._core.openssl.err cimport ERR_clear_error
 from wiretight._core.openssl.ssl cimport (
     SSL_OP_NO_SSLv3, SSL_OP_NO_TLSv1, SSL_OP_NO_TLSv1_1, SSL_OP_NO_TLSv1_2, SSL_get_options, SSL_set_options,
@@ -17,7 +18,6 @@ from wiretight._core.openssl.ssl cimport (
     SSL_set_min_proto_version, SSL_set_verify,
     TLS_ST_SR_CLNT_HELLO,
 )
-from wiretight._core.context.settings cimport apply, apply_callbacks, apply_loaded
 
 cdef extern from "compat.h" nogil:
     int wt_set_default_groups(SSL *ssl)

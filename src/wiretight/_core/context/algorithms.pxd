@@ -1,8 +1,8 @@
 """Algorithms: the ciphers, groups and signature algorithms that a Context negotiates."""
 
 from wiretight._core.context.context cimport Context
-from wiretight._core.openssl.ssl cimport SSL
 from wiretight._core.context.settings cimport Settings
+from wiretight._core.openssl.ssl cimport SSL
 
 
 cdef int set_ciphers(Context context, str ciphers) except -1

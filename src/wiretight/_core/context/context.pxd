@@ -1,7 +1,7 @@
 """Context: one SSL_CTX and what every connection made from it starts with."""
 
-from wiretight._core.openssl.ssl cimport SSL, SSL_CTX
 from wiretight._core.context.settings cimport Settings
+from wiretight._core.openssl.ssl cimport SSL, SSL_CTX
 
 # The protocols of a context, as the standard library numbers them.
 cdef enum:

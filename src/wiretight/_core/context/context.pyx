@@ -6,8 +6,11 @@ from libc.stdint cimport uint64_t
 
 cimport cython
 
-from wiretight._core.context.defaults cimport CERT_NONE, CERT_OPTIONAL, CERT_REQUIRED, MINIMUM_SUPPORTED, defaults, openssl_mode
 from wiretight._core.base.errors cimport raise_queue
+from wiretight._core.context.defaults cimport (
+    CERT_NONE, CERT_OPTIONAL, CERT_REQUIRED, MINIMUM_SUPPORTED, defaults, openssl_mode,
+)
+from wiretight._core.context.settings cimport apply, seal
 from wiretight._core.openssl.err cimport ERR_clear_error
 from wiretight._core.openssl.ssl cimport (
     SSL, SSL3_VERSION, SSL_CTX_free, SSL_CTX_new, SSL_CTX_sess_accept, SSL_CTX_sess_accept_good,
@@ -19,7 +22,6 @@ from wiretight._core.openssl.ssl cimport (
     TLS_client_method, TLS_method, TLS_server_method,
 )
 from wiretight._core.openssl.x509 cimport X509_V_FLAG_POLICY_CHECK, X509_V_FLAG_POLICY_MASK
-from wiretight._core.context.settings cimport apply, seal
 
 cdef extern from "Python.h":
     # As cpython.object declares it, it cannot delete.

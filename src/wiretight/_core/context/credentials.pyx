@@ -7,10 +7,10 @@ password callback may use the context.
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 from libc.string cimport memcpy
 
-from wiretight._core.x509.certificate cimport file_content, no_password, reading
-from wiretight._core.context.context cimport publish, settings_of, trial
 from wiretight._core.base.errors cimport check, queue_cause, raise_queue, ssl_error
 from wiretight._core.base.mutex cimport wt_gate_enter, wt_gate_leave
+from wiretight._core.context.context cimport publish, settings_of, trial
+from wiretight._core.context.settings cimport Credential, Parameters, Settings, new_generation
 from wiretight._core.openssl.bio cimport BIO, BIO_free
 from wiretight._core.openssl.err cimport (
     ERR_GET_LIB, ERR_GET_REASON, ERR_LIB_PEM, ERR_LIB_SSL, ERR_PACK, ERR_R_PEM_LIB, ERR_clear_error,
@@ -29,7 +29,7 @@ from wiretight._core.openssl.x509 cimport (
     X509, X509_check_private_key, X509_free, sk_X509_new_null, sk_X509_num, sk_X509_pop_free, sk_X509_push,
     sk_X509_shift, sk_X509_value, stack_st_X509,
 )
-from wiretight._core.context.settings cimport Credential, Parameters, Settings, new_generation
+from wiretight._core.x509.certificate cimport file_content, no_password, reading
 
 
 cdef class Password:

@@ -1,7 +1,7 @@
 """Defaults: what a new context has before anybody sets anything."""
 
-from wiretight._core.openssl.ssl cimport SSL_CTX
 from wiretight._core.context.settings cimport Settings
+from wiretight._core.openssl.ssl cimport SSL_CTX
 
 # Numbers of the standard library: verify modes, and one of TLSVersion that is no version.
 cdef enum:

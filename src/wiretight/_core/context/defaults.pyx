@@ -1,7 +1,7 @@
 """Defaults: what a new context has before anybody sets anything."""
 
-from wiretight._core.x509.distrusted cimport reject_distrusted
 from wiretight._core.base.errors cimport check
+from wiretight._core.context.settings cimport Trust, new_generation
 from wiretight._core.openssl.ssl cimport (
     SSL_CTX_get0_param, SSL_CTX_get_cert_store, SSL_CTX_get_max_proto_version, SSL_CTX_get_min_proto_version,
     SSL_CTX_get_num_tickets, SSL_CTX_get_options, SSL_CTX_get_security_level, SSL_CTX_set_cipher_list,
@@ -15,7 +15,7 @@ from wiretight._core.openssl.x509 cimport (
     X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS, X509_STORE_up_ref, X509_VERIFY_PARAM, X509_VERIFY_PARAM_get_flags,
     X509_VERIFY_PARAM_set_flags, X509_V_FLAG_TRUSTED_FIRST,
 )
-from wiretight._core.context.settings cimport Trust, new_generation
+from wiretight._core.x509.distrusted cimport reject_distrusted
 
 cdef extern from "compat.h" nogil:
     void wt_take_any_host(X509_VERIFY_PARAM *param)

@@ -22,11 +22,11 @@ from cpython.ref cimport Py_XDECREF
 from libc.errno cimport EAGAIN
 from libc.stdint cimport uint64_t
 
-from wiretight._core.connection.connection cimport Connection
 from wiretight._core.base.errors cimport (
     AGAIN, CLOSED, DONE, FAILED, Status, WANT_READ, WANT_WRITE, failure_exception, turn_refused,
 )
 from wiretight._core.base.mutex cimport wt_mutex_unlock
+from wiretight._core.connection.connection cimport Connection
 from wiretight._core.wire.wire cimport Wire
 
 cdef extern from "Python.h":

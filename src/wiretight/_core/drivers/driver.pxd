@@ -3,8 +3,8 @@
 from cpython.object cimport PyObject
 from libc.stdint cimport int64_t
 
-from wiretight._core.connection.backlog cimport Writing
 from wiretight._core.base.errors cimport Failure, Status
+from wiretight._core.connection.backlog cimport Writing
 from wiretight._core.connection.negotiated cimport Negotiated
 
 cdef extern from "<stdatomic.h>" nogil:

@@ -17,11 +17,11 @@ from libc.string cimport memcpy, memset
 
 from _socket import socket as CSocket
 
-from wiretight._core.connection.connection cimport Connection
 from wiretight._core.base.errors cimport (
     AGAIN, CLOSED, DONE, FAILED, WANT_READ, WANT_WRITE, failure_exception, plain_error,
 )
 from wiretight._core.base.mutex cimport wt_mutex_lock, wt_mutex_unlock
+from wiretight._core.connection.connection cimport Connection
 from wiretight._core.openssl.ssl cimport SSL_SENT_SHUTDOWN, SSL_get_shutdown, SSL_pending
 from wiretight._core.wire.wire cimport READY, TIMED_OUT, Wake
 from wiretight._standard.errors import SSLError, SSLWantReadError, SSLWantWriteError, SSLZeroReturnError

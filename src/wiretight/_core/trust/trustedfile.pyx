@@ -7,7 +7,6 @@ and two threads that miss at the same time both parse. A fork waits until none d
 cimport cython
 from posix.unistd cimport close
 
-from wiretight._core.x509.certificate cimport content_of, no_password, opened, path_of, reading
 from wiretight._core.base.errors cimport queue_cause, raise_queue, ssl_error
 from wiretight._core.base.mutex cimport wt_gate_enter, wt_gate_leave
 from wiretight._core.openssl.bio cimport BIO, BIO_free
@@ -21,6 +20,7 @@ from wiretight._core.openssl.x509 cimport (
     sk_X509_INFO_num, sk_X509_INFO_pop_free, sk_X509_INFO_value, sk_X509_OBJECT_num, sk_X509_OBJECT_pop,
     sk_X509_OBJECT_push, sk_X509_OBJECT_value, stack_st_X509_INFO, stack_st_X509_OBJECT,
 )
+from wiretight._core.x509.certificate cimport content_of, no_password, opened, path_of, reading
 
 from wiretight._standard.system import os, stat, time
 

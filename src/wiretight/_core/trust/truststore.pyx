@@ -6,14 +6,12 @@ made, a load makes another store for later ones, of the same certificates and mo
 
 from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
 
-from wiretight._core.x509.certificate cimport decoded, der, no_password, path_of, reading
-from wiretight._core.context.context cimport publish, settings_of
 from wiretight._core.base.errors cimport check, queue_exception, raise_queue, ssl_error
 from wiretight._core.base.mutex cimport wt_gate_enter, wt_gate_leave
+from wiretight._core.context.context cimport publish, settings_of
+from wiretight._core.context.settings cimport Settings, Trust, new_generation
 from wiretight._core.openssl.bio cimport BIO, BIO_eof, BIO_free
-from wiretight._core.openssl.err cimport (
-    ERR_GET_LIB, ERR_GET_REASON, ERR_LIB_PEM, ERR_clear_error, ERR_peek_last_error,
-)
+from wiretight._core.openssl.err cimport ERR_GET_LIB, ERR_GET_REASON, ERR_LIB_PEM, ERR_clear_error, ERR_peek_last_error
 from wiretight._core.openssl.pem cimport PEM_R_NO_START_LINE, PEM_read_bio_X509
 from wiretight._core.openssl.ssl cimport (
     SSL_CTX, SSL_CTX_free, SSL_CTX_get_cert_store, SSL_CTX_get_ssl_method, SSL_CTX_load_verify_dir, SSL_CTX_new,
@@ -27,8 +25,8 @@ from wiretight._core.openssl.x509 cimport (
     X509_get_default_cert_file_env, d2i_X509_bio, sk_X509_OBJECT_num, sk_X509_OBJECT_value, sk_X509_new_null,
     sk_X509_num, sk_X509_pop_free, sk_X509_push, sk_X509_value, stack_st_X509, stack_st_X509_OBJECT,
 )
-from wiretight._core.context.settings cimport Settings, Trust, new_generation
 from wiretight._core.trust.trustedfile cimport TrustedFile, add_objects, add_trusted, trusted_file
+from wiretight._core.x509.certificate cimport decoded, der, no_password, path_of, reading
 
 cdef extern from "compat.h" nogil:
     const char *wt_safe_getenv(const char *name)

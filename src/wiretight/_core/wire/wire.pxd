@@ -2,9 +2,9 @@
 
 from libc.stdint cimport int64_t, uint64_t
 
+from wiretight._core.openssl.bio cimport BIO
 from wiretight._core.wire.biopair cimport BioPair
 from wiretight._core.wire.descriptor cimport Descriptor
-from wiretight._core.openssl.bio cimport BIO
 from wiretight._core.wire.records cimport RecordCount
 
 
