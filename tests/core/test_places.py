@@ -35,10 +35,10 @@ def make(root: Path, path: str | None) -> str | None:
 
 
 @pytest.mark.parametrize(
-    "places", [DEBIAN, FEDORA, RHEL_7, OPENSUSE, MACOS], ids=["Debian", "Fedora", "RHEL 7", "openSUSE", "macOS"]
+    "found", [DEBIAN, FEDORA, RHEL_7, OPENSUSE, MACOS], ids=["Debian", "Fedora", "RHEL 7", "openSUSE", "macOS"]
 )
 def test_each_system_has_its_places(root: Path, found: tuple[str, str | None]) -> None:
-    expected = tuple(make(root, path) for path in places)
+    expected = tuple(make(root, path) for path in found)
 
     assert places.system_trust() == expected
 

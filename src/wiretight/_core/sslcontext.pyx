@@ -8,7 +8,7 @@ from wiretight._core.callbacks cimport clienthello as servername
 from wiretight._core.context cimport algorithms
 from wiretight._core.context cimport credentials
 from wiretight._core.context.context cimport Context, settings_of
-from wiretight._core.drivers.sslsocket cimport over_bios, over_socket
+from wiretight._core.drivers.sslsocket cimport for_bios, for_socket
 from wiretight._core.trust cimport truststore
 
 cdef extern from "references.h":
@@ -254,14 +254,14 @@ cdef class _SSLContext(Context):
 
         OpenSSL: SSL_new(3)
         """
-        return over_socket(self, sock, server_side, a_label(server_hostname), owner, session)
+        return for_socket(self, sock, server_side, a_label(server_hostname), owner, session)
 
     def _wrap_bio(self, incoming, outgoing, bint server_side, server_hostname=None, *, owner=None, session=None):
         """A connection over two objects with read() and write(), such as MemoryBIO. Since 0.1.
 
         OpenSSL: SSL_new(3)
         """
-        return over_bios(self, incoming, outgoing, server_side, a_label(server_hostname), owner, session)
+        return for_bios(self, incoming, outgoing, server_side, a_label(server_hostname), owner, session)
 
 
 def add_ancestor(kind, ancestor, /):

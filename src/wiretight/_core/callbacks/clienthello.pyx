@@ -42,7 +42,7 @@ cdef int set_sni_callback(Context context, object callback) except -1:
         before = settings_of(context)
         changed = before.copy()
         changed.sni_callback = callback
-        changed.plain.has_sni_callback = callback is not None
+        changed.values.has_sni_callback = callback is not None
         if publish(context, before, changed):
             return 0
 
@@ -59,7 +59,7 @@ cdef int on_client_hello(SSL *ssl, int *alert, void *_) noexcept nogil:
     """
     cdef void *connection = SSL_get_app_data(ssl)
     cdef int answer
-    if not (<Negotiated>connection).settings.plain.has_sni_callback:
+    if not (<Negotiated>connection).settings.values.has_sni_callback:
         return SSL_CLIENT_HELLO_SUCCESS
     if not is_well_formed(ssl):
         # OpenSSL refuses it by itself, as soon as it has looked for a session; and there must be none, for then it

@@ -45,8 +45,8 @@ cdef int set_alpn_protocols(Context context, bytes protocols) except -1:
         before = settings_of(context)
         changed = before.copy()
         changed.alpn = protocols
-        changed.plain.alpn = changed.alpn
-        changed.plain.alpn_size = <unsigned int>len(protocols)
+        changed.values.alpn = changed.alpn
+        changed.values.alpn_size = <unsigned int>len(protocols)
         if publish(context, before, changed):
             return 0
 
@@ -60,8 +60,8 @@ cdef int on_application_protocols(
     OpenSSL: SSL_CTX_set_alpn_select_cb(3)
     """
     cdef void *connection = SSL_get_app_data(ssl)
-    cdef const unsigned char *ours = (<Connection>connection).settings.plain.alpn
-    cdef unsigned int size = (<Connection>connection).settings.plain.alpn_size
+    cdef const unsigned char *ours = (<Connection>connection).settings.values.alpn
+    cdef unsigned int size = (<Connection>connection).settings.values.alpn_size
     cdef unsigned int i = 0, j
     while i < size:
         j = 0
@@ -177,9 +177,9 @@ cdef int set_msg_callback(Context context, object callback) except -1:
         before = settings_of(context)
         changed = before.copy()
         changed.message_callback = callback
-        changed.plain.on_message = NULL
+        changed.values.on_message = NULL
         if callback is not None:
-            changed.plain.on_message = on_message
+            changed.values.on_message = on_message
         if publish(context, before, changed):
             return 0
 

@@ -35,9 +35,9 @@ cdef int set_psk_client_callback(Context context, object callback) except -1:
         before = settings_of(context)
         changed = before.copy()
         changed.psk_client_callback = callback
-        changed.plain.on_psk_client = NULL
+        changed.values.on_psk_client = NULL
         if callback is not None:
-            changed.plain.on_psk_client = on_client
+            changed.values.on_psk_client = on_client
         if publish(context, before, changed):
             return 0
 
@@ -58,9 +58,9 @@ cdef int set_psk_server_callback(Context context, object callback, str identity_
         changed = before.copy()
         changed.psk_server_callback = callback
         changed.psk_hint = hint
-        changed.plain.on_psk_server = NULL
+        changed.values.on_psk_server = NULL
         if callback is not None:
-            changed.plain.on_psk_server = on_server
+            changed.values.on_psk_server = on_server
         if publish(context, before, changed):
             return 0
 

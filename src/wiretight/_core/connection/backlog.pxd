@@ -22,7 +22,7 @@ cdef void note(Writing *writing, uint64_t flushed) noexcept nogil
 
 
 cdef class Backlog:
-    cdef char *plain
+    cdef char *plaintext
     cdef size_t size
     cdef int count
     cdef Mark *marks

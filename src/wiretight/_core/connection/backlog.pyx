@@ -31,7 +31,7 @@ cdef class Backlog:
 
     cdef bint begins(self, const char *data, size_t size) noexcept nogil:
         """Whether `data` is a retry: begins with the backlog, or is the beginning of it."""
-        return memcmp(self.plain, data, min(size, self.size)) == 0
+        return memcmp(self.plaintext, data, min(size, self.size)) == 0
 
     cdef void adopt(self, size_t size, Writing *writing) noexcept nogil:
         """Hands the first of it, at most `size` bytes and BATCH records, to the retrying call, from `sent` on."""
@@ -53,7 +53,7 @@ cdef class Backlog:
         if self.size == 0:
             self.clear()
             return
-        memmove(self.plain, self.plain + share, self.size)
+        memmove(self.plaintext, self.plaintext + share, self.size)
         memmove(self.marks, self.marks + taken, self.count * sizeof(Mark))
         for i in range(self.count):
             self.marks[i].plain_end -= share
@@ -64,10 +64,10 @@ cdef class Backlog:
         cdef size_t size = share + self.size
         cdef int count = writing.count + self.count
         cdef int i
-        cdef char *plain = <char *>malloc(size)
+        cdef char *plaintext = <char *>malloc(size)
         cdef Mark *marks = <Mark *>malloc(count * sizeof(Mark))
-        if plain == NULL or marks == NULL:
-            free(plain)
+        if plaintext == NULL or marks == NULL:
+            free(plaintext)
             free(marks)
             return -1
         # What is left of an earlier backlog was adopted before, so its records come after these; but those of a
@@ -77,9 +77,9 @@ cdef class Backlog:
         cdef size_t theirs = share if first else 0
         cdef int my_marks = 0 if first else self.count
         cdef int their_marks = writing.count if first else 0
-        memcpy(plain + mine, data + writing.sent, share)
+        memcpy(plaintext + mine, data + writing.sent, share)
         if self.size:
-            memcpy(plain + theirs, self.plain, self.size)
+            memcpy(plaintext + theirs, self.plaintext, self.size)
         for i in range(writing.count):
             marks[my_marks + i].cipher_end = writing.marks[i].cipher_end
             marks[my_marks + i].plain_end = writing.marks[i].plain_end - writing.sent + mine
@@ -87,16 +87,16 @@ cdef class Backlog:
             marks[their_marks + i].cipher_end = self.marks[i].cipher_end
             marks[their_marks + i].plain_end = self.marks[i].plain_end + theirs
         self.clear()
-        self.plain = plain
+        self.plaintext = plaintext
         self.marks = marks
         self.size = size
         self.count = count
         return 0
 
     cdef void clear(self) noexcept nogil:
-        free(self.plain)
+        free(self.plaintext)
         free(self.marks)
-        self.plain = NULL
+        self.plaintext = NULL
         self.marks = NULL
         self.size = 0
         self.count = 0

@@ -122,7 +122,7 @@ cdef class Connection:
         try:
             if address == NULL:
                 check(SSL_set_tlsext_host_name(self.ssl, name))
-            if self.settings.plain.check_hostname:
+            if self.settings.values.check_hostname:
                 if address == NULL:
                     check(X509_VERIFY_PARAM_set1_host(SSL_get0_param(self.ssl), name, len(name)))
                 else:
@@ -142,7 +142,7 @@ cdef class Connection:
         """
         cdef Status status
         cdef bint flushed
-        if self.at_eof or self.wire.lost:
+        if self.at_eof or self.wire.out_of_memory:
             return self.ended()
         self.wire.begin()
         forget_errors()
@@ -170,10 +170,10 @@ cdef class Connection:
         cdef size_t part = 0
         cdef int ret
         got[0] = 0
-        if self.wire.lost or (self.at_eof and not self.has_deferred):
+        if self.wire.out_of_memory or (self.at_eof and not self.has_deferred):
             return self.ended()
         self.wire.begin()
-        self.wire.drop_stale()
+        self.wire.drop_undiscarded()
         if self.wire.is_overfull() and not self.wire.flush():
             self.wire.settle()
             return WANT_WRITE
@@ -183,13 +183,13 @@ cdef class Connection:
             self.wire.settle()
             return FAILED
         while True:
-            self.wire.room = size - got[0]
+            self.wire.space = size - got[0]
             self.wire.has_data = got[0] > 0
             forget_errors()
             ret = SSL_read_ex(self.ssl, into + got[0], size - got[0], &part)
             if ret > 0:
                 got[0] += part
-                self.wire.safe = self.wire.eaten
+                self.wire.delivered = self.wire.consumed
                 if got[0] < size and self.wire.may_have_more():
                     continue
                 break
@@ -218,7 +218,7 @@ cdef class Connection:
         """
         cdef Status status
         cdef int error
-        if self.at_eof or self.wire.lost:
+        if self.at_eof or self.wire.out_of_memory:
             return self.ended()
         self.wire.begin()
         if size == 0:
@@ -274,7 +274,7 @@ cdef class Connection:
         cdef Writing writing
         cdef Status status
         taken[0] = 0
-        if self.wire.lost:
+        if self.wire.out_of_memory:
             return self.ended()
         if self.wire.has_unsent():
             self.wire.begin()
@@ -295,10 +295,10 @@ cdef class Connection:
         """
         cdef Status status
         cdef int ret
-        if self.wire.lost:
+        if self.wire.out_of_memory:
             return self.ended()
         self.wire.begin()
-        self.wire.drop_stale()
+        self.wire.drop_undiscarded()
         self.backlog.clear()
         forget_errors()
         ret = SSL_shutdown(self.ssl)
@@ -334,8 +334,9 @@ cdef class Connection:
         OpenSSL: SSL_pending(3), SSL_get_shutdown(3)
         """
         return (
-            self.wire.lost or self.wire.limited or self.wire.stale or self.wire.eaten < self.wire.window_size
-            or self.wire.refusal or self.has_deferred or self.at_eof or SSL_pending(self.ssl)
+            self.wire.out_of_memory or self.wire.limited or self.wire.undiscarded
+            or self.wire.consumed < self.wire.window_size
+            or self.wire.pending_errno or self.has_deferred or self.at_eof or SSL_pending(self.ssl)
             or SSL_get_shutdown(self.ssl) & SSL_RECEIVED_SHUTDOWN
         )
 
@@ -369,7 +370,7 @@ cdef class Connection:
                     self.failure.ssl_error = SSL_ERROR_SSL
             self.has_failed = True
             if not self.may_go_on():
-                self.wire.lost = True
+                self.wire.out_of_memory = True
         elif status == CLOSED:
             self.was_cut = self.was_cut or self.wire.at_eof     # OP_IGNORE_UNEXPECTED_EOF
         elif status == WANT_READ and self.wire.limited:
@@ -401,7 +402,7 @@ cdef class Connection:
         cdef int ret
         if error == EPIPE or error == ECONNRESET:
             self.wire.begin()
-            self.wire.dry = False
+            self.wire.drained = False
             forget_errors()
             ret = SSL_peek_ex(self.ssl, &byte, 1, &got)
             self.wire.settle()
@@ -415,7 +416,7 @@ cdef class Connection:
     cdef Status ended(self) noexcept nogil:
         """The end without close_notify stays the answer (CPython issue 148292), and so does a want of memory."""
         self.wire.settle()
-        if self.wire.lost:
+        if self.wire.out_of_memory:
             self.wire.error = ENOMEM
             return self.refused_by_system()
         memset(&self.failure, 0, sizeof(Failure))

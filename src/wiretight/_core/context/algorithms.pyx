@@ -42,7 +42,7 @@ cdef int set_ciphers(Context context, str ciphers) except -1:
             if not SSL_set_cipher_list(ssl, wanted):
                 ERR_clear_error()
                 raise SSLError("No cipher can be selected.")
-            changed.plain.security_level = SSL_get_security_level(ssl)
+            changed.values.security_level = SSL_get_security_level(ssl)
         finally:
             SSL_free(ssl)
         changed.ciphers = wanted

@@ -116,7 +116,7 @@ cdef class Context:
 
         OpenSSL: SSL_CTX_set_options(3)
         """
-        return settings_of(self).plain.options
+        return settings_of(self).values.options
 
     @options.setter
     def options(self, value):
@@ -124,7 +124,7 @@ cdef class Context:
         if number < 0:
             raise ValueError("Cannot convert negative int")
         cdef uint64_t wanted = number
-        if wanted & ~settings_of(self).plain.options & VERSION_OPTIONS:
+        if wanted & ~settings_of(self).values.options & VERSION_OPTIONS:
             PyErr_WarnEx(DeprecationWarning, "ssl.OP_NO_SSL*/ssl.OP_NO_TLS* options are deprecated", 2)
         set_number(self, OPTIONS, wanted)
 
@@ -137,7 +137,7 @@ cdef class Context:
 
         OpenSSL: SSL_CTX_set_min_proto_version(3)
         """
-        return self_limited(self, settings_of(self).plain.minimum_version, MINIMUM_SUPPORTED)
+        return self_limited(self, settings_of(self).values.minimum_version, MINIMUM_SUPPORTED)
 
     @minimum_version.setter
     def minimum_version(self, int value):
@@ -155,7 +155,7 @@ cdef class Context:
 
         OpenSSL: SSL_CTX_set_max_proto_version(3)
         """
-        return self_limited(self, settings_of(self).plain.maximum_version, MAXIMUM_SUPPORTED)
+        return self_limited(self, settings_of(self).values.maximum_version, MAXIMUM_SUPPORTED)
 
     @maximum_version.setter
     def maximum_version(self, int value):
@@ -173,7 +173,7 @@ cdef class Context:
 
         OpenSSL: SSL_get_security_level(3)
         """
-        return settings_of(self).plain.security_level
+        return settings_of(self).values.security_level
 
     # --- verification ------------------------------------------------------------------------------------------------
     @property
@@ -184,7 +184,7 @@ cdef class Context:
 
         OpenSSL: SSL_CTX_set_verify(3)
         """
-        cdef int mode = settings_of(self).plain.verify_mode
+        cdef int mode = settings_of(self).values.verify_mode
         if not mode & SSL_VERIFY_PEER:
             return CERT_NONE
         return CERT_REQUIRED if mode & SSL_VERIFY_FAIL_IF_NO_PEER_CERT else CERT_OPTIONAL
@@ -196,10 +196,10 @@ cdef class Context:
         cdef Settings before, changed
         while True:
             before = settings_of(self)
-            if value == CERT_NONE and before.plain.check_hostname:
+            if value == CERT_NONE and before.values.check_hostname:
                 raise ValueError("Cannot set verify_mode to CERT_NONE when check_hostname is enabled.")
             changed = before.copy()
-            changed.plain.verify_mode = openssl_mode(value)
+            changed.values.verify_mode = openssl_mode(value)
             if publish(self, before, changed):
                 return
 
@@ -209,7 +209,7 @@ cdef class Context:
 
         OpenSSL: X509_VERIFY_PARAM_set_flags(3)
         """
-        return settings_of(self).plain.verify_flags
+        return settings_of(self).values.verify_flags
 
     @verify_flags.setter
     def verify_flags(self, unsigned long value):
@@ -223,7 +223,7 @@ cdef class Context:
 
         Setting it to True raises verify_mode from CERT_NONE to CERT_REQUIRED. Since 0.1. Source: RFC 9525.
         """
-        return settings_of(self).plain.check_hostname
+        return settings_of(self).values.check_hostname
 
     @check_hostname.setter
     def check_hostname(self, bint value):
@@ -231,9 +231,9 @@ cdef class Context:
         while True:
             before = settings_of(self)
             changed = before.copy()
-            if value and before.plain.verify_mode == SSL_VERIFY_NONE:
-                changed.plain.verify_mode = openssl_mode(CERT_REQUIRED)
-            changed.plain.check_hostname = value
+            if value and before.values.verify_mode == SSL_VERIFY_NONE:
+                changed.values.verify_mode = openssl_mode(CERT_REQUIRED)
+            changed.values.check_hostname = value
             if publish(self, before, changed):
                 return
 
@@ -243,7 +243,7 @@ cdef class Context:
 
         OpenSSL: X509_VERIFY_PARAM_set_hostflags(3)
         """
-        return settings_of(self).plain.host_flags
+        return settings_of(self).values.host_flags
 
     @_host_flags.setter
     def _host_flags(self, unsigned int value):
@@ -255,7 +255,7 @@ cdef class Context:
 
         OpenSSL: SSL_set_post_handshake_auth(3)
         """
-        return settings_of(self).plain.post_handshake_auth
+        return settings_of(self).values.post_handshake_auth
 
     @post_handshake_auth.setter
     def post_handshake_auth(self, bint value):
@@ -271,7 +271,7 @@ cdef class Context:
 
         OpenSSL: SSL_CTX_set_num_tickets(3)
         """
-        return settings_of(self).plain.num_tickets
+        return settings_of(self).values.num_tickets
 
     @num_tickets.setter
     def num_tickets(self, Py_ssize_t value):
@@ -317,19 +317,19 @@ cdef int set_number(Context context, Number which, uint64_t value) except -1:
         before = settings_of(context)
         changed = before.copy()
         if which == OPTIONS:
-            changed.plain.options = value
+            changed.values.options = value
         elif which == MINIMUM_VERSION:
-            changed.plain.minimum_version = value
+            changed.values.minimum_version = value
         elif which == MAXIMUM_VERSION:
-            changed.plain.maximum_version = value
+            changed.values.maximum_version = value
         elif which == VERIFY_FLAGS:
-            changed.plain.verify_flags = value
+            changed.values.verify_flags = value
         elif which == HOST_FLAGS:
-            changed.plain.host_flags = value
+            changed.values.host_flags = value
         elif which == POST_HANDSHAKE_AUTH:
-            changed.plain.post_handshake_auth = value
+            changed.values.post_handshake_auth = value
         else:
-            changed.plain.num_tickets = value
+            changed.values.num_tickets = value
         if publish(context, before, changed):
             return 0
 

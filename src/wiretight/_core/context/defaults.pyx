@@ -76,15 +76,15 @@ cdef Settings defaults(SSL_CTX *ctx, int only_version, bint verifies):
     check(X509_VERIFY_PARAM_set_flags(parameters, X509_V_FLAG_TRUSTED_FIRST))
     wt_take_any_host(parameters)
     reject_distrusted(ctx)
-    settings.plain.options = SSL_CTX_get_options(ctx)
-    settings.plain.minimum_version = SSL_CTX_get_min_proto_version(ctx)
-    settings.plain.maximum_version = SSL_CTX_get_max_proto_version(ctx)
-    settings.plain.verify_mode = openssl_mode(CERT_REQUIRED if verifies else CERT_NONE)
-    settings.plain.verify_flags = X509_VERIFY_PARAM_get_flags(parameters)
-    settings.plain.host_flags = X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS
-    settings.plain.check_hostname = verifies
-    settings.plain.num_tickets = SSL_CTX_get_num_tickets(ctx)
-    settings.plain.security_level = SSL_CTX_get_security_level(ctx)
+    settings.values.options = SSL_CTX_get_options(ctx)
+    settings.values.minimum_version = SSL_CTX_get_min_proto_version(ctx)
+    settings.values.maximum_version = SSL_CTX_get_max_proto_version(ctx)
+    settings.values.verify_mode = openssl_mode(CERT_REQUIRED if verifies else CERT_NONE)
+    settings.values.verify_flags = X509_VERIFY_PARAM_get_flags(parameters)
+    settings.values.host_flags = X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS
+    settings.values.check_hostname = verifies
+    settings.values.num_tickets = SSL_CTX_get_num_tickets(ctx)
+    settings.values.security_level = SSL_CTX_get_security_level(ctx)
     settings.credentials = ()
     settings.trust = Trust()
     X509_STORE_up_ref(SSL_CTX_get_cert_store(ctx))

@@ -33,7 +33,7 @@ cdef class Trust:
 
 
 # What is no Python object.
-cdef struct Plain:
+cdef struct Values:
     uint64_t options
     int minimum_version             # 0: no limit; as is the next one
     int maximum_version
@@ -54,7 +54,7 @@ cdef struct Plain:
 
 
 cdef class Settings:
-    cdef Plain plain
+    cdef Values values
     cdef bytes ciphers              # as they were set, or None: as are the next four
     cdef bytes ciphersuites
     cdef bytes groups

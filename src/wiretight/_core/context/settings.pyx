@@ -89,7 +89,7 @@ cdef class Settings:
 
     cdef Settings copy(self):
         cdef Settings other = Settings.__new__(Settings)
-        other.plain = self.plain
+        other.values = self.values
         other.ciphers = self.ciphers
         other.ciphersuites = self.ciphersuites
         other.groups = self.groups
@@ -117,10 +117,10 @@ cdef class Settings:
 
     cdef Settings without_callbacks(self):
         cdef Settings other = self.copy()
-        other.plain.has_sni_callback = False
-        other.plain.on_message = NULL
-        other.plain.on_psk_client = NULL
-        other.plain.on_psk_server = NULL
+        other.values.has_sni_callback = False
+        other.values.on_message = NULL
+        other.values.on_psk_client = NULL
+        other.values.on_psk_server = NULL
         other.sni_callback = other.message_callback = other.keylog = other.keylog_filename = None
         other.psk_client_callback = other.psk_server_callback = None
         return other
@@ -157,7 +157,7 @@ cdef int seal(SSL_CTX *ctx, Settings settings) except -1:
         if settings.server_sigalgs is not None:
             check(SSL_CTX_set1_sigalgs_list(ctx, settings.server_sigalgs))
     finally:
-        SSL_CTX_set_security_level(ctx, settings.plain.security_level)
+        SSL_CTX_set_security_level(ctx, settings.values.security_level)
     return 0
 
 
@@ -182,33 +182,33 @@ cdef bint apply(SSL *ssl, Settings sealed, Settings settings, bint server_side) 
 
     OpenSSL: SSL_set_options(3), SSL_set_min_proto_version(3), SSL_set_verify(3), SSL_set_num_tickets(3)
     """
-    cdef Plain *plain = &settings.plain
+    cdef Values *values = &settings.values
     cdef X509_VERIFY_PARAM *parameters = SSL_get0_param(ssl)
-    cdef int mode = plain.verify_mode
+    cdef int mode = values.verify_mode
     ERR_clear_error()
-    SSL_clear_options(ssl, SSL_get_options(ssl) & ~plain.options)
-    SSL_set_options(ssl, plain.options)
-    if not SSL_set_min_proto_version(ssl, plain.minimum_version):
+    SSL_clear_options(ssl, SSL_get_options(ssl) & ~values.options)
+    SSL_set_options(ssl, values.options)
+    if not SSL_set_min_proto_version(ssl, values.minimum_version):
         return False
-    if not SSL_set_max_proto_version(ssl, plain.maximum_version):
+    if not SSL_set_max_proto_version(ssl, values.maximum_version):
         return False
-    if server_side and plain.post_handshake_auth and mode & SSL_VERIFY_PEER:
+    if server_side and values.post_handshake_auth and mode & SSL_VERIFY_PEER:
         mode |= SSL_VERIFY_POST_HANDSHAKE
     SSL_set_verify(ssl, mode, NULL)
     if not server_side:
-        SSL_set_post_handshake_auth(ssl, plain.post_handshake_auth)
+        SSL_set_post_handshake_auth(ssl, values.post_handshake_auth)
     if not X509_VERIFY_PARAM_clear_flags(parameters, X509_VERIFY_PARAM_get_flags(parameters)):
         return False
-    if not X509_VERIFY_PARAM_set_flags(parameters, plain.verify_flags):
+    if not X509_VERIFY_PARAM_set_flags(parameters, values.verify_flags):
         return False
-    X509_VERIFY_PARAM_set_hostflags(parameters, plain.host_flags)
-    if not SSL_set_num_tickets(ssl, plain.num_tickets):
+    X509_VERIFY_PARAM_set_hostflags(parameters, values.host_flags)
+    if not SSL_set_num_tickets(ssl, values.num_tickets):
         return False
     if settings.groups is not None and settings.groups is not sealed.groups:
         if not SSL_set1_groups_list(ssl, settings.groups):
             return False
     # Zero is success here.
-    if plain.alpn != NULL and SSL_set_alpn_protos(ssl, plain.alpn, plain.alpn_size):
+    if values.alpn != NULL and SSL_set_alpn_protos(ssl, values.alpn, values.alpn_size):
         return False
     if not apply_loaded(ssl, sealed, settings):
         return False
@@ -233,7 +233,7 @@ cdef bint apply_loaded(SSL *ssl, Settings sealed, Settings settings) noexcept:
     if settings.ciphers is not sealed.ciphers:
         if not SSL_set_cipher_list(ssl, settings.ciphers):
             return False
-        SSL_set_security_level(ssl, settings.plain.security_level)
+        SSL_set_security_level(ssl, settings.values.security_level)
     if settings.client_sigalgs is not sealed.client_sigalgs:
         if not SSL_set1_client_sigalgs_list(ssl, settings.client_sigalgs):
             return False
@@ -251,8 +251,8 @@ cdef int apply_callbacks(SSL *ssl, Settings settings) noexcept:
 
     OpenSSL: SSL_set_msg_callback(3), SSL_set_psk_client_callback(3)
     """
-    SSL_set_msg_callback(ssl, settings.plain.on_message)
-    wt_set_psk(ssl, settings.plain.on_psk_client, settings.plain.on_psk_server)
+    SSL_set_msg_callback(ssl, settings.values.on_message)
+    wt_set_psk(ssl, settings.values.on_psk_client, settings.values.on_psk_server)
     return 0
 
 

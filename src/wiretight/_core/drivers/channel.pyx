@@ -70,7 +70,7 @@ cdef class Channel:
         """
         self.connection = connection
         self.edge_triggered = edge_triggered
-        connection.wire.greedy = True   # nobody else knows the connection yet
+        connection.wire.exclusive = True   # nobody else knows the connection yet
 
     def _set_flow(self, bint delivers, bint accepts, bint discards):
         """Whether what comes goes to the protocol, what is written goes out, and what comes is forgotten. Since 0.1."""
@@ -129,7 +129,7 @@ cdef class Channel:
 
     cdef Status attempt_locked(self, Attempt verb, char *data, size_t size, size_t *count) noexcept nogil:
         cdef Status status
-        self.connection.wire.dry = self.connection.wire.waits = False
+        self.connection.wire.drained = self.connection.wire.waits = False
         status = verb(self.connection, data, size, count)
         self.more = self.connection.has_more()
         self.failure = self.connection.failure

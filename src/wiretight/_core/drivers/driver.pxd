@@ -62,7 +62,7 @@ cdef class Driver(Negotiated):
     cdef size_t take_unread(self, char *into, size_t size) noexcept nogil
     cdef void keep_unread(self, const char *data, size_t size) noexcept nogil
     cdef void lose(self) noexcept nogil
-    cdef object told(self, size_t count)
+    cdef object as_int(self, size_t count)
     cdef object underlying_socket(self)
     cdef int64_t timeout_of(self, object sock) except? -2
     cdef object exception_for(self, Call *call)

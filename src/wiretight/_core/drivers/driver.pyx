@@ -140,7 +140,7 @@ cdef class Driver(Negotiated):
     cdef void advance_locked(self, Call *call) noexcept nogil:
         self.wire.waits = call.timeout != 0
         if call.timeout == 0:
-            self.wire.dry = False
+            self.wire.drained = False
         if call.has_begun and call.status == AGAIN:
             call.status = self.step(call)
         elif not call.has_begun:
@@ -148,7 +148,7 @@ cdef class Driver(Negotiated):
             if call.verb == READ and self.unread != NULL:
                 call.got = self.take_unread(call.data, call.size)
                 call.status = DONE
-            elif call.verb == READ and self.wire.dry and not self.has_more():   # the last one has emptied the kernel
+            elif call.verb == READ and self.wire.drained and not self.has_more():  # the last one has emptied the kernel
                 call.status = WANT_READ
             else:
                 call.status = self.step(call)
@@ -223,7 +223,7 @@ cdef class Driver(Negotiated):
 
     cdef void keep_backlog(self, Call *call) noexcept nogil:
         if call.writing.committed > call.writing.sent and (self.wire.fd >= 0 or not self.wire.on_socket):
-            self.wire.lost = self.backlog.keep(call.data, &call.writing) < 0 or self.wire.lost
+            self.wire.out_of_memory = self.backlog.keep(call.data, &call.writing) < 0 or self.wire.out_of_memory
 
     cdef object problem_of(self, Call *call):
         """What the call raises, or None."""
@@ -237,7 +237,7 @@ cdef class Driver(Negotiated):
             call.verb == READ or call.writing.sent == 0 or call.status == FAILED
         ):
             problem = self.exception_for(call)
-        return problem if cause is None else with_context(problem, cause)
+        return problem if cause is None else chained(problem, cause)
 
     cdef Status step(self, Call *call) noexcept nogil:
         cdef Status status = self.step_of_verb(call)
@@ -276,7 +276,7 @@ cdef class Driver(Negotiated):
     cdef void keep_unread(self, const char *data, size_t size) noexcept nogil:
         self.unread = <char *>malloc(size)
         if self.unread == NULL:
-            self.wire.lost = True
+            self.wire.out_of_memory = True
             return
         memcpy(self.unread, data, size)
         self.unread_start = 0
@@ -285,10 +285,10 @@ cdef class Driver(Negotiated):
     cdef void lose(self) noexcept nogil:
         """What the caller has got or sent is unknown to it: the stream ends here."""
         wt_mutex_lock(&self.wire.lock)
-        self.wire.lost = True
+        self.wire.out_of_memory = True
         wt_mutex_unlock(&self.wire.lock)
 
-    cdef object told(self, size_t count):
+    cdef object as_int(self, size_t count):
         """`count` as an object. Without memory for that, nobody knows how far the stream has come: it ends."""
         try:
             return count
@@ -338,7 +338,7 @@ cdef void ask_pending(Connection connection, void *answer) noexcept nogil:
     (<size_t *>answer)[0] = SSL_pending(connection.ssl) + unread
 
 
-cdef object with_context(object problem, object cause):
+cdef object chained(object problem, object cause):
     """What a callback raised, or the problem of the verb with that behind it; not a want, which callers just repeat."""
     if problem is None or isinstance(problem, (SSLWantReadError, SSLWantWriteError)):
         return cause

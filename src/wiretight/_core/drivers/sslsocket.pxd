@@ -8,9 +8,9 @@ cdef class _SSLSocket(Driver):
     cdef object owner_reference
 
 
-cdef _SSLSocket over_socket(
+cdef _SSLSocket for_socket(
     Context context, object sock, bint server_side, object hostname, object owner, object session
 )
-cdef _SSLSocket over_bios(
+cdef _SSLSocket for_bios(
     Context context, object incoming, object outgoing, bint server_side, object hostname, object owner, object session
 )

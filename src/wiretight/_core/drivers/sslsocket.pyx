@@ -85,7 +85,7 @@ cdef class _SSLSocket(Driver):
                 raise TypeError(f"a writable and contiguous bytes-like object is needed, not {kind}") from None
             try:
                 size = view.len if len <= 0 or len > view.len else len
-                return self.told(self.drive(READ, <char *>view.buf, size, None)) if size else 0
+                return self.as_int(self.drive(READ, <char *>view.buf, size, None)) if size else 0
             finally:
                 PyBuffer_Release(&view)
         if len < 0:
@@ -123,7 +123,7 @@ cdef class _SSLSocket(Driver):
         cdef Py_buffer view
         PyObject_GetBuffer(b, &view, PyBUF_SIMPLE)
         try:
-            return self.told(self.drive(WRITE, <char *>view.buf, view.len, None))
+            return self.as_int(self.drive(WRITE, <char *>view.buf, view.len, None))
         finally:
             PyBuffer_Release(&view)
 
@@ -135,7 +135,7 @@ cdef class _SSLSocket(Driver):
         cdef Py_buffer view
         PyObject_GetBuffer(b, &view, PyBUF_SIMPLE)
         try:
-            return self.told(self.drive(WRITE, <char *>view.buf, view.len, deadline))
+            return self.as_int(self.drive(WRITE, <char *>view.buf, view.len, deadline))
         finally:
             PyBuffer_Release(&view)
 
@@ -214,7 +214,9 @@ cdef int report_raised(object connection, PyObject *raised) except -1:
     return 0
 
 
-cdef _SSLSocket made(Wire wire, Context context, bint server_side, object hostname, object owner, object session):
+cdef _SSLSocket new_connection(
+    Wire wire, Context context, bint server_side, object hostname, object owner, object session,
+):
     if server_side and context._protocol == PROTOCOL_TLS_CLIENT:
         raise plain_error(SSLError, 0, "Cannot create a server socket with a PROTOCOL_TLS_CLIENT context")
     if not server_side and context._protocol == PROTOCOL_TLS_SERVER:
@@ -229,25 +231,25 @@ cdef _SSLSocket made(Wire wire, Context context, bint server_side, object hostna
     return connection
 
 
-cdef _SSLSocket over_socket(
+cdef _SSLSocket for_socket(
     Context context, object sock, bint server_side, object hostname, object owner, object session
 ):
     """A connection over the descriptor of `sock`, which is held weakly."""
     cdef int fd = sock.fileno()
     if fd < 0:
         raise OSError(EBADF, os.strerror(EBADF))
-    cdef _SSLSocket connection = made(Wire(fd), context, server_side, hostname, owner, session)
+    cdef _SSLSocket connection = new_connection(Wire(fd), context, server_side, hostname, owner, session)
     connection.socket_reference = weakref.ref(sock)
     return connection
 
 
-cdef _SSLSocket over_bios(
+cdef _SSLSocket for_bios(
     Context context, object incoming, object outgoing, bint server_side, object hostname, object owner, object session
 ):
     """A connection over two objects with read() and write(), such as MemoryBIO."""
     check_bio(incoming, "incoming", "read")
     check_bio(outgoing, "outgoing", "write")
-    return made(Wire(-1, incoming, outgoing), context, server_side, hostname, owner, session)
+    return new_connection(Wire(-1, incoming, outgoing), context, server_side, hostname, owner, session)
 
 
 cdef int check_bio(object bio, str argument, str method) except -1:

@@ -24,22 +24,22 @@ cdef class Wire(Descriptor):
     cdef BioPair bios               # None over a descriptor
     cdef bint bio_refused           # in this step: the outgoing one is not called again
 
-    # Incoming: a window onto the head of the kernel's queue. What OpenSSL has eaten of it leaves the kernel in
+    # Incoming: a window onto the head of the kernel's queue. What OpenSSL has consumed of it leaves the kernel in
     # settle().
     cdef unsigned char *window
-    cdef size_t window_size, eaten, safe
-    cdef size_t room                # the caller's free room
+    cdef size_t window_size, consumed, delivered
+    cdef size_t space               # the caller's free space
     cdef bint has_data              # the step has bytes for the caller: one look, and no bad news
     cdef int fetches                # of the step
-    cdef uint64_t enough            # `bytes_in` at which a step without data ends
-    cdef size_t stale               # bytes at the head of the kernel's queue that OpenSSL has eaten before
-    cdef bint limited               # a step without data ended at `enough`, and not for want of bytes
-    cdef bint dry                   # the last look emptied the kernel
+    cdef uint64_t read_limit        # `bytes_in` at which a step without data ends
+    cdef size_t undiscarded         # bytes at the head of the kernel's queue that OpenSSL has consumed before
+    cdef bint limited               # a step without data ended at `read_limit`, and not for want of bytes
+    cdef bint drained               # the last look emptied the kernel
     cdef bint waits                 # the caller does: its socket is not non-blocking
     cdef bint at_eof
-    cdef bint greedy                # nobody else reads from this descriptor: looks take what they see
-    cdef bint held                  # the window is our own, with what a greedy step left over
-    cdef int refusal                # errno that a blocking look took, for the next step
+    cdef bint exclusive             # nobody else reads from this descriptor: looks take what they see
+    cdef bint owns_window           # the window is our own, with what an exclusive step left over
+    cdef int pending_errno          # errno that a blocking look took, for the next step
     cdef int error                  # errno of the descriptor, 0
 
     # Outgoing: gathered in a lent buffer; what the kernel did not take is owned.
@@ -49,14 +49,14 @@ cdef class Wire(Descriptor):
     cdef size_t unsent_start, unsent_end, unsent_capacity
     cdef uint64_t enqueued, flushed
 
-    cdef bint lost                  # there was no memory for bytes of the stream: the connection cannot go on
+    cdef bint out_of_memory         # there was no memory for bytes of the stream: the connection cannot go on
 
     cdef uint64_t bytes_in, bytes_out, syscalls
     cdef RecordCount records_in, records_out
 
     # Incoming flow
     cdef void begin(self) noexcept nogil
-    cdef void drop_stale(self) noexcept nogil
+    cdef void drop_undiscarded(self) noexcept nogil
     cdef int take(self, char *into, int size) noexcept nogil
     cdef int fetch(self, char *into, int size) noexcept nogil
     cdef size_t look_size(self, size_t needed) noexcept nogil

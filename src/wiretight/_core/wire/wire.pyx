@@ -1,15 +1,16 @@
 """Wire: the BIO of a connection. It alone moves ciphertext, and it alone waits.
 
 Reading. OpenSSL asks for a record's header, then for its body. At a header the wire looks at the head of the kernel's
-queue (MSG_PEEK) through a window as large as the caller's free room; OpenSSL eats records out of the window; at the
-end of the step settle() makes the kernel drop exactly the bytes that were eaten. So many records come in one look,
-and yet the wire never holds a byte that nobody has decrypted: whatever the caller did not get is in the kernel,
+queue (MSG_PEEK) through a window as large as the caller's free space; OpenSSL consumes records from the window; at
+the end of the step settle() makes the kernel drop exactly the bytes that were consumed. So many records come in one
+look, and yet the wire never holds a byte that nobody has decrypted: whatever the caller did not get is in the kernel,
 where select() sees it, or in OpenSSL, where pending() counts it. When a step has data for the caller and then meets
 the end of the stream (close_notify, an alert, a broken record), keep_event() leaves the bytes of that event in the
-kernel, so that select() reports it too; they are `stale`, and the next read drops them.
+kernel, so that select() reports it too; they are `undiscarded`, and the next read drops them.
 
-A `greedy` wire takes what it sees, and saves the second system call: for a transport, which asks the connection, not
-select(), whether there is more. What a step leaves over is `held`, in a buffer that lasts no longer than it.
+An `exclusive` wire consumes what it sees, and saves the second system call: for a transport, which asks the connection,
+not select(), whether there is more. What a step leaves over is kept (`owns_window`), in a buffer that lasts no longer
+than it.
 
 Writing. OpenSSL's records are gathered in a lent buffer and leave in one send(). What the kernel does not take is
 owned by the wire, in order, until it does: OpenSSL itself never meets a full socket and so never has a write to
@@ -81,60 +82,60 @@ cdef class Wire(Descriptor):
     # --- Incoming flow ------------------------------------------------------------------------------------------------
 
     cdef void begin(self) noexcept nogil:
-        """Starts a step: no room and no data, until the caller says otherwise."""
+        """Starts a step: no space and no data, until the caller says otherwise."""
         # A call that fails before it asks the BIO must not report the last step's want: its caller would wait for ever.
         BIO_clear_retry_flags(self.bio)
         self.error = 0
         self.has_data = self.limited = self.bio_refused = False
-        self.room = self.safe = self.fetches = 0
-        self.enough = self.bytes_in + WT_LENT_SIZE
+        self.space = self.delivered = self.fetches = 0
+        self.read_limit = self.bytes_in + WT_LENT_SIZE
 
-    cdef void drop_stale(self) noexcept nogil:
+    cdef void drop_undiscarded(self) noexcept nogil:
         """Takes a kept event off the kernel's queue: for the verbs that report it."""
-        cdef size_t size = self.stale
+        cdef size_t size = self.undiscarded
         if self.fd >= 0:
-            self.stale = 0
+            self.undiscarded = 0
             self.drop(size)
 
     cdef int take(self, char *into, int size) noexcept nogil:
         """The BIO's read: bytes moved, 0 at the end of the stream or on an error, -1 to try again later."""
-        cdef size_t share = self.window_size - self.eaten
+        cdef size_t share = self.window_size - self.consumed
         if share == 0:
             return self.fetch(into, size)
         if share > <size_t>size:
             share = size
-        memcpy(into, self.window + self.eaten, share)
+        memcpy(into, self.window + self.consumed, share)
         count_records(&self.records_in, <const unsigned char *>into, share)
-        self.eaten += share
+        self.consumed += share
         return <int>share
 
     cdef int fetch(self, char *into, int size) noexcept nogil:
         cdef ssize_t got
         cdef size_t asked = size
-        cdef bint look = size <= HEADER or self.room > <size_t>size
+        cdef bint look = size <= HEADER or self.space > <size_t>size
         if self.fd < 0:
             self.error = EBADF
             return 0
-        if self.dry or self.fetches and self.has_data:
+        if self.drained or self.fetches and self.has_data:
             return -1
         # The bound gives the caller back the lock and its deadline when a peer floods it with records without data.
-        if self.fetches and self.bytes_in + self.eaten >= self.enough:
+        if self.fetches and self.bytes_in + self.consumed >= self.read_limit:
             self.limited = True
             return -1
-        if self.refusal or self.lost:
-            self.error = self.refusal or ENOMEM
-            self.refusal = 0
+        if self.pending_errno or self.out_of_memory:
+            self.error = self.pending_errno or ENOMEM
+            self.pending_errno = 0
             return 0
         self.fetches += 1
-        self.drop_stale()
+        self.drop_undiscarded()
         self.settle_window()
         if self.error:
             return 0
-        if self.stale:
-            self.dry = True
+        if self.undiscarded:
+            self.drained = True
             return -1
         if look:
-            if self.held:
+            if self.owns_window:
                 close_window(self)
             if self.window == NULL:
                 self.window = wt_lend()
@@ -143,7 +144,7 @@ cdef class Wire(Descriptor):
             asked = self.look_size(size)
         while True:
             if look:
-                got = (wt_recv if self.greedy else wt_peek)(self.fd, self.window, asked)
+                got = (wt_recv if self.exclusive else wt_peek)(self.fd, self.window, asked)
             else:
                 got = wt_recv(self.fd, into, asked)
             self.syscalls += 1
@@ -151,11 +152,11 @@ cdef class Wire(Descriptor):
                 break
         if got < 0:
             if would_block(errno):
-                self.dry = True
+                self.drained = True
                 return -1
             # The kernel reports it once: with data in hand, it is kept for the next read.
             if self.has_data:
-                self.refusal = errno
+                self.pending_errno = errno
                 return -1
             self.error = errno
             return 0
@@ -165,17 +166,17 @@ cdef class Wire(Descriptor):
             self.at_eof = True
             return 0
         if not look:
-            self.dry = self.waits and <size_t>got < asked
+            self.drained = self.waits and <size_t>got < asked
             self.bytes_in += got
             count_records(&self.records_in, <const unsigned char *>into, got)
             return <int>got
-        self.bytes_in += got if self.greedy else 0
+        self.bytes_in += got if self.exclusive else 0
         self.show(self.window, got, asked)
         return self.take(into, size)
 
     cdef size_t look_size(self, size_t needed) noexcept nogil:
-        """How many bytes to look at, for `needed` of them and the caller's room."""
-        return min(<size_t>WT_LENT_SIZE, max(needed, max(self.room, <size_t>LOOK)) + OVERHEAD)
+        """How many bytes to look at, for `needed` of them and the caller's space."""
+        return min(<size_t>WT_LENT_SIZE, max(needed, max(self.space, <size_t>LOOK)) + OVERHEAD)
 
     cdef void show(self, unsigned char *window, size_t size, size_t asked) noexcept nogil:
         """Opens the window onto the `size` bytes that a look for `asked` found."""
@@ -184,32 +185,32 @@ cdef class Wire(Descriptor):
         # The end of the stream may lie behind a short look. A caller that waits meets it there; one that does not
         # must hear EAGAIN from the kernel before it is told to wait, or an edge-triggered poll has nothing left to
         # report.
-        self.dry = self.waits and size < asked
+        self.drained = self.waits and size < asked
 
     cdef bint drop(self, size_t size) noexcept nogil:
-        """Takes `size` bytes, seen before, off the kernel's queue. What it will not give now is `stale`."""
+        """Takes `size` bytes, seen before, off the kernel's queue. What it will not give now is `undiscarded`."""
         cdef unsigned char *scratch = NULL if self.can_drop else wt_lend()
         cdef size_t dropped = wt_drop(self.fd, scratch, WT_LENT_SIZE, size, self.can_drop, &self.syscalls)
         self.bytes_in += dropped
         if dropped < size and would_block(errno):
-            self.stale += size - dropped
+            self.undiscarded += size - dropped
         elif dropped < size:    # somebody else read from this descriptor: the stream is not ours any more
             self.error = errno
         wt_give_back(scratch)
         return dropped == size
 
     cdef void settle_window(self) noexcept nogil:
-        if self.eaten and not self.greedy:
-            self.drop(self.eaten)
-        self.eaten = self.window_size = self.safe = 0
+        if self.consumed and not self.exclusive:
+            self.drop(self.consumed)
+        self.consumed = self.window_size = self.delivered = 0
 
     cdef void settle(self) noexcept nogil:
-        """Ends a step: what OpenSSL has eaten leaves the kernel, and the window goes back."""
-        if not self.greedy or self.eaten == self.window_size:
+        """Ends a step: what OpenSSL has consumed leaves the kernel, and the window goes back."""
+        if not self.exclusive or self.consumed == self.window_size:
             self.settle_window()
             close_window(self)
-        elif not self.held and self.hold(self.window + self.eaten, self.window_size - self.eaten) < 0:
-            self.lost = True
+        elif not self.owns_window and self.hold(self.window + self.consumed, self.window_size - self.consumed) < 0:
+            self.out_of_memory = True
 
     cdef int hold(self, const unsigned char *data, size_t size) noexcept nogil:
         """Opens a window of our own onto a copy of `data`."""
@@ -218,21 +219,21 @@ cdef class Wire(Descriptor):
             memcpy(copy, data, size)
         close_window(self)
         self.window = copy
-        self.held = copy != NULL
-        self.window_size = size if self.held else 0
-        self.eaten = self.safe = 0
-        return 0 if self.held else -1
+        self.owns_window = copy != NULL
+        self.window_size = size if self.owns_window else 0
+        self.consumed = self.delivered = 0
+        return 0 if self.owns_window else -1
 
     cdef void keep_event(self) noexcept nogil:
-        """Leaves what was eaten since the last data in the kernel; OpenSSL remembers it for a greedy reader."""
-        if not self.greedy:
-            self.stale = self.eaten - self.safe
-            self.eaten = self.safe
+        """Leaves what was consumed since the last data in the kernel; OpenSSL remembers it for an exclusive reader."""
+        if not self.exclusive:
+            self.undiscarded = self.consumed - self.delivered
+            self.consumed = self.delivered
 
     cdef bint may_have_more(self) noexcept nogil:
         """Whether a step that has data should ask for another record: the window shows one, or there was no look
         yet."""
-        return self.eaten < self.window_size or (self.on_socket and self.fetches == 0 and not self.dry)
+        return self.consumed < self.window_size or (self.on_socket and self.fetches == 0 and not self.drained)
 
     cdef int take_from_bio(self, char *into, int size) noexcept nogil:
         """The BIO's read over the incoming BIO, which is asked for exactly what OpenSSL asks."""
@@ -253,7 +254,7 @@ cdef class Wire(Descriptor):
 
     cdef int put(self, const char *data, int size) noexcept nogil:
         """The BIO's write: takes all of it, or returns -1 when there is no memory."""
-        if self.lost:
+        if self.out_of_memory:
             self.error = ENOMEM
             return -1
         if self.on_socket and self.gathered == NULL and not self.has_unsent():
@@ -305,7 +306,7 @@ cdef class Wire(Descriptor):
 
     cdef void lose(self) noexcept nogil:
         """There is no memory for bytes that have their place in the stream: it ends here, before they are missed."""
-        self.lost = True
+        self.out_of_memory = True
         self.error = ENOMEM
         self.gathered_size = 0
 
@@ -337,7 +338,7 @@ cdef class Wire(Descriptor):
         elif self.fd < 0:
             self.error = EBADF
             return 0
-        elif self.lost:
+        elif self.out_of_memory:
             self.error = ENOMEM
             return 0
         while self.on_socket and sent < size:
@@ -381,7 +382,7 @@ cdef class Wire(Descriptor):
         cdef uint64_t taken = self.bytes_in
         cdef size_t size = self.look_size(HEADER)
         cdef ssize_t seen = -1
-        cdef int refusal
+        cdef int pending_errno
         cdef unsigned char *look = NULL
         if fd < 0:
             return READY        # the next step says what is wrong
@@ -394,20 +395,20 @@ cdef class Wire(Descriptor):
         if look != NULL:
             seen = wt_wait_and_peek(fd, look, size)
         # The look takes a socket error off the kernel, which reports it once: the step finds it here.
-        refusal = errno if seen < 0 and look != NULL and not would_block(errno) else 0
-        interrupted = refusal == EINTR
+        pending_errno = errno if seen < 0 and look != NULL and not would_block(errno) else 0
+        interrupted = pending_errno == EINTR
         # Once the look has ended the number may be another descriptor's: it is used again only where the look could
         # not block.
-        if look == NULL or (seen < 0 and refusal == 0):
+        if look == NULL or (seen < 0 and pending_errno == 0):
             ready = wt_poll(fd, for_write, deadline)
             interrupted = ready < 0 and errno == EINTR
         self.relock()
-        if refusal and not interrupted:
-            self.refusal = refusal
+        if pending_errno and not interrupted:
+            self.pending_errno = pending_errno
         if not for_write:
-            self.dry = False
+            self.drained = False
         if (
-            seen > 0 and self.fd == fd and self.bytes_in == taken and self.window == NULL and self.stale == 0
+            seen > 0 and self.fd == fd and self.bytes_in == taken and self.window == NULL and self.undiscarded == 0
             and self.caller == 0        # or another verb is in the middle of a step
         ):
             self.show(look, seen, size)
@@ -421,12 +422,12 @@ cdef class Wire(Descriptor):
 cdef void close_window(Wire wire) noexcept nogil:
     # No method: in __dealloc__ the table of methods may be that of a base class.
     if wire.window != NULL:
-        if wire.held:
+        if wire.owns_window:
             free(wire.window)
         else:
             wt_give_back(wire.window)
         wire.window = NULL
-    wire.held = False
+    wire.owns_window = False
 
 
 # --- The BIO's callbacks ----------------------------------------------------------------------------------------------
