@@ -11,7 +11,7 @@ from libc.string cimport memchr
 
 from wiretight._core.callbacks.failures cimport callable_or_none, report_unraisable
 from wiretight._core.connection.negotiated cimport Negotiated
-from wiretight._core.context.context cimport PROTOCOL_TLS_CLIENT, publish, settings_of
+from wiretight._core.context.context cimport PROTOCOL_TLS_CLIENT, update_settings
 from wiretight._core.context.settings cimport Settings
 from wiretight._core.openssl.ssl cimport (
     SSL, SSL_AD_HANDSHAKE_FAILURE, SSL_AD_INTERNAL_ERROR, SSL_CLIENT_HELLO_ERROR, SSL_CLIENT_HELLO_SUCCESS,
@@ -34,17 +34,15 @@ cdef int install(Context context) noexcept:
 
 
 cdef int set_sni_callback(Context context, object callback) except -1:
-    cdef Settings before, changed
     if context._protocol == PROTOCOL_TLS_CLIENT:
         raise ValueError("sni_callback cannot be set on TLS_CLIENT context")
-    callable_or_none(callback)
-    while True:
-        before = settings_of(context)
-        changed = before.copy()
-        changed.sni_callback = callback
-        changed.values.has_sni_callback = callback is not None
-        if publish(context, before, changed):
-            return 0
+    return update_settings(context, put_sni_callback, callable_or_none(callback))
+
+
+cdef int put_sni_callback(Context _, Settings settings, object callback) except -1:
+    settings.sni_callback = callback
+    settings.values.has_sni_callback = callback is not None
+    return 0
 
 
 cdef int acknowledge(SSL *ssl, int *alert, void *_) noexcept nogil:

@@ -15,7 +15,7 @@ from posix.unistd cimport close
 
 from wiretight._core.base.errors cimport raise_queue
 from wiretight._core.connection.connection cimport Connection
-from wiretight._core.context.context cimport publish, settings_of, trial
+from wiretight._core.context.context cimport settings_of, trial, update_settings
 from wiretight._core.context.settings cimport Settings
 from wiretight._core.openssl.ssl cimport (
     SSL, SSL3_MT_CHANGE_CIPHER_SPEC, SSL3_RT_ALERT, SSL3_RT_CHANGE_CIPHER_SPEC, SSL3_RT_HANDSHAKE, SSL3_RT_HEADER,
@@ -35,20 +35,19 @@ cdef int install(Context context) noexcept:
 # --- application protocol --------------------------------------------------------------------------------------------
 cdef int set_alpn_protocols(Context context, bytes protocols) except -1:
     """OpenSSL: SSL_set_alpn_protos(3)"""
-    cdef Settings before, changed
     cdef SSL *ssl = trial(context, settings_of(context))
     cdef int refused = SSL_set_alpn_protos(ssl, protocols, <unsigned int>len(protocols))    # zero is success here
     SSL_free(ssl)
     if refused:
         raise_queue("the list of ALPN protocols is not in the format of RFC 7301")
-    while True:
-        before = settings_of(context)
-        changed = before.copy()
-        changed.alpn = protocols
-        changed.values.alpn = changed.alpn
-        changed.values.alpn_size = <unsigned int>len(protocols)
-        if publish(context, before, changed):
-            return 0
+    return update_settings(context, put_alpn_protocols, protocols)
+
+
+cdef int put_alpn_protocols(Context _, Settings settings, object protocols) except -1:
+    settings.alpn = protocols
+    settings.values.alpn = settings.alpn
+    settings.values.alpn_size = <unsigned int>len(settings.alpn)
+    return 0
 
 
 cdef int on_application_protocols(
@@ -137,18 +136,16 @@ cdef int own_descriptor(object kind, object error) except -1:
 
 cdef int set_keylog_filename(Context context, object path) except -1:
     """OpenSSL: SSL_CTX_set_keylog_callback(3)"""
-    cdef Settings before, changed
     cdef KeyLog log = None if path is None else KeyLog(path)
     if log is not None:
         # Not before it is needed: with a callback OpenSSL writes the secrets down, for nobody.
         SSL_CTX_set_keylog_callback(context.ctx, on_secret)
-    while True:
-        before = settings_of(context)
-        changed = before.copy()
-        changed.keylog = log
-        changed.keylog_filename = path
-        if publish(context, before, changed):
-            return 0
+    return update_settings(context, put_keylog, (log, path))
+
+
+cdef int put_keylog(Context _, Settings settings, object value) except -1:
+    settings.keylog, settings.keylog_filename = value
+    return 0
 
 
 cdef void on_secret(const SSL *ssl, const char *line) noexcept nogil:
@@ -171,17 +168,15 @@ cdef void write_secret(Connection connection, const char *line) noexcept with gi
 # --- messages --------------------------------------------------------------------------------------------------------
 cdef int set_msg_callback(Context context, object callback) except -1:
     """OpenSSL: SSL_set_msg_callback(3)"""
-    cdef Settings before, changed
-    callable_or_none(callback)
-    while True:
-        before = settings_of(context)
-        changed = before.copy()
-        changed.message_callback = callback
-        changed.values.on_message = NULL
-        if callback is not None:
-            changed.values.on_message = on_message
-        if publish(context, before, changed):
-            return 0
+    return update_settings(context, put_msg_callback, callable_or_none(callback))
+
+
+cdef int put_msg_callback(Context _, Settings settings, object callback) except -1:
+    settings.message_callback = callback
+    settings.values.on_message = NULL
+    if callback is not None:
+        settings.values.on_message = on_message
+    return 0
 
 
 cdef void on_message(

@@ -12,7 +12,7 @@ from wiretight._core.base.errors cimport ssl_error
 from wiretight._core.callbacks.failures cimport callable_or_none, report_unraisable
 from wiretight._core.connection.connection cimport Connection
 from wiretight._core.context.context cimport (
-    PROTOCOL_TLS_CLIENT, PROTOCOL_TLS_SERVER, c_string, publish, settings_of, trial,
+    PROTOCOL_TLS_CLIENT, PROTOCOL_TLS_SERVER, c_string, settings_of, trial, update_settings,
 )
 from wiretight._core.context.settings cimport Settings
 from wiretight._core.openssl.err cimport ERR_clear_error
@@ -26,26 +26,23 @@ cdef extern from "compat.h" nogil:
 
 cdef int set_psk_client_callback(Context context, object callback) except -1:
     """OpenSSL: SSL_set_psk_client_callback(3)"""
-    cdef Settings before, changed
     check_available()
     if context._protocol == PROTOCOL_TLS_SERVER:
         raise ssl_error(0, 0, "Cannot add PSK client callback to a PROTOCOL_TLS_SERVER context")
-    callable_or_none(callback, "callback must be callable")
-    while True:
-        before = settings_of(context)
-        changed = before.copy()
-        changed.psk_client_callback = callback
-        changed.values.on_psk_client = NULL
-        if callback is not None:
-            changed.values.on_psk_client = on_client
-        if publish(context, before, changed):
-            return 0
+    return update_settings(context, put_client_callback, callable_or_none(callback, "callback must be callable"))
+
+
+cdef int put_client_callback(Context _, Settings settings, object callback) except -1:
+    settings.psk_client_callback = callback
+    settings.values.on_psk_client = NULL
+    if callback is not None:
+        settings.values.on_psk_client = on_client
+    return 0
 
 
 cdef int set_psk_server_callback(Context context, object callback, str identity_hint) except -1:
     """OpenSSL: SSL_set_psk_server_callback(3), SSL_use_psk_identity_hint(3)"""
     cdef bytes hint = c_string(identity_hint or "")
-    cdef Settings before, changed
     check_available()
     if context._protocol == PROTOCOL_TLS_CLIENT:
         raise ssl_error(0, 0, "Cannot add PSK server callback to a PROTOCOL_TLS_CLIENT context")
@@ -53,16 +50,15 @@ cdef int set_psk_server_callback(Context context, object callback, str identity_
     if callback is None:
         hint = b""
     check_hint(context, hint)
-    while True:
-        before = settings_of(context)
-        changed = before.copy()
-        changed.psk_server_callback = callback
-        changed.psk_hint = hint
-        changed.values.on_psk_server = NULL
-        if callback is not None:
-            changed.values.on_psk_server = on_server
-        if publish(context, before, changed):
-            return 0
+    return update_settings(context, put_server_callback, (callback, hint))
+
+
+cdef int put_server_callback(Context _, Settings settings, object value) except -1:
+    settings.psk_server_callback, settings.psk_hint = value
+    settings.values.on_psk_server = NULL
+    if settings.psk_server_callback is not None:
+        settings.values.on_psk_server = on_server
+    return 0
 
 
 cdef int check_hint(Context context, bytes hint) except -1:

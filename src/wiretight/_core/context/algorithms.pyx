@@ -2,7 +2,7 @@
 
 from wiretight._core.base.errors cimport raise_queue, ssl_error
 from wiretight._core.context.ciphers cimport described
-from wiretight._core.context.context cimport c_string, publish, settings_of, trial
+from wiretight._core.context.context cimport c_string, settings_of, trial, update_settings
 from wiretight._core.openssl.asn1 cimport NID_undef, OBJ_sn2nid
 from wiretight._core.openssl.crypto cimport OPENSSL_free
 from wiretight._core.openssl.err cimport ERR_clear_error
@@ -30,24 +30,36 @@ cdef extern from "compat.h" nogil:
 # --- ciphers ---------------------------------------------------------------------------------------------------------
 cdef int set_ciphers(Context context, str ciphers) except -1:
     """OpenSSL: SSL_CTX_set_cipher_list(3)"""
-    cdef bytes wanted = c_string(ciphers)
-    cdef Settings before, changed
-    cdef SSL *ssl
-    while True:
-        before = settings_of(context)
-        changed = before.copy()
-        # It may name a security level ("@SECLEVEL=1"), which stays after a later one that names none.
-        ssl = trial(context, before)
-        try:
-            if not SSL_set_cipher_list(ssl, wanted):
-                ERR_clear_error()
-                raise SSLError("No cipher can be selected.")
-            changed.values.security_level = SSL_get_security_level(ssl)
-        finally:
-            SSL_free(ssl)
-        changed.ciphers = wanted
-        if publish(context, before, changed):
-            return 0
+    return update_settings(context, put_ciphers, c_string(ciphers))
+
+
+cdef int put_ciphers(Context context, Settings settings, object ciphers) except -1:
+    """OpenSSL: SSL_set_cipher_list(3)"""
+    # It may name a security level ("@SECLEVEL=1"), which stays after a later one that names none.
+    cdef SSL *ssl = trial(context, settings)
+    try:
+        if not SSL_set_cipher_list(ssl, <bytes>ciphers):
+            ERR_clear_error()
+            raise SSLError("No cipher can be selected.")
+        settings.values.security_level = SSL_get_security_level(ssl)
+    finally:
+        SSL_free(ssl)
+    settings.ciphers = ciphers
+    return 0
+
+
+cdef int set_ciphersuites(Context context, str ciphersuites) except -1:
+    """OpenSSL: SSL_CTX_set_ciphersuites(3)"""
+    cdef bytes names = c_string(ciphersuites)
+    if not is_accepted(context, CIPHERSUITES, names):
+        ERR_clear_error()
+        raise ssl_error(0, 0, "No cipher suite can be selected.")
+    return update_settings(context, put_ciphersuites, names)
+
+
+cdef int put_ciphersuites(Context _, Settings settings, object names) except -1:
+    settings.ciphersuites = names
+    return 0
 
 
 # The settings that are lists of names.
@@ -58,41 +70,20 @@ cdef enum Names:
     SERVER_SIGALGS
 
 
-cdef bint set_names(Context context, Names which, bytes names) except -1:
-    """Whether OpenSSL takes them.
-
-    OpenSSL: SSL_set_ciphersuites(3), SSL_set1_groups_list(3), SSL_set1_sigalgs_list(3)
-    """
-    cdef Settings before, changed
-    cdef bint taken
-    cdef SSL *ssl
-    while True:
-        before = settings_of(context)
-        changed = before.copy()
-        ssl = trial(context, before)
-        if which == CIPHERSUITES:
-            taken = SSL_set_ciphersuites(ssl, names)
-            changed.ciphersuites = names
-        elif which == GROUPS:
-            taken = SSL_set1_groups_list(ssl, names)
-            changed.groups = names
-        elif which == CLIENT_SIGALGS:
-            taken = SSL_set1_client_sigalgs_list(ssl, names)
-            changed.client_sigalgs = names
-        else:
-            taken = SSL_set1_sigalgs_list(ssl, names)
-            changed.server_sigalgs = names
-        SSL_free(ssl)
-        if not taken or publish(context, before, changed):
-            return taken
-
-
-cdef int set_ciphersuites(Context context, str ciphersuites) except -1:
-    """OpenSSL: SSL_CTX_set_ciphersuites(3)"""
-    if not set_names(context, CIPHERSUITES, c_string(ciphersuites)):
-        ERR_clear_error()
-        raise ssl_error(0, 0, "No cipher suite can be selected.")
-    return 0
+cdef bint is_accepted(Context context, Names which, bytes names) except -1:
+    """OpenSSL: SSL_set_ciphersuites(3), SSL_set1_groups_list(3), SSL_set1_sigalgs_list(3)"""
+    cdef SSL *ssl = trial(context, settings_of(context))
+    cdef bint accepted
+    if which == CIPHERSUITES:
+        accepted = SSL_set_ciphersuites(ssl, names)
+    elif which == GROUPS:
+        accepted = SSL_set1_groups_list(ssl, names)
+    elif which == CLIENT_SIGALGS:
+        accepted = SSL_set1_client_sigalgs_list(ssl, names)
+    else:
+        accepted = SSL_set1_sigalgs_list(ssl, names)
+    SSL_free(ssl)
+    return accepted
 
 
 cdef list get_ciphers(Context context):
@@ -137,16 +128,22 @@ cdef int set_ecdh_curve(Context context, object name) except -1:
     cdef int nid = OBJ_sn2nid(encoded)
     if nid == NID_undef:
         raise ValueError(f"unknown elliptic curve name {name!r}")
-    if not set_names(context, GROUPS, encoded):
+    if not is_accepted(context, GROUPS, encoded):
         raise_queue()
-    return 0
+    return update_settings(context, put_groups, encoded)
 
 
 cdef int set_groups(Context context, str groups) except -1:
     """OpenSSL: SSL_CTX_set1_groups_list(3)"""
-    if not set_names(context, GROUPS, c_string(groups)):
+    cdef bytes names = c_string(groups)
+    if not is_accepted(context, GROUPS, names):
         ERR_clear_error()
         raise ssl_error(0, 0, "unrecognized group")
+    return update_settings(context, put_groups, names)
+
+
+cdef int put_groups(Context _, Settings settings, object names) except -1:
+    settings.groups = names
     return 0
 
 
@@ -171,21 +168,30 @@ cdef list get_groups(Context context, bint include_aliases):
 # --- signature algorithms --------------------------------------------------------------------------------------------
 cdef int set_client_sigalgs(Context context, str sigalgs) except -1:
     """OpenSSL: SSL_CTX_set1_client_sigalgs_list(3)"""
-    if not set_names(context, CLIENT_SIGALGS, c_string(sigalgs)):
-        refuse_sigalgs()
+    return update_settings(context, put_client_sigalgs, known_sigalgs(context, CLIENT_SIGALGS, sigalgs))
+
+
+cdef int put_client_sigalgs(Context _, Settings settings, object names) except -1:
+    settings.client_sigalgs = names
     return 0
 
 
 cdef int set_server_sigalgs(Context context, str sigalgs) except -1:
     """OpenSSL: SSL_CTX_set1_sigalgs_list(3)"""
-    if not set_names(context, SERVER_SIGALGS, c_string(sigalgs)):
-        refuse_sigalgs()
+    return update_settings(context, put_server_sigalgs, known_sigalgs(context, SERVER_SIGALGS, sigalgs))
+
+
+cdef int put_server_sigalgs(Context _, Settings settings, object names) except -1:
+    settings.server_sigalgs = names
     return 0
 
 
-cdef int refuse_sigalgs() except -1:
-    ERR_clear_error()
-    raise ssl_error(0, 0, "unrecognized signature algorithm")
+cdef bytes known_sigalgs(Context context, Names which, str sigalgs):
+    cdef bytes names = c_string(sigalgs)
+    if not is_accepted(context, which, names):
+        ERR_clear_error()
+        raise ssl_error(0, 0, "unrecognized signature algorithm")
+    return names
 
 
 def get_sigalgs():

@@ -19,16 +19,18 @@ cdef class Context:
     cdef void *reserved
     cdef SSL_CTX *ctx
     cdef int _protocol
-    cdef Settings settings                  # the present ones; read by settings_of(), replaced by publish()
+    cdef Settings settings                  # the present ones; read by settings_of(), replaced by update_settings()
     cdef Settings sealed                    # those that are in `ctx`
     cdef bint is_sealed                     # a connection has been made: nothing writes into `ctx` any more
     cdef dict __dict__
     cdef object __weakref__
 
 
+# Changes one thing in `settings`, a copy of the context's. It may be called again, with another copy.
+ctypedef int (*Setter)(Context context, Settings settings, object value) except -1
+
 cdef Settings settings_of(Context context)
-# Puts `settings` in the place of `before`; False if that is not what is there: another thread came first.
-cdef bint publish(Context context, Settings before, Settings settings) noexcept
+cdef int update_settings(Context context, Setter setter, object value) except -1
 cdef int make_sealed(Context context) except -1         # before a connection takes its SSL_CTX
 # With everything that the settings, which are the context's, prescribe
 cdef SSL *new_connection(Context context, Settings settings, bint server_side) except NULL

@@ -10,7 +10,7 @@ from wiretight._core.base.errors cimport raise_queue
 from wiretight._core.context.defaults cimport (
     CERT_NONE, CERT_OPTIONAL, CERT_REQUIRED, MINIMUM_SUPPORTED, defaults, openssl_mode,
 )
-from wiretight._core.context.settings cimport apply, seal
+from wiretight._core.context.settings cimport apply, new_generation, seal
 from wiretight._core.openssl.err cimport ERR_clear_error
 from wiretight._core.openssl.ssl cimport (
     SSL, SSL3_VERSION, SSL_CTX_free, SSL_CTX_new, SSL_CTX_sess_accept, SSL_CTX_sess_accept_good,
@@ -31,16 +31,6 @@ from operator import index
 
 cdef enum:
     MAXIMUM_SUPPORTED = -1      # as TLSVersion has it
-
-# The settings that are numbers, and depend on no other.
-cdef enum Number:
-    OPTIONS
-    MINIMUM_VERSION
-    MAXIMUM_VERSION
-    VERIFY_FLAGS
-    HOST_FLAGS
-    POST_HANDSHAKE_AUTH
-    NUM_TICKETS
 
 cdef uint64_t VERSION_OPTIONS = (
     SSL_OP_NO_SSLv3 | SSL_OP_NO_TLSv1 | SSL_OP_NO_TLSv1_1 | SSL_OP_NO_TLSv1_2 | SSL_OP_NO_TLSv1_3
@@ -126,7 +116,7 @@ cdef class Context:
         cdef uint64_t wanted = number
         if wanted & ~settings_of(self).values.options & VERSION_OPTIONS:
             PyErr_WarnEx(DeprecationWarning, "ssl.OP_NO_SSL*/ssl.OP_NO_TLS* options are deprecated", 2)
-        set_number(self, OPTIONS, wanted)
+        update_settings(self, put_options, wanted)
 
     @property
     def minimum_version(self):
@@ -193,15 +183,7 @@ cdef class Context:
     def verify_mode(self, int value):
         if value not in (CERT_NONE, CERT_OPTIONAL, CERT_REQUIRED):
             raise ValueError("invalid value for verify_mode")
-        cdef Settings before, changed
-        while True:
-            before = settings_of(self)
-            if value == CERT_NONE and before.values.check_hostname:
-                raise ValueError("Cannot set verify_mode to CERT_NONE when check_hostname is enabled.")
-            changed = before.copy()
-            changed.values.verify_mode = openssl_mode(value)
-            if publish(self, before, changed):
-                return
+        update_settings(self, put_verify_mode, value)
 
     @property
     def verify_flags(self):
@@ -215,7 +197,7 @@ cdef class Context:
     def verify_flags(self, unsigned long value):
         if value & X509_V_FLAG_POLICY_MASK:     # as OpenSSL does it
             value |= X509_V_FLAG_POLICY_CHECK
-        set_number(self, VERIFY_FLAGS, value)
+        update_settings(self, put_verify_flags, value)
 
     @property
     def check_hostname(self):
@@ -227,15 +209,7 @@ cdef class Context:
 
     @check_hostname.setter
     def check_hostname(self, bint value):
-        cdef Settings before, changed
-        while True:
-            before = settings_of(self)
-            changed = before.copy()
-            if value and before.values.verify_mode == SSL_VERIFY_NONE:
-                changed.values.verify_mode = openssl_mode(CERT_REQUIRED)
-            changed.values.check_hostname = value
-            if publish(self, before, changed):
-                return
+        update_settings(self, put_check_hostname, value)
 
     @property
     def _host_flags(self):
@@ -247,7 +221,7 @@ cdef class Context:
 
     @_host_flags.setter
     def _host_flags(self, unsigned int value):
-        set_number(self, HOST_FLAGS, value)
+        update_settings(self, put_host_flags, value)
 
     @property
     def post_handshake_auth(self):
@@ -259,7 +233,7 @@ cdef class Context:
 
     @post_handshake_auth.setter
     def post_handshake_auth(self, bint value):
-        set_number(self, POST_HANDSHAKE_AUTH, value)
+        update_settings(self, put_post_handshake_auth, value)
 
     # --- sessions ----------------------------------------------------------------------------------------------------
     @property
@@ -279,7 +253,7 @@ cdef class Context:
             raise ValueError("value must be non-negative")
         if self._protocol != PROTOCOL_TLS_SERVER:
             raise ValueError("SSLContext is not a server context.")
-        set_number(self, NUM_TICKETS, value)
+        update_settings(self, put_num_tickets, value)
 
     def session_stats(self):
         """How many connections and session reuses there were: eleven counters. Since 0.1.
@@ -303,35 +277,80 @@ cdef Settings settings_of(Context context):
         return context.settings
 
 
-cdef bint publish(Context context, Settings before, Settings settings) noexcept:
-    with cython.critical_section(context):
-        if context.settings is not before:
-            return False
-        context.settings = settings     # `before` lives on: the caller has it
-        return True
+cdef int update_settings(Context context, Setter setter, object value) except -1:
+    """The one way to change a setting: `setter` changes a copy, which then replaces what it was copied from, or is
+    forgotten if another thread was faster.
 
-
-cdef int set_number(Context context, Number which, uint64_t value) except -1:
+    Whatever is loaded passes here. Where it changes whom the context trusts, or what it shows of itself, the sessions
+    that were made before are over.
+    """
     cdef Settings before, changed
     while True:
         before = settings_of(context)
         changed = before.copy()
-        if which == OPTIONS:
-            changed.values.options = value
-        elif which == MINIMUM_VERSION:
-            changed.values.minimum_version = value
-        elif which == MAXIMUM_VERSION:
-            changed.values.maximum_version = value
-        elif which == VERIFY_FLAGS:
-            changed.values.verify_flags = value
-        elif which == HOST_FLAGS:
-            changed.values.host_flags = value
-        elif which == POST_HANDSHAKE_AUTH:
-            changed.values.post_handshake_auth = value
-        else:
-            changed.values.num_tickets = value
-        if publish(context, before, changed):
+        setter(context, changed, value)
+        if not changed.proves_as(before):
+            changed.generation = new_generation()
+        if replace_settings(context, before, changed):
             return 0
+
+
+cdef bint replace_settings(Context context, Settings before, Settings changed) noexcept:
+    """False if the context has others than `before` by now: another thread came first."""
+    with cython.critical_section(context):
+        if context.settings is not before:
+            return False
+        context.settings = changed      # `before` lives on: the caller has it
+        return True
+
+
+cdef int put_options(Context _, Settings settings, object value) except -1:
+    settings.values.options = value
+    return 0
+
+
+cdef int put_minimum_version(Context _, Settings settings, object value) except -1:
+    settings.values.minimum_version = value
+    return 0
+
+
+cdef int put_maximum_version(Context _, Settings settings, object value) except -1:
+    settings.values.maximum_version = value
+    return 0
+
+
+cdef int put_verify_mode(Context _, Settings settings, object value) except -1:
+    if value == CERT_NONE and settings.values.check_hostname:
+        raise ValueError("Cannot set verify_mode to CERT_NONE when check_hostname is enabled.")
+    settings.values.verify_mode = openssl_mode(value)
+    return 0
+
+
+cdef int put_verify_flags(Context _, Settings settings, object value) except -1:
+    settings.values.verify_flags = value
+    return 0
+
+
+cdef int put_check_hostname(Context _, Settings settings, object value) except -1:
+    if value and settings.values.verify_mode == SSL_VERIFY_NONE:
+        settings.values.verify_mode = openssl_mode(CERT_REQUIRED)
+    settings.values.check_hostname = value
+    return 0
+
+
+cdef int put_host_flags(Context _, Settings settings, object value) except -1:
+    settings.values.host_flags = value
+    return 0
+
+
+cdef int put_post_handshake_auth(Context _, Settings settings, object value) except -1:
+    settings.values.post_handshake_auth = value
+    return 0
+
+
+cdef int put_num_tickets(Context _, Settings settings, object value) except -1:
+    settings.values.num_tickets = value
+    return 0
 
 
 # --- connections -----------------------------------------------------------------------------------------------------
@@ -398,7 +417,7 @@ cdef bint is_limit(Context context, int version, bint highest) except -1:
 cdef int set_limit(Context context, int version, bint highest) except -1:
     if not is_limit(context, version, highest):
         raise ValueError(f"Unsupported protocol version 0x{version:x}")
-    return set_number(context, MAXIMUM_VERSION if highest else MINIMUM_VERSION, version)
+    return update_settings(context, put_maximum_version if highest else put_minimum_version, version)
 
 
 cdef int check_version(Context context, int version) except -1:

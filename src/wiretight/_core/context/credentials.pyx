@@ -9,8 +9,8 @@ from libc.string cimport memcpy
 
 from wiretight._core.base.errors cimport check, queue_cause, raise_queue, ssl_error
 from wiretight._core.base.mutex cimport wt_gate_enter, wt_gate_leave
-from wiretight._core.context.context cimport publish, settings_of, trial
-from wiretight._core.context.settings cimport Credential, Parameters, Settings, new_generation
+from wiretight._core.context.context cimport settings_of, trial, update_settings
+from wiretight._core.context.settings cimport Credential, Parameters, Settings
 from wiretight._core.openssl.bio cimport BIO, BIO_free
 from wiretight._core.openssl.err cimport (
     ERR_GET_LIB, ERR_GET_REASON, ERR_LIB_PEM, ERR_LIB_SSL, ERR_PACK, ERR_R_PEM_LIB, ERR_clear_error,
@@ -82,7 +82,6 @@ cdef int load_cert_chain(Context context, object certfile, object keyfile, objec
     """OpenSSL: SSL_use_cert_and_key(3)"""
     cdef Password asked = Password(password)
     cdef Credential loaded = Credential.__new__(Credential)
-    cdef Settings before, changed
     cdef bytes content = file_content(certfile, "certfile")
     ERR_clear_error()
     loaded.chain = read_chain(content, asked, certfile)
@@ -98,13 +97,7 @@ cdef int load_cert_chain(Context context, object certfile, object keyfile, objec
         sk_X509_pop_free(loaded.chain, X509_free)
         loaded.chain = NULL
     try_out(context, loaded)
-    while True:
-        before = settings_of(context)
-        changed = before.copy()
-        changed.credentials = with_credential(before.credentials, loaded)
-        changed.generation = new_generation()
-        if publish(context, before, changed):
-            return 0
+    return update_settings(context, put_credential, loaded)
 
 
 cdef int check_strength(Context context, Credential loaded) except -1:
@@ -133,15 +126,19 @@ cdef int try_out(Context context, Credential loaded) except -1:
     return 0
 
 
-cdef tuple with_credential(tuple present, Credential loaded):
-    """OpenSSL has room for one of each kind of key."""
+cdef int put_credential(Context _, Settings settings, object loaded) except -1:
+    """In the place of the one with the same kind of key: OpenSSL has one of each.
+
+    OpenSSL: EVP_PKEY_get0_type_name(3)
+    """
     cdef Credential other
-    cdef bytes kind = EVP_PKEY_get0_type_name(loaded.key)
-    cdef list kept = []
-    for other in present:
+    cdef bytes kind = EVP_PKEY_get0_type_name((<Credential>loaded).key)
+    cdef list others = []
+    for other in settings.credentials:
         if <bytes>EVP_PKEY_get0_type_name(other.key) != kind:
-            kept.append(other)
-    return (*kept, loaded)
+            others.append(other)
+    settings.credentials = (*others, loaded)
+    return 0
 
 
 cdef stack_st_X509 *read_chain(bytes content, Password password, object path) except NULL:
@@ -234,7 +231,6 @@ cdef int load_dh_params(Context context, object path) except -1:
     """OpenSSL: PEM_read_bio_Parameters(3), SSL_set0_tmp_dh_pkey(3)"""
     cdef bytes content = file_content(path, None)
     cdef Parameters loaded = Parameters.__new__(Parameters)
-    cdef Settings before, changed
     cdef BIO *bio
     cdef SSL *ssl
     ERR_clear_error()
@@ -259,12 +255,12 @@ cdef int load_dh_params(Context context, object path) except -1:
             raise_queue()
     finally:
         SSL_free(ssl)
-    while True:
-        before = settings_of(context)
-        changed = before.copy()
-        changed.dh_params = loaded
-        if publish(context, before, changed):
-            return 0
+    return update_settings(context, put_dh_params, loaded)
+
+
+cdef int put_dh_params(Context _, Settings settings, object loaded) except -1:
+    settings.dh_params = loaded
+    return 0
 
 
 cdef Py_ssize_t first_line_of(bytes content, tuple lines):

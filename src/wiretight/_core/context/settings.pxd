@@ -65,7 +65,7 @@ cdef class Settings:
     cdef tuple credentials          # one for each kind of key, the latest last
     cdef Parameters dh_params       # or None
     cdef Trust trust
-    cdef bytes generation           # names what is loaded: another one after every change
+    cdef bytes generation           # names what is trusted and shown: another one after every change
     cdef object sni_callback        # callable or None, as are the next three
     cdef object message_callback
     cdef object psk_client_callback
@@ -75,11 +75,12 @@ cdef class Settings:
     cdef dict terms                 # those of the last connections; of the resumption module
 
     cdef Settings copy(self)
+    cdef bint proves_as(self, Settings earlier) noexcept    # trusts the same and shows the same
     cdef Settings verifying_as(self, Settings earlier)      # with the trust of those
     cdef Settings without_callbacks(self)
 
 
-cdef bytes new_generation()                     # after a change of what is loaded
+cdef bytes new_generation()
 cdef int seal(SSL_CTX *ctx, Settings settings) except -1
 # False, with the reason on OpenSSL's queue
 cdef bint apply(SSL *ssl, Settings sealed, Settings settings, bint server_side) noexcept

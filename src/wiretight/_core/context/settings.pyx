@@ -1,14 +1,14 @@
 """Settings: everything that a Context gives to the connections made from it.
 
-They never change. A setter makes a copy with one thing changed and puts it in the place of the old one; a connection
+They never change. A setter changes one thing in a copy, which then replaces them (update_settings); a connection
 keeps those that its context had when it was made, callbacks included. So no handshake sees half a change, and nothing
 that it reads is freed under it, in whatever threads the context is used (OpenSSL reads an SSL_CTX without a lock).
 
 The first connection seals an SSL_CTX: what was set until then is written into it, for SSL_new() to copy. What is set
 later goes onto each new SSL.
 
-A new setting belongs into the class, into copy(), into apply() and, if it decides who is trusted, into the terms of
-the resumption module; and into SETTINGS, by which the tests find it.
+A new setting belongs into the class, into copy(), into apply() and, if it decides who is trusted, into proves_as() or
+the terms of a session; and into SETTINGS, by which the tests find it.
 """
 
 cimport cython
@@ -109,6 +109,10 @@ cdef class Settings:
         other.keylog_filename = self.keylog_filename
         return other
 
+    cdef bint proves_as(self, Settings earlier) noexcept:
+        # Not the parameters of a key exchange, which prove nothing.
+        return self.trust is earlier.trust and self.credentials is earlier.credentials
+
     cdef Settings verifying_as(self, Settings earlier):
         cdef Settings other = self.copy()
         other.trust = earlier.trust
@@ -127,7 +131,7 @@ cdef class Settings:
 
 
 cdef bytes new_generation():
-    """Ends the resumption of sessions that were made with what was loaded before (see resumption).
+    """Ends the resumption of sessions that were made with what was loaded before (see terms).
 
     Random: no two contexts ever have the same, and a forked process goes on with its parent's.
     """

@@ -4,12 +4,13 @@ Everything is read and parsed before the store is touched: a load that fails add
 made, a load makes another store for later ones, of the same certificates and more.
 """
 
+cimport cython
 from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
 
 from wiretight._core.base.errors cimport check, queue_exception, raise_queue, ssl_error
 from wiretight._core.base.mutex cimport wt_gate_enter, wt_gate_leave
-from wiretight._core.context.context cimport publish, settings_of
-from wiretight._core.context.settings cimport Settings, Trust, new_generation
+from wiretight._core.context.context cimport settings_of, update_settings
+from wiretight._core.context.settings cimport Settings, Trust
 from wiretight._core.openssl.bio cimport BIO, BIO_eof, BIO_free
 from wiretight._core.openssl.err cimport ERR_GET_LIB, ERR_GET_REASON, ERR_LIB_PEM, ERR_clear_error, ERR_peek_last_error
 from wiretight._core.openssl.pem cimport PEM_R_NO_START_LINE, PEM_read_bio_X509
@@ -38,25 +39,19 @@ from wiretight._core.trust.places import system_trust
 
 cdef int load_verify_locations(Context context, object cafile, object capath, object cadata) except -1:
     """OpenSSL: X509_STORE_add_cert(3), SSL_CTX_load_verify_dir(3)"""
-    cdef stack_st_X509 *certificates = NULL
-    cdef TrustedFile trusted = None
-    cdef bytes directory = None
+    cdef Additions additions = Additions.__new__(Additions)
     if cafile is None and capath is None and cadata is None:
         raise TypeError("cafile, capath and cadata cannot be all omitted")
     if cafile is not None:
         path_of(cafile, "cafile")
     if capath is not None:
-        directory = path_of(capath, "capath")
+        additions.directories = (path_of(capath, "capath"),)
     ERR_clear_error()
-    try:
-        if cadata is not None:
-            certificates = parse_data(cadata)
-        if cafile is not None:
-            trusted = trusted_file(cafile, "cafile")
-        add(context, trusted, certificates, () if directory is None else (directory,))
-    finally:
-        sk_X509_pop_free(certificates, X509_free)
-    return 0
+    if cadata is not None:
+        additions.certificates = parse_data(cadata)
+    if cafile is not None:
+        additions.file = trusted_file(cafile, "cafile")
+    return update_settings(context, put_trust, additions)
 
 
 cdef int set_default_verify_paths(Context context) except -1:
@@ -67,13 +62,14 @@ cdef int set_default_verify_paths(Context context) except -1:
     """
     cdef const char *named_file = wt_safe_getenv(X509_get_default_cert_file_env())
     cdef const char *named_directory = wt_safe_getenv(X509_get_default_cert_dir_env())
-    cdef TrustedFile trusted = None
+    cdef Additions additions = Additions.__new__(Additions)
     file, directory = default_places()
     try:
-        trusted = trusted_file(file if named_file == NULL else <bytes>named_file, None)
+        additions.file = trusted_file(file if named_file == NULL else <bytes>named_file, None)
     except OSError:
         pass
-    return add(context, trusted, NULL, (directory if tables.OPENSSL_STATIC and named_directory == NULL else None,))
+    additions.directories = (directory if tables.OPENSSL_STATIC and named_directory == NULL else None,)
+    return update_settings(context, put_trust, additions)
 
 
 cdef tuple default_places():
@@ -219,31 +215,39 @@ cdef stack_st_X509 *parse_sequence(const unsigned char *data, Py_ssize_t length,
 
 
 # --- adding ----------------------------------------------------------------------------------------------------------
-cdef int add(Context context, TrustedFile trusted, stack_st_X509 *certificates, tuple directories) except -1:
+@cython.final
+@cython.auto_pickle(False)
+cdef class Additions:
+    """What one call adds to the trust of a context."""
+    cdef TrustedFile file               # or None
+    cdef stack_st_X509 *certificates    # or NULL
+    cdef tuple directories
+
+    def __cinit__(self):
+        self.directories = ()
+
+    def __dealloc__(self):
+        sk_X509_pop_free(self.certificates, X509_free)
+
+
+cdef int put_trust(Context context, Settings settings, object value) except -1:
     """OpenSSL: X509_STORE_add_cert(3)"""
-    cdef Settings before, changed
-    cdef Trust trust
-    cdef SSL_CTX *ctx
-    while True:
-        before = settings_of(context)
-        ctx = own_ctx(context, before.trust)
-        try:
-            if trusted is not None:
-                add_trusted(trusted, SSL_CTX_get_cert_store(ctx))
-            if certificates != NULL:
-                add_certificates(SSL_CTX_get_cert_store(ctx), certificates)
-            add_directories(ctx, directories)
-            trust = Trust.__new__(Trust)
-            check(X509_STORE_up_ref(SSL_CTX_get_cert_store(ctx)))
-            trust.store = SSL_CTX_get_cert_store(ctx)
-        finally:
-            SSL_CTX_free(ctx)
-        trust.directories = before.trust.directories + directories
-        changed = before.copy()
-        changed.trust = trust
-        changed.generation = new_generation()
-        if publish(context, before, changed):
-            return 0
+    cdef Additions additions = value
+    cdef Trust trust = Trust.__new__(Trust)
+    cdef SSL_CTX *ctx = own_ctx(context, settings.trust)
+    try:
+        if additions.file is not None:
+            add_trusted(additions.file, SSL_CTX_get_cert_store(ctx))
+        if additions.certificates != NULL:
+            add_certificates(SSL_CTX_get_cert_store(ctx), additions.certificates)
+        add_directories(ctx, additions.directories)
+        check(X509_STORE_up_ref(SSL_CTX_get_cert_store(ctx)))
+        trust.store = SSL_CTX_get_cert_store(ctx)
+    finally:
+        SSL_CTX_free(ctx)
+    trust.directories = settings.trust.directories + additions.directories
+    settings.trust = trust
+    return 0
 
 
 cdef SSL_CTX *own_ctx(Context context, Trust trust) except NULL:
