@@ -11,8 +11,9 @@ from libc.string cimport memchr
 
 from wiretight._core.callbacks.failures cimport callable_or_none, report_unraisable
 from wiretight._core.connection.negotiated cimport Negotiated
-from wiretight._core.context.context cimport PROTOCOL_TLS_CLIENT, update_settings
+from wiretight._core.context.context cimport update_settings
 from wiretight._core.context.settings cimport Settings
+from wiretight._core.context.versions cimport PROTOCOL_TLS_CLIENT
 from wiretight._core.openssl.ssl cimport (
     SSL, SSL_AD_HANDSHAKE_FAILURE, SSL_AD_INTERNAL_ERROR, SSL_CLIENT_HELLO_ERROR, SSL_CLIENT_HELLO_SUCCESS,
     SSL_CTX_set_client_hello_cb, SSL_CTX_set_tlsext_servername_callback, SSL_TLSEXT_ERR_NOACK, SSL_TLSEXT_ERR_OK,

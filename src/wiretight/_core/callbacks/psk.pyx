@@ -11,10 +11,9 @@ from libc.string cimport memcpy, strlen
 from wiretight._core.base.errors cimport ssl_error
 from wiretight._core.callbacks.failures cimport callable_or_none, report_unraisable
 from wiretight._core.connection.connection cimport Connection
-from wiretight._core.context.context cimport (
-    PROTOCOL_TLS_CLIENT, PROTOCOL_TLS_SERVER, c_string, settings_of, trial, update_settings,
-)
+from wiretight._core.context.context cimport c_string, settings_of, trial, update_settings
 from wiretight._core.context.settings cimport Settings
+from wiretight._core.context.versions cimport PROTOCOL_TLS_CLIENT, PROTOCOL_TLS_SERVER
 from wiretight._core.openssl.err cimport ERR_clear_error
 from wiretight._core.openssl.ssl cimport SSL, SSL_free, SSL_get_app_data
 

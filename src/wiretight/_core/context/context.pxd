@@ -3,15 +3,6 @@
 from wiretight._core.context.settings cimport Settings
 from wiretight._core.openssl.ssl cimport SSL, SSL_CTX
 
-# The protocols of a context, as the standard library numbers them.
-cdef enum:
-    PROTOCOL_TLS = 2
-    PROTOCOL_TLSv1 = 3
-    PROTOCOL_TLSv1_1 = 4
-    PROTOCOL_TLSv1_2 = 5
-    PROTOCOL_TLS_CLIENT = 16
-    PROTOCOL_TLS_SERVER = 17
-
 
 cdef class Context:
     # Libraries that know CPython's layout read an SSL_CTX* from the first field (aiofastnet, google-auth); NULL makes

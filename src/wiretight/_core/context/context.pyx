@@ -7,19 +7,20 @@ from libc.stdint cimport uint64_t
 cimport cython
 
 from wiretight._core.base.errors cimport raise_queue
-from wiretight._core.context.defaults cimport (
-    CERT_NONE, CERT_OPTIONAL, CERT_REQUIRED, MINIMUM_SUPPORTED, defaults, openssl_mode,
-)
+from wiretight._core.context.defaults cimport CERT_NONE, CERT_OPTIONAL, CERT_REQUIRED, defaults, openssl_mode
 from wiretight._core.context.settings cimport apply, new_generation, seal
+from wiretight._core.context.versions cimport (
+    MAXIMUM_SUPPORTED, MINIMUM_SUPPORTED, PROTOCOL_TLS_CLIENT, PROTOCOL_TLS_SERVER, check_version, method_of,
+    only_version, shown_limit,
+)
 from wiretight._core.openssl.err cimport ERR_clear_error
 from wiretight._core.openssl.ssl cimport (
-    SSL, SSL3_VERSION, SSL_CTX_free, SSL_CTX_new, SSL_CTX_sess_accept, SSL_CTX_sess_accept_good,
-    SSL_CTX_sess_accept_renegotiate, SSL_CTX_sess_cache_full, SSL_CTX_sess_connect, SSL_CTX_sess_connect_good,
-    SSL_CTX_sess_connect_renegotiate, SSL_CTX_sess_hits, SSL_CTX_sess_misses, SSL_CTX_sess_number,
-    SSL_CTX_sess_timeouts, SSL_METHOD, SSL_OP_NO_SSLv3, SSL_OP_NO_TLSv1, SSL_OP_NO_TLSv1_1, SSL_OP_NO_TLSv1_2,
-    SSL_OP_NO_TLSv1_3, SSL_VERIFY_FAIL_IF_NO_PEER_CERT, SSL_VERIFY_NONE, SSL_VERIFY_PEER, SSL_free, SSL_new,
-    SSL_set_max_proto_version, SSL_set_min_proto_version, TLS1_1_VERSION, TLS1_2_VERSION, TLS1_3_VERSION, TLS1_VERSION,
-    TLS_client_method, TLS_method, TLS_server_method,
+    SSL, SSL_CTX_free, SSL_CTX_new, SSL_CTX_sess_accept, SSL_CTX_sess_accept_good, SSL_CTX_sess_accept_renegotiate,
+    SSL_CTX_sess_cache_full, SSL_CTX_sess_connect, SSL_CTX_sess_connect_good, SSL_CTX_sess_connect_renegotiate,
+    SSL_CTX_sess_hits, SSL_CTX_sess_misses, SSL_CTX_sess_number, SSL_CTX_sess_timeouts, SSL_METHOD, SSL_OP_NO_SSLv3,
+    SSL_OP_NO_TLSv1, SSL_OP_NO_TLSv1_1, SSL_OP_NO_TLSv1_2, SSL_OP_NO_TLSv1_3, SSL_VERIFY_FAIL_IF_NO_PEER_CERT,
+    SSL_VERIFY_NONE, SSL_VERIFY_PEER, SSL_free, SSL_new, SSL_set_max_proto_version, SSL_set_min_proto_version,
+    TLS1_1_VERSION, TLS1_2_VERSION, TLS1_3_VERSION, TLS1_VERSION,
 )
 from wiretight._core.openssl.x509 cimport X509_V_FLAG_POLICY_CHECK, X509_V_FLAG_POLICY_MASK
 
@@ -29,21 +30,9 @@ cdef extern from "Python.h":
 
 from operator import index
 
-cdef enum:
-    MAXIMUM_SUPPORTED = -1      # as TLSVersion has it
-
 cdef uint64_t VERSION_OPTIONS = (
     SSL_OP_NO_SSLv3 | SSL_OP_NO_TLSv1 | SSL_OP_NO_TLSv1_1 | SSL_OP_NO_TLSv1_2 | SSL_OP_NO_TLSv1_3
 )
-
-# protocol: (its one version, its name); the others negotiate the version.
-cdef dict ONE_VERSION = {
-    PROTOCOL_TLSv1: (TLS1_VERSION, "PROTOCOL_TLSv1"),
-    PROTOCOL_TLSv1_1: (TLS1_1_VERSION, "PROTOCOL_TLSv1_1"),
-    PROTOCOL_TLSv1_2: (TLS1_2_VERSION, "PROTOCOL_TLSv1_2"),
-}
-
-cdef dict OLD_VERSIONS = {SSL3_VERSION: "SSLv3", TLS1_VERSION: "TLSv1", TLS1_1_VERSION: "TLSv1_1"}
 
 
 cdef class Context:
@@ -61,24 +50,13 @@ cdef class Context:
     """
 
     def __cinit__(self, int protocol, /):
-        cdef const SSL_METHOD *method
-        if protocol == PROTOCOL_TLS_CLIENT:
-            method = TLS_client_method()
-        elif protocol == PROTOCOL_TLS_SERVER:
-            method = TLS_server_method()
-        elif protocol == PROTOCOL_TLS or protocol in ONE_VERSION:
-            method = TLS_method()
-            warn_deprecated("PROTOCOL_TLS" if protocol == PROTOCOL_TLS else ONE_VERSION[protocol][1])
-        else:
-            raise ValueError(f"invalid or unsupported protocol version {protocol}")
+        cdef const SSL_METHOD *method = method_of(protocol)
         ERR_clear_error()
         self.ctx = SSL_CTX_new(method)
         if self.ctx == NULL:
             raise_queue()
         self._protocol = protocol
-        self.settings = self.sealed = defaults(
-            self.ctx, ONE_VERSION[protocol][0] if protocol in ONE_VERSION else 0, protocol == PROTOCOL_TLS_CLIENT
-        )
+        self.settings = self.sealed = defaults(self.ctx, only_version(protocol), protocol == PROTOCOL_TLS_CLIENT)
 
     def __dealloc__(self):
         SSL_CTX_free(self.ctx)
@@ -127,11 +105,11 @@ cdef class Context:
 
         OpenSSL: SSL_CTX_set_min_proto_version(3)
         """
-        return self_limited(self, settings_of(self).values.minimum_version, MINIMUM_SUPPORTED)
+        return shown_limit(self._protocol, settings_of(self).values.minimum_version, MINIMUM_SUPPORTED)
 
     @minimum_version.setter
     def minimum_version(self, int value):
-        check_version(self, value)
+        check_version(self._protocol, value)
         if value == MAXIMUM_SUPPORTED:
             value = TLS1_3_VERSION
         set_limit(self, 0 if value == MINIMUM_SUPPORTED else value, False)
@@ -145,11 +123,11 @@ cdef class Context:
 
         OpenSSL: SSL_CTX_set_max_proto_version(3)
         """
-        return self_limited(self, settings_of(self).values.maximum_version, MAXIMUM_SUPPORTED)
+        return shown_limit(self._protocol, settings_of(self).values.maximum_version, MAXIMUM_SUPPORTED)
 
     @maximum_version.setter
     def maximum_version(self, int value):
-        check_version(self, value)
+        check_version(self._protocol, value)
         if value == MINIMUM_SUPPORTED:
             # OpenSSL refuses a version that it was built without.
             for value in (TLS1_VERSION, TLS1_1_VERSION, TLS1_2_VERSION, TLS1_3_VERSION):
@@ -399,11 +377,6 @@ cdef SSL *configured(SSL *ssl, Settings sealed, Settings settings, bint server_s
 
 
 # --- protocol versions -----------------------------------------------------------------------------------------------
-cdef int self_limited(Context context, int version, int unlimited) except? -1:
-    """A single-version context shows no limits, as with the standard library: its version is not a limit."""
-    return unlimited if version == 0 or context._protocol in ONE_VERSION else version
-
-
 cdef bint is_limit(Context context, int version, bint highest) except -1:
     """OpenSSL: SSL_set_min_proto_version(3), SSL_set_max_proto_version(3)"""
     cdef SSL *ssl = trial(context, settings_of(context))
@@ -418,21 +391,6 @@ cdef int set_limit(Context context, int version, bint highest) except -1:
     if not is_limit(context, version, highest):
         raise ValueError(f"Unsupported protocol version 0x{version:x}")
     return update_settings(context, put_maximum_version if highest else put_minimum_version, version)
-
-
-cdef int check_version(Context context, int version) except -1:
-    if context._protocol in ONE_VERSION:
-        raise ValueError("The context's protocol doesn't support modification of highest and lowest version.")
-    if version in OLD_VERSIONS:
-        warn_deprecated(f"TLSVersion.{OLD_VERSIONS[version]}")
-    elif version not in (MINIMUM_SUPPORTED, MAXIMUM_SUPPORTED, TLS1_2_VERSION, TLS1_3_VERSION):
-        raise ValueError(f"Unsupported TLS/SSL version 0x{version:x}")
-    return 0
-
-
-cdef int warn_deprecated(str name) except -1:
-    # Level 2: the Python face calls this, and its caller is who uses the name.
-    return PyErr_WarnEx(DeprecationWarning, f"ssl.{name} is deprecated".encode(), 2)
 
 
 cdef bytes c_string(str text):

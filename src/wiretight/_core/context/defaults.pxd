@@ -3,12 +3,11 @@
 from wiretight._core.context.settings cimport Settings
 from wiretight._core.openssl.ssl cimport SSL_CTX
 
-# Numbers of the standard library: verify modes, and one of TLSVersion that is no version.
+# The verify modes, as the standard library numbers them.
 cdef enum:
     CERT_NONE = 0
     CERT_OPTIONAL = 1
     CERT_REQUIRED = 2
-    MINIMUM_SUPPORTED = -2
 
 
 cdef Settings defaults(SSL_CTX *ctx, int only_version, bint verifies)

@@ -2,6 +2,7 @@
 
 from wiretight._core.base.errors cimport check
 from wiretight._core.context.settings cimport Trust, new_generation
+from wiretight._core.context.versions cimport MINIMUM_SUPPORTED, PROTOCOL_TLS_CLIENT
 from wiretight._core.openssl.ssl cimport (
     SSL_CTX_get0_param, SSL_CTX_get_cert_store, SSL_CTX_get_max_proto_version, SSL_CTX_get_min_proto_version,
     SSL_CTX_get_num_tickets, SSL_CTX_get_options, SSL_CTX_get_security_level, SSL_CTX_set_cipher_list,
@@ -19,9 +20,6 @@ from wiretight._core.x509.distrusted cimport reject_distrusted
 
 cdef extern from "compat.h" nogil:
     void wt_take_any_host(X509_VERIFY_PARAM *param)
-
-cdef enum:
-    PROTOCOL_TLS_CLIENT = 16    # as `ssl` numbers it
 
 # Taken now: install() puts wiretight in its place.
 try:

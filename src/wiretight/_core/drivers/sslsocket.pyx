@@ -13,7 +13,7 @@ import weakref
 from wiretight._core.base.errors cimport plain_error, turn_refused
 from wiretight._core.base.mutex cimport wt_mutex_unlock
 from wiretight._core.connection.connection cimport FROM_CONTEXT
-from wiretight._core.context.context cimport PROTOCOL_TLS_CLIENT, PROTOCOL_TLS_SERVER
+from wiretight._core.context.versions cimport PROTOCOL_TLS_CLIENT, PROTOCOL_TLS_SERVER
 from wiretight._core.drivers.driver cimport HANDSHAKE, READ, SHUTDOWN, WRITE
 from wiretight._core.wire.memorybio cimport MemoryBIO
 from wiretight._core.wire.wire cimport Wire
