@@ -170,7 +170,7 @@ cdef class _SSLContext(Context):
 
         OpenSSL: SSL_CTX_set_client_hello_cb(3)
         """
-        return settings_of(self).sni_callback
+        return settings_of(self).kept.get("sni_callback")
 
     @sni_callback.setter
     def sni_callback(self, callback):
@@ -225,7 +225,7 @@ cdef class _SSLContext(Context):
 
         OpenSSL: SSL_CTX_set_keylog_callback(3)
         """
-        return settings_of(self).keylog_filename
+        return callbacks.keylog_filename(self)
 
     @keylog_filename.setter
     def keylog_filename(self, path):
@@ -238,7 +238,7 @@ cdef class _SSLContext(Context):
 
         OpenSSL: SSL_CTX_set_msg_callback(3)
         """
-        return settings_of(self).message_callback
+        return settings_of(self).kept.get("msg_callback")
 
     @_msg_callback.setter
     def _msg_callback(self, callback):

@@ -41,9 +41,8 @@ cdef int set_sni_callback(Context context, object callback) except -1:
 
 
 cdef int put_sni_callback(Context _, Settings settings, object callback) except -1:
-    settings.sni_callback = callback
     settings.values.has_sni_callback = callback is not None
-    return 0
+    return settings.keep("sni_callback", callback)
 
 
 cdef int acknowledge(SSL *ssl, int *alert, void *_) noexcept nogil:
@@ -90,7 +89,7 @@ cdef bint is_well_formed(SSL *ssl) noexcept nogil:
 
 
 cdef int ask(Negotiated connection, SSL *ssl, int *alert) noexcept with gil:
-    cdef object callback = connection.settings.sni_callback
+    cdef object callback = connection.settings.kept.get("sni_callback")
     alert[0] = SSL_AD_INTERNAL_ERROR
     try:
         subject = connection.callback_subject

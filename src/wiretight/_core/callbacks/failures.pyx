@@ -79,8 +79,10 @@ cdef int on_application_protocols(
 cdef class KeyLog:
     """A file open for appending. It is closed with its last user: a handshake may outlast the context's use of it."""
     cdef int fd
+    cdef object path        # as it was given
 
     def __cinit__(self, path):
+        self.path = path
         self.fd = -1
         self.fd = opened(path)
         kind = os.fstat(self.fd)
@@ -140,12 +142,16 @@ cdef int set_keylog_filename(Context context, object path) except -1:
     if log is not None:
         # Not before it is needed: with a callback OpenSSL writes the secrets down, for nobody.
         SSL_CTX_set_keylog_callback(context.ctx, on_secret)
-    return update_settings(context, put_keylog, (log, path))
+    return update_settings(context, put_keylog, log)
 
 
-cdef int put_keylog(Context _, Settings settings, object value) except -1:
-    settings.keylog, settings.keylog_filename = value
-    return 0
+cdef int put_keylog(Context _, Settings settings, object log) except -1:
+    return settings.keep("keylog", log)
+
+
+cdef object keylog_filename(Context context):
+    cdef KeyLog log = settings_of(context).kept.get("keylog")
+    return None if log is None else log.path
 
 
 cdef void on_secret(const SSL *ssl, const char *line) noexcept nogil:
@@ -158,7 +164,7 @@ cdef void on_secret(const SSL *ssl, const char *line) noexcept nogil:
 
 cdef void write_secret(Connection connection, const char *line) noexcept with gil:
     try:
-        log = connection.settings.keylog
+        log = connection.settings.kept.get("keylog")
         if log is not None:
             log.write(<bytes>line + b"\n")
     except BaseException as error:
@@ -172,11 +178,10 @@ cdef int set_msg_callback(Context context, object callback) except -1:
 
 
 cdef int put_msg_callback(Context _, Settings settings, object callback) except -1:
-    settings.message_callback = callback
     settings.values.on_message = NULL
     if callback is not None:
         settings.values.on_message = on_message
-    return 0
+    return settings.keep("msg_callback", callback)
 
 
 cdef void on_message(
@@ -196,7 +201,7 @@ cdef void show_message(
 ) noexcept with gil:
     cdef int message_type = -1
     try:
-        callback = connection.settings.message_callback
+        callback = connection.settings.kept.get("msg_callback")
         if callback is None:
             return
         if content_type == SSL3_RT_CHANGE_CIPHER_SPEC:

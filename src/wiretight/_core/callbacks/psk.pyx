@@ -32,11 +32,10 @@ cdef int set_psk_client_callback(Context context, object callback) except -1:
 
 
 cdef int put_client_callback(Context _, Settings settings, object callback) except -1:
-    settings.psk_client_callback = callback
     settings.values.on_psk_client = NULL
     if callback is not None:
         settings.values.on_psk_client = on_client
-    return 0
+    return settings.keep("psk_client_callback", callback)
 
 
 cdef int set_psk_server_callback(Context context, object callback, str identity_hint) except -1:
@@ -53,11 +52,11 @@ cdef int set_psk_server_callback(Context context, object callback, str identity_
 
 
 cdef int put_server_callback(Context _, Settings settings, object value) except -1:
-    settings.psk_server_callback, settings.psk_hint = value
+    callback, settings.psk_hint = value
     settings.values.on_psk_server = NULL
-    if settings.psk_server_callback is not None:
+    if callback is not None:
         settings.values.on_psk_server = on_server
-    return 0
+    return settings.keep("psk_server_callback", callback)
 
 
 cdef int check_hint(Context context, bytes hint) except -1:
@@ -95,7 +94,7 @@ cdef unsigned int ask_client(
 ) noexcept with gil:
     cdef object callback = None
     try:
-        callback = connection.settings.psk_client_callback
+        callback = connection.settings.kept.get("psk_client_callback")
         if callback is None:
             return 0
         name, secret = callback(text_or_none(hint))
@@ -123,7 +122,7 @@ cdef unsigned int ask_server(
 ) noexcept with gil:
     cdef object callback = None
     try:
-        callback = connection.settings.psk_server_callback
+        callback = connection.settings.kept.get("psk_server_callback")
         return 0 if callback is None else put_key(callback(text_or_none(identity)), key, key_size)
     except BaseException as error:
         report_unraisable(error, callback)

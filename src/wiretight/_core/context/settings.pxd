@@ -66,18 +66,16 @@ cdef class Settings:
     cdef Parameters dh_params       # or None
     cdef Trust trust
     cdef bytes generation           # names what is trusted and shown: another one after every change
-    cdef object sni_callback        # callable or None, as are the next three
-    cdef object message_callback
-    cdef object psk_client_callback
-    cdef object psk_server_callback
-    cdef object keylog              # a KeyLog or None
-    cdef object keylog_filename     # as it was given, or None
-    cdef dict terms                 # those of the last connections; of the resumption module
+    # What a feature keeps alive for its callbacks, by the feature's name: so it needs no field of its own here. A dict
+    # that is never changed, because copies share it; keep() replaces it.
+    cdef dict kept
+    cdef dict terms                 # those of the last connections; see the module of that name
 
     cdef Settings copy(self)
     cdef bint proves_as(self, Settings earlier) noexcept    # trusts the same and shows the same
     cdef Settings verifying_as(self, Settings earlier)      # with the trust of those
     cdef Settings without_callbacks(self)
+    cdef int keep(self, str feature, object value) except -1    # None: nothing any more
 
 
 cdef bytes new_generation()

@@ -8,7 +8,8 @@ The first connection seals an SSL_CTX: what was set until then is written into i
 later goes onto each new SSL.
 
 A new setting belongs into the class, into copy(), into apply() and, if it decides who is trusted, into proves_as() or
-the terms of a session; and into SETTINGS, by which the tests find it.
+the terms of a session; and into SETTINGS, by which the tests find it. What only a callback looks for is kept by name
+instead, and belongs into SETTINGS alone.
 """
 
 cimport cython
@@ -38,6 +39,8 @@ cdef extern from "compat.h" nogil:
 
 cdef enum:
     GENERATION_SIZE = 16
+
+cdef dict NOTHING = {}
 
 # What sets each of them, by its name in SSLContext.
 SETTINGS = (
@@ -85,6 +88,7 @@ cdef class Settings:
     """See above."""
 
     def __cinit__(self):
+        self.kept = NOTHING
         self.terms = {}
 
     cdef Settings copy(self):
@@ -101,12 +105,7 @@ cdef class Settings:
         other.dh_params = self.dh_params
         other.trust = self.trust
         other.generation = self.generation
-        other.sni_callback = self.sni_callback
-        other.message_callback = self.message_callback
-        other.psk_client_callback = self.psk_client_callback
-        other.psk_server_callback = self.psk_server_callback
-        other.keylog = self.keylog
-        other.keylog_filename = self.keylog_filename
+        other.kept = self.kept
         return other
 
     cdef bint proves_as(self, Settings earlier) noexcept:
@@ -125,9 +124,17 @@ cdef class Settings:
         other.values.on_message = NULL
         other.values.on_psk_client = NULL
         other.values.on_psk_server = NULL
-        other.sni_callback = other.message_callback = other.keylog = other.keylog_filename = None
-        other.psk_client_callback = other.psk_server_callback = None
+        other.kept = NOTHING
         return other
+
+    cdef int keep(self, str feature, object value) except -1:
+        cdef dict kept = self.kept.copy()
+        if value is None:
+            kept.pop(feature, None)
+        else:
+            kept[feature] = value
+        self.kept = kept
+        return 0
 
 
 cdef bytes new_generation():
