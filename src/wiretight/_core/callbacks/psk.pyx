@@ -8,10 +8,11 @@ can, and sys.unraisablehook gets the exception, as with `ssl`.
 from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
 from libc.string cimport memcpy, strlen
 
+from wiretight._core.base.cstrings cimport c_string
 from wiretight._core.base.errors cimport ssl_error
 from wiretight._core.callbacks.failures cimport callable_or_none, report_unraisable
 from wiretight._core.connection.connection cimport Connection
-from wiretight._core.context.context cimport c_string, settings_of, trial, update_settings
+from wiretight._core.context.context cimport settings_of, trial, update_settings
 from wiretight._core.context.settings cimport Settings
 from wiretight._core.context.versions cimport PROTOCOL_TLS_CLIENT, PROTOCOL_TLS_SERVER
 from wiretight._core.openssl.err cimport ERR_clear_error

@@ -1,8 +1,9 @@
 """Algorithms: the ciphers, groups and signature algorithms that a Context negotiates."""
 
+from wiretight._core.base.cstrings cimport c_string
 from wiretight._core.base.errors cimport raise_queue, ssl_error
 from wiretight._core.context.ciphers cimport described
-from wiretight._core.context.context cimport c_string, settings_of, trial, update_settings
+from wiretight._core.context.context cimport settings_of, trial, update_settings
 from wiretight._core.openssl.asn1 cimport NID_undef, OBJ_sn2nid
 from wiretight._core.openssl.crypto cimport OPENSSL_free
 from wiretight._core.openssl.err cimport ERR_clear_error

@@ -26,4 +26,3 @@ cdef int make_sealed(Context context) except -1         # before a connection ta
 # With everything that the settings, which are the context's, prescribe
 cdef SSL *new_connection(Context context, Settings settings, bint server_side) except NULL
 cdef SSL *trial(Context context, Settings settings) except NULL     # the same to try something out, or to look
-cdef bytes c_string(str text)                           # raises ValueError for an embedded null character

@@ -2,6 +2,8 @@ from typing import NoReturn
 
 from typing_extensions import Self
 
+from wiretight._core.context.owner import Handle
+
 class Context:
     options: int
     minimum_version: int
@@ -19,3 +21,5 @@ class Context:
     @property
     def security_level(self) -> int: ...
     def session_stats(self) -> dict[str, int]: ...
+
+def handle_of(context: Context, /) -> Handle: ...

@@ -8,6 +8,7 @@ cimport cython
 
 from wiretight._core.base.errors cimport raise_queue
 from wiretight._core.context.defaults cimport CERT_NONE, CERT_OPTIONAL, CERT_REQUIRED, defaults, openssl_mode
+from wiretight._core.context.owner cimport handle, set_owner
 from wiretight._core.context.settings cimport apply, new_generation, seal
 from wiretight._core.context.versions cimport (
     MAXIMUM_SUPPORTED, MINIMUM_SUPPORTED, PROTOCOL_TLS_CLIENT, PROTOCOL_TLS_SERVER, check_version, method_of,
@@ -55,6 +56,7 @@ cdef class Context:
         self.ctx = SSL_CTX_new(method)
         if self.ctx == NULL:
             raise_queue()
+        set_owner(self.ctx, self)
         self._protocol = protocol
         self.settings = self.sealed = defaults(self.ctx, only_version(protocol), protocol == PROTOCOL_TLS_CLIENT)
 
@@ -393,8 +395,6 @@ cdef int set_limit(Context context, int version, bint highest) except -1:
     return update_settings(context, put_maximum_version if highest else put_minimum_version, version)
 
 
-cdef bytes c_string(str text):
-    cdef bytes encoded = text.encode()
-    if b"\0" in encoded:
-        raise ValueError("embedded null character")
-    return encoded
+def handle_of(Context context not None, /):
+    """The SSL_CTX of `context`, which keeps no Context alive. For tests. Since 0.1."""
+    return handle(context.ctx)

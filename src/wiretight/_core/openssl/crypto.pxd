@@ -5,6 +5,10 @@ cdef extern from "openssl/crypto.h" nogil:
     unsigned long OpenSSL_version_num()
     int OPENSSL_VERSION
     void OPENSSL_free(void *p)
+    ctypedef struct CRYPTO_EX_DATA:
+        pass
+    ctypedef void CRYPTO_EX_free(
+        void *parent, void *ptr, CRYPTO_EX_DATA *ad, int idx, long argl, void *argp) noexcept
 
 cdef extern from "openssl/rand.h" nogil:
     int RAND_bytes(unsigned char *buf, int num)

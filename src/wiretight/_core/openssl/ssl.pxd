@@ -3,6 +3,7 @@
 from libc.stdint cimport uint64_t
 
 from wiretight._core.openssl.bio cimport BIO
+from wiretight._core.openssl.crypto cimport CRYPTO_EX_free
 from wiretight._core.openssl.evp cimport EVP_PKEY
 from wiretight._core.openssl.x509 cimport X509, X509_STORE, X509_STORE_CTX, X509_VERIFY_PARAM, stack_st_X509
 
@@ -106,6 +107,10 @@ cdef extern from "openssl/ssl.h" nogil:
     SSL_CTX *SSL_CTX_new(const SSL_METHOD *method)
     int SSL_CTX_up_ref(SSL_CTX *ctx)
     void SSL_CTX_free(SSL_CTX *ctx)
+    int SSL_CTX_get_ex_new_index(
+        long argl, void *argp, void *new_func, void *dup_func, CRYPTO_EX_free *free_func)
+    int SSL_CTX_set_ex_data(SSL_CTX *ctx, int idx, void *arg)
+    void *SSL_CTX_get_ex_data(const SSL_CTX *ctx, int idx)
     int SSL_CTX_set_min_proto_version(SSL_CTX *ctx, int version)
     int SSL_CTX_set_max_proto_version(SSL_CTX *ctx, int version)
     int SSL_CTX_get_min_proto_version(SSL_CTX *ctx)

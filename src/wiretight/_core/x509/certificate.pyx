@@ -9,6 +9,7 @@ from libc.limits cimport INT_MAX
 from posix.fcntl cimport O_RDONLY, open
 from posix.unistd cimport close, read
 
+from wiretight._core.base.cstrings cimport c_string
 from wiretight._core.base.errors cimport check, raise_queue, refuse_starved
 from wiretight._core.openssl.asn1 cimport (
     ASN1_INTEGER, ASN1_OBJECT, ASN1_OBJECT_free, ASN1_TIME, ASN1_TIME_print, NID_ad_OCSP, NID_ad_ca_issuers,
@@ -321,10 +322,7 @@ def txt2obj(str txt not None, bint name=False):
 
     OpenSSL: OBJ_txt2obj(3)
     """
-    cdef bytes encoded = txt.encode()
-    if b"\0" in encoded:
-        raise ValueError("embedded null character")
-    cdef ASN1_OBJECT *identifier = OBJ_txt2obj(encoded, not name)
+    cdef ASN1_OBJECT *identifier = OBJ_txt2obj(c_string(txt), not name)
     if identifier == NULL:
         ERR_clear_error()
         raise ValueError(f"unknown object '{txt[:100]}'")

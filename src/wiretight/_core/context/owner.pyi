@@ -1,0 +1,6 @@
+from typing import final
+
+@final
+class Handle:
+    @property
+    def owner(self) -> object: ...

@@ -1,0 +1,72 @@
+"""Owner: the way back from an SSL_CTX to its Context, for a callback that OpenSSL makes with nothing else in hand.
+
+It is weak: connections and sessions keep an SSL_CTX alive, and what keeps its Context alive is the program's business.
+The reference is the SSL_CTX's from the first moment to the last, so that whoever has that may look without a lock.
+"""
+
+cimport cython
+from cpython.object cimport PyObject
+from cpython.ref cimport Py_DECREF, Py_INCREF
+from cpython.weakref cimport PyWeakref_NewRef
+
+from wiretight._core.base.errors cimport check, raise_queue
+from wiretight._core.openssl.crypto cimport CRYPTO_EX_DATA
+from wiretight._core.openssl.ssl cimport (
+    SSL_CTX_free, SSL_CTX_get_ex_data, SSL_CTX_get_ex_new_index, SSL_CTX_set_ex_data, SSL_CTX_up_ref,
+)
+
+cdef extern from "references.h":
+    object referent "wt_referent"(object reference)
+
+cdef int place = SSL_CTX_get_ex_new_index(0, NULL, NULL, NULL, forget_owner)
+if place < 0:
+    raise_queue()
+
+
+cdef int set_owner(SSL_CTX *ctx, object owner) except -1:
+    """OpenSSL: SSL_CTX_set_ex_data(3)"""
+    reference = PyWeakref_NewRef(owner, None)
+    check(SSL_CTX_set_ex_data(ctx, place, <void *>reference))
+    Py_INCREF(reference)
+    return 0
+
+
+cdef object owner_of(const SSL_CTX *ctx):
+    """OpenSSL: SSL_CTX_get_ex_data(3)"""
+    cdef PyObject *reference = <PyObject *>SSL_CTX_get_ex_data(ctx, place)
+    return None if reference == NULL else referent(<object>reference)
+
+
+cdef void forget_owner(
+    void *parent, void *reference, CRYPTO_EX_DATA *data, int index, long number, void *argument
+) noexcept with gil:
+    """When OpenSSL frees the SSL_CTX, which has none before set_owner().
+
+    OpenSSL: CRYPTO_EX_free(3)
+    """
+    if reference != NULL:
+        Py_DECREF(<object>reference)
+
+
+@cython.final
+@cython.auto_pickle(False)
+cdef class Handle:
+    """An SSL_CTX without its Context. For tests."""
+
+    def __dealloc__(self):
+        SSL_CTX_free(self.ctx)
+
+    @property
+    def owner(self):
+        """The Context, or None once it is gone. Since 0.1.
+
+        OpenSSL: SSL_CTX_get_ex_data(3)
+        """
+        return None if self.ctx == NULL else owner_of(self.ctx)
+
+
+cdef Handle handle(SSL_CTX *ctx):
+    cdef Handle made = Handle.__new__(Handle)
+    check(SSL_CTX_up_ref(ctx))
+    made.ctx = ctx
+    return made
