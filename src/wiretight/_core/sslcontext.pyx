@@ -2,9 +2,7 @@
 
 cimport cython
 
-from wiretight._core.callbacks cimport failures as callbacks
-from wiretight._core.callbacks cimport psk
-from wiretight._core.callbacks cimport clienthello as servername
+from wiretight._core.callbacks cimport alpn, clienthello, keylog, messages, psk
 from wiretight._core.context cimport algorithms
 from wiretight._core.context cimport credentials
 from wiretight._core.context.context cimport Context, settings_of
@@ -20,8 +18,8 @@ cdef class _SSLContext(Context):
     """What `ssl.SSLContext` is built on: see Context for the settings, and here for what is loaded. Since 0.1."""
 
     def __cinit__(self, *_):
-        callbacks.install(self)
-        servername.install(self)
+        alpn.install(self)
+        clienthello.install(self)
 
     # --- algorithms --------------------------------------------------------------------------------------------------
     def set_ciphers(self, str cipherlist not None, /):
@@ -174,7 +172,7 @@ cdef class _SSLContext(Context):
 
     @sni_callback.setter
     def sni_callback(self, callback):
-        servername.set_sni_callback(self, callback)
+        clienthello.set_sni_callback(self, callback)
 
     def _set_alpn_protocols(self, protocols, /):
         """Sets the ALPN protocols, the preferred first, in the format of RFC 7301: each after its length in one byte.
@@ -184,7 +182,7 @@ cdef class _SSLContext(Context):
 
         OpenSSL: SSL_CTX_set_alpn_protos(3)
         """
-        callbacks.set_alpn_protocols(self, bytes(memoryview(protocols)))
+        alpn.set_alpn_protocols(self, bytes(memoryview(protocols)))
 
     def set_psk_client_callback(self, callback):
         """Connects with a pre-shared key: `callback` gets the server's hint (str or None) and returns (identity, key).
@@ -225,11 +223,11 @@ cdef class _SSLContext(Context):
 
         OpenSSL: SSL_CTX_set_keylog_callback(3)
         """
-        return callbacks.keylog_filename(self)
+        return keylog.keylog_filename(self)
 
     @keylog_filename.setter
     def keylog_filename(self, path):
-        callbacks.set_keylog_filename(self, path)
+        keylog.set_keylog_filename(self, path)
 
     @property
     def _msg_callback(self):
@@ -242,7 +240,7 @@ cdef class _SSLContext(Context):
 
     @_msg_callback.setter
     def _msg_callback(self, callback):
-        callbacks.set_msg_callback(self, callback)
+        messages.set_msg_callback(self, callback)
 
     @_msg_callback.deleter
     def _msg_callback(self):

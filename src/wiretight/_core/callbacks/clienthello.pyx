@@ -9,8 +9,8 @@ the SSLError of the alert.
 
 from libc.string cimport memchr
 
-from wiretight._core.callbacks.failures cimport callable_or_none, report_unraisable
-from wiretight._core.connection.negotiated cimport Negotiated
+from wiretight._core.callbacks.failures cimport UNRAISABLE, call_python, callable_or_none, subject_of
+from wiretight._core.connection.connection cimport Connection
 from wiretight._core.context.context cimport update_settings
 from wiretight._core.context.settings cimport Settings
 from wiretight._core.context.versions cimport PROTOCOL_TLS_CLIENT
@@ -24,6 +24,12 @@ from wiretight._core.openssl.ssl cimport (
 cdef enum:
     LIST_HEADER = 2
     NAME_HEADER = 3
+
+
+# OpenSSL's arguments, and where it wants the alert.
+cdef struct Hello:
+    SSL *ssl
+    int *alert
 
 
 cdef int install(Context context) noexcept:
@@ -47,7 +53,7 @@ cdef int put_sni_callback(Context _, Settings settings, object callback) except 
 
 cdef int acknowledge(SSL *ssl, int *alert, void *_) noexcept nogil:
     """Tells the client that its name was looked at, if somebody did."""
-    return SSL_TLSEXT_ERR_OK if (<Negotiated>SSL_get_app_data(ssl)).looked_at_name else SSL_TLSEXT_ERR_NOACK
+    return SSL_TLSEXT_ERR_OK if (<Connection>SSL_get_app_data(ssl)).looked_at_name else SSL_TLSEXT_ERR_NOACK
 
 
 cdef int on_client_hello(SSL *ssl, int *alert, void *_) noexcept nogil:
@@ -56,18 +62,18 @@ cdef int on_client_hello(SSL *ssl, int *alert, void *_) noexcept nogil:
     OpenSSL: SSL_CTX_set_client_hello_cb(3)
     """
     cdef void *connection = SSL_get_app_data(ssl)
-    cdef int answer
-    if not (<Negotiated>connection).settings.values.has_sni_callback:
+    cdef Hello hello
+    if not (<Connection>connection).settings.values.has_sni_callback:
         return SSL_CLIENT_HELLO_SUCCESS
     if not is_well_formed(ssl):
         # OpenSSL refuses it by itself, as soon as it has looked for a session; and there must be none, for then it
         # would not look at the name.
         SSL_set_session_id_context(ssl, b"malformed server name", 21)
         return SSL_CLIENT_HELLO_SUCCESS
-    (<Negotiated>connection).wire.leave_to_python()
-    answer = ask(<Negotiated>connection, ssl, alert)
-    (<Negotiated>connection).wire.back_from_python()
-    return answer
+    hello.ssl = ssl
+    hello.alert = alert
+    alert[0] = SSL_AD_INTERNAL_ERROR
+    return max(SSL_CLIENT_HELLO_ERROR, call_python(connection, "sni_callback", ask, &hello, UNRAISABLE))
 
 
 cdef bint is_well_formed(SSL *ssl) noexcept nogil:
@@ -88,24 +94,20 @@ cdef bint is_well_formed(SSL *ssl) noexcept nogil:
     return size <= <size_t>TLSEXT_MAXLEN_host_name and memchr(octets + NAME_HEADER, 0, size) == NULL
 
 
-cdef int ask(Negotiated connection, SSL *ssl, int *alert) noexcept with gil:
-    cdef object callback = connection.settings.kept.get("sni_callback")
-    alert[0] = SSL_AD_INTERNAL_ERROR
-    try:
-        subject = connection.callback_subject
-        if subject is None:
-            return SSL_CLIENT_HELLO_ERROR
-        connection.requested_name = requested_name(ssl)
-        connection.looked_at_name = True
-        alert[0] = SSL_AD_HANDSHAKE_FAILURE
-        answer = callback(subject, connection.requested_name, connection._context)
-        alert[0] = SSL_AD_INTERNAL_ERROR
-        if answer is None:
-            connection.bind_sessions()
-            return SSL_CLIENT_HELLO_SUCCESS
-        alert[0] = alert_number(answer)
-    except BaseException as error:
-        report_unraisable(error, callback)
+cdef int ask(Connection connection, object callback, void *call) except -1:
+    cdef Hello *hello = <Hello *>call
+    subject = subject_of(connection)
+    if subject is None:
+        return SSL_CLIENT_HELLO_ERROR
+    connection.requested_name = requested_name(hello.ssl)
+    connection.looked_at_name = True
+    hello.alert[0] = SSL_AD_HANDSHAKE_FAILURE
+    answer = callback(subject, connection.requested_name, connection._context)
+    hello.alert[0] = SSL_AD_INTERNAL_ERROR
+    if answer is None:
+        connection.bind_sessions()
+        return SSL_CLIENT_HELLO_SUCCESS
+    hello.alert[0] = alert_number(answer)
     return SSL_CLIENT_HELLO_ERROR
 
 

@@ -1,14 +1,16 @@
-"""The callbacks that OpenSSL makes from a handshake into Python: ALPN, key log, messages."""
+"""Failures: how a callback of OpenSSL's runs Python in the middle of a verb, and what becomes of what that raises."""
 
-from wiretight._core.context.context cimport Context
+from wiretight._core.connection.connection cimport Connection
+
+# The Python side of a callback. `kept` is what the settings keep for its feature, `call` OpenSSL's arguments.
+ctypedef int (*Body)(Connection connection, object kept, void *call) except -1
+
+cdef enum Failing:
+    FAILS_VERB      # the verb raises it, as soon as OpenSSL is done
+    UNRAISABLE      # sys.unraisablehook gets it
 
 
-cdef int install(Context context) noexcept
-cdef int set_alpn_protocols(Context context, bytes protocols) except -1
-cdef int set_keylog_filename(Context context, object path) except -1
-cdef object keylog_filename(Context context)
-cdef int set_msg_callback(Context context, object callback) except -1
-
-# For every module with a callback
+# What `body` returns; 0 where nothing is kept for `feature`, -1 where it raised
+cdef int call_python(void *connection, const char *feature, Body body, void *call, Failing failing) noexcept nogil
+cdef object subject_of(Connection connection)
 cdef object callable_or_none(object callback, str refusal=*)
-cdef int report_unraisable(object error, object where) noexcept

@@ -10,7 +10,7 @@ from libc.string cimport memcpy, strlen
 
 from wiretight._core.base.cstrings cimport c_string
 from wiretight._core.base.errors cimport ssl_error
-from wiretight._core.callbacks.failures cimport callable_or_none, report_unraisable
+from wiretight._core.callbacks.failures cimport UNRAISABLE, call_python, callable_or_none
 from wiretight._core.connection.connection cimport Connection
 from wiretight._core.context.context cimport settings_of, trial, update_settings
 from wiretight._core.context.settings cimport Settings
@@ -77,57 +77,49 @@ cdef int check_available() except -1:
     return 0
 
 
+# OpenSSL's arguments, and where it wants the answer.
+cdef struct Question:
+    const char *text        # the hint for a client, the identity for a server
+    char *identity
+    unsigned int identity_size
+    unsigned char *key
+    unsigned int key_size
+
+
 cdef unsigned int on_client(
     SSL *ssl, const char *hint, char *identity, unsigned int identity_size, unsigned char *key, unsigned int key_size
 ) noexcept nogil:
     """OpenSSL: SSL_set_psk_client_callback(3)"""
-    cdef void *connection = SSL_get_app_data(ssl)
-    cdef unsigned int size
-    (<Connection>connection).wire.leave_to_python()
-    size = ask_client(<Connection>connection, hint, identity, identity_size, key, key_size)
-    (<Connection>connection).wire.back_from_python()
-    return size
+    cdef Question question
+    question.text = hint
+    question.identity = identity
+    question.identity_size = identity_size
+    question.key = key
+    question.key_size = key_size
+    return max(0, call_python(SSL_get_app_data(ssl), "psk_client_callback", ask_client, &question, UNRAISABLE))
 
 
-cdef unsigned int ask_client(
-    Connection connection, const char *hint, char *identity, unsigned int identity_size, unsigned char *key,
-    unsigned int key_size
-) noexcept with gil:
-    cdef object callback = None
-    try:
-        callback = connection.settings.kept.get("psk_client_callback")
-        if callback is None:
-            return 0
-        name, secret = callback(text_or_none(hint))
-        put_identity(name, identity, identity_size)
-        return put_key(secret, key, key_size)
-    except BaseException as error:
-        report_unraisable(error, callback)
-    return 0
+cdef int ask_client(Connection _, object callback, void *call) except -1:
+    cdef Question *question = <Question *>call
+    name, secret = callback(text_or_none(question.text))
+    put_identity(name, question.identity, question.identity_size)
+    return put_key(secret, question.key, question.key_size)
 
 
 cdef unsigned int on_server(
     SSL *ssl, const char *identity, unsigned char *key, unsigned int key_size
 ) noexcept nogil:
     """OpenSSL: SSL_set_psk_server_callback(3)"""
-    cdef void *connection = SSL_get_app_data(ssl)
-    cdef unsigned int size
-    (<Connection>connection).wire.leave_to_python()
-    size = ask_server(<Connection>connection, identity, key, key_size)
-    (<Connection>connection).wire.back_from_python()
-    return size
+    cdef Question question
+    question.text = identity
+    question.key = key
+    question.key_size = key_size
+    return max(0, call_python(SSL_get_app_data(ssl), "psk_server_callback", ask_server, &question, UNRAISABLE))
 
 
-cdef unsigned int ask_server(
-    Connection connection, const char *identity, unsigned char *key, unsigned int key_size
-) noexcept with gil:
-    cdef object callback = None
-    try:
-        callback = connection.settings.kept.get("psk_server_callback")
-        return 0 if callback is None else put_key(callback(text_or_none(identity)), key, key_size)
-    except BaseException as error:
-        report_unraisable(error, callback)
-    return 0
+cdef int ask_server(Connection _, object callback, void *call) except -1:
+    cdef Question *question = <Question *>call
+    return put_key(callback(text_or_none(question.text)), question.key, question.key_size)
 
 
 cdef str text_or_none(const char *text):
@@ -145,13 +137,13 @@ cdef int put_identity(object name, char *into, unsigned int size) except -1:
     return 0
 
 
-cdef unsigned int put_key(object secret, unsigned char *into, unsigned int size) except? 0:
+cdef int put_key(object secret, unsigned char *into, unsigned int size) except -1:
     cdef Py_buffer view
     PyObject_GetBuffer(secret, &view, PyBUF_SIMPLE)
     try:
         if view.len > size:
             raise ValueError(f"a pre-shared key has at most {size} bytes, not {view.len}")
         memcpy(into, view.buf, view.len)
-        return view.len
+        return <int>view.len
     finally:
         PyBuffer_Release(&view)

@@ -24,6 +24,7 @@ cdef class Connection:
     cdef bytes terms                    # which a session must share to be resumed; None: there is no such session
     cdef object requested_name          # on a server: the name that the client asked for, once that is looked at
     cdef bint looked_at_name            # sni_callback has had it
+    cdef object owner_reference         # weak, to the program's object, whom a callback is called about; None: no such
     cdef object __weakref__
 
     cdef Failure failure            # why the last verb FAILED

@@ -5,7 +5,7 @@ from wiretight._core.drivers.driver cimport Driver
 
 
 cdef class _SSLSocket(Driver):
-    cdef object owner_reference
+    pass
 
 
 cdef _SSLSocket for_socket(

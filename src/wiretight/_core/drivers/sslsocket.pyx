@@ -187,15 +187,6 @@ cdef class _SSLSocket(Driver):
     def owner(self, value):
         self.owner_reference = None if value is None else weakref.ref(value)
 
-    @property
-    def callback_subject(self):
-        """Whom a callback is called about: the owner, or this connection if it never had one; None if the owner is
-        gone.
-
-        Since 0.1.
-        """
-        return self if self.owner_reference is None else self.owner_reference()
-
     def uses_ktls_for_send(self):
         """Whether the kernel encrypts: never, because the wire does. Since 0.1."""
         return False

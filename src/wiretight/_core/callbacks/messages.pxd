@@ -1,0 +1,6 @@
+"""Messages: the callback of a Context that is shown every TLS message, header and alert."""
+
+from wiretight._core.context.context cimport Context
+
+
+cdef int set_msg_callback(Context context, object callback) except -1

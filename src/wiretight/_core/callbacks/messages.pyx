@@ -1,0 +1,70 @@
+"""Messages: the callback of a Context that is shown every TLS message, header and alert."""
+
+from wiretight._core.callbacks.failures cimport FAILS_VERB, call_python, callable_or_none, subject_of
+from wiretight._core.connection.connection cimport Connection
+from wiretight._core.context.context cimport update_settings
+from wiretight._core.context.settings cimport Settings
+from wiretight._core.openssl.ssl cimport (
+    SSL, SSL3_MT_CHANGE_CIPHER_SPEC, SSL3_RT_ALERT, SSL3_RT_CHANGE_CIPHER_SPEC, SSL3_RT_HANDSHAKE, SSL3_RT_HEADER,
+    SSL3_RT_INNER_CONTENT_TYPE, SSL_get_app_data,
+)
+
+
+# OpenSSL's arguments.
+cdef struct Message:
+    bint written
+    int version
+    int content_type
+    const unsigned char *octets
+    size_t length
+
+
+cdef int set_msg_callback(Context context, object callback) except -1:
+    """OpenSSL: SSL_set_msg_callback(3)"""
+    return update_settings(context, put_msg_callback, callable_or_none(callback))
+
+
+cdef int put_msg_callback(Context _, Settings settings, object callback) except -1:
+    settings.values.on_message = NULL
+    if callback is not None:
+        settings.values.on_message = on_message
+    return settings.keep("msg_callback", callback)
+
+
+cdef void on_message(
+    int written, int version, int content_type, const void *data, size_t length, SSL *ssl, void *_,
+) noexcept nogil:
+    """OpenSSL: SSL_set_msg_callback(3)"""
+    cdef Message message
+    if SSL_get_app_data(ssl) == NULL:
+        return
+    message.written = written
+    message.version = version
+    message.content_type = content_type
+    message.octets = <const unsigned char *>data
+    message.length = length
+    call_python(SSL_get_app_data(ssl), "msg_callback", show_message, &message, FAILS_VERB)
+
+
+cdef int show_message(Connection connection, object callback, void *call) except -1:
+    cdef Message *message = <Message *>call
+    cdef const unsigned char *octets = message.octets
+    cdef int version = message.version
+    cdef int message_type = -1
+    if message.content_type == SSL3_RT_CHANGE_CIPHER_SPEC:
+        message_type = SSL3_MT_CHANGE_CIPHER_SPEC
+    elif message.content_type == SSL3_RT_ALERT and message.length > 1:
+        message_type = octets[1]
+    elif message.content_type == SSL3_RT_HEADER and message.length > 2:
+        # The version that OpenSSL passes with a header is 0; it stands in the header itself.
+        version = octets[1] << 8 | octets[2]
+        message_type = octets[0]
+    elif message.content_type in (SSL3_RT_HANDSHAKE, SSL3_RT_INNER_CONTENT_TYPE) and message.length > 0:
+        message_type = octets[0]
+    subject = subject_of(connection)
+    if subject is not None:
+        callback(
+            subject, "write" if message.written else "read", version, message.content_type, message_type,
+            <bytes>octets[:message.length],
+        )
+    return 0
