@@ -7,11 +7,10 @@ and two threads that miss at the same time both parse. A fork waits until none d
 cimport cython
 from posix.unistd cimport close
 
-from wiretight._core.base.errors cimport queue_cause, raise_queue, ssl_error
+from wiretight._core.base.errors cimport raise_queue, ssl_error
+from wiretight._core.base.files cimport content_of, opened, path_of
 from wiretight._core.base.mutex cimport wt_gate_enter, wt_gate_leave
-from wiretight._core.openssl.bio cimport BIO, BIO_free
-from wiretight._core.openssl.err cimport ERR_LIB_X509, ERR_PACK, ERR_R_PEM_LIB, ERR_clear_error
-from wiretight._core.openssl.pem cimport PEM_X509_INFO_read_bio
+from wiretight._core.openssl.err cimport ERR_LIB_X509, ERR_PACK
 from wiretight._core.openssl.x509 cimport (
     X509_INFO, X509_INFO_free, X509_LU_X509, X509_OBJECT, X509_OBJECT_free, X509_OBJECT_get0_X509,
     X509_OBJECT_get0_X509_CRL, X509_OBJECT_get_type, X509_OBJECT_new, X509_OBJECT_set1_X509,
@@ -20,7 +19,7 @@ from wiretight._core.openssl.x509 cimport (
     sk_X509_INFO_num, sk_X509_INFO_pop_free, sk_X509_INFO_value, sk_X509_OBJECT_num, sk_X509_OBJECT_pop,
     sk_X509_OBJECT_push, sk_X509_OBJECT_value, stack_st_X509_INFO, stack_st_X509_OBJECT,
 )
-from wiretight._core.x509.certificate cimport content_of, no_password, opened, path_of, reading
+from wiretight._core.x509.pem cimport read_entries
 
 from wiretight._standard.system import os, stat, time
 
@@ -106,18 +105,13 @@ cdef int keep(bytes name, TrustedFile trusted) except -1:
 # --- parsing ---------------------------------------------------------------------------------------------------------
 cdef X509_STORE *parse(bytes content) except NULL:
     """The certificates and CRLs of a PEM file, one at least."""
-    cdef BIO *bio = reading(content, len(content))
-    cdef X509_STORE *parsed = NULL
-    cdef bint is_pem
+    cdef stack_st_X509_INFO *entries = read_entries(content)
+    cdef X509_STORE *parsed
     with nogil:
-        wt_gate_enter(bio)
-        ERR_clear_error()
-        is_pem = parse_entries(bio, &parsed)
-        wt_gate_leave(bio)
-        BIO_free(bio)
-    if not is_pem:
-        cause = queue_cause()
-        raise ssl_error(ERR_R_PEM_LIB, ERR_PACK(ERR_LIB_X509, 0, ERR_R_PEM_LIB)) from cause
+        wt_gate_enter(<void *>content)
+        parsed = store_of(entries)
+        sk_X509_INFO_pop_free(entries, X509_INFO_free)
+        wt_gate_leave(<void *>content)
     if parsed == NULL:
         raise_queue()
     if sk_X509_OBJECT_num(X509_STORE_get0_objects(parsed)) == 0:
@@ -127,32 +121,25 @@ cdef X509_STORE *parse(bytes content) except NULL:
     return parsed
 
 
-cdef bint parse_entries(BIO *bio, X509_STORE **parsed) noexcept nogil:
-    """Fills a new store, or leaves on the queue why not. False where the PEM itself is broken.
+cdef X509_STORE *store_of(stack_st_X509_INFO *entries) noexcept nogil:
+    """A new store with the certificates and CRLs, or NULL, with the reason on OpenSSL's queue.
 
-    OpenSSL: PEM_X509_INFO_read_bio(3), X509_STORE_add_cert(3)
+    OpenSSL: X509_STORE_add_cert(3)
     """
-    cdef stack_st_X509_INFO *entries = PEM_X509_INFO_read_bio(bio, NULL, no_password, NULL)
-    cdef X509_STORE *store
+    cdef X509_STORE *store = X509_STORE_new()
     cdef X509_INFO *entry
-    cdef bint complete
+    cdef bint complete = store != NULL
     cdef int i
-    if entries == NULL:
-        return False
-    store = X509_STORE_new()
-    complete = store != NULL
     for i in range(sk_X509_INFO_num(entries)):
         entry = sk_X509_INFO_value(entries, i)
         if complete and entry.x509 != NULL:
             complete = X509_STORE_add_cert(store, entry.x509) > 0
         if complete and entry.crl != NULL:
             complete = X509_STORE_add_crl(store, entry.crl) > 0
-    sk_X509_INFO_pop_free(entries, X509_INFO_free)
     if complete:
-        parsed[0] = store
-    else:
-        X509_STORE_free(store)
-    return True
+        return store
+    X509_STORE_free(store)
+    return NULL
 
 
 # --- adding ----------------------------------------------------------------------------------------------------------

@@ -5,15 +5,13 @@ made, a load makes another store for later ones, of the same certificates and mo
 """
 
 cimport cython
-from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
 
-from wiretight._core.base.errors cimport check, queue_exception, raise_queue, ssl_error
+from wiretight._core.base.errors cimport check, raise_queue
+from wiretight._core.base.files cimport path_of
 from wiretight._core.base.mutex cimport wt_gate_enter, wt_gate_leave
 from wiretight._core.context.context cimport settings_of, update_settings
 from wiretight._core.context.settings cimport Settings, Trust
-from wiretight._core.openssl.bio cimport BIO, BIO_eof, BIO_free
-from wiretight._core.openssl.err cimport ERR_GET_LIB, ERR_GET_REASON, ERR_LIB_PEM, ERR_clear_error, ERR_peek_last_error
-from wiretight._core.openssl.pem cimport PEM_R_NO_START_LINE, PEM_read_bio_X509
+from wiretight._core.openssl.err cimport ERR_clear_error
 from wiretight._core.openssl.ssl cimport (
     SSL_CTX, SSL_CTX_free, SSL_CTX_get_cert_store, SSL_CTX_get_ssl_method, SSL_CTX_load_verify_dir, SSL_CTX_new,
     SSL_CTX_set_default_verify_dir, SSL_CTX_set_default_verify_store, SSL_CTX_up_ref,
@@ -23,11 +21,12 @@ from wiretight._core.openssl.x509 cimport (
     X509_STORE_add_cert, X509_STORE_get0_objects, X509_STORE_get1_all_certs, X509_STORE_lock, X509_STORE_unlock,
     X509_STORE_up_ref,
     X509_check_ca, X509_free, X509_get_default_cert_dir, X509_get_default_cert_dir_env, X509_get_default_cert_file,
-    X509_get_default_cert_file_env, d2i_X509_bio, sk_X509_OBJECT_num, sk_X509_OBJECT_value, sk_X509_new_null,
-    sk_X509_num, sk_X509_pop_free, sk_X509_push, sk_X509_value, stack_st_X509, stack_st_X509_OBJECT,
+    X509_get_default_cert_file_env, sk_X509_OBJECT_num, sk_X509_OBJECT_value, sk_X509_num, sk_X509_pop_free,
+    sk_X509_value, stack_st_X509, stack_st_X509_OBJECT,
 )
 from wiretight._core.trust.trustedfile cimport TrustedFile, add_objects, add_trusted, trusted_file
-from wiretight._core.x509.certificate cimport decoded, der, no_password, path_of, reading
+from wiretight._core.x509.certificate cimport decoded, der
+from wiretight._core.x509.pem cimport parse_data
 
 cdef extern from "compat.h" nogil:
     const char *wt_safe_getenv(const char *name)
@@ -147,71 +146,6 @@ cdef list get_ca_certs(Context context, bint binary_form):
     finally:
         sk_X509_pop_free(certificates, X509_free)
     return found
-
-
-# --- parsing ---------------------------------------------------------------------------------------------------------
-cdef stack_st_X509 *parse_data(object cadata) except NULL:
-    """The certificates of a PEM str, or of the DER bytes of certificates one after another; one at least."""
-    cdef Py_buffer view
-    cdef bytes pem
-    if isinstance(cadata, str):
-        if not cadata.isascii():
-            raise TypeError("cadata should be an ASCII string or a bytes-like object")
-        pem = cadata.encode("ascii")
-        return parse_sequence(pem, len(pem), True)
-    try:
-        PyObject_GetBuffer(cadata, &view, PyBUF_SIMPLE)
-    except TypeError:
-        raise TypeError("cadata should be an ASCII string or a bytes-like object") from None
-    try:
-        return parse_sequence(<const unsigned char *>view.buf, view.len, False)
-    finally:
-        PyBuffer_Release(&view)
-
-
-cdef stack_st_X509 *parse_sequence(const unsigned char *data, Py_ssize_t length, bint is_pem) except NULL:
-    """OpenSSL: PEM_read_bio_X509(3), d2i_X509_bio(3)"""
-    cdef stack_st_X509 *certificates
-    cdef X509 *x509 = NULL
-    cdef BIO *bio
-    cdef bint kept, complete
-    cdef unsigned long last
-    if length == 0:
-        raise ValueError("Empty certificate data")
-    bio = reading(data, length)
-    with nogil:
-        wt_gate_enter(bio)
-        certificates = sk_X509_new_null()
-        kept = certificates != NULL
-        while kept:
-            x509 = PEM_read_bio_X509(bio, NULL, no_password, NULL) if is_pem else d2i_X509_bio(bio, NULL)
-            if x509 == NULL:
-                break
-            kept = sk_X509_push(certificates, x509) > 0
-            if not kept:
-                X509_free(x509)
-            elif not is_pem and BIO_eof(bio):
-                break
-        last = ERR_peek_last_error()
-        complete = (
-            ERR_GET_LIB(last) == ERR_LIB_PEM and ERR_GET_REASON(last) == PEM_R_NO_START_LINE
-        ) if is_pem else x509 != NULL
-        wt_gate_leave(bio)
-        BIO_free(bio)
-    if not kept:
-        sk_X509_pop_free(certificates, X509_free)
-        ERR_clear_error()
-        raise MemoryError
-    if sk_X509_num(certificates) and complete:
-        ERR_clear_error()
-        return certificates
-    error = queue_exception()
-    if sk_X509_num(certificates) == 0 and not isinstance(error, MemoryError):
-        error = ssl_error(
-            0, 0, ("no start line" if is_pem else "not enough data") + ": cadata does not contain a certificate"
-        )
-    sk_X509_pop_free(certificates, X509_free)
-    raise error
 
 
 # --- adding ----------------------------------------------------------------------------------------------------------

@@ -1,24 +1,19 @@
-"""Certificate: one X509 as DER, as PEM and as the dictionary of getpeercert(); and the files that it comes from."""
+"""Certificate: one X509 as DER, as PEM and as the dictionary of getpeercert()."""
 
 cimport cython
-from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
-from cpython.exc cimport PyErr_CheckSignals
-from cpython.object cimport PyObject
-from libc.errno cimport EINTR, errno
-from libc.limits cimport INT_MAX
-from posix.fcntl cimport O_RDONLY, open
-from posix.unistd cimport close, read
+from cpython.bytes cimport PyBytes_FromStringAndSize
 
 from wiretight._core.base.cstrings cimport c_string
 from wiretight._core.base.errors cimport check, raise_queue, refuse_starved
+from wiretight._core.base.files cimport file_content
 from wiretight._core.openssl.asn1 cimport (
     ASN1_INTEGER, ASN1_OBJECT, ASN1_OBJECT_free, ASN1_TIME, ASN1_TIME_print, NID_ad_OCSP, NID_ad_ca_issuers,
     NID_undef, OBJ_nid2ln, OBJ_nid2obj, OBJ_nid2sn, OBJ_obj2nid, OBJ_txt2obj, i2a_ASN1_INTEGER,
 )
-from wiretight._core.openssl.bio cimport BIO, BIO_free, BIO_new_mem_buf
+from wiretight._core.openssl.bio cimport BIO, BIO_free
 from wiretight._core.openssl.crypto cimport OPENSSL_free
 from wiretight._core.openssl.err cimport ERR_clear_error
-from wiretight._core.openssl.pem cimport PEM_read_bio_X509, PEM_write_bio_X509
+from wiretight._core.openssl.pem cimport PEM_write_bio_X509
 from wiretight._core.openssl.x509 cimport (
     X509, X509_cmp, X509_free, X509_get0_notAfter, X509_get0_notBefore, X509_get_issuer_name,
     X509_get_serialNumber, X509_get_subject_name, X509_get_version, X509_subject_name_hash,
@@ -28,19 +23,9 @@ from wiretight._core.openssl.x509 cimport (
 from wiretight._core.x509.names cimport (
     access_addresses, alternative_names, crl_addresses, distinguished_name, memory, object_text, one_line, written,
 )
+from wiretight._core.x509.pem cimport read_certificate
 
 from wiretight._standard.errors import SSLError
-from wiretight._standard.system import os
-
-cdef extern from "Python.h":
-    bytes PyUnicode_EncodeFSDefault(object text)
-    int PySys_Audit(const char *event, const char *format, ...) except -1
-
-cdef extern from "<fcntl.h>":
-    int O_CLOEXEC
-
-cdef enum:
-    PIECE = 64 * 1024       # a file is read in
 
 # The numbers of `_ssl.ENCODING_PEM` and `_ssl.ENCODING_DER`, which programs pass to public_bytes().
 ENCODING_PEM = 1
@@ -197,93 +182,6 @@ cdef str time(const ASN1_TIME *moment):
         BIO_free(bio)
 
 
-# --- files -----------------------------------------------------------------------------------------------------------
-cdef BIO *reading(const unsigned char *content, Py_ssize_t length) except NULL:
-    """OpenSSL: BIO_new_mem_buf(3)"""
-    cdef BIO *bio
-    if length > INT_MAX:
-        raise OverflowError("OpenSSL takes no more than 2 GiB of certificate data")
-    bio = BIO_new_mem_buf(content, <int>length)
-    if bio == NULL:
-        raise_queue()
-    return bio
-
-
-cdef bytes path_of(object path, str argument):
-    cdef object given = path
-    # As os.fspath(), which takes a want of memory for a path that is none.
-    if not isinstance(path, (str, bytes)):
-        method = getattr(type(path), "__fspath__", None)
-        given = None if method is None else method(path)
-    if isinstance(given, str):
-        given = PyUnicode_EncodeFSDefault(given)
-    elif not isinstance(given, bytes):
-        if argument is None:
-            raise TypeError(f"expected str, bytes or os.PathLike object, not {type(path).__name__}")
-        raise TypeError(f"{argument} should be a valid filesystem path")
-    if b"\0" in <bytes>given:
-        raise ValueError("embedded null byte")
-    return given
-
-
-cdef bytes file_content(object path, str argument):
-    cdef int fd = opened(path, argument)
-    try:
-        return content_of(fd)
-    finally:
-        close(fd)
-
-
-cdef int opened(object path, str argument) except -1:
-    """By system calls: Python's open() reports a want of memory as a RuntimeError, takes the number of a descriptor for
-    a path, and is what a program may have replaced.
-    """
-    cdef bytes name = path_of(path, argument)
-    cdef const char *octets = name
-    cdef object shown = path if isinstance(path, (str, bytes)) else os.fsdecode(name)
-    cdef int fd, error
-    PySys_Audit("open", "OOi", <PyObject *>shown, <PyObject *>None, O_RDONLY | O_CLOEXEC)
-    while True:
-        with nogil:
-            fd = open(octets, O_RDONLY | O_CLOEXEC)
-            error = errno
-        if fd >= 0:
-            return fd
-        if error != EINTR:
-            raise OSError(error, os.strerror(error), shown)
-        PyErr_CheckSignals()
-
-
-cdef bytes content_of(int fd):
-    cdef list pieces = []
-    cdef bytes piece
-    cdef char *room
-    cdef ssize_t got
-    cdef int error
-    while True:
-        piece = PyBytes_FromStringAndSize(NULL, PIECE)
-        room = PyBytes_AS_STRING(piece)
-        with nogil:
-            got = read(fd, room, PIECE)
-            error = errno
-        if got > 0:
-            pieces.append(piece[:got])
-        elif got == 0:
-            return b"".join(pieces)
-        elif error == EINTR:
-            PyErr_CheckSignals()
-        else:
-            raise OSError(error, os.strerror(error))
-
-
-cdef int no_password(char *room, int size, int writing, void *unused) noexcept nogil:
-    """Without a callback, OpenSSL asks at the terminal, or whoever is at the standard input: a server would hang.
-
-    OpenSSL: pem_password_cb(3)
-    """
-    return -1
-
-
 # --- functions of `_ssl` ---------------------------------------------------------------------------------------------
 def test_decode_cert(path, /):
     """What getpeercert() would return for the first certificate of a PEM file.
@@ -294,20 +192,12 @@ def test_decode_cert(path, /):
     OpenSSL: PEM_read_bio_X509(3)
     """
     cdef bytes content
-    cdef BIO *bio
     cdef X509 *x509
     try:
         content = file_content(path, None)
     except OSError as error:
         raise SSLError("Can't open file") from error
-    bio = reading(content, len(content))
-    try:
-        x509 = PEM_read_bio_X509(bio, NULL, no_password, NULL)
-    finally:
-        BIO_free(bio)
-    if x509 == NULL:
-        ERR_clear_error()
-        raise SSLError("Error decoding PEM-encoded file")
+    x509 = read_certificate(content)
     try:
         return decoded(x509)
     finally:

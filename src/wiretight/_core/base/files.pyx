@@ -1,0 +1,87 @@
+"""Files: what a program names, read by system calls."""
+
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
+from cpython.exc cimport PyErr_CheckSignals
+from cpython.object cimport PyObject
+from libc.errno cimport EINTR, errno
+from posix.fcntl cimport O_RDONLY, open
+from posix.unistd cimport close, read
+
+from wiretight._standard.system import os
+
+cdef extern from "Python.h":
+    bytes PyUnicode_EncodeFSDefault(object text)
+    int PySys_Audit(const char *event, const char *format, ...) except -1
+
+cdef extern from "<fcntl.h>":
+    int O_CLOEXEC
+
+cdef enum:
+    PIECE = 64 * 1024       # a file is read in
+
+
+cdef bytes path_of(object path, str argument):
+    cdef object given = path
+    # As os.fspath(), which takes a want of memory for a path that is none.
+    if not isinstance(path, (str, bytes)):
+        method = getattr(type(path), "__fspath__", None)
+        given = None if method is None else method(path)
+    if isinstance(given, str):
+        given = PyUnicode_EncodeFSDefault(given)
+    elif not isinstance(given, bytes):
+        if argument is None:
+            raise TypeError(f"expected str, bytes or os.PathLike object, not {type(path).__name__}")
+        raise TypeError(f"{argument} should be a valid filesystem path")
+    if b"\0" in <bytes>given:
+        raise ValueError("embedded null byte")
+    return given
+
+
+cdef bytes file_content(object path, str argument):
+    cdef int fd = opened(path, argument)
+    try:
+        return content_of(fd)
+    finally:
+        close(fd)
+
+
+cdef int opened(object path, str argument) except -1:
+    """By system calls: Python's open() reports a want of memory as a RuntimeError, takes the number of a descriptor for
+    a path, and is what a program may have replaced.
+    """
+    cdef bytes name = path_of(path, argument)
+    cdef const char *octets = name
+    cdef object shown = path if isinstance(path, (str, bytes)) else os.fsdecode(name)
+    cdef int fd, error
+    PySys_Audit("open", "OOi", <PyObject *>shown, <PyObject *>None, O_RDONLY | O_CLOEXEC)
+    while True:
+        with nogil:
+            fd = open(octets, O_RDONLY | O_CLOEXEC)
+            error = errno
+        if fd >= 0:
+            return fd
+        if error != EINTR:
+            raise OSError(error, os.strerror(error), shown)
+        PyErr_CheckSignals()
+
+
+cdef bytes content_of(int fd):
+    cdef list pieces = []
+    cdef bytes piece
+    cdef char *buffer
+    cdef ssize_t got
+    cdef int error
+    while True:
+        piece = PyBytes_FromStringAndSize(NULL, PIECE)
+        buffer = PyBytes_AS_STRING(piece)
+        with nogil:
+            got = read(fd, buffer, PIECE)
+            error = errno
+        if got > 0:
+            pieces.append(piece[:got])
+        elif got == 0:
+            return b"".join(pieces)
+        elif error == EINTR:
+            PyErr_CheckSignals()
+        else:
+            raise OSError(error, os.strerror(error))

@@ -1,0 +1,339 @@
+"""PEM: certificates, CRLs, keys and parameters as text, and how they are read from it.
+
+OpenSSL reads without the GIL, inside the gate that a fork closes (see mutex.h).
+"""
+
+cimport cython
+from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
+from libc.limits cimport INT_MAX
+from libc.string cimport memcpy
+
+from wiretight._core.base.errors cimport queue_cause, queue_exception, raise_queue, ssl_error
+from wiretight._core.base.mutex cimport wt_gate_enter, wt_gate_leave
+from wiretight._core.openssl.bio cimport BIO, BIO_eof, BIO_free, BIO_new_mem_buf
+from wiretight._core.openssl.err cimport (
+    ERR_GET_LIB, ERR_GET_REASON, ERR_LIB_PEM, ERR_LIB_SSL, ERR_LIB_X509, ERR_PACK, ERR_R_PEM_LIB, ERR_clear_error,
+    ERR_peek_last_error,
+)
+from wiretight._core.openssl.evp cimport EVP_PKEY_free, EVP_PKEY_is_a
+from wiretight._core.openssl.pem cimport (
+    PEM_R_NO_START_LINE, PEM_X509_INFO_read_bio, PEM_read_bio_Parameters, PEM_read_bio_PrivateKey, PEM_read_bio_X509,
+    PEM_read_bio_X509_AUX,
+)
+from wiretight._core.openssl.x509 cimport (
+    X509_free, d2i_X509_bio, sk_X509_new_null, sk_X509_num, sk_X509_pop_free, sk_X509_push,
+)
+
+from wiretight._standard.errors import SSLError
+
+# How reading one certificate after another ended.
+cdef enum:
+    STARVED = -1            # no memory for the list
+    BROKEN = 0              # OpenSSL's queue says why
+    COMPLETE = 1
+
+
+cdef BIO *reading(const unsigned char *content, Py_ssize_t length) except NULL:
+    """Borrows the content.
+
+    OpenSSL: BIO_new_mem_buf(3)
+    """
+    cdef BIO *bio
+    if length > INT_MAX:
+        raise OverflowError("OpenSSL takes no more than 2 GiB of certificate data")
+    bio = BIO_new_mem_buf(content, <int>length)
+    if bio == NULL:
+        raise_queue()
+    return bio
+
+
+# --- passwords -------------------------------------------------------------------------------------------------------
+@cython.final
+@cython.auto_pickle(False)
+cdef class Password:
+    """The password of an encrypted key: text, or a callable that is asked only if the key needs it."""
+
+    def __cinit__(self, source):
+        if source is not None and not callable(source) and not isinstance(source, (str, bytes, bytearray)):
+            raise TypeError("password should be a string or callable")
+        self.source = source
+
+
+cdef int on_password(char *buffer, int size, int writing, void *password) noexcept nogil:
+    """Called inside the gate, which nobody who waits for the GIL may be in.
+
+    OpenSSL: pem_password_cb(3)
+    """
+    cdef int length
+    wt_gate_leave(password)
+    length = ask_password(buffer, size, password)
+    wt_gate_enter(password)
+    return length
+
+
+cdef int ask_password(char *buffer, int size, void *password) noexcept with gil:
+    cdef Password asked = <Password>password
+    cdef bytes secret
+    if asked.source is None:
+        asked.is_missing = True
+        return -1
+    try:
+        answer = asked.source() if callable(asked.source) else asked.source
+        if isinstance(answer, str):
+            answer = answer.encode()
+        elif not isinstance(answer, (bytes, bytearray)):
+            raise TypeError("password callback must return a string")
+        secret = bytes(answer)
+        if PyBytes_GET_SIZE(secret) > size:
+            raise ValueError(f"password cannot be longer than {size} bytes")
+        memcpy(buffer, PyBytes_AS_STRING(secret), PyBytes_GET_SIZE(secret))
+        return <int>PyBytes_GET_SIZE(secret)
+    except BaseException as error:
+        asked.error = error
+        return -1
+
+
+cdef int raise_password_error(Password password) except -1:
+    """What the callable raised, instead of what OpenSSL makes of it."""
+    if password.error is not None:
+        ERR_clear_error()
+        raise password.error
+    return 0
+
+
+cdef int no_password(char *buffer, int size, int writing, void *unused) noexcept nogil:
+    """Without a callback, OpenSSL asks at the terminal, or whoever is at the standard input: a server would hang.
+
+    OpenSSL: pem_password_cb(3)
+    """
+    return -1
+
+
+# --- certificates ----------------------------------------------------------------------------------------------------
+cdef bint at_end_of_pem() noexcept nogil:
+    """Whether the last read met the end, which OpenSSL calls "no start line", and nothing broken before it.
+
+    OpenSSL: ERR_peek_last_error(3)
+    """
+    cdef unsigned long code = ERR_peek_last_error()
+    return ERR_GET_LIB(code) == ERR_LIB_PEM and ERR_GET_REASON(code) == PEM_R_NO_START_LINE
+
+
+cdef int append_pem(stack_st_X509 *certificates, BIO *bio) noexcept nogil:
+    """OpenSSL: PEM_read_bio_X509(3)"""
+    cdef X509 *x509 = PEM_read_bio_X509(bio, NULL, no_password, NULL)
+    while x509 != NULL:
+        if not append(certificates, x509):
+            return STARVED
+        x509 = PEM_read_bio_X509(bio, NULL, no_password, NULL)
+    return COMPLETE if at_end_of_pem() else BROKEN
+
+
+cdef int append_der(stack_st_X509 *certificates, BIO *bio) noexcept nogil:
+    """OpenSSL: d2i_X509_bio(3)"""
+    cdef X509 *x509
+    while True:
+        x509 = d2i_X509_bio(bio, NULL)
+        if x509 == NULL:
+            return BROKEN
+        if not append(certificates, x509):
+            return STARVED
+        if BIO_eof(bio):
+            return COMPLETE
+
+
+cdef bint append(stack_st_X509 *certificates, X509 *x509) noexcept nogil:
+    """Takes the reference over."""
+    if certificates != NULL and sk_X509_push(certificates, x509) > 0:
+        return True
+    X509_free(x509)
+    return False
+
+
+cdef X509 *read_certificate(bytes content) except NULL:
+    """The first certificate of a PEM file.
+
+    OpenSSL: PEM_read_bio_X509(3)
+    """
+    cdef BIO *bio = reading(content, len(content))
+    cdef X509 *x509
+    with nogil:
+        wt_gate_enter(bio)
+        x509 = PEM_read_bio_X509(bio, NULL, no_password, NULL)
+        wt_gate_leave(bio)
+        BIO_free(bio)
+    if x509 == NULL:
+        ERR_clear_error()
+        raise SSLError("Error decoding PEM-encoded file")
+    return x509
+
+
+cdef stack_st_X509 *read_chain(bytes content, Password password, object path) except NULL:
+    """The certificates of a PEM file in its order, one at least.
+
+    OpenSSL: PEM_read_bio_X509_AUX(3)
+    """
+    cdef BIO *bio = reading(content, len(content))
+    cdef stack_st_X509 *chain
+    cdef X509 *x509
+    cdef int ending = BROKEN
+    with nogil:
+        wt_gate_enter(<void *>password)
+        chain = sk_X509_new_null()
+        # Only the first may carry trust settings, and ask for a password.
+        x509 = PEM_read_bio_X509_AUX(bio, NULL, on_password, <void *>password)
+        if x509 != NULL:
+            ending = append_pem(chain, bio) if append(chain, x509) else STARVED
+        wt_gate_leave(<void *>password)
+        BIO_free(bio)
+    try:
+        raise_password_error(password)
+        if chain == NULL or ending == STARVED:
+            ERR_clear_error()
+            raise MemoryError
+        if sk_X509_num(chain) == 0:
+            raise_unreadable("certificate", path, password)
+        if ending == BROKEN:
+            raise_queue()
+    except BaseException:
+        sk_X509_pop_free(chain, X509_free)
+        raise
+    ERR_clear_error()
+    return chain
+
+
+cdef stack_st_X509_INFO *read_entries(bytes content) except NULL:
+    """Whatever is in a PEM file, certificates and CRLs among it, or nothing.
+
+    OpenSSL: PEM_X509_INFO_read_bio(3), which decides as at_end_of_pem() does
+    """
+    cdef BIO *bio = reading(content, len(content))
+    cdef stack_st_X509_INFO *entries
+    with nogil:
+        wt_gate_enter(bio)
+        ERR_clear_error()
+        entries = PEM_X509_INFO_read_bio(bio, NULL, no_password, NULL)
+        wt_gate_leave(bio)
+        BIO_free(bio)
+    if entries == NULL:
+        cause = queue_cause()
+        raise ssl_error(ERR_R_PEM_LIB, ERR_PACK(ERR_LIB_X509, 0, ERR_R_PEM_LIB)) from cause
+    return entries
+
+
+cdef stack_st_X509 *parse_data(object cadata) except NULL:
+    """The certificates of a PEM str, or of the DER bytes of certificates one after another; one at least."""
+    cdef Py_buffer view
+    cdef bytes pem
+    if isinstance(cadata, str):
+        if not cadata.isascii():
+            raise TypeError("cadata should be an ASCII string or a bytes-like object")
+        pem = cadata.encode("ascii")
+        return parse_sequence(pem, len(pem), True)
+    try:
+        PyObject_GetBuffer(cadata, &view, PyBUF_SIMPLE)
+    except TypeError:
+        raise TypeError("cadata should be an ASCII string or a bytes-like object") from None
+    try:
+        return parse_sequence(<const unsigned char *>view.buf, view.len, False)
+    finally:
+        PyBuffer_Release(&view)
+
+
+cdef stack_st_X509 *parse_sequence(const unsigned char *data, Py_ssize_t length, bint is_pem) except NULL:
+    cdef stack_st_X509 *certificates
+    cdef BIO *bio
+    cdef int ending
+    if length == 0:
+        raise ValueError("Empty certificate data")
+    bio = reading(data, length)
+    with nogil:
+        wt_gate_enter(bio)
+        certificates = sk_X509_new_null()
+        ending = append_pem(certificates, bio) if is_pem else append_der(certificates, bio)
+        wt_gate_leave(bio)
+        BIO_free(bio)
+    if certificates != NULL and ending == COMPLETE and sk_X509_num(certificates):
+        ERR_clear_error()
+        return certificates
+    if certificates == NULL or ending == STARVED:
+        ERR_clear_error()
+        error = MemoryError()
+    else:
+        error = queue_exception()
+        if sk_X509_num(certificates) == 0 and not isinstance(error, MemoryError):
+            error = ssl_error(
+                0, 0, ("no start line" if is_pem else "not enough data") + ": cadata does not contain a certificate"
+            )
+    sk_X509_pop_free(certificates, X509_free)
+    raise error
+
+
+# --- keys and parameters ---------------------------------------------------------------------------------------------
+cdef EVP_PKEY *read_key(bytes content, Password password, object path) except NULL:
+    """The first private key of a PEM file.
+
+    OpenSSL: PEM_read_bio_PrivateKey(3)
+    """
+    cdef BIO *bio = reading(content, len(content))
+    cdef EVP_PKEY *key
+    with nogil:
+        wt_gate_enter(<void *>password)
+        key = PEM_read_bio_PrivateKey(bio, NULL, on_password, <void *>password)
+        wt_gate_leave(<void *>password)
+        BIO_free(bio)
+    if key == NULL:
+        raise_password_error(password)
+        raise_unreadable("private key", path, password)
+    return key
+
+
+cdef tuple DH_BLOCKS = (b"-----BEGIN DH PARAMETERS-----", b"-----BEGIN X9.42 DH PARAMETERS-----")
+
+
+cdef EVP_PKEY *read_dh_parameters(bytes content, object path) except NULL:
+    """The first Diffie-Hellman parameters of a PEM file.
+
+    OpenSSL: PEM_read_bio_Parameters(3)
+    """
+    cdef BIO *bio
+    cdef EVP_PKEY *parameters
+    # OpenSSL would take the first parameters of any kind, or give up at a certificate.
+    content = content[first_line_of(content, DH_BLOCKS):]
+    bio = reading(content, len(content))
+    with nogil:
+        wt_gate_enter(bio)
+        parameters = PEM_read_bio_Parameters(bio, NULL)
+        wt_gate_leave(bio)
+        BIO_free(bio)
+    if parameters != NULL and (EVP_PKEY_is_a(parameters, "DH") or EVP_PKEY_is_a(parameters, "DHX")):
+        return parameters
+    EVP_PKEY_free(parameters)
+    raise ssl_error(
+        PEM_R_NO_START_LINE, ERR_PACK(ERR_LIB_PEM, 0, PEM_R_NO_START_LINE),
+        f"no start line: no Diffie-Hellman parameters could be read from {path!r}",
+    ) from queue_cause()
+
+
+cdef Py_ssize_t first_line_of(bytes content, tuple lines):
+    """Where the first of these lines begins; behind the end without one."""
+    cdef Py_ssize_t at = 0
+    while at < len(content):
+        if content.startswith(lines, at):
+            return at
+        at = content.find(b"\n", at) + 1 or len(content)
+    return at
+
+
+cdef int raise_unreadable(str wanted, object path, Password password) except -1:
+    """`ssl` has one error for a file without the thing, with a broken one, and with a wrong password: [SSL] PEM lib.
+
+    OpenSSL's own word on it becomes the cause.
+    """
+    cause = queue_cause()
+    reason = ": it is encrypted, and no password was given" if password.is_missing else ""
+    raise ssl_error(
+        ERR_R_PEM_LIB, ERR_PACK(ERR_LIB_SSL, 0, ERR_R_PEM_LIB),
+        f"PEM lib: no {wanted} could be read from {path!r}{reason}"
+    ) from cause
