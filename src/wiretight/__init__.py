@@ -61,7 +61,7 @@ from wiretight._tls.context import (
     _create_default_https_context as _create_default_https_context, _create_stdlib_context as _create_stdlib_context,
     _create_unverified_context as _create_unverified_context,
 )
-from wiretight._core.x509.certificate import nid2obj as _nid2obj, txt2obj as _txt2obj
+from wiretight._core.x509.objects import nid2obj as _nid2obj, txt2obj as _txt2obj
 from wiretight._core.sslcontext import _SSLContext as _SSLContext
 from wiretight._core.base.tables import OPENSSL_VERSION_INFO as _OPENSSL_API_VERSION
 import base64

@@ -9,8 +9,9 @@ from wiretight._core.session.session import SSLSession
 from wiretight._core.sslcontext import _SSLContext
 from wiretight._core.trust.truststore import default_verify_paths as get_default_verify_paths
 from wiretight._core.wire.memorybio import MemoryBIO
-from wiretight._core.x509.certificate import ENCODING_DER, ENCODING_PEM, Certificate, nid2obj, txt2obj
+from wiretight._core.x509.certificate import ENCODING_DER, ENCODING_PEM, Certificate
 from wiretight._core.x509.certificate import test_decode_cert as _test_decode_cert
+from wiretight._core.x509.objects import nid2obj, txt2obj
 from wiretight._standard.errors import (
     SSLCertVerificationError,
     SSLEOFError,

@@ -2,7 +2,6 @@ import os
 from typing import Literal, NoReturn, TypeAlias, final, overload
 
 _Path: TypeAlias = str | bytes | os.PathLike[str] | os.PathLike[bytes]
-_Object: TypeAlias = tuple[int, str, str, str]
 _Names: TypeAlias = tuple[tuple[str, str], ...]
 _PeerCertificate: TypeAlias = dict[str, str | tuple[_Names, ...] | _Names]
 
@@ -25,5 +24,3 @@ class Certificate:
     def get_info(self) -> _PeerCertificate: ...
 
 def test_decode_cert(path: _Path, /) -> _PeerCertificate: ...
-def txt2obj(txt: str, name: bool = False) -> _Object: ...
-def nid2obj(nid: int, /) -> _Object: ...

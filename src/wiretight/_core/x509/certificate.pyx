@@ -3,12 +3,10 @@
 cimport cython
 from cpython.bytes cimport PyBytes_FromStringAndSize
 
-from wiretight._core.base.cstrings cimport c_string
 from wiretight._core.base.errors cimport check, raise_queue, refuse_starved
 from wiretight._core.base.files cimport file_content
 from wiretight._core.openssl.asn1 cimport (
-    ASN1_INTEGER, ASN1_OBJECT, ASN1_OBJECT_free, ASN1_TIME, ASN1_TIME_print, NID_ad_OCSP, NID_ad_ca_issuers,
-    NID_undef, OBJ_nid2ln, OBJ_nid2obj, OBJ_nid2sn, OBJ_obj2nid, OBJ_txt2obj, i2a_ASN1_INTEGER,
+    ASN1_INTEGER, ASN1_TIME, ASN1_TIME_print, NID_ad_OCSP, NID_ad_ca_issuers, i2a_ASN1_INTEGER,
 )
 from wiretight._core.openssl.bio cimport BIO, BIO_free
 from wiretight._core.openssl.crypto cimport OPENSSL_free
@@ -17,11 +15,10 @@ from wiretight._core.openssl.pem cimport PEM_write_bio_X509
 from wiretight._core.openssl.x509 cimport (
     X509, X509_cmp, X509_free, X509_get0_notAfter, X509_get0_notBefore, X509_get_issuer_name,
     X509_get_serialNumber, X509_get_subject_name, X509_get_version, X509_subject_name_hash,
-    X509_chain_up_ref, X509_up_ref, i2d_X509,
-    sk_X509_num, sk_X509_value,
+    X509_chain_up_ref, X509_up_ref, i2d_X509, sk_X509_num, sk_X509_value,
 )
 from wiretight._core.x509.names cimport (
-    access_addresses, alternative_names, crl_addresses, distinguished_name, memory, object_text, one_line, written,
+    access_addresses, alternative_names, crl_addresses, distinguished_name, memory, one_line, written,
 )
 from wiretight._core.x509.pem cimport read_certificate
 
@@ -182,7 +179,6 @@ cdef str time(const ASN1_TIME *moment):
         BIO_free(bio)
 
 
-# --- functions of `_ssl` ---------------------------------------------------------------------------------------------
 def test_decode_cert(path, /):
     """What getpeercert() would return for the first certificate of a PEM file.
 
@@ -202,45 +198,3 @@ def test_decode_cert(path, /):
         return decoded(x509)
     finally:
         X509_free(x509)
-
-
-def txt2obj(str txt not None, bint name=False):
-    """(NID, short name, long name, dotted number) of an object identifier given as text.
-
-    `txt` is a dotted number, or with `name=True` also a short or long name. Raises ValueError for one that OpenSSL does
-    not know. Since 0.1. Source: `ssl._ASN1Object` of the standard library.
-
-    OpenSSL: OBJ_txt2obj(3)
-    """
-    cdef ASN1_OBJECT *identifier = OBJ_txt2obj(c_string(txt), not name)
-    if identifier == NULL:
-        ERR_clear_error()
-        raise ValueError(f"unknown object '{txt[:100]}'")
-    try:
-        return described_object(identifier)
-    finally:
-        ASN1_OBJECT_free(identifier)
-
-
-def nid2obj(int nid, /):
-    """(NID, short name, long name, dotted number) of OpenSSL's object number `nid`.
-
-    Raises ValueError for a number that OpenSSL does not know. Since 0.1. Source: `ssl._ASN1Object` of the standard
-    library.
-
-    OpenSSL: OBJ_nid2obj(3)
-    """
-    if nid < NID_undef:
-        raise ValueError("NID must be positive.")
-    cdef const ASN1_OBJECT *identifier = OBJ_nid2obj(nid)
-    if identifier == NULL:
-        ERR_clear_error()
-        raise ValueError(f"unknown NID {nid}")
-    return described_object(identifier)
-
-
-cdef tuple described_object(const ASN1_OBJECT *identifier):
-    cdef int nid = OBJ_obj2nid(identifier)
-    if nid == NID_undef:
-        raise ValueError("Unknown object")
-    return (nid, OBJ_nid2sn(nid).decode("ascii"), OBJ_nid2ln(nid).decode("ascii"), object_text(identifier, True))

@@ -1,0 +1,6 @@
+from typing import TypeAlias
+
+_Object: TypeAlias = tuple[int, str, str, str]
+
+def txt2obj(txt: str, name: bool = False) -> _Object: ...
+def nid2obj(nid: int, /) -> _Object: ...

@@ -1,0 +1,50 @@
+"""Objects: the identifiers of ASN.1, by number, by name and by OpenSSL's own number (NID)."""
+
+from wiretight._core.base.cstrings cimport c_string
+from wiretight._core.openssl.asn1 cimport (
+    ASN1_OBJECT, ASN1_OBJECT_free, NID_undef, OBJ_nid2ln, OBJ_nid2obj, OBJ_nid2sn, OBJ_obj2nid, OBJ_txt2obj,
+)
+from wiretight._core.openssl.err cimport ERR_clear_error
+from wiretight._core.x509.names cimport object_text
+
+
+def txt2obj(str txt not None, bint name=False):
+    """(NID, short name, long name, dotted number) of an object identifier given as text.
+
+    `txt` is a dotted number, or with `name=True` also a short or long name. Raises ValueError for one that OpenSSL does
+    not know. Since 0.1. Source: `ssl._ASN1Object` of the standard library.
+
+    OpenSSL: OBJ_txt2obj(3)
+    """
+    cdef ASN1_OBJECT *identifier = OBJ_txt2obj(c_string(txt), not name)
+    if identifier == NULL:
+        ERR_clear_error()
+        raise ValueError(f"unknown object '{txt[:100]}'")
+    try:
+        return described_object(identifier)
+    finally:
+        ASN1_OBJECT_free(identifier)
+
+
+def nid2obj(int nid, /):
+    """(NID, short name, long name, dotted number) of OpenSSL's object number `nid`.
+
+    Raises ValueError for a number that OpenSSL does not know. Since 0.1. Source: `ssl._ASN1Object` of the standard
+    library.
+
+    OpenSSL: OBJ_nid2obj(3)
+    """
+    if nid < NID_undef:
+        raise ValueError("NID must be positive.")
+    cdef const ASN1_OBJECT *identifier = OBJ_nid2obj(nid)
+    if identifier == NULL:
+        ERR_clear_error()
+        raise ValueError(f"unknown NID {nid}")
+    return described_object(identifier)
+
+
+cdef tuple described_object(const ASN1_OBJECT *identifier):
+    cdef int nid = OBJ_obj2nid(identifier)
+    if nid == NID_undef:
+        raise ValueError("Unknown object")
+    return (nid, OBJ_nid2sn(nid).decode("ascii"), OBJ_nid2ln(nid).decode("ascii"), object_text(identifier, True))
