@@ -11,25 +11,20 @@ from libc.string cimport memcpy
 
 cimport cython
 
-from wiretight._core.base.errors cimport check, forget_errors, raise_queue
-from wiretight._core.base.mutex cimport wt_mutex_unlock
+from wiretight._core.base.errors cimport check, forget_errors
 from wiretight._core.connection.connection cimport Connection, Question
-from wiretight._core.connection.virtualhost cimport has_own_ciphers, may_choose, switch_context
-from wiretight._core.context.algorithms cimport ciphers_of
-from wiretight._core.context.context cimport Context, make_sealed, settings_of
-from wiretight._core.context.settings cimport Settings
+from wiretight._core.connection.peer cimport peer_certificate, sent_chain, verified_chain
+from wiretight._core.connection.resumption cimport offer_session, session_of
+from wiretight._core.connection.virtualhost cimport choose_context
+from wiretight._core.context.context cimport Context
 from wiretight._core.openssl.ssl cimport (
-    SSL, SSL_CIPHER, SSL_CIPHER_get_bits, SSL_CIPHER_get_name, SSL_CIPHER_get_version, SSL_COMP_get_name, SSL_SESSION,
-    SSL_SESSION_free,
-    SSL_VERIFY_PEER, SSL_get0_alpn_selected, SSL_get0_peer_certificate, SSL_get0_verified_chain, SSL_get1_session,
-    SSL_get_cipher_list_stack, SSL_get_client_ciphers, SSL_get_current_cipher, SSL_get_current_compression,
-    SSL_get_finished, SSL_get_peer_cert_chain, SSL_get_peer_finished, SSL_get_verify_mode, SSL_get_version,
-    SSL_in_before, SSL_is_init_finished, SSL_pending, SSL_session_reused, SSL_set_session,
-    SSL_verify_client_post_handshake, sk_SSL_CIPHER_find, sk_SSL_CIPHER_num, sk_SSL_CIPHER_value, stack_st_SSL_CIPHER,
+    SSL, SSL_CIPHER, SSL_CIPHER_get_bits, SSL_CIPHER_get_name, SSL_CIPHER_get_version, SSL_COMP_get_name,
+    SSL_get0_alpn_selected, SSL_get_cipher_list_stack, SSL_get_client_ciphers, SSL_get_current_cipher,
+    SSL_get_current_compression, SSL_get_finished, SSL_get_peer_finished, SSL_get_version, SSL_is_init_finished,
+    SSL_pending, SSL_session_reused, SSL_verify_client_post_handshake, sk_SSL_CIPHER_find, sk_SSL_CIPHER_num,
+    sk_SSL_CIPHER_value, stack_st_SSL_CIPHER,
 )
-from wiretight._core.openssl.x509 cimport X509, X509_free, sk_X509_pop_free, stack_st_X509
-from wiretight._core.session.session cimport SSLSession, take_session
-from wiretight._core.x509.certificate cimport borrow_certificate, chain_of, decoded, der, owned, owned_chain
+from wiretight._core.session.session cimport SSLSession
 
 cdef extern from "compat.h" nogil:
     const char *wt_group_name(SSL *ssl)
@@ -164,19 +159,7 @@ cdef class Negotiated(Connection):
 
         Raises ValueError before the handshake is done. Since 0.1. OpenSSL: SSL_get0_peer_certificate(3)
         """
-        cdef PeerCertificate peer
-        peer.certificate = NULL
-        self.ask(ask_peer_certificate, &peer)
-        try:
-            if not peer.is_finished:
-                raise ValueError("handshake not done yet")
-            if peer.certificate == NULL:
-                return None
-            if binary_form:
-                return der(peer.certificate)
-            return decoded(peer.certificate) if peer.is_verified else {}
-        finally:
-            X509_free(peer.certificate)
+        return peer_certificate(self, binary_form)
 
     def get_verified_chain(self):
         """The chain that verification built, as a list of Certificate from the peer's to the root; None if there is
@@ -184,31 +167,14 @@ cdef class Negotiated(Connection):
 
         Since 0.1. OpenSSL: SSL_get0_verified_chain(3)
         """
-        cdef stack_st_X509 *chain = NULL
-        self.ask(ask_verified_chain, &chain)
-        try:
-            return chain_of(chain) or None
-        finally:
-            sk_X509_pop_free(chain, X509_free)
+        return verified_chain(self)
 
     def get_unverified_chain(self):
         """The chain that the peer sent, as a list of Certificate, its own first; None if it sent none.
 
         Since 0.1. OpenSSL: SSL_get_peer_cert_chain(3)
         """
-        cdef PeerCertificate peer
-        peer.certificate = NULL
-        peer.chain = NULL
-        self.ask(ask_sent_chain, &peer)
-        try:
-            chain = chain_of(peer.chain)
-            # On a server OpenSSL leaves the peer's own certificate out of the list; on a resumption there is only that.
-            if peer.certificate != NULL and (self.server_side or not chain):
-                chain.insert(0, borrow_certificate(peer.certificate))
-            return chain or None
-        finally:
-            X509_free(peer.certificate)
-            sk_X509_pop_free(peer.chain, X509_free)
+        return sent_chain(self)
 
     def verify_client_post_handshake(self):
         """Asks the client for a certificate now (TLS 1.3); the request leaves with the next write.
@@ -237,32 +203,7 @@ cdef class Negotiated(Connection):
     def context(self, value):
         if not isinstance(value, Context):
             raise TypeError(f"The value must be a SSLContext, not {type(value).__name__}")
-        cdef Settings settings, later, before
-        cdef Context former, chosen = value
-        cdef bint switched, is_open
-        make_sealed(chosen)
-        with cython.critical_section(self):
-            former, before = self._context, self.settings   # kept until the lock is free: to let go may run Python
-        settings = settings_of(chosen)
-        later = settings.verifying_as(before)   # a handshake that has begun verifies as it began, and after it too
-        ciphers = ciphers_of(chosen, settings) if has_own_ciphers(former, before) else None
-        self.wire.take_turn_with_gil()      # no callback of another thread looks at them meanwhile
-        is_open = SSL_in_before(self.ssl) or self.server_side and may_choose(self.ssl)
-        if not is_open:
-            settings = later
-        switched = switch_context(self.ssl, before, chosen, settings, self.server_side, ciphers)
-        if is_open and not self.server_side and chosen is not former:
-            SSL_set_session(self.ssl, NULL)     # what was offered is another context's
-        with cython.critical_section(self):
-            if switched:
-                self._context, self.settings = chosen, settings
-        wt_mutex_unlock(&self.wire.lock)
-        if not switched:
-            raise_queue()
-        if is_open:
-            self.bind_sessions()
-        elif not self.server_side:
-            self.unbind_sessions()      # verified by one context, and maybe shown to with the certificate of another
+        choose_context(self, value)
 
     @property
     def session(self):
@@ -272,36 +213,13 @@ cdef class Negotiated(Connection):
 
         OpenSSL: SSL_get1_session(3), SSL_set_session(3)
         """
-        cdef SSL_SESSION *session
-        cdef Context context
-        cdef bytes terms
-        while True:
-            with cython.critical_section(self):
-                context, terms = self._context, self.terms
-            session = NULL
-            self.ask(ask_session, &session)
-            if context is self._context and terms is self.terms:    # all three are of one moment
-                return None if session == NULL else take_session(session, context, terms)
-            SSL_SESSION_free(session)
+        return session_of(self)
 
     @session.setter
     def session(self, value):
         if not isinstance(value, SSLSession):
             raise TypeError("Value is not a SSLSession.")
-        cdef int result
-        cdef SSLSession offered = value
-        if offered.context is not self._context:
-            raise ValueError("Session refers to a different SSLContext.")
-        if self.server_side:
-            raise ValueError("Cannot set session for server-side SSLSocket.")
-        # Otherwise what was verified for it is not what is verified here: a full handshake.
-        is_same = self.terms is not None and offered.terms == self.terms
-        result = self.change(offer_session, offered.session if is_same else NULL)
-        if result == FINISHED:
-            raise ValueError("Cannot set session after handshake.")
-        if result == BEGUN:
-            raise ValueError("Cannot set session once the handshake has begun.")
-        check(result)
+        offer_session(self, value)
 
     @property
     def session_reused(self):
@@ -345,17 +263,6 @@ cdef struct Octets:
 cdef struct Ciphers:
     const SSL_CIPHER **ciphers
     int count               # -1: no memory
-
-cdef struct PeerCertificate:
-    bint is_finished
-    bint is_verified
-    X509 *certificate
-    stack_st_X509 *chain
-
-# Why a session is not offered; OpenSSL's own failures are 0.
-cdef enum:
-    FINISHED = -2
-    BEGUN = -3
 
 cdef struct Counters:
     uint64_t bytes_in, bytes_out, records_in, records_out, syscalls
@@ -431,28 +338,6 @@ cdef void ask_first_finished(Connection self, void *answer) noexcept nogil:
     finished.size = min(size, <size_t>MOST_OCTETS)
 
 
-cdef void ask_peer_certificate(Connection self, void *answer) noexcept nogil:
-    cdef PeerCertificate *peer = <PeerCertificate *>answer
-    peer.is_finished = SSL_is_init_finished(self.ssl)
-    if peer.is_finished:
-        peer.is_verified = SSL_get_verify_mode(self.ssl) & SSL_VERIFY_PEER
-        peer.certificate = owned(SSL_get0_peer_certificate(self.ssl))
-
-
-cdef void ask_verified_chain(Connection self, void *answer) noexcept nogil:
-    (<stack_st_X509 **>answer)[0] = owned_chain(SSL_get0_verified_chain(self.ssl))
-
-
-cdef void ask_sent_chain(Connection self, void *answer) noexcept nogil:
-    cdef PeerCertificate *peer = <PeerCertificate *>answer
-    peer.chain = owned_chain(SSL_get_peer_cert_chain(self.ssl))
-    peer.certificate = owned(SSL_get0_peer_certificate(self.ssl))
-
-
-cdef void ask_session(Connection self, void *answer) noexcept nogil:
-    (<SSL_SESSION **>answer)[0] = SSL_get1_session(self.ssl)
-
-
 cdef void ask_session_reused(Connection self, void *answer) noexcept nogil:
     (<bint *>answer)[0] = SSL_session_reused(self.ssl)
 
@@ -473,18 +358,6 @@ cdef void ask_counters(Connection self, void *answer) noexcept nogil:
 cdef int request_certificate(Connection self, void *_) noexcept nogil:
     forget_errors()
     return SSL_verify_client_post_handshake(self.ssl)
-
-
-cdef int offer_session(Connection self, void *session) noexcept nogil:
-    if SSL_is_init_finished(self.ssl):
-        return FINISHED
-    # In the middle of a handshake OpenSSL would lose what it has agreed on so far, and crash.
-    if not SSL_in_before(self.ssl):
-        return BEGUN
-    if session == NULL:
-        return 1
-    forget_errors()
-    return SSL_set_session(self.ssl, <SSL_SESSION *>session)
 
 
 cdef object cipher_tuple(const SSL_CIPHER *cipher):

@@ -7,16 +7,20 @@ The other context may ask for more than the first, never for less: verify_mode a
 the two. A program that requires certificates by the context that it listens with must not lose that by a choice.
 """
 
+cimport cython
 from libc.stdint cimport uint64_t
 
-from wiretight._core.context.settings cimport apply, apply_callbacks, apply_loaded
+from wiretight._core.base.errors cimport raise_queue
+from wiretight._core.base.mutex cimport wt_mutex_unlock
+from wiretight._core.context.algorithms cimport ciphers_of
+from wiretight._core.context.context cimport make_sealed, settings_of
+from wiretight._core.context.settings cimport Settings, apply, apply_callbacks, apply_loaded
 from wiretight._core.openssl.err cimport ERR_clear_error
 from wiretight._core.openssl.ssl cimport (
-    SSL_OP_NO_SSLv3, SSL_OP_NO_TLSv1, SSL_OP_NO_TLSv1_1, SSL_OP_NO_TLSv1_2, SSL_get_options, SSL_set_options,
-    SSL_VERIFY_PEER, SSL_VERIFY_POST_HANDSHAKE, SSL_get_min_proto_version, SSL_get_state, SSL_get_verify_mode,
+    SSL, SSL_OP_NO_SSLv3, SSL_OP_NO_TLSv1, SSL_OP_NO_TLSv1_1, SSL_OP_NO_TLSv1_2, SSL_VERIFY_PEER,
+    SSL_VERIFY_POST_HANDSHAKE, SSL_get_min_proto_version, SSL_get_options, SSL_get_state, SSL_get_verify_mode,
     SSL_in_before, SSL_set1_groups_list, SSL_set_SSL_CTX, SSL_set_cipher_list, SSL_set_ciphersuites,
-    SSL_set_min_proto_version, SSL_set_verify,
-    TLS_ST_SR_CLNT_HELLO,
+    SSL_set_min_proto_version, SSL_set_options, SSL_set_session, SSL_set_verify, TLS_ST_SR_CLNT_HELLO,
 )
 
 cdef extern from "compat.h" nogil:
@@ -25,6 +29,41 @@ cdef extern from "compat.h" nogil:
 
 # The older way to set a minimum version.
 cdef uint64_t OLDER_VERSIONS = SSL_OP_NO_SSLv3 | SSL_OP_NO_TLSv1 | SSL_OP_NO_TLSv1_1 | SSL_OP_NO_TLSv1_2
+
+
+cdef int choose_context(Connection connection, Context chosen) except -1:
+    """Gives a connection another context: see Negotiated.context.
+
+    OpenSSL: SSL_set_SSL_CTX(3)
+    """
+    cdef Settings settings, later, before
+    cdef Context former
+    cdef bint switched, is_open
+    make_sealed(chosen)
+    with cython.critical_section(connection):
+        # Kept until the lock is free: to let go of them may run Python.
+        former, before = connection._context, connection.settings
+    settings = settings_of(chosen)
+    later = settings.verifying_as(before)   # a handshake that has begun verifies as it began, and after it too
+    ciphers = ciphers_of(chosen, settings) if has_own_ciphers(former, before) else None
+    connection.wire.take_turn_with_gil()    # no callback of another thread looks at them meanwhile
+    is_open = SSL_in_before(connection.ssl) or connection.server_side and may_choose(connection.ssl)
+    if not is_open:
+        settings = later
+    switched = switch_context(connection.ssl, before, chosen, settings, connection.server_side, ciphers)
+    if is_open and not connection.server_side and chosen is not former:
+        SSL_set_session(connection.ssl, NULL)   # what was offered is another context's
+    with cython.critical_section(connection):
+        if switched:
+            connection._context, connection.settings = chosen, settings
+    wt_mutex_unlock(&connection.wire.lock)
+    if not switched:
+        raise_queue()
+    if is_open:
+        connection.bind_sessions()
+    elif not connection.server_side:
+        connection.unbind_sessions()    # verified by one context, and maybe shown to with the certificate of another
+    return 0
 
 
 cdef bint may_choose(SSL *ssl) noexcept:

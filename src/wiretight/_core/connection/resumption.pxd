@@ -1,0 +1,8 @@
+"""Resumption: the session that a connection has, and the one that it offers."""
+
+from wiretight._core.connection.connection cimport Connection
+from wiretight._core.session.session cimport SSLSession
+
+
+cdef SSLSession session_of(Connection connection)                           # or None
+cdef int offer_session(Connection connection, SSLSession offered) except -1

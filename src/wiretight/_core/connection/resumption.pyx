@@ -1,0 +1,64 @@
+"""Resumption: the session that a connection has, and the one that it offers."""
+
+cimport cython
+
+from wiretight._core.base.errors cimport check, forget_errors
+from wiretight._core.context.context cimport Context
+from wiretight._core.openssl.ssl cimport (
+    SSL_SESSION, SSL_SESSION_free, SSL_get1_session, SSL_in_before, SSL_is_init_finished, SSL_set_session,
+)
+from wiretight._core.session.session cimport take_session
+
+# Why a session is not offered; OpenSSL's own failures are 0.
+cdef enum:
+    FINISHED = -2
+    BEGUN = -3
+
+
+cdef SSLSession session_of(Connection connection):
+    """OpenSSL: SSL_get1_session(3)"""
+    cdef SSL_SESSION *session
+    cdef Context context
+    cdef bytes terms
+    while True:
+        with cython.critical_section(connection):
+            context, terms = connection._context, connection.terms
+        session = NULL
+        connection.ask(ask_session, &session)
+        if context is connection._context and terms is connection.terms:    # all three are of one moment
+            return None if session == NULL else take_session(session, context, terms)
+        SSL_SESSION_free(session)
+
+
+cdef void ask_session(Connection self, void *answer) noexcept nogil:
+    (<SSL_SESSION **>answer)[0] = SSL_get1_session(self.ssl)
+
+
+cdef int offer_session(Connection connection, SSLSession offered) except -1:
+    """OpenSSL: SSL_set_session(3)"""
+    cdef int result
+    if offered.context is not connection._context:
+        raise ValueError("Session refers to a different SSLContext.")
+    if connection.server_side:
+        raise ValueError("Cannot set session for server-side SSLSocket.")
+    # Otherwise what was verified for it is not what is verified here: a full handshake.
+    is_same = connection.terms is not None and offered.terms == connection.terms
+    result = connection.change(set_session, offered.session if is_same else NULL)
+    if result == FINISHED:
+        raise ValueError("Cannot set session after handshake.")
+    if result == BEGUN:
+        raise ValueError("Cannot set session once the handshake has begun.")
+    check(result)
+    return 0
+
+
+cdef int set_session(Connection self, void *session) noexcept nogil:
+    if SSL_is_init_finished(self.ssl):
+        return FINISHED
+    # In the middle of a handshake OpenSSL would lose what it has agreed on so far, and crash.
+    if not SSL_in_before(self.ssl):
+        return BEGUN
+    if session == NULL:
+        return 1
+    forget_errors()
+    return SSL_set_session(self.ssl, <SSL_SESSION *>session)
