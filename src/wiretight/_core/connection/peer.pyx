@@ -5,7 +5,7 @@ from wiretight._core.openssl.ssl cimport (
     SSL_is_init_finished,
 )
 from wiretight._core.openssl.x509 cimport X509, X509_free, sk_X509_pop_free, stack_st_X509
-from wiretight._core.x509.certificate cimport borrow_certificate, chain_of, decoded, der, owned, owned_chain
+from wiretight._core.x509.certificate cimport chain_of, decoded, der, owned, owned_chain, share_certificate
 
 
 # The answer of a question. Both are owned.
@@ -65,7 +65,7 @@ cdef list sent_chain(Connection connection):
         chain = chain_of(shown.chain)
         # On a server OpenSSL leaves the peer's own certificate out of the list; on a resumption there is only that.
         if shown.certificate != NULL and (connection.server_side or not chain):
-            chain.insert(0, borrow_certificate(shown.certificate))
+            chain.insert(0, share_certificate(shown.certificate))
         return chain or None
     finally:
         X509_free(shown.certificate)

@@ -7,7 +7,7 @@ from wiretight._core.context.context cimport Context
 from wiretight._core.openssl.ssl cimport (
     SSL_SESSION, SSL_SESSION_free, SSL_get1_session, SSL_in_before, SSL_is_init_finished, SSL_set_session,
 )
-from wiretight._core.session.session cimport take_session
+from wiretight._core.session.session cimport adopt_session
 
 # Why a session is not offered; OpenSSL's own failures are 0.
 cdef enum:
@@ -26,7 +26,7 @@ cdef SSLSession session_of(Connection connection):
         session = NULL
         connection.ask(ask_session, &session)
         if context is connection._context and terms is connection.terms:    # all three are of one moment
-            return None if session == NULL else take_session(session, context, terms)
+            return None if session == NULL else adopt_session(session, context, terms)
         SSL_SESSION_free(session)
 
 

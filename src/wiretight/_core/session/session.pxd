@@ -7,8 +7,8 @@ from wiretight._core.openssl.ssl cimport SSL_SESSION
 cdef class SSLSession:
     cdef SSL_SESSION *session
     cdef Context context
-    cdef bytes terms        # of the connection that made it: see resumption
+    cdef bytes terms        # of the connection that made it
 
 
 # Takes the reference over
-cdef SSLSession take_session(SSL_SESSION *session, Context context, bytes terms)
+cdef SSLSession adopt_session(SSL_SESSION *session, Context context, bytes terms)

@@ -7,7 +7,7 @@ from wiretight._core.openssl.ssl cimport (
     SSL_SESSION_get_timeout, SSL_SESSION_has_ticket,
 )
 
-# Only take_session() has it: an SSLSession without an SSL_SESSION cannot be made from Python.
+# Only adopt_session() has it: an SSLSession without an SSL_SESSION cannot be made from Python.
 cdef object FROM_OPENSSL = object()
 
 
@@ -82,7 +82,7 @@ cdef class SSLSession:
         return SSL_SESSION_has_ticket(self.session)
 
 
-cdef SSLSession take_session(SSL_SESSION *session, Context context, bytes terms):
+cdef SSLSession adopt_session(SSL_SESSION *session, Context context, bytes terms):
     cdef SSLSession taken = SSLSession.__new__(SSLSession, FROM_OPENSSL)
     taken.session = session
     taken.context = context

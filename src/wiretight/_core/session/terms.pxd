@@ -1,4 +1,4 @@
-"""Resumption: the terms that a session was made on, which a connection that resumes it must share."""
+"""Terms: what a session was made on, which a connection that resumes it must share."""
 
 from wiretight._core.context.settings cimport Settings
 from wiretight._core.openssl.ssl cimport SSL

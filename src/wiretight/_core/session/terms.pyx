@@ -1,4 +1,4 @@
-"""Resumption: the terms that a session was made on, which a connection that resumes it must share.
+"""Terms: what a session was made on, which a connection that resumes it must share.
 
 A resumed handshake shows no certificate and verifies none: it trusts what the first handshake verified. So a session is
 good only where that would be verified again in the same way. Its terms are a digest of the server's name, of what the

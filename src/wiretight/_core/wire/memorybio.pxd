@@ -19,6 +19,6 @@ cdef class MemoryBIO:
     cdef size_t take_locked(self, char *into, size_t size) noexcept nogil
     cdef size_t take_or_end(self, char *into, size_t size, bint *at_eof) noexcept nogil
     cdef int put_locked(self, const char *data, size_t size) noexcept nogil
-    cdef int make_room(self, size_t size) noexcept nogil
+    cdef int reserve(self, size_t size) noexcept nogil
 
     cdef int lock_with_gil(self) except -1

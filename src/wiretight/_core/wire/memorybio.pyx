@@ -179,28 +179,28 @@ cdef class MemoryBIO:
     cdef int put_locked(self, const char *data, size_t size) noexcept nogil:
         cdef int kept = 0
         if size > self.capacity - self.end:
-            kept = self.make_room(size)
+            kept = self.reserve(size)
         if kept == 0:
             memcpy(self.data + self.end, data, size)
             self.end += size
         return kept
 
-    cdef int make_room(self, size_t size) noexcept nogil:
-        cdef size_t held = self.end - self.start
+    cdef int reserve(self, size_t size) noexcept nogil:
+        cdef size_t unread = self.end - self.start
         cdef size_t capacity = self.capacity
         cdef char *larger
-        if held + size > self.capacity // 2:
-            capacity = 2 * (held + size)
+        if unread + size > self.capacity // 2:
+            capacity = 2 * (unread + size)
             larger = <char *>malloc(capacity)
             if larger == NULL:
                 return -1
-            if held:
-                memcpy(larger, self.data + self.start, held)
+            if unread:
+                memcpy(larger, self.data + self.start, unread)
             free(self.data)
             self.data = larger
             self.capacity = capacity
         else:
-            memmove(self.data, self.data + self.start, held)
+            memmove(self.data, self.data + self.start, unread)
         self.start = 0
-        self.end = held
+        self.end = unread
         return 0

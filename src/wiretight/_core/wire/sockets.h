@@ -58,12 +58,12 @@ static inline void wt_no_sigpipe(int fd) {
 
 /* Takes bytes off the head of the queue, by way of `scratch` where the kernel cannot drop them; how many of `size` it
    took, with errno (EBADF at the end of the stream) if not all. Counts its calls. */
-static inline size_t wt_drop(int fd, void *scratch, size_t room, size_t size, int can_drop, uint64_t *calls) {
+static inline size_t wt_drop(int fd, void *scratch, size_t space, size_t size, int can_drop, uint64_t *calls) {
     char few[512]; /* where there was no memory for a scratch */
     size_t dropped = 0;
     if (scratch == NULL && !can_drop) {
         scratch = few;
-        room = sizeof few;
+        space = sizeof few;
     }
     while (dropped < size) {
         size_t part = size - dropped;
@@ -73,7 +73,7 @@ static inline size_t wt_drop(int fd, void *scratch, size_t room, size_t size, in
             got = recv(fd, NULL, part, MSG_DONTWAIT | MSG_TRUNC);
         else
 #endif
-            got = recv(fd, scratch, part < room ? part : room, MSG_DONTWAIT);
+            got = recv(fd, scratch, part < space ? part : space, MSG_DONTWAIT);
         ++*calls;
         if (got < 0 && errno == EINTR)
             continue;

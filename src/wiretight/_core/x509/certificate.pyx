@@ -28,7 +28,7 @@ from wiretight._standard.errors import SSLError
 ENCODING_PEM = 1
 ENCODING_DER = 2
 
-# Only take_certificate() has it: a Certificate without an X509 cannot be made from Python.
+# Only adopt_certificate() has it: a Certificate without an X509 cannot be made from Python.
 cdef object FROM_OPENSSL = object()
 
 
@@ -83,15 +83,15 @@ cdef class Certificate:
         return decoded(self.x509)
 
 
-cdef Certificate take_certificate(X509 *x509):
+cdef Certificate adopt_certificate(X509 *x509):
     cdef Certificate certificate = Certificate.__new__(Certificate, FROM_OPENSSL)
     certificate.x509 = x509
     return certificate
 
 
-cdef Certificate borrow_certificate(X509 *x509):
+cdef Certificate share_certificate(X509 *x509):
     X509_up_ref(x509)
-    return take_certificate(x509)
+    return adopt_certificate(x509)
 
 
 cdef list chain_of(stack_st_X509 *chain):
@@ -99,7 +99,7 @@ cdef list chain_of(stack_st_X509 *chain):
     cdef int i
     if chain != NULL:
         for i in range(sk_X509_num(chain)):
-            certificates.append(borrow_certificate(sk_X509_value(chain, i)))
+            certificates.append(share_certificate(sk_X509_value(chain, i)))
     return certificates
 
 

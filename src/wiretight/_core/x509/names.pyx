@@ -115,8 +115,8 @@ cdef tuple general_name(GENERAL_NAME *entry):
 
 
 cdef bytes octets(void *string):
-    cdef const ASN1_STRING *held = <ASN1_STRING *>string
-    return <bytes>ASN1_STRING_get0_data(held)[:ASN1_STRING_length(held)]
+    cdef const ASN1_STRING *asn1 = <ASN1_STRING *>string
+    return <bytes>ASN1_STRING_get0_data(asn1)[:ASN1_STRING_length(asn1)]
 
 
 cdef str address(bytes packed):
