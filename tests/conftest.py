@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tests.incidents.references import link
 from tests.kit.certificates import Certificates
 from tests.kit.deliveries import DELIVERIES, Delivery
 from tests.kit.pair import Pair
@@ -17,6 +18,14 @@ from tests.kit.subject import NAME, tls
 
 def pytest_report_header() -> str:
     return f"subject: {NAME} (WIRETIGHT_TEST_SUBJECT), standard ssl on {standard.OPENSSL_VERSION}"
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """--junit-xml keeps the public references of a test, for docs/reliability.md."""
+    for mark in item.iter_markers("reference"):
+        for source in mark.args:
+            link(source)
+            item.user_properties.append(("reference", source))
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -1,6 +1,6 @@
 """Whatever a callback does, the handshake fails closed, the exception is reported, and memory stays sound.
 
-The same under AddressSanitizer: scripts/check --asan tests/incidents/test_callbacks.py
+The same under AddressSanitizer: scripts/check --asan tests/core/test_callbacks.py
 """
 
 from __future__ import annotations
