@@ -10,6 +10,7 @@ import pytest
 
 from tests.incidents.references import link
 from tests.kit.certificates import Certificates
+from tests.kit.deadlines import Deadline
 from tests.kit.deliveries import DELIVERIES, Delivery
 from tests.kit.pair import Pair
 from tests.kit.sockets import MODES, Mode
@@ -71,3 +72,9 @@ def delivery(request: pytest.FixtureRequest) -> Delivery:
 def mode(request: pytest.FixtureRequest) -> Mode:
     """A socket that blocks, one with a timeout, and one that never waits."""
     return request.param
+
+
+@pytest.fixture
+def deadline(record_property: Callable[[str, object], None]) -> Deadline:
+    """`with deadline():` around a call that must end by TimeoutError."""
+    return Deadline(record_property)

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import platform
 from collections.abc import Callable, Iterator
 
 import pytest
 
 from tests.incidents.eventloops import WAYS, Way
+from tests.kit.deadlines import FULL
 from tests.kit.subject import tls
 
-# The counts of a full run; otherwise a selection that takes minutes.
-FULL = os.environ.get("WIRETIGHT_INCIDENTS") == "full"
 HOURS = 4  # after which a test of a full run is given up
 
 
