@@ -1,0 +1,28 @@
+"""CONTRIBUTING.md is true: its first change can be made."""
+
+from __future__ import annotations
+
+import shlex
+
+from tests.repo.source import ROOT
+
+TEXT = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+PARTS = {part.splitlines()[0]: part for part in TEXT.split("\n## ")}
+FIRST = [line.strip() for line in PARTS["A first change in five minutes"].splitlines() if line.startswith("    ")]
+
+
+def test_the_first_change_is_three_commands() -> None:
+    set_up, change, run = map(shlex.split, FIRST)
+    assert set_up[0] == run[0] == "scripts/test"
+    assert set_up[1] == run[1]
+    assert (ROOT / run[1]).is_file()
+    assert f"{run[run.index('-k') + 1]}" in (ROOT / run[1]).read_text()
+    assert change[:2] == ["sed", "-i"]
+
+
+def test_the_line_of_the_first_change_is_there_once_in_each_file() -> None:
+    _, _, expression, *files = shlex.split(FIRST[1])
+    old = expression.split("/")[1]
+    assert len(files) == 2
+    for file in files:
+        assert (ROOT / file).read_text().count(old) == 1, f"{file} has no line to change with {expression}"
