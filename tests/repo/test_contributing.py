@@ -1,14 +1,19 @@
-"""CONTRIBUTING.md is true: its first change can be made."""
+"""CONTRIBUTING.md is true: its first change can be made, and every file that it sends a reader to exists."""
 
 from __future__ import annotations
 
+import re
 import shlex
+
+import pytest
 
 from tests.repo.source import ROOT
 
 TEXT = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
 PARTS = {part.splitlines()[0]: part for part in TEXT.split("\n## ")}
 FIRST = [line.strip() for line in PARTS["A first change in five minutes"].splitlines() if line.startswith("    ")]
+EXAMPLE = PARTS["A worked example: a getter of the connection"]
+STEPS = [path for path in re.findall(r"`((?:src|tests|docs)/[\w./]+)`", EXAMPLE) if "." in path]
 
 
 def test_the_first_change_is_three_commands() -> None:
@@ -26,3 +31,15 @@ def test_the_line_of_the_first_change_is_there_once_in_each_file() -> None:
     assert len(files) == 2
     for file in files:
         assert (ROOT / file).read_text().count(old) == 1, f"{file} has no line to change with {expression}"
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_the_worked_example_names_files_that_exist(step: str) -> None:
+    assert (ROOT / step).is_file()
+
+
+def test_the_worked_example_follows_a_getter_that_is_there() -> None:
+    assert len(STEPS) >= 10
+    unrelated = {"negotiated.pxd", "differences.md"}  # only some getters need these
+    for step in STEPS:
+        assert "compression" in (ROOT / step).read_text() or step.rpartition("/")[2] in unrelated, step
