@@ -7,13 +7,14 @@ import shlex
 
 import pytest
 
-from tests.repo.source import ROOT
+from tests.repo.source import PACKAGE, ROOT
 
 TEXT = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
 PARTS = {part.splitlines()[0]: part for part in TEXT.split("\n## ")}
 FIRST = [line.strip() for line in PARTS["A first change in five minutes"].splitlines() if line.startswith("    ")]
 EXAMPLE = PARTS["A worked example: a getter of the connection"]
 STEPS = [path for path in re.findall(r"`((?:src|tests|docs)/[\w./]+)`", EXAMPLE) if "." in path]
+TASKS = re.findall(r"^\| (.+) \| `(.+)` \|$", PARTS["Where would you change …"], re.MULTILINE)
 
 
 def test_the_first_change_is_three_commands() -> None:
@@ -31,6 +32,16 @@ def test_the_line_of_the_first_change_is_there_once_in_each_file() -> None:
     assert len(files) == 2
     for file in files:
         assert (ROOT / file).read_text().count(old) == 1, f"{file} has no line to change with {expression}"
+
+
+def test_twenty_tasks_have_a_file_each() -> None:
+    assert len(TASKS) == 20
+    assert len({file for _, file in TASKS}) == 20
+
+
+@pytest.mark.parametrize(("task", "file"), TASKS, ids=[file for _, file in TASKS])
+def test_a_task_is_done_in_a_file_that_exists(task: str, file: str) -> None:
+    assert (PACKAGE / file).is_file() or (ROOT / file).is_file(), f"to change {task}: {file} does not exist"
 
 
 @pytest.mark.parametrize("step", STEPS)
