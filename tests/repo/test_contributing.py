@@ -1,4 +1,7 @@
-"""CONTRIBUTING.md is true: its first change can be made, and every file that it sends a reader to exists."""
+"""CONTRIBUTING.md is true: its first change can be made, and every file that it sends a reader to exists.
+
+So is the list of rooms in tests/README.md.
+"""
 
 from __future__ import annotations
 
@@ -54,3 +57,8 @@ def test_the_worked_example_follows_a_getter_that_is_there() -> None:
     unrelated = {"negotiated.pxd", "differences.md"}  # only some getters need these
     for step in STEPS:
         assert "compression" in (ROOT / step).read_text() or step.rpartition("/")[2] in unrelated, step
+
+
+def test_the_tests_readme_lists_every_room_once() -> None:
+    rooms = re.findall(r"^\| `(\w+)/` \| ", (ROOT / "tests" / "README.md").read_text(), re.MULTILINE)
+    assert sorted(rooms) == sorted({path.parent.name for path in (ROOT / "tests").glob("*/test_*.py")})
