@@ -18,19 +18,18 @@ CURVES = (("KiB", "KiB per connection"), ("arrival µs", "CPU µs per arrival"),
 
 
 def save_plots(results: dict[str, Any], folder: Path, name: str) -> bool:
-    """Write NAME.svg and .png, and NAME-growth.svg and .png if growth was measured; False without matplotlib."""
+    """Write NAME.png, and NAME-growth.png if growth was measured; False without matplotlib."""
     if importlib.util.find_spec("matplotlib") is None:
         return False
     import matplotlib as mpl
 
-    mpl.rcParams.update({"svg.hashsalt": "wiretight", "font.size": 8})
+    mpl.rcParams["font.size"] = 8
     bars = [result for result in results["measures"] if result["name"] != "growth" and result["rows"]]
     curves = [result for result in results["measures"] if result["name"] == "growth" and result["rows"]]
     figures = {name: _bars(bars, results["subject"])} if bars else {}
     if curves:
         figures[f"{name}-growth"] = _growth(curves[0], results["subject"])
     for stem, figure in figures.items():
-        figure.savefig(folder / f"{stem}.svg", metadata={"Date": None})
         figure.savefig(folder / f"{stem}.png", dpi=110)
     return True
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import itertools
+import json
 import statistics
 from typing import Any
 
@@ -156,6 +157,21 @@ def markdown(results: dict[str, Any]) -> str:
         rows = [headings, tuple("---" for _ in headings), *body]
         parts.append(f"## {title}\n\n" + "\n".join("| " + " | ".join(row) + " |" for row in rows) + "\n\n")
     return "".join(parts) + "\n".join(f"- {line}" for line in about(results)) + "\n"
+
+
+def saved(results: dict[str, Any]) -> str:
+    """JSON of what the tables and pictures need: six digits of each number, no counters, one line per measure."""
+    lines = ",\n".join(json.dumps(_short_numbers(result), ensure_ascii=False) for result in results["measures"])
+    about_it = {name: value for name, value in results.items() if name != "measures"}
+    return f'{{"measures": [\n{lines}\n],\n{json.dumps(_short_numbers(about_it), ensure_ascii=False)[1:]}\n'
+
+
+def _short_numbers(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _short_numbers(inner) for name, inner in value.items() if name != "counters"}
+    if isinstance(value, list):
+        return [_short_numbers(inner) for inner in value]
+    return float(f"{value:.6g}") if isinstance(value, float) else value
 
 
 def show(results: dict[str, Any], terminal: bool) -> None:

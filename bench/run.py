@@ -3,7 +3,7 @@
     python bench/run.py                     everything; under ten minutes
     python bench/run.py --only bulk         one comparison, under 30 s; several: --only bulk,import
     python bench/run.py --quick             everything, small: a smoke test
-    python bench/run.py --save reference    also write results/reference.md, .json, .svg and .png
+    python bench/run.py --save reference    also write results/reference.md, .json and .png
 
 README.md, beside this file, says what is measured and how to read it.
 """
@@ -26,7 +26,7 @@ from endpoints import allowed_cpus, write_certificates
 from goals import Samples
 from measures import MEASURES, NAMES, Measure
 from plot import save_plots
-from report import markdown, show, summary
+from report import markdown, saved, show, summary
 from rows import SUBJECT, Row, row_named
 from sample import HERE, SampleError, build_limit, take
 
@@ -120,7 +120,7 @@ def progress(text: str) -> None:
 def save(results: dict[str, Any], name: str) -> None:
     folder = HERE / "results"
     folder.mkdir(exist_ok=True)
-    (folder / f"{name}.json").write_text(json.dumps(results, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    (folder / f"{name}.json").write_text(saved(results), encoding="utf-8")
     (folder / f"{name}.md").write_text(markdown(results), encoding="utf-8")
     if not save_plots(results, folder, name):
         print("no plots: matplotlib is not installed", file=sys.stderr)
@@ -147,7 +147,7 @@ def parsed(arguments: list[str]) -> argparse.Namespace:
     add("--seconds", type=float, default=SECONDS, help=f"per measure; ends its rounds early ({SECONDS:.0f})")
     add("--cipher", default="TLS_AES_256_GCM_SHA384", help="TLS 1.3 cipher suite")
     add("--json", action="store_true", help="print JSON instead of the table")
-    add("--save", metavar="NAME", help="also write results/NAME.md, .json and plots beside this file")
+    add("--save", metavar="NAME", help="also write results/NAME.md, .json and .png beside this file")
     add("--report", metavar="NAME", help="only print the tables of results/NAME.json again")
     options = parser.parse_args(arguments)
     options.rounds = options.rounds or (QUICK_ROUNDS if options.quick else ROUNDS)

@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
+from tests.incidents.references import link
 from tests.kit.certificates import Certificates
+from tests.kit.deadlines import Deadline
 from tests.kit.deliveries import DELIVERIES, Delivery
 from tests.kit.pair import Pair
 from tests.kit.sockets import MODES, Mode
@@ -17,6 +19,14 @@ from tests.kit.subject import NAME, tls
 
 def pytest_report_header() -> str:
     return f"subject: {NAME} (WIRETIGHT_TEST_SUBJECT), standard ssl on {standard.OPENSSL_VERSION}"
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """--junit-xml keeps the public references of a test, for docs/reliability.md."""
+    for mark in item.iter_markers("reference"):
+        for source in mark.args:
+            link(source)
+            item.user_properties.append(("reference", source))
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -62,3 +72,9 @@ def delivery(request: pytest.FixtureRequest) -> Delivery:
 def mode(request: pytest.FixtureRequest) -> Mode:
     """A socket that blocks, one with a timeout, and one that never waits."""
     return request.param
+
+
+@pytest.fixture
+def deadline(record_property: Callable[[str, object], None]) -> Deadline:
+    """`with deadline():` around a call that must end by TimeoutError."""
+    return Deadline(record_property)

@@ -17,13 +17,24 @@ import os
 import platform
 import re
 import shutil
-import tarfile
 import tempfile
 import urllib.request
 from pathlib import Path
 from typing import NamedTuple
 
-from builders import OUT_OF_REACH, OutOfReachError, cache, fail, from_archives, locked, processors, said, say
+from builders import (
+    OUT_OF_REACH,
+    OutOfReachError,
+    build,
+    cache,
+    fail,
+    from_archives,
+    locked,
+    processors,
+    said,
+    say,
+    unpack,
+)
 
 PINS = Path(__file__).with_name("openssl-releases.json")
 ADDRESS = "https://github.com/openssl/openssl/releases/download/openssl-{version}/openssl-{version}.tar.gz"
@@ -155,21 +166,15 @@ def built(release: Release) -> Path:
 def compile_in(folder: Path, tarball: Path, release: Release, made_of: dict[str, object]) -> Path:
     """The folder in which the libraries and headers were installed."""
     say(f"building OpenSSL {release.version}, which takes a few minutes")
-    with tarfile.open(tarball) as archive:
-        if hasattr(tarfile, "data_filter"):
-            archive.extraction_filter = tarfile.data_filter
-        archive.extractall(folder)  # noqa: S202 (its digest is the pinned one)
-    source, stage = folder / f"openssl-{release.version}", folder / "stage"
-    options = [str(option) for option in made_of["options"]]  # type: ignore[attr-defined]
-    for command in (
-        ["./Configure", *options],
+    unpack(tarball, folder)
+    stage = folder / "stage"
+    commands = [
+        ["./Configure", *(str(option) for option in made_of["options"])],  # type: ignore[attr-defined]
         ["make", "-j", str(processors()), "build_libs"],
         ["make", "install_dev", f"DESTDIR={stage}"],
-    ):
-        done, output = said(command, source, patience=30)
-        if not done:
-            say("\n".join(output.splitlines()[-40:]))
-            fail(f"{' '.join(command[:1])} failed for OpenSSL {release.version} (it needs perl, make and a C compiler)")
+    ]
+    what = f"OpenSSL {release.version} (it needs perl, make and a C compiler)"
+    build(commands, folder / f"openssl-{release.version}", what)
     installed = stage / "usr/lib/wiretight"
     for file in (installed / "lib/pkgconfig").iterdir():  # they name the compiled-in prefix, where nothing is
         file.write_text(re.sub("(?m)^prefix=.*", "prefix=${pcfiledir}/../..", file.read_text()))

@@ -1,12 +1,13 @@
-"""What the builders of OpenSSL and of Python share: the user's cache, source packages, and programs to run."""
+"""What the builders of OpenSSL and of Python share: the user's cache, source packages, a build, and programs to run."""
 
 import fcntl
 import os
 import re
 import subprocess
 import sys
+import tarfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NoReturn
@@ -62,6 +63,24 @@ def archives_of_debootstrap() -> Iterator[str]:
     with suppress(FileNotFoundError):
         script = Path("/usr/share/debootstrap/scripts/gutsy").read_text()
         yield from dict.fromkeys(re.findall(r"^\s*default_mirror (\S+)$", script, re.MULTILINE))
+
+
+# --- a build ----------------------------------------------------------------------------------------------------------
+def unpack(tarball: Path, folder: Path) -> None:
+    """Extract a tarball whose digest is the pinned one."""
+    with tarfile.open(tarball) as archive:
+        if hasattr(tarfile, "data_filter"):
+            archive.extraction_filter = tarfile.data_filter
+        archive.extractall(folder)  # noqa: S202 (its digest is the pinned one)
+
+
+def build(commands: Iterable[list[str]], folder: Path, what: str) -> None:
+    """Run the commands; the first that fails ends the program with the end of its output."""
+    for command in commands:
+        done, output = said(command, folder, patience=30)
+        if not done:
+            say("\n".join(output.splitlines()[-40:]))
+            fail(f"{command[0]} failed for {what}")
 
 
 # --- programs and people ----------------------------------------------------------------------------------------------

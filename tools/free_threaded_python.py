@@ -18,11 +18,22 @@ import os
 import platform
 import shutil
 import subprocess
-import tarfile
 import tempfile
 from pathlib import Path
 
-from builders import OUT_OF_REACH, OutOfReachError, cache, fail, from_archives, locked, processors, said, say
+from builders import (
+    OUT_OF_REACH,
+    OutOfReachError,
+    build,
+    cache,
+    fail,
+    from_archives,
+    locked,
+    processors,
+    said,
+    say,
+    unpack,
+)
 
 # The releases, and their SHA-256: of Debian 13, and of Ubuntu 26.04.
 RELEASES = {
@@ -94,19 +105,13 @@ def compile_in(folder: Path, source: Path, version: str) -> None:
     exact, final = RELEASES[version][0], place(version)
     say(f"building free-threaded Python {exact}, which takes some minutes")
     os.nice(10)
-    with tarfile.open(source) as archive:
-        if hasattr(tarfile, "data_filter"):
-            archive.extraction_filter = tarfile.data_filter
-        archive.extractall(folder)  # noqa: S202 (its digest is the pinned one)
-    for command in (
+    unpack(source, folder)
+    commands = [
         ["./configure", f"--prefix={final}", *OPTIONS],
         ["make", "-j", str(processors())],
         ["make", "install", f"DESTDIR={folder / 'stage'}"],
-    ):
-        done, output = said(command, folder / f"Python-{exact}", patience=30)
-        if not done:
-            say("\n".join(output.splitlines()[-40:]))
-            fail(f"{' '.join(command)} failed for free-threaded Python {exact}")
+    ]
+    build(commands, folder / f"Python-{exact}", f"free-threaded Python {exact}")
     shutil.rmtree(final, ignore_errors=True)
     Path(f"{folder / 'stage'}{final}").replace(final)
 

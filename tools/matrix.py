@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parents[1]
 # What depends on the version of OpenSSL or of Python, without what only takes long: threads, and bytes one by one.
 SELECTION = [
     *("tests/static", "tests/core", "tests/face", "tests/interop"),
-    *("tests/incidents/test_callbacks.py", "tests/cli/test_command.py", "tests/cli/test_connect.py"),
+    *("tests/cli/test_command.py", "tests/cli/test_connect.py"),
     *("--ignore=tests/core/test_threads.py", "--ignore=tests/core/test_select_truth.py"),
     *("-k", "not byte_by_byte and not collects"),
 ]

@@ -29,7 +29,8 @@ FAMILIES = """\
 What has gone wrong in TLS socket layers, as guarantees: [tests/incidents](../tests/incidents/README.md). A case is one
 test with one set of parameters, of which TLS 1.2 and 1.3 is nearly always one. Tries are how often the cases that
 repeat themselves did so: rounds, calls that were made to fail one after the other, mutated inputs. `full` is
-`WIRETIGHT_INCIDENTS=full`, `bounded` the selection that runs with every change. The full counts of
+`WIRETIGHT_INCIDENTS=full`, `bounded` the selection that runs with every change; `all` is a family that does not repeat
+itself. The full counts of
 `test_hostile_bytes`, and the soak, have tables of their own.
 """
 MUTATED = """\
@@ -75,7 +76,6 @@ test_web_sendfile_functional and test_client_fingerprint. With Python 3.11.7 and
 | eventlet: ssl_test, greenio_test, wsgi_test | c8f903a3 | 150 passed, 2 failed, 3 skipped | the same 2 failed |
 | httplib2: https, http, proxy, other | ba9bf50 | 95 passed, 1 skipped, 1 xfailed, 1 xpassed | the same |
 """
-INCIDENTS = "tests/incidents"
 
 
 def table(titles: list[str], rows: Iterable[list[Any]]) -> str:
@@ -103,7 +103,7 @@ def cases(files: list[Path]) -> dict[str, dict[str, Case]]:
     found: dict[str, dict[str, Case]] = defaultdict(dict)
     for path in files:
         for entry in ET.parse(path).getroot().iter("testcase"):  # noqa: S314  # our own file
-            family = entry.get("classname", "").rpartition(".")[2]
+            family = "/".join(entry.get("classname", "").split(".")[-2:])
             name = entry.get("name", "")
             case, before = case_of(entry), found[family].get(name)
             if before is None or before.selection != "full" or case.selection == "full":
@@ -121,23 +121,26 @@ def case_of(entry: ET.Element) -> Case:
     return Case(
         outcome,
         "" if skipped is None else skipped.get("message", ""),
-        said.get("selection", "not recorded"),
+        said.get("selection", "all"),
         int(said["rounds"]) if "rounds" in said else None,
         frozenset(value for name, value in properties if name == "reference"),
     )
 
 
 def guarantees() -> Iterator[tuple[str, str]]:
-    """Each family of the pack, and what it guarantees: the table of its README."""
-    for line in (ROOT / INCIDENTS / "README.md").read_text().splitlines():
-        if row := re.fullmatch(r"\| `(\w+)\.py` \| (.+) \|", line):
-            yield row[1], row[2]
+    """Each family of the pack, as "room/name", and what it guarantees: the table of its README."""
+    for line in (ROOT / "tests/incidents/README.md").read_text().splitlines():
+        if row := re.fullmatch(r"\| (?:`|\[\.\./(?!interop)(\w+)/)(\w+)\.py\S* \| (.+) \|", line):
+            yield f"{row[1] or 'incidents'}/{row[2]}", row[3]
 
 
 def families(files: list[Path]) -> str:
     found = cases(files)
     titles = ["family", "what is guaranteed", "run", "cases", "tries", "failed", "skipped"]
-    rows = [[f"[{name}](../{INCIDENTS}/{name}.py)", text, *family(found.get(name, {}))] for name, text in guarantees()]
+    rows = [
+        [f"[{name.partition('/')[2]}](../tests/{name}.py)", text, *family(found.get(name, {}))]
+        for name, text in guarantees()
+    ]
     reasons = Counter(case.reason for name, _ in guarantees() for case in found.get(name, {}).values() if case.reason)
     skipped = [f"- {count} skipped: {reason}" for reason, count in sorted(reasons.items())]
     return "\n\n".join([FAMILIES.strip() + circumstances(files), table(titles, rows), "\n".join(skipped)]).strip()
@@ -175,7 +178,9 @@ def sources(files: list[Path]) -> str:
     for name, _ in guarantees():
         references = sorted({source for case in found.get(name, {}).values() for source in case.references})
         if references:
-            lines.append(f"- {name}: " + ", ".join(f"[{source}]({link(source)})" for source in references))
+            lines.append(
+                f"- {name.partition('/')[2]}: " + ", ".join(f"[{source}]({link(source)})" for source in references)
+            )
     return "## The public references of each family\n\n" + "\n".join(lines) if lines else ""
 
 

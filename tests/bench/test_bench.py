@@ -115,6 +115,21 @@ def test_rows_on_different_openssl_are_not_judged_and_stand_apart(modules: None)
     assert [cells[1] for cells in installed(found)] == ["ssl"]
 
 
+def test_a_saved_run_prints_the_tables_that_lie_beside_it(modules: None) -> None:
+    from report import markdown
+
+    results = json.loads((BENCH / "results" / "reference.json").read_text(encoding="utf-8"))
+    assert markdown(results) == (BENCH / "results" / "reference.md").read_text(encoding="utf-8")
+
+
+def test_what_is_saved_has_no_counters_and_a_line_per_measure(results: dict[str, Any], modules: None) -> None:
+    from report import saved
+
+    text = saved(results)
+    assert "counters" not in text
+    assert len(text.splitlines()) == len(CHEAP) + 3
+
+
 def test_a_pipe_gets_markdown_tables() -> None:
     done = bench("--quick", "--rounds", "1", "--rows", "ssl", "--only", "handshake")
     assert done.returncode == 0, done.stderr

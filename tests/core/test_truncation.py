@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.core.peer import Peer
+from tests.incidents.references import reference
 from tests.kit.certificates import HOST
 from tests.kit.pair import WANT, Pair, attempt
 from tests.kit.sockets import driven, unix_pair
@@ -50,25 +51,7 @@ def size(client_context, server_context):
     return len(flight(pair.server, pair.to_client.outgoing)[0])
 
 
-def test_an_uncut_flight_ends_cleanly(client_context, server_context):
-    pair = shaken(client_context, server_context)
-    raw, plaintext = flight(pair.server, pair.to_client.outgoing)
-    pair.to_client.incoming.write(raw)
-    pair.to_client.incoming.write_eof()
-    assert read_to_the_end(pair.client.read) == (plaintext, b"")
-
-
-def test_data_cut_at_any_byte_is_not_a_clean_end(client_context, server_context, size):
-    for cut in range(size):
-        pair = shaken(client_context, server_context)
-        raw, plaintext = flight(pair.server, pair.to_client.outgoing)
-        pair.to_client.incoming.write(raw[:cut])
-        pair.to_client.incoming.write_eof()
-        data, end = read_to_the_end(pair.client.read)
-        assert plaintext.startswith(data)
-        assert isinstance(end, standard.SSLEOFError), f"cut at byte {cut} of {size}: {end!r}"
-
-
+@reference("python/cpython#148292")
 def test_the_end_of_a_cut_stream_is_final(client_context, server_context, size):
     for cut in range(0, size, 11):
         pair = shaken(client_context, server_context)
@@ -100,21 +83,6 @@ def test_a_handshake_cut_at_any_byte_fails(client_context, server_context, versi
             pair.client.read()
         cut += 1
     assert cut > 500
-
-
-@pytest.mark.parametrize("suppress", [False, True], ids=["strict", "suppress_ragged_eofs"])
-def test_sockets_cut_at_any_byte(client_context, server_context, size, suppress):
-    for cut in range(size + 1):
-        with Peer(client_context, server_context, transport=unix_pair, suppress_ragged_eofs=suppress) as peer:
-            raw, plaintext = flight(peer.tls, peer.outgoing)
-            peer.deliver(raw[:cut])
-            peer.plain.shutdown(socket.SHUT_WR)
-            data, end = read_to_the_end(lambda size, sock=peer.sock: driven(sock, sock.recv, size))
-            assert plaintext.startswith(data)
-            if suppress or cut == size:
-                assert end == b""
-            else:
-                assert isinstance(end, standard.SSLEOFError), f"cut at byte {cut} of {size}: {end!r}"
 
 
 def test_the_end_of_a_cut_socket_is_final(client_context, server_context, transport):
@@ -164,3 +132,37 @@ def test_a_reset_is_not_an_end(client_context, server_context):
         peer.plain.close()
         with pytest.raises(ConnectionResetError):
             peer.sock.recv(100)
+
+
+@reference("python/cpython#72002")
+@pytest.mark.parametrize("suppress", [False, True], ids=["strict", "suppress_ragged_eofs"])
+def test_a_proper_end_is_not_one_that_was_cut(client_context: Any, server_context: Any, suppress: bool) -> None:
+    with Peer(client_context, server_context, transport=unix_pair, suppress_ragged_eofs=suppress) as peer:
+        assert peer.sock.truncated is False
+        peer.deliver(peer.encrypt(b"data") + peer.close_notify())
+        assert driven(peer.sock, peer.sock.recv, 10) == b"data"
+        assert driven(peer.sock, peer.sock.recv, 10) == b""
+        peer.plain.close()
+        assert peer.sock.recv(10) == b""
+        assert peer.sock.truncated is False
+    assert peer.sock.truncated is None
+
+
+@reference("python/cpython#72002")
+def test_the_strict_switch_works_on_a_socket_in_use(client_context: Any, server_context: Any) -> None:
+    with Peer(client_context, server_context, transport=unix_pair) as peer:
+        peer.sock.suppress_ragged_eofs = False
+        peer.plain.shutdown(socket.SHUT_WR)
+        with pytest.raises(standard.SSLEOFError):
+            driven(peer.sock, peer.sock.recv, 10)
+
+
+def test_a_forged_end_in_plaintext_is_no_end(pair: Pair) -> None:
+    """An alert that nobody authenticated, where close_notify should be."""
+    pair.handshake()
+    pair.to_client.incoming.write(bytes.fromhex("15030300020100"))
+    with pytest.raises(standard.SSLError) as error:
+        pair.client.read()
+    assert not isinstance(error.value, standard.SSLWantReadError)
+    with pytest.raises(standard.SSLError):
+        pair.client.read()

@@ -2,32 +2,21 @@
 
 from __future__ import annotations
 
-import os
 import platform
 from collections.abc import Callable, Iterator
 
 import pytest
 
 from tests.incidents.eventloops import WAYS, Way
-from tests.incidents.references import link
+from tests.kit.deadlines import FULL
 from tests.kit.subject import tls
 
-# The counts of a full run; otherwise a selection that takes minutes.
-FULL = os.environ.get("WIRETIGHT_INCIDENTS") == "full"
 HOURS = 4  # after which a test of a full run is given up
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "reference(*sources): the public references of what a test guarantees")
-
-
 def pytest_itemcollected(item: pytest.Item) -> None:
-    sources = [source for mark in item.iter_markers("reference") for source in mark.args]
-    if not sources:
+    if not any(mark.args for mark in item.iter_markers("reference")):
         raise pytest.UsageError(f"{item.nodeid} names no public reference: mark it with reference(...)")
-    for source in sources:
-        link(source)
-        item.user_properties.append(("reference", source))  # --junit-xml keeps them, for docs/reliability.md
     item.user_properties.append(("selection", "full" if FULL else "bounded"))
     if FULL:
         item.add_marker(pytest.mark.timeout(HOURS * 3600))

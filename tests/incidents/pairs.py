@@ -336,6 +336,10 @@ class Round(NamedTuple):
         finally:
             ends.close()
             getattr(ends, "finish", lambda: None)()
+            # Linux may keep a peer with a full queue waiting for tens of seconds after this end was closed: with a zero
+            # window advertised before, it learns of that by probes alone (persist timer, CLOSE-WAIT).
+            with contextlib.suppress(OSError):
+                socket.socket.shutdown(ends.peer, socket.SHUT_RDWR)
             for task in peers + ends.tasks:
                 task.result()
             ends.peer.close()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -10,14 +9,11 @@ from typing import Any
 
 import pytest
 
-import wiretight.asyncio
 from tests.core.peer import Peer
 from tests.incidents.references import reference
-from tests.kit.certificates import HOST
 from tests.kit.pair import Pair
 from tests.kit.sockets import driven, unix_pair
 from tests.kit.subject import tls
-from tests.kit.threads import PATIENCE
 
 pytestmark = reference("RFC 8446, 6.1", "pyca/pyopenssl#229")
 
@@ -38,7 +34,7 @@ def rounds_of_cuts(rounds: Callable[[int, int], int]) -> Callable[[bytes], Itera
         ends = [0]
         while ends[-1] < len(flight):
             ends.append(ends[-1] + 5 + int.from_bytes(flight[ends[-1] + 3 : ends[-1] + 5], "big"))
-        near = {end + by for end in ends for by in (-2, -1, 0, 1, 4, 5, 6)}
+        near = {end + by for end in ends for by in range(-2, 7)}
         spread = range(0, len(flight), len(flight) // (count - len(near)))
         yield from sorted(cut for cut in near | {*spread} if 0 <= cut < len(flight))
 
@@ -121,108 +117,3 @@ def send_and_end(plain: socket.socket, raw: bytes) -> None:
     plain.setblocking(True)
     plain.sendall(raw)
     plain.shutdown(socket.SHUT_WR)
-
-
-@reference("python/cpython#72002")
-@pytest.mark.parametrize("suppress", [False, True], ids=["strict", "suppress_ragged_eofs"])
-def test_a_proper_end_is_not_one_that_was_cut(client_context: Any, server_context: Any, suppress: bool) -> None:
-    with Peer(client_context, server_context, transport=unix_pair, suppress_ragged_eofs=suppress) as peer:
-        assert peer.sock.truncated is False
-        peer.deliver(peer.encrypt(b"data") + peer.close_notify())
-        assert driven(peer.sock, peer.sock.recv, 10) == b"data"
-        assert driven(peer.sock, peer.sock.recv, 10) == b""
-        peer.plain.close()
-        assert peer.sock.recv(10) == b""
-        assert peer.sock.truncated is False
-    assert peer.sock.truncated is None
-
-
-@reference("python/cpython#72002")
-def test_the_strict_switch_works_on_a_socket_in_use(client_context: Any, server_context: Any) -> None:
-    with Peer(client_context, server_context, transport=unix_pair) as peer:
-        peer.sock.suppress_ragged_eofs = False
-        peer.plain.shutdown(socket.SHUT_WR)
-        with pytest.raises(tls.SSLEOFError):
-            driven(peer.sock, peer.sock.recv, 10)
-
-
-@reference("python/cpython#148292")
-def test_bytes_that_come_after_the_end_are_not_read(pair: Pair) -> None:
-    pair.handshake()
-    raw = flight_of(pair.server, pair.to_client.outgoing)
-    pair.to_client.incoming.write(raw[:-1])
-    incoming = pair.to_client.incoming
-    incoming.write_eof()
-    read_to_the_end(pair.client.read)
-    for operation in (pair.client.read, lambda: pair.client.write(b"x"), pair.client.do_handshake):
-        with pytest.raises(tls.SSLEOFError):
-            operation()
-
-
-def test_a_forged_end_in_plaintext_is_no_end(pair: Pair) -> None:
-    """An alert that nobody authenticated, where close_notify should be."""
-    pair.handshake()
-    pair.to_client.incoming.write(bytes.fromhex("15030300020100"))
-    with pytest.raises(tls.SSLError) as error:
-        pair.client.read()
-    assert not isinstance(error.value, tls.SSLWantReadError)
-    with pytest.raises(tls.SSLError):
-        pair.client.read()
-
-
-# --- asyncio ----------------------------------------------------------------------------------------------------------
-
-
-class Recorder(asyncio.Protocol):
-    """What a connection got, and how it ended."""
-
-    def __init__(self) -> None:
-        self.data = bytearray()
-        self.at_eof = False
-        self.ended: asyncio.Future[Exception | None] = asyncio.get_running_loop().create_future()
-
-    def data_received(self, data: bytes) -> None:
-        self.data += data
-
-    def eof_received(self) -> None:
-        self.at_eof = True
-
-    def connection_lost(self, error: Exception | None) -> None:
-        self.ended.set_result(error)
-
-
-@pytest.mark.parametrize("cut", [0, 1, 5, RECORD // 2, RECORD + 22, 2 * RECORD, SIZE, -1])
-@reference("MagicStack/uvloop#471")
-def test_asyncio_hears_of_an_end_only_by_close_notify(client_context: Any, server_context: Any, cut: int) -> None:
-    async def run() -> None:
-        near, far = socket.socketpair()
-        far.setblocking(False)
-        incoming, outgoing = tls.MemoryBIO(), tls.MemoryBIO()
-        server = server_context.wrap_bio(incoming, outgoing, server_side=True)
-        loop = asyncio.get_running_loop()
-
-        async def shake_hands() -> None:
-            done = False
-            while not done:
-                try:
-                    server.do_handshake()
-                    done = True
-                except tls.SSLWantReadError:
-                    pass
-                await loop.sock_sendall(far, outgoing.read())
-                if not done:
-                    incoming.write(await loop.sock_recv(far, SIZE))
-
-        shaking = loop.create_task(shake_hands())
-        _, recorder = await wiretight.asyncio.create_connection(
-            Recorder, sock=near, ssl=client_context, server_hostname=HOST, ssl_handshake_timeout=PATIENCE
-        )
-        await shaking
-        raw = flight_of(server, outgoing)
-        with far:
-            await loop.sock_sendall(far, raw[:cut])
-        assert isinstance(await recorder.ended, tls.SSLEOFError)
-        assert not recorder.at_eof
-        assert DATA.startswith(bytes(recorder.data))
-
-    asyncio.run(run())

@@ -65,3 +65,53 @@ def test_what_takes_long_gives_signs_of_life_with_the_count_of_ninja(tmp_path: P
 
     assert done.returncode == 0
     assert re.fullmatch(r"building (\.\.\. \d+ s, \[7/56\] )+\.\.\. done \(\d+ s\)\n", said.read_text())
+
+
+def needs(arguments: str, tmp_path: Path, *, bare: str = "") -> tuple[set[str], set[str]]:
+    """The commands and the dependency groups that these arguments of scripts/test ask for."""
+    code = f"source scripts/lib/needs.sh; bare={bare} commands=() groups=(test); need_selection {arguments}; "
+    done = bash(code + 'echo "${commands[@]}"; echo "${groups[@]}"', tmp_path)
+    assert done.returncode == 0, done.stderr
+    commands, groups = done.stdout.splitlines()
+    return set(commands.split()), set(groups.split())
+
+
+@pytest.mark.parametrize(
+    "selection",
+    [
+        "tests/core",
+        "./tests/core/",
+        f"{ROOT}/tests/core",
+        "tests/core/test_wire.py::test_a",
+        "-x tests/aio -k wire",
+        "--ignore tests/ecosystem tests/core",
+    ],
+)
+def test_a_test_of_the_core_needs_a_compiler_and_the_group_test(selection: str, tmp_path: Path) -> None:
+    assert needs(selection, tmp_path) == (set(), {"test"})
+
+
+def test_a_room_needs_what_its_tests_use(tmp_path: Path) -> None:
+    assert needs("tests/core tests/face/test_names.py", tmp_path) == ({"openssl"}, {"test"})
+    assert needs("tests/cli", tmp_path) == ({"curl", "openssl"}, {"test", "ecosystem"})
+    assert needs("tests/ecosystem", tmp_path)[0] >= {"redis-server"}
+
+
+@pytest.mark.parametrize("everything", ["", "tests", ".", "-x", "-k relay", "--ignore tests/core", "tests/core tests"])
+def test_all_tests_need_everything(everything: str, tmp_path: Path) -> None:
+    commands, groups = needs(everything, tmp_path)
+    assert commands >= {"curl", "openssl", "make", "testsuite", "redis-server"}
+    assert groups == {"test", "ecosystem"}
+
+
+def test_bare_needs_no_library_and_no_server(tmp_path: Path) -> None:
+    assert needs("", tmp_path, bare="yes") == ({"curl", "openssl", "make", "testsuite"}, {"test"})
+
+
+def test_a_check_that_does_not_exist_is_named() -> None:
+    done = subprocess.run(
+        [ROOT / "scripts" / "check", "ruf"], stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+    )
+
+    assert done.returncode == 1
+    assert done.stderr == "check: no such check: ruf; they are ruff format mypy cython-lint rules types\n"

@@ -57,5 +57,7 @@ def what_happened(error: Exception, timeout: float | None = None) -> str:
     if isinstance(error, ConnectionRefusedError):
         return "refused the connection: nothing listens there"
     if isinstance(error, (ConnectionResetError, BrokenPipeError)):
+        if isinstance(error.__cause__, ssl.SSLError):  # the alert with which the peer refused us
+            return what_happened(error.__cause__)
         return "closed the connection abruptly"
     return f"cannot be reached: {getattr(error, 'strerror', None) or error}"

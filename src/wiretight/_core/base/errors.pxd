@@ -17,6 +17,7 @@ cdef struct Failure:
     int ssl_error           # SSL_ERROR_*, as `ssl` numbers them (EOF is 8)
     unsigned long code      # first entry of OpenSSL's queue, 0 if there was none
     int errno_              # of the descriptor's recv or send, 0 if that did not fail
+    unsigned long alert     # the peer's, which explains that errno; 0 if there is none
     int turn                # why the verb did not get its turn: an errno, or OWN_CALLBACK; 0 if it did
     long verify_result      # X509_V_ERR_*, when code is CERTIFICATE_VERIFY_FAILED
 
@@ -33,7 +34,9 @@ cdef inline void forget_errors() noexcept nogil:
         ERR_clear_error()
 
 cdef Status outcome(SSL *ssl, int ret, Failure *failure) noexcept nogil
+cdef Status failed(Failure *failure, int ssl_error, int errno_, unsigned long code) noexcept nogil
 cdef bint is_of_tls(const Failure *failure) noexcept nogil
+cdef bint is_alert(const Failure *failure) noexcept nogil
 cdef object failure_exception(const Failure *failure, object hostname)
 cdef object turn_refused(int turn)
 

@@ -15,8 +15,8 @@ from wiretight._core.openssl.err cimport (
     ERR_get_error, ERR_peek_last_error, ERR_reason_error_string,
 )
 from wiretight._core.openssl.ssl cimport (
-    SSL, SSL_ERROR_NONE, SSL_ERROR_SYSCALL, SSL_ERROR_WANT_READ, SSL_ERROR_WANT_WRITE,
-    SSL_ERROR_ZERO_RETURN, SSL_R_BAD_WRITE_RETRY, SSL_R_CERTIFICATE_VERIFY_FAILED,
+    SSL, SSL_AD_REASON_OFFSET, SSL_ERROR_NONE, SSL_ERROR_SSL, SSL_ERROR_SYSCALL, SSL_ERROR_WANT_READ,
+    SSL_ERROR_WANT_WRITE, SSL_ERROR_ZERO_RETURN, SSL_R_BAD_WRITE_RETRY, SSL_R_CERTIFICATE_VERIFY_FAILED,
     SSL_R_UNEXPECTED_EOF_WHILE_READING,
     SSL_get_error, SSL_get_verify_result,
 )
@@ -62,6 +62,15 @@ cdef Status outcome(SSL *ssl, int ret, Failure *failure) noexcept nogil:
     return FAILED
 
 
+cdef Status failed(Failure *failure, int ssl_error, int errno_, unsigned long code) noexcept nogil:
+    """Fills `failure` with what OpenSSL was not asked about."""
+    memset(failure, 0, sizeof(Failure))
+    failure.ssl_error = ssl_error
+    failure.errno_ = errno_
+    failure.code = code
+    return FAILED
+
+
 cdef bint is_of_tls(const Failure *failure) noexcept nogil:
     """Whether the reason is one of the protocol or its use: not, as a want of memory is, one that all of OpenSSL has.
 
@@ -70,12 +79,24 @@ cdef bint is_of_tls(const Failure *failure) noexcept nogil:
     return ERR_GET_LIB(failure.code) == ERR_LIB_SSL and not ERR_GET_REASON(failure.code) & ERR_RFLAG_COMMON
 
 
+cdef bint is_alert(const Failure *failure) noexcept nogil:
+    """Whether the peer refused us with a fatal alert.
+
+    OpenSSL: SSL_alert_type_string(3)
+    """
+    cdef int number = ERR_GET_REASON(failure.code) - SSL_AD_REASON_OFFSET
+    return failure.ssl_error == SSL_ERROR_SSL and ERR_GET_LIB(failure.code) == ERR_LIB_SSL and 0 <= number <= 255
+
+
 cdef object failure_exception(const Failure *failure, object hostname):
     """The exception for a FAILED outcome; `hostname` is what the certificate was checked against, or None."""
     if failure.turn:
         return turn_refused(failure.turn)
     if failure.errno_:
-        return OSError(failure.errno_, os.strerror(failure.errno_))
+        error = OSError(failure.errno_, os.strerror(failure.errno_))
+        if failure.alert:
+            error.__cause__ = ssl_error(SSL_ERROR_SSL, failure.alert)
+        return error
     if failure.ssl_error == SSL_ERROR_EOF or (failure.ssl_error == SSL_ERROR_SYSCALL and not failure.code):
         return described(SSLEOFError, SSL_ERROR_EOF, failure.code, "EOF occurred in violation of protocol")
     if ERR_SYSTEM_ERROR(failure.code):

@@ -31,6 +31,8 @@ cdef class Connection:
     cdef Failure deferred           # the failure that a read met behind data: the next read has it
     cdef bint has_deferred
     cdef bint has_failed            # in OpenSSL, once at least
+    cdef unsigned long alert        # with which the peer refused us; 0
+    cdef bint was_told              # of a reset, by a call
     cdef bint at_eof                # the stream ended without close_notify: for good
     cdef bint was_cut               # the same, also where OP_IGNORE_UNEXPECTED_EOF takes that for an end
 
@@ -48,10 +50,12 @@ cdef class Connection:
     cdef Status result(self, int ret) noexcept nogil
     cdef bint may_go_on(self) noexcept nogil
     cdef Status refused_by_system(self) noexcept nogil
+    cdef void look_for_alert(self) noexcept nogil
+    cdef Status refused(self) noexcept nogil
+    cdef bint has_served(self) noexcept nogil
     cdef Status ended(self) noexcept nogil
     cdef Status refused_turn(self, int error) noexcept nogil
     cdef Status encrypt(self, const char *data, size_t size, Writing *writing) noexcept nogil
-    cdef Status other_bytes(self) noexcept nogil
     cdef int bind_sessions(self) except -1
     cdef int unbind_sessions(self) except -1
     cdef int expect(self, str hostname) except -1

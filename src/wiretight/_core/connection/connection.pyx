@@ -14,8 +14,8 @@ from libc.errno cimport EAGAIN, ECONNRESET, ENOMEM, EPIPE
 from libc.string cimport memset
 
 from wiretight._core.base.errors cimport (
-    AGAIN, CLOSED, DONE, FAILED, Failure, Status, WANT_READ, WANT_WRITE, check, forget_errors, is_of_tls, outcome,
-    raise_queue, turn_refused,
+    AGAIN, CLOSED, DONE, FAILED, Failure, Status, WANT_READ, WANT_WRITE, check, failed, forget_errors, is_alert,
+    is_of_tls, outcome, raise_queue, turn_refused,
 )
 from wiretight._core.base.mutex cimport wt_mutex_lock, wt_mutex_lock_with_gil, wt_mutex_try, wt_mutex_unlock
 from wiretight._core.connection.backlog cimport BATCH, Backlog, Writing, note
@@ -142,8 +142,8 @@ cdef class Connection:
         """
         cdef Status status
         cdef bint flushed
-        if self.at_eof or self.wire.out_of_memory:
-            return self.ended()
+        if self.at_eof or self.wire.out_of_memory or (self.wire.is_gone and not self.has_served()):
+            return self.refused()
         self.wire.begin()
         forget_errors()
         status = self.result(SSL_do_handshake(self.ssl))
@@ -152,10 +152,7 @@ cdef class Connection:
         if status == FAILED:
             return FAILED       # its alert went out if it could
         if self.wire.error:
-            # A client that has what it came for may leave before it reads the session tickets of TLS 1.3.
-            if status == DONE and self.server_side and self.wire.fd >= 0 and SSL_version(self.ssl) >= TLS1_3_VERSION:
-                return DONE
-            return self.refused_by_system()
+            return DONE if status == DONE and self.has_served() else self.refused_by_system()
         return status if flushed else WANT_WRITE
 
     cdef Status try_read(self, char *into, size_t size, size_t *got) noexcept nogil:
@@ -174,7 +171,7 @@ cdef class Connection:
             return self.ended()
         self.wire.begin()
         self.wire.drop_undiscarded()
-        if self.wire.is_overfull() and not self.wire.flush():
+        if self.wire.is_overfull() and not self.wire.is_gone and not self.wire.flush():
             self.wire.settle()
             return WANT_WRITE
         if self.has_deferred:
@@ -194,6 +191,9 @@ cdef class Connection:
                     continue
                 break
             status = self.result(ret)
+            if status == CLOSED and self.alert and self.wire.is_gone:
+                self.wire.error = self.wire.ending or ECONNRESET    # to OpenSSL, an alert that was told of is an end
+                status = self.refused_by_system()
             if got[0]:
                 if status == CLOSED or status == FAILED:
                     self.wire.keep_event()
@@ -218,8 +218,8 @@ cdef class Connection:
         """
         cdef Status status
         cdef int error
-        if self.at_eof or self.wire.out_of_memory:
-            return self.ended()
+        if self.at_eof or self.wire.out_of_memory or self.wire.is_gone:
+            return self.refused()
         self.wire.begin()
         if size == 0:
             return self.try_write_nothing()
@@ -230,10 +230,12 @@ cdef class Connection:
                     return DONE
                 if self.backlog.size == 0:
                     status = self.encrypt(data, size, writing)
+                    if status != DONE and self.has_deferred and self.alert:
+                        self.wire.look_for_refusal()    # a read has taken the alert, and not told of it yet
                 elif self.backlog.begins(data + writing.sent, size - writing.sent):
                     self.backlog.adopt(size - writing.sent, writing)
                 else:
-                    return self.other_bytes()
+                    return failed(&self.failure, SSL_ERROR_SSL, 0, ERR_PACK(ERR_LIB_SSL, 0, SSL_R_BAD_WRITE_RETRY))
             self.wire.settle()
             self.wire.flush()
             note(writing, self.wire.flushed)
@@ -295,8 +297,8 @@ cdef class Connection:
         """
         cdef Status status
         cdef int ret
-        if self.wire.out_of_memory:
-            return self.ended()
+        if self.wire.out_of_memory or (self.wire.is_gone and (self.was_told or not self.at_eof)):
+            return self.refused()
         self.wire.begin()
         self.wire.drop_undiscarded()
         self.backlog.clear()
@@ -304,6 +306,8 @@ cdef class Connection:
         ret = SSL_shutdown(self.ssl)
         if ret == 0:
             self.wire.flush()
+            if self.wire.error:
+                return self.refused_by_system()
             forget_errors()
             ret = SSL_shutdown(self.ssl)
         status = DONE if ret >= 0 else self.result(ret)
@@ -360,10 +364,13 @@ cdef class Connection:
     cdef Status result(self, int ret) noexcept nogil:
         cdef Status status = outcome(self.ssl, ret, &self.failure)
         if status == FAILED:
+            if is_alert(&self.failure):
+                self.alert = self.failure.code
             if self.failure.ssl_error == SSL_ERROR_EOF:
                 self.at_eof = self.was_cut = True
             elif self.failure.ssl_error == SSL_ERROR_SYSCALL:
                 self.failure.errno_ = self.wire.error
+                self.was_told = self.was_told or self.wire.is_gone
                 # A first failure without a reason is a want of memory, and must not be taken for the end of the stream.
                 # After another failure it is what `ssl` says ever after.
                 if not self.wire.error and not self.wire.at_eof and not self.has_failed:
@@ -391,27 +398,50 @@ cdef class Connection:
         )
 
     cdef Status refused_by_system(self) noexcept nogil:
-        """What the kernel said, or the alert that explains it: a peer that refuses us sends one and closes, and what we
-        write then is answered by a reset, with the alert still unread.
+        """What the kernel said, and the alert that explains it."""
+        cdef int error = self.wire.error
+        self.wire.settle()
+        if error != EPIPE and error != ECONNRESET:
+            return failed(&self.failure, SSL_ERROR_SYSCALL, error, 0)
+        self.look_for_alert()
+        failed(&self.failure, SSL_ERROR_SYSCALL, error, 0)
+        self.failure.alert = self.alert
+        self.was_told = True
+        return FAILED
+
+    cdef void look_for_alert(self) noexcept nogil:
+        """A peer that refuses us sends an alert and closes: what we write then is answered by a reset, with the alert
+        still unread. Data before it stays, and the next read says what was found behind that.
 
         OpenSSL: SSL_peek_ex(3)
         """
-        cdef int error = self.wire.error
         cdef char byte
         cdef size_t got = 0
         cdef int ret
-        if error == EPIPE or error == ECONNRESET:
+        if not self.has_deferred and not self.at_eof and not self.alert:
             self.wire.begin()
             self.wire.drained = False
             forget_errors()
             ret = SSL_peek_ex(self.ssl, &byte, 1, &got)
+            self.has_deferred = ret <= 0 and self.result(ret) == FAILED and self.failure.ssl_error == SSL_ERROR_SSL
+            self.deferred = self.failure
             self.wire.settle()
-            if ret <= 0 and self.result(ret) == FAILED and self.failure.ssl_error == SSL_ERROR_SSL:
-                return FAILED
-        memset(&self.failure, 0, sizeof(Failure))
-        self.failure.ssl_error = SSL_ERROR_SYSCALL
-        self.failure.errno_ = error
-        return FAILED
+            self.wire.flush()
+
+    cdef Status refused(self) noexcept nogil:
+        """For a call that sends, where nothing can be sent: the reset itself if no call has told of it yet."""
+        if self.wire.out_of_memory or not self.wire.is_gone or (self.at_eof and not self.was_told):
+            return self.ended()
+        self.wire.error = EPIPE if self.was_told or not self.wire.ending else self.wire.ending
+        return self.refused_by_system()
+
+    cdef bint has_served(self) noexcept nogil:
+        """Whether a client that has gone may have what it came for: it need not read the session tickets of TLS 1.3.
+
+        OpenSSL: SSL_is_init_finished(3)
+        """
+        cdef bint is_server = self.server_side and self.wire.fd >= 0 and SSL_version(self.ssl) >= TLS1_3_VERSION
+        return is_server and SSL_is_init_finished(self.ssl)
 
     cdef Status ended(self) noexcept nogil:
         """The end without close_notify stays the answer (CPython issue 148292), and so does a want of memory."""
@@ -419,19 +449,11 @@ cdef class Connection:
         if self.wire.out_of_memory:
             self.wire.error = ENOMEM
             return self.refused_by_system()
-        memset(&self.failure, 0, sizeof(Failure))
-        self.failure.ssl_error = SSL_ERROR_EOF
-        return FAILED
+        return failed(&self.failure, SSL_ERROR_EOF, 0, 0)
 
     cdef Status refused_turn(self, int error) noexcept nogil:
         memset(&self.failure, 0, sizeof(Failure))
         self.failure.turn = error
-        return FAILED
-
-    cdef Status other_bytes(self) noexcept nogil:
-        memset(&self.failure, 0, sizeof(Failure))
-        self.failure.ssl_error = SSL_ERROR_SSL
-        self.failure.code = ERR_PACK(ERR_LIB_SSL, 0, SSL_R_BAD_WRITE_RETRY)
         return FAILED
 
     # --- Everything that is not a verb --------------------------------------------------------------------------------

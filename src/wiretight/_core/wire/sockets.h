@@ -90,6 +90,21 @@ static inline int wt_would_block(int error) {
     return error == EAGAIN || error == EWOULDBLOCK;
 }
 
+/* Whether the error is how the connection ended: the kernel says so once, and then takes it for an end of file. */
+static inline int wt_ends_connection(int error) {
+    return error == ECONNRESET || error == ETIMEDOUT || error == EHOSTUNREACH || error == ENETUNREACH;
+}
+
+/* The errno that a send would fail with because the peer is gone, taken off the kernel as that would take it; or 0. */
+static inline int wt_refusal(int fd) {
+    struct pollfd entry = {fd, 0, 0};
+    int error = 0;
+    socklen_t size = sizeof error;
+    if (poll(&entry, 1, 0) != 1 || !(entry.revents & (POLLHUP | POLLERR)))
+        return 0;
+    return getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size) == 0 && error ? error : EPIPE;
+}
+
 /* Waits until `deadline` (in ns of wt_now(); negative: for ever), but for LONGEST_WAIT at most: whenever poll() wakes it
    looks the number up again, and after a detach() that may mean somebody else, who is never ready. poll's unit is the
    millisecond: rounded up, or a wait would end before its time and spin. */

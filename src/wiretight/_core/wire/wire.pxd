@@ -40,7 +40,9 @@ cdef class Wire(Descriptor):
     cdef bint exclusive             # nobody else reads from this descriptor: looks take what they see
     cdef bint owns_window           # the window is our own, with what an exclusive step left over
     cdef int pending_errno          # errno that a blocking look took, for the next step
-    cdef int error                  # errno of the descriptor, 0
+    cdef int error                  # errno of the descriptor, 0: of a step's the first
+    cdef int ending                 # errno that the connection ended with, for every later read; 0
+    cdef bint is_gone               # the peer is, and nothing can be sent any more
 
     # Outgoing: gathered in a lent buffer; what the kernel did not take is owned.
     cdef unsigned char *gathered
@@ -59,6 +61,8 @@ cdef class Wire(Descriptor):
     cdef void drop_undiscarded(self) noexcept nogil
     cdef int take(self, char *into, int size) noexcept nogil
     cdef int fetch(self, char *into, int size) noexcept nogil
+    cdef void fail(self, int error) noexcept nogil
+    cdef void look_for_refusal(self) noexcept nogil
     cdef size_t look_size(self, size_t needed) noexcept nogil
     cdef void show(self, unsigned char *window, size_t size, size_t asked) noexcept nogil
     cdef int take_from_bio(self, char *into, int size) noexcept nogil

@@ -18,7 +18,7 @@ retry.
 """
 
 from cython cimport no_gc_clear
-from libc.errno cimport EBADF, EINTR, ENOMEM, errno
+from libc.errno cimport EBADF, ECONNRESET, EINTR, ENOMEM, EPIPE, errno
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy, memmove
 
@@ -47,6 +47,8 @@ cdef extern from "sockets.h" nogil:
     bint wt_can_drop(int fd)
     void wt_no_sigpipe(int fd)
     bint would_block "wt_would_block"(int error)
+    bint ends_connection "wt_ends_connection"(int error)
+    int wt_refusal(int fd)
     int wt_poll(int fd, bint for_write, int64_t deadline)
 
 cdef enum:
@@ -123,7 +125,7 @@ cdef class Wire(Descriptor):
             self.limited = True
             return -1
         if self.pending_errno or self.out_of_memory:
-            self.error = self.pending_errno or ENOMEM
+            self.fail(self.pending_errno or ENOMEM)
             self.pending_errno = 0
             return 0
         self.fetches += 1
@@ -158,11 +160,14 @@ cdef class Wire(Descriptor):
             if self.has_data:
                 self.pending_errno = errno
                 return -1
-            self.error = errno
+            self.fail(errno)
             return 0
         if got == 0:
             if self.has_data:
                 return -1       # the end stays in the kernel, for the next read
+            if self.ending:     # a reset that a call before has been told of is not the end of the data
+                self.fail(self.ending)
+                return 0
             self.at_eof = True
             return 0
         if not look:
@@ -173,6 +178,19 @@ cdef class Wire(Descriptor):
         self.bytes_in += got if self.exclusive else 0
         self.show(self.window, got, asked)
         return self.take(into, size)
+
+    cdef void fail(self, int error) noexcept nogil:
+        """Takes down what the kernel said."""
+        self.error = self.error or error
+        self.is_gone = self.is_gone or error == ECONNRESET or error == EPIPE
+        if ends_connection(error):
+            self.ending = error
+
+    cdef void look_for_refusal(self) noexcept nogil:
+        """Takes down what a send would meet, where there is nothing to be sent."""
+        cdef int error = wt_refusal(self.fd) if self.fd >= 0 else 0
+        if error:
+            self.fail(error)
 
     cdef size_t look_size(self, size_t needed) noexcept nogil:
         """How many bytes to look at, for `needed` of them and the caller's space."""
@@ -348,7 +366,7 @@ cdef class Wire(Descriptor):
                 if errno == EINTR:
                     continue
                 if not would_block(errno):
-                    self.error = errno
+                    self.fail(errno)
                 break
             sent += took
         self.flushed += sent

@@ -1,12 +1,14 @@
 """Whatever a callback does, the handshake fails closed, the exception is reported, and memory stays sound.
 
-The same under AddressSanitizer: scripts/check --asan tests/incidents/test_callbacks.py
+The same under AddressSanitizer: scripts/check --asan tests/core/test_callbacks.py
 """
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import gc
+import os
 import socket
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -16,7 +18,7 @@ import pytest
 from tests.incidents.references import reference
 from tests.kit.certificates import HOST, Certificates, Credentials
 from tests.kit.deliveries import shut
-from tests.kit.pair import Pair
+from tests.kit.pair import WANT, Pair, attempt
 from tests.kit.sockets import tcp_pair, unix_pair
 from tests.kit.subject import tls
 from tests.kit.threads import PATIENCE, Task
@@ -179,6 +181,7 @@ def test_a_name_callback_may_do_this(
     assert here.pair.transfer(b"data", here.pair.server) == b"data"
     assert not reports
     assert len(here.raised) == (4 if action is re_enters else 0)
+    assert all("return" in str(error) for error in here.raised), "the message says when it may be called"
     assert (here.pair.server.context is other) is (action is switches)
 
 
@@ -214,6 +217,9 @@ def test_the_owner_may_be_gone_before_the_callback_is_called(
     assert not reports
 
 
+# Its number is gone, or its peer.
+ENDED = "|".join([*map(os.strerror, (errno.EBADF, errno.EPIPE, errno.ECONNRESET)), "EOF"])
+
 LETTING_GO: list[Callable[[Any], Any]] = [
     lambda sock: sock.close(),
     lambda sock: socket.close(sock.detach()),
@@ -234,12 +240,74 @@ def test_a_name_callback_may_close_its_socket(
         with client_context.wrap_socket(far, server_hostname=HOST, do_handshake_on_connect=False) as client:
             client.settimeout(PATIENCE)
             shaking = Task(client.do_handshake)
-            with pytest.raises(OSError, match=r".") as error:
+            with pytest.raises(OSError, match=ENDED):
                 server.do_handshake()
+            with pytest.raises((OSError, ValueError)):
+                server.send(b"x")
             with pytest.raises(OSError, match=r"."):
                 shaking.result()
-    assert not isinstance(error.value, TimeoutError)
     assert not reports
+
+
+def test_an_sni_callback_may_ask_its_own_connection(client_context, server_context):
+    answers = []
+
+    def callback(side: Any, name: str, context: Any) -> None:
+        answers.append((name, side.version(), side.pending(), side.cipher(), side.server_side, side.context is context))
+
+    server_context.sni_callback = callback
+    pair = Pair(client_context, server_context)
+    pair.handshake()
+    ((name, version, pending, _, server_side, same),) = answers
+    assert (name, version, pending, server_side, same) == (HOST, None, 0, True, True)
+
+
+def test_a_callback_that_closes_its_own_socket_leaves_the_number_alone(client_context, server_context, tmp_path):
+    opened = []
+
+    def callback(sock: Any, name: str, context: Any) -> None:
+        number = sock.fileno()
+        sock.close()
+        opened.append((tmp_path / "foreign").open("wb", buffering=0))
+        assert opened[0].fileno() == number
+
+    server_context.sni_callback = callback
+    near, far = unix_pair()
+    with far, server_context.wrap_socket(near, server_side=True, do_handshake_on_connect=False) as server:
+        client = client_context.wrap_bio(tls.MemoryBIO(), outgoing := tls.MemoryBIO(), server_hostname=HOST)
+        assert attempt(client.do_handshake) is WANT
+        far.sendall(outgoing.read())
+        with pytest.raises(OSError, match=ENDED):
+            server.do_handshake()
+    opened[0].close()
+    assert (tmp_path / "foreign").read_bytes() == b""
+
+
+def test_a_callback_may_use_another_connection(certificates, version, client_context, server_context):
+    other = Pair(certificates.client_context(version), certificates.server_context(version))
+
+    def callback(side: Any, name: str, context: Any) -> None:
+        other.handshake()
+        assert other.transfer(b"nested", other.client) == b"nested"
+
+    server_context.sni_callback = callback
+    pair = Pair(client_context, server_context)
+    pair.handshake()
+    assert pair.transfer(b"hello", pair.client) == b"hello"
+    assert other.transfer(b"again", other.server) == b"again"
+
+
+def test_a_callback_that_waits_for_another_thread_stops_no_other_connection(
+    certificates, version, client_context, server_context
+):
+    other = Pair(certificates.client_context(version), certificates.server_context(version))
+
+    def callback(side: Any, name: str, context: Any) -> None:
+        Task(other.handshake).result()
+
+    server_context.sni_callback = callback
+    pair = Pair(client_context, server_context)
+    pair.handshake()
 
 
 # --- Messages ---------------------------------------------------------------------------------------------------------

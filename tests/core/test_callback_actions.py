@@ -1,6 +1,6 @@
 """Every callback may do anything: what test_callbacks.py asks of the name's, asked of all the others.
 
-The same under AddressSanitizer (scripts/check --asan tests/incidents/test_callback_actions.py) and valgrind.
+The same under AddressSanitizer (scripts/check --asan tests/core/test_callback_actions.py) and valgrind.
 """
 
 from __future__ import annotations
@@ -14,8 +14,7 @@ from typing import Any
 
 import pytest
 
-from tests.incidents.references import reference
-from tests.incidents.test_callbacks import (
+from tests.core.test_callbacks import (
     KEY,
     LETTING_GO,
     WRONG,
@@ -34,6 +33,7 @@ from tests.incidents.test_callbacks import (
     reports,
     switches,
 )  # fmt: skip
+from tests.incidents.references import reference
 from tests.kit import pair as pairs
 from tests.kit.certificates import HOST, Certificates, Credentials
 from tests.kit.pair import WANT, Pair, attempt

@@ -1,6 +1,6 @@
 """Whatever a protocol does when it is called, the connection ends or goes on, and the loop hears what it raised.
 
-The same under AddressSanitizer: scripts/check --asan tests/incidents/test_protocol_callbacks.py
+The same under AddressSanitizer: scripts/check --asan tests/aio/test_protocol_callbacks.py
 """
 
 from __future__ import annotations

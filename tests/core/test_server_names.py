@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from tests.core.test_virtual_hosts import inner, outer, shaken
 from tests.incidents.references import reference
-from tests.incidents.test_virtual_hosts import inner, outer, shaken
 from tests.kit.certificates import ADDRESS, HOST, Certificates
 from tests.kit.pair import Pair
 from tests.kit.records import Record
