@@ -1,1 +1,6 @@
+from typing import final
+
+@final
+class Additions: ...
+
 def default_verify_paths() -> tuple[str, str, str, str]: ...
