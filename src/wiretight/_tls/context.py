@@ -34,6 +34,7 @@ from wiretight._tls.constants import (
 )
 from wiretight._tls.negotiated import TakesStandard
 from wiretight._tls.object import SSLObject
+from wiretight._tls.peer import check_parameters, encode_hostname
 from wiretight._tls.socket import PlainSocket, SSLSocket
 
 if TYPE_CHECKING:
@@ -184,20 +185,10 @@ class SSLContext(_Base, metaclass=_PassesForStandard):
     def _check_parameters(
         self, server_side: bool, server_hostname: str | bytes | None, session: SSLSession | None
     ) -> None:
-        if server_side and server_hostname:
-            raise ValueError("server_hostname can only be specified in client mode")
-        if server_side and session is not None:
-            raise ValueError("session can only be specified in client mode")
-        if self.check_hostname and not server_hostname:
-            raise ValueError("check_hostname requires server_hostname")
+        check_parameters(self, server_side, server_hostname, session)
 
     def _encode_hostname(self, hostname: str | bytes | None) -> str | None:
-        """A host name as an A-label. Source: RFC 3490 (IDNA 2003), as `ssl` has it."""
-        if hostname is None:
-            return None
-        if isinstance(hostname, str):
-            return hostname.encode("idna").decode("ascii")
-        return hostname.decode("ascii")
+        return encode_hostname(hostname)
 
     @property
     def handshake_timeout(self) -> float | None:

@@ -366,13 +366,12 @@ class SSLSocket(Negotiated, StreamOnly, _Standard, metaclass=WatchesOverrides):
         client, and a client that comes late in it has no less time. Since 0.1.
         """
         raw, address = PlainSocket.accept(self)
-        context = self.context
         timeout = raw.gettimeout()
-        limit = context.handshake_timeout if self.do_handshake_on_connect else None
+        limit = self._context.handshake_timeout if self.do_handshake_on_connect else None
         try:
             if limit is not None:
                 raw.settimeout(limit)
-            accepted = context.wrap_socket(
+            accepted = self.context.wrap_socket(
                 raw,
                 server_side=True,
                 do_handshake_on_connect=self.do_handshake_on_connect,
