@@ -17,7 +17,7 @@ PEM_HEADER = "-----BEGIN CERTIFICATE-----"
 PEM_FOOTER = "-----END CERTIFICATE-----"
 
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
-_CERT_TIME = re.compile(r"([a-z]{3})\s+(\d\d?)\s+(\d\d?):(\d\d?):(\d\d?)\s+(\d{4})\s+gmt\s*", re.ASCII)
+_CERT_TIME = r"([a-z]{3})\s+(\d\d?)\s+(\d\d?):(\d\d?):(\d\d?)\s+(\d{4})\s+gmt\s*"
 
 
 def DER_cert_to_PEM_cert(der_cert_bytes: Buffer) -> str:
@@ -51,7 +51,7 @@ def cert_time_to_seconds(cert_time: str) -> int:
     """
     from calendar import timegm  # here: it takes longer to import than most of wiretight, and few ask for a date
 
-    parts = _CERT_TIME.fullmatch(cert_time.lower())
+    parts = re.fullmatch(_CERT_TIME, cert_time.lower(), re.ASCII)  # compiled at the first date
     if parts is not None and parts[1] in _MONTHS:
         day, hour, minute, second, year = map(int, parts.group(2, 3, 4, 5, 6))
         if 1 <= day <= 31 and hour < 24 and minute < 60 and second < 62:

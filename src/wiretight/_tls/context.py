@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from wiretight._core.session.session import SSLSession
 from wiretight._core.sslcontext import _SSLContext, add_ancestor
 from wiretight._standard.errors import HAS_STANDARD, SSLError, standard
+from wiretight._standard.passing import TakesStandard
 from wiretight._standard.typing import TYPE_CHECKING, Any, ClassVar
 from wiretight._tls.constants import (
     HOSTFLAG_NEVER_CHECK_SUBJECT,
@@ -26,7 +27,6 @@ from wiretight._tls.constants import (
     _TLSContentType,
     _TLSMessageType,
 )
-from wiretight._tls.negotiated import TakesStandard
 from wiretight._tls.object import SSLObject
 from wiretight._tls.peer import check_parameters, encode_hostname
 from wiretight._tls.socket import PlainSocket, SSLSocket
