@@ -1,12 +1,17 @@
 """The peer, before TLS: the name that it has to show, and whether it is there.
 
-An empty name and a leading dot are refused below, where a connection is made: programs also come there with a name that
-they have encoded themselves.
+An empty name and a leading dot are refused by the core, where a connection is made: programs also come there with names
+that they have encoded themselves.
 """
 
 from __future__ import annotations
 
+import errno
+
+from wiretight._standard.errors import SSLError
 from wiretight._standard.typing import Any
+
+_IN_PROGRESS = (errno.ENOTCONN, errno.EINVAL)  # an unconnected AF_UNIX socket says EINVAL
 
 
 def check_parameters(context: Any, server_side: bool, server_hostname: str | bytes | None, session: Any) -> None:
@@ -36,3 +41,35 @@ def _is_a_label(hostname: str) -> bool:
     if type(hostname) is not str or not hostname.isascii() or hostname.startswith(".") or ".." in hostname:
         return False
     return len(hostname) < 64 or len(max(hostname.split("."), key=len)) < 64
+
+
+def has_peer(sock: Any) -> bool:
+    """Whether the socket is connected. Raises SSLError where it no longer is, but left data behind.
+
+    What came before TLS would otherwise be read by a program that takes it for authenticated (CVE-2023-40217).
+    Since 0.1.
+    """
+    try:
+        sock.getpeername()
+        return True
+    except OSError as error:
+        if error.errno not in _IN_PROGRESS:
+            raise
+    # Whatever the timeout: a socket that has one waits before recv(), and a listener has nothing to wait for.
+    blocking = sock.getblocking()
+    sock.setblocking(False)
+    try:
+        left = sock.recv(1)
+    except OSError as error:
+        if error.errno not in _IN_PROGRESS:
+            raise
+        return False
+    finally:
+        sock.setblocking(blocking)
+    if left:
+        reason = "Closed before TLS handshake with data in recv buffer."
+        refusal = SSLError(errno.ENOTCONN, reason)
+        refusal.reason = reason
+        refusal.library = None  # type: ignore[assignment]
+        raise refusal
+    return False
