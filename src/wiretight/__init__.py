@@ -12,7 +12,6 @@ from wiretight._standard.errors import (
     SSLWantWriteError, SSLZeroReturnError, socket_error,
 )
 
-from wiretight._tls.certificates import cert_time_to_seconds, get_default_verify_paths, get_server_certificate
 from wiretight._tls.constants import (
     ALERT_DESCRIPTION_ACCESS_DENIED, ALERT_DESCRIPTION_BAD_CERTIFICATE,
     ALERT_DESCRIPTION_BAD_CERTIFICATE_HASH_VALUE, ALERT_DESCRIPTION_BAD_CERTIFICATE_STATUS_RESPONSE,
@@ -38,7 +37,8 @@ from wiretight._tls.constants import (
     VERIFY_DEFAULT, VERIFY_X509_PARTIAL_CHAIN, VERIFY_X509_STRICT, VERIFY_X509_TRUSTED_FIRST, VerifyFlags,
     VerifyMode, get_protocol_name,
 )
-from wiretight._tls.context import SSLContext, create_default_context
+from wiretight._tls.context import SSLContext
+from wiretight._tls.defaults import create_default_context, get_default_verify_paths, get_server_certificate
 from wiretight._core.context.algorithms import get_sigalgs
 from wiretight._core.wire.memorybio import MemoryBIO
 from wiretight._core.base.random import RAND_add, RAND_bytes, RAND_status
@@ -46,7 +46,9 @@ from wiretight._core.session.session import SSLSession
 from wiretight._core.base.tables import OPENSSL_STATIC, OPENSSL_VERSION, OPENSSL_VERSION_INFO, OPENSSL_VERSION_NUMBER
 from wiretight._core.trust.trustedfile import clear_trust_cache
 from wiretight._tls.object import SSLObject
-from wiretight._tls.certificate import DER_cert_to_PEM_cert, PEM_FOOTER, PEM_HEADER, PEM_cert_to_DER_cert
+from wiretight._tls.certificate import (
+    DER_cert_to_PEM_cert, PEM_FOOTER, PEM_HEADER, PEM_cert_to_DER_cert, cert_time_to_seconds,
+)
 from wiretight._tls.socket import SSLSocket
 from wiretight._standard.typing import TYPE_CHECKING
 
@@ -57,7 +59,7 @@ from wiretight._tls.constants import (
     _RESTRICTED_SERVER_CIPHERS as _RESTRICTED_SERVER_CIPHERS, _SSLMethod as _SSLMethod, _TLSAlertType as _TLSAlertType,
     _TLSContentType as _TLSContentType, _TLSMessageType as _TLSMessageType,
 )
-from wiretight._tls.context import (
+from wiretight._tls.defaults import (
     _create_default_https_context as _create_default_https_context, _create_stdlib_context as _create_stdlib_context,
     _create_unverified_context as _create_unverified_context,
 )

@@ -14,7 +14,8 @@ from wiretight._asyncio.endpoints import Wanted, accept, connect, serve
 from wiretight._asyncio.start_tls import upgrade
 from wiretight._asyncio.takeover import is_ours
 from wiretight._asyncio.transport import SSLTransport as Transport
-from wiretight._tls.context import SSLContext, create_default_context
+from wiretight._tls.context import SSLContext
+from wiretight._tls.defaults import create_default_context
 
 if TYPE_CHECKING:
     import socket

@@ -11,6 +11,7 @@ from typing import Any
 import wiretight
 from tests.aio.protocols import Recorder
 from tests.kit.certificates import ADDRESS, HOST, Certificates
+from tests.kit.sockets import tcp_pair
 from wiretight import asyncio as native
 
 
@@ -79,3 +80,37 @@ class Ends:
                         protocol.transport.abort()
                 await asyncio.sleep(0)
                 await asyncio.sleep(0)
+
+
+@contextlib.asynccontextmanager
+async def over_sockets(
+    way: Any, ends: Ends, client: Any = Recorder, server: Any = Recorder, contexts: Any = None
+) -> AsyncIterator[tuple[Any, Any]]:
+    """The protocols of a connection over two sockets, client and server; aborted at the end, whatever is left of it."""
+    near, far = tcp_pair()
+    for sock in (near, far):
+        sock.setblocking(False)
+    client_context, server_context = contexts or (ends.client_context(), ends.server_context())
+    made = await asyncio.gather(way.connect(client, near, client_context), way.accept(server, far, server_context))
+    async with aborting(*made):
+        yield made[0], made[1]
+
+
+@contextlib.asynccontextmanager
+async def aborting(*protocols: Any) -> AsyncIterator[None]:
+    """Aborts their connections at the end, and waits until they have heard of it."""
+    try:
+        yield
+    finally:
+        for protocol in protocols:
+            protocol.transport.abort()
+            await protocol.lost()
+
+
+async def works_and_closes(client: Any, server: Any) -> None:
+    """A last exchange of two protocols, and both hear of a proper end."""
+    client.transport.write(b"still there")
+    assert await server.receive(11) == b"still there"
+    client.transport.close()
+    assert await client.lost() is None
+    assert await server.lost() is None

@@ -11,28 +11,12 @@ import struct
 import pytest
 
 import wiretight
+from tests.aio.ends import over_sockets, works_and_closes
 from tests.aio.protocols import Recorder
 from tests.install.program import succeeds
-from tests.kit.sockets import tcp_pair
 from wiretight import asyncio as native
 
 AGREED = ("peercert", "cipher", "compression", "ssl_object", "sslcontext")
-
-
-@contextlib.asynccontextmanager
-async def connected(way, ends, client=Recorder, server=Recorder, contexts=None):
-    """Two protocols, over two sockets."""
-    near, far = tcp_pair()
-    for sock in (near, far):
-        sock.setblocking(False)
-    client_context, server_context = contexts or (ends.client_context(), ends.server_context())
-    made = await asyncio.gather(way.connect(client, near, client_context), way.accept(server, far, server_context))
-    try:
-        yield made
-    finally:
-        for protocol in made:
-            protocol.transport.abort()
-            await protocol.lost()
 
 
 # --- Descriptors ------------------------------------------------------------------------------------------------------
@@ -42,7 +26,7 @@ async def connected(way, ends, client=Recorder, server=Recorder, contexts=None):
 def test_a_loop_refuses_the_descriptor_of_a_transport(way, ends, form):
     async def main():
         loop = asyncio.get_running_loop()
-        async with connected(way, ends) as (client, server):
+        async with over_sockets(way, ends) as (client, server):
             sock = client.transport.get_extra_info("socket")
             fd = sock.fileno() if form == "number" else sock
             for call in (
@@ -61,19 +45,10 @@ def test_a_loop_refuses_the_descriptor_of_a_transport(way, ends, form):
 
 def test_a_socket_that_a_transport_has_is_refused_to_another(way, ends):
     async def main():
-        near, far = tcp_pair()
-        for sock in (near, far):
-            sock.setblocking(False)
-        client, server = await asyncio.gather(
-            way.connect(Recorder, near, ends.client_context()), way.accept(Recorder, far, ends.server_context())
-        )
-        with pytest.raises(RuntimeError, match="is used by transport"):
-            await way.connect(Recorder, near, ends.client_context())
-        server.transport.write(b"still there")
-        assert await client.receive(11) == b"still there"
-        client.transport.close()
-        assert await client.lost() is None
-        assert await server.lost() is None
+        async with over_sockets(way, ends) as (client, server):
+            with pytest.raises(RuntimeError, match="is used by transport"):
+                await way.connect(Recorder, client.transport.get_extra_info("socket")._sock, ends.client_context())
+            await works_and_closes(client, server)
 
     way.run(main)
 
@@ -81,7 +56,7 @@ def test_a_socket_that_a_transport_has_is_refused_to_another(way, ends):
 def test_a_number_can_be_used_again_when_its_transport_is_closed(way, ends):
     async def main():
         loop = asyncio.get_running_loop()
-        async with connected(way, ends) as (client, server):
+        async with over_sockets(way, ends) as (client, server):
             number = client.transport.get_extra_info("socket").fileno()
             client.transport.abort()
             await client.lost()
@@ -135,7 +110,7 @@ def test_who_the_peer_was_is_known_however_the_connection_ends(way, ends, certif
     async def main():
         contexts = ends.client_context(), ends.server_context(client_ca=certificates.ca_file)
         contexts[0].load_cert_chain(*certificates.client)
-        async with connected(way, ends, server=Asking, contexts=contexts) as (client, server):
+        async with over_sockets(way, ends, server=Asking, contexts=contexts) as (client, server):
             client.transport.write(b"data")
             await server.receive(4)
             assert server.transport.get_extra_info("peercert")["subject"]
@@ -155,7 +130,7 @@ def test_who_the_peer_was_is_known_however_the_connection_ends(way, ends, certif
 
 def test_a_transport_takes_attributes_and_says_that_it_is_tls(way, ends):
     async def main():
-        async with connected(way, ends) as (client, _):
+        async with over_sockets(way, ends) as (client, _):
             client.transport.note = "of the program"
             assert client.transport.note == "of the program"
             assert "SSL" in type(client.transport).__name__
@@ -182,7 +157,7 @@ def test_what_a_program_puts_into_our_classes_is_called(way, ends, monkeypatch, 
         return before(self, *args, **kwargs)
 
     async def main():
-        async with connected(way, ends) as (client, server):
+        async with over_sockets(way, ends) as (client, server):
             client.transport.write(b"data")
             assert await server.receive(4) == b"data"
             client.transport.close()

@@ -11,6 +11,7 @@ import sys
 
 import pytest
 
+from tests.aio.ends import over_sockets, works_and_closes
 from tests.aio.protocols import Echo, Recorder, fill
 from tests.kit.certificates import HOST
 from tests.kit.sockets import tcp_pair
@@ -295,17 +296,10 @@ def test_after_install_the_peer_s_end_is_told_to_who_has_closed(way, ends):
     """As asyncio's TLS does; the functions of wiretight.asyncio tell a closing protocol of the loss only."""
 
     async def main():
-        near, far = tcp_pair()
-        for sock in (near, far):
-            sock.setblocking(False)
-        client, server = await asyncio.gather(
-            way.connect(Recorder, near, ends.client_context()), way.accept(Recorder, far, ends.server_context())
-        )
-        client.transport.close()
-        assert await client.lost() is None
-        assert await server.lost() is None
-        assert client.told == (["made", "eof", "lost"] if way.installed else ["made", "lost"])
-        assert server.told == ["made", "eof", "lost"]
+        async with over_sockets(way, ends) as (client, server):
+            await works_and_closes(client, server)
+            assert client.told == (["made", "eof", "lost"] if way.installed else ["made", "lost"])
+            assert server.told == ["made", "eof", "lost"]
 
     way.run(main)
 
@@ -316,16 +310,11 @@ def test_a_cancelled_error_ends_the_connection_and_is_not_reported(way, ends, me
         raise asyncio.CancelledError
 
     async def main():
-        near, far = tcp_pair()
-        for sock in (near, far):
-            sock.setblocking(False)
         kind = type("Cancelled", (Recorder,), {method: cancelled})
-        client, server = await asyncio.gather(
-            way.connect(Recorder, near, ends.client_context()), way.accept(kind, far, ends.server_context())
-        )
-        client.transport.write(b"data")
-        client.transport.close()
-        assert isinstance(await server.lost(), asyncio.CancelledError)
-        await client.lost()
+        async with over_sockets(way, ends, server=kind) as (client, server):
+            client.transport.write(b"data")
+            client.transport.close()
+            assert isinstance(await server.lost(), asyncio.CancelledError)
+            await client.lost()
 
     way.run(main)

@@ -11,6 +11,7 @@ import ssl as standard
 
 import pytest
 
+from tests.aio.ends import aborting, works_and_closes
 from tests.aio.protocols import Echo, Recorder
 from tests.aio.test_start_tls import plain_pair
 from tests.kit.certificates import ADDRESS, ELSEWHERE, HOST
@@ -36,12 +37,8 @@ async def upgraded(way, ends, client=Recorder, server=Recorder):
 async def upgrade(way, ends, side, **kinds):
     """The same, the side that the test is about first."""
     client, server = await upgraded(way, ends, **kinds)
-    try:
+    async with aborting(client, server):
         yield (client, server) if side == "client" else (server, client)
-    finally:
-        for protocol in (client, server):
-            protocol.transport.abort()
-            await protocol.lost()
 
 
 def shut_writing(transport):
@@ -301,16 +298,12 @@ def test_who_is_cancelled_while_it_upgrades_tells_the_protocol(way, ends):
 )
 def test_arguments_that_are_refused_leave_the_plain_connection_alone(way, ends, arguments, error):
     async def main():
-        client, server = await plain_pair(server=Echo)
+        client, server = await plain_pair()
         with pytest.raises(error):
             await way.start_tls(
                 client.transport, client, ends.client_context(), **{"server_hostname": HOST, **arguments}
             )
-        client.transport.write(b"still plain")
-        assert await client.receive(11) == b"still plain"
-        client.transport.close()
-        assert await client.lost() is None
-        assert await server.lost() is None
+        await works_and_closes(client, server)
 
     way.run(main)
 
@@ -346,11 +339,7 @@ def test_an_upgrade_needs_no_further_descriptor(way, ends):
                 way.start_tls(client.transport, client, contexts[0], server_hostname=HOST),
                 way.start_tls(server.transport, server, contexts[1], server_side=True),
             )
-            client.transport.write(b"at the limit")
-            assert await server.receive(12) == b"at the limit"
-            client.transport.close()
-            assert await server.lost() is None
-            assert await client.lost() is None
+            await works_and_closes(client, server)
 
     way.run(main)
 
@@ -360,7 +349,7 @@ def test_a_server_serves_the_last_connection_that_has_a_descriptor(loops, ends):
         made = []
 
         def factory():
-            made.append(Echo())
+            made.append(Recorder())
             return made[-1]
 
         context = ends.client_context()
@@ -370,10 +359,6 @@ def test_a_server_serves_the_last_connection_that_has_a_descriptor(loops, ends):
                     sock.setblocking(False)
                     await asyncio.get_running_loop().sock_connect(sock, address)
                     _, client = await native.create_connection(Recorder, sock=sock, ssl=context, server_hostname=HOST)
-                    client.transport.write(b"at the limit")
-                    assert await client.receive(12) == b"at the limit"
-                    client.transport.close()
-                    assert await client.lost() is None
-                    assert await made[0].lost() is None
+                    await works_and_closes(client, made[0])
 
     loops.run_reporting(main)  # asyncio's loop reports that it cannot accept another one

@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import socket
 import ssl as standard
+import subprocess
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -131,6 +133,39 @@ def test_what_is_no_name_is_a_unicode_error(client: Any, plain: socket.socket, n
     with pytest.raises(UnicodeError):
         client.wrap_socket(plain, server_hostname=name)
     assert plain.fileno() == -1
+
+
+PLAIN_NAMES = """
+import socket
+import sys
+import wiretight
+
+context = wiretight.SSLContext(wiretight.PROTOCOL_TLS_CLIENT)
+for name in ("localhost", "www.example.com", "Example.COM.", ".".join(["a" * 63] * 3)):
+    wrapped = context.wrap_bio(wiretight.MemoryBIO(), wiretight.MemoryBIO(), server_hostname=name)
+    assert wrapped.server_hostname == name
+    with context.wrap_socket(socket.socket(), server_hostname=name) as wrapped:
+        assert wrapped.server_hostname == name
+assert "encodings.idna" not in sys.modules
+context.wrap_bio(wiretight.MemoryBIO(), wiretight.MemoryBIO(), server_hostname="b\\xfccher.example")
+assert "encodings.idna" in sys.modules
+"""
+
+
+def test_an_ascii_name_does_without_the_idna_codec() -> None:
+    subprocess.run([sys.executable, "-c", PLAIN_NAMES], check=True)
+
+
+def test_a_subclass_may_encode_names_in_its_own_way(plain: socket.socket) -> None:
+    class Context(tls.SSLContext):
+        def _encode_hostname(self, hostname: Any) -> Any:
+            return None if hostname is None else f"{hostname}.example"
+
+    context = Context(tls.PROTOCOL_TLS_CLIENT)
+    plain.setblocking(False)
+    assert context.wrap_bio(*bios(), server_hostname="x").server_hostname == "x.example"
+    with context.wrap_socket(plain, server_hostname="x", do_handshake_on_connect=False) as wrapped:
+        assert wrapped.server_hostname == "x.example"
 
 
 def test_a_name_with_a_null_character_is_a_type_error(client: Any) -> None:

@@ -13,8 +13,7 @@ WHOLE_MODULE = re.compile(r"^import (?:os|socket|time|stat|io)\b", re.MULTILINE)
 
 ALLOWED = {
     "__init__.py": "names that `ssl` has too",
-    "_tls/certificates.py": "the environment, and whether a path is there, are asked for as `ssl` does",
-    "_tls/context.py": "the environment: a program may put another one there",
+    "_tls/defaults.py": "the environment, and whether a path is there: a program may replace both, as with `ssl`",
     "_core/drivers/sslsocket.pyx": "the text of an error",
     "_core/wire/descriptor.pyx": "at import",
 }

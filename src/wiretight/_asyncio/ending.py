@@ -6,29 +6,15 @@ from asyncio import AbstractServer, CancelledError, Future, TimerHandle
 from asyncio import TimeoutError as LoopTimeoutError
 from asyncio.events import _get_running_loop
 from asyncio.log import logger
-from enum import Enum
 from sys import version_info
 from typing import Any
 
 from wiretight._asyncio.flow import Flow
+from wiretight._asyncio.state import CHECKED, LIVE, TRANSITIONS, State
 from wiretight._core.drivers.channel import STATUS_CLOSED, STATUS_DONE, STATUS_WANT_READ, STATUS_WANT_WRITE
 from wiretight._standard.errors import SSLEOFError
 
 _SERVERS_KNOW_TRANSPORTS = version_info >= (3, 13)
-
-
-class State(Enum):
-    """The life of a transport; only `_set_state` changes it.
-
-    HANDSHAKING -> OPEN -> FLUSHING (closing, with output left) -> CLOSING (close_notify is out) -> LOST. Any state may
-    go to LOST.
-    """
-
-    HANDSHAKING = "shaking hands"
-    OPEN = "open"
-    FLUSHING = "flushing"
-    CLOSING = "closing"
-    LOST = "closed"
 
 
 class Ending(Flow):
@@ -64,13 +50,20 @@ class Ending(Flow):
 
     # --- State --------------------------------------------------------------------------------------------------------
 
-    def _set_state(self, state: State) -> None:
+    def _enter(self, state: State) -> None:
+        """The only way from one state to another: one of the table."""
+        if CHECKED and state not in TRANSITIONS[self._state]:
+            raise AssertionError(f"{self._state} does not lead to {state}")
         self._state = state
-        is_open = state is State.OPEN
+        self._update_flow()
+
+    def _update_flow(self) -> None:
+        """Has the native half deliver, accept and discard what the state, a pause and an end allow."""
+        is_open = self._state is State.OPEN
         self._set_flow(
             is_open and not self._paused and not self._peer_ended,
             is_open and not self._eof_written,
-            state not in (State.HANDSHAKING, State.OPEN),
+            self._state not in (State.HANDSHAKING, State.OPEN),
         )
 
     def is_closing(self) -> bool:
@@ -112,7 +105,7 @@ class Ending(Flow):
         if self._state is State.HANDSHAKING or self._is_left_to_parent():
             self.abort()
             return
-        self._set_state(State.FLUSHING)
+        self._enter(State.FLUSHING)
         self._timer = self._loop.call_later(self._shutdown_timeout, self._shutdown_timed_out)
         self._end_output()
         if self._state is not State.LOST and not self._peer_ended:
@@ -138,7 +131,7 @@ class Ending(Flow):
             return
         closing = self._state is State.FLUSHING
         if closing:
-            self._set_state(State.CLOSING)
+            self._enter(State.CLOSING)
         if self._has_output():
             self._watch_writing(self._write_ready)
         elif closing and self._peer_ended:
@@ -158,7 +151,7 @@ class Ending(Flow):
             self._fail(failure, "Fatal read error on socket transport")
         elif self._state is not State.LOST:
             self._peer_ended = True
-            self._set_state(self._state)
+            self._update_flow()
             self._unwatch_reading()
             self._answer_end()
 
@@ -244,10 +237,10 @@ class Ending(Flow):
     # --- The end ------------------------------------------------------------------------------------------------------
 
     def _end(self, error: BaseException | None) -> None:
-        if self._state is State.LOST:
+        if self._state not in LIVE:
             return
         shaking = self._state is State.HANDSHAKING
-        self._set_state(State.LOST)
+        self._enter(State.LOST)
         self._cancel_timer()
         self._unwatch_reading()
         self._unwatch_writing()
@@ -273,7 +266,8 @@ class Ending(Flow):
 
     def _let_go(self) -> None:
         """Closes our descriptor, and tells neither the loop nor the peer."""
-        self._set_state(State.LOST)
+        if self._state is not State.LOST:
+            self._enter(State.LOST)
         self._ssl_object._sslobj.release()
         self._close_socket()
 

@@ -6,8 +6,8 @@ from asyncio import AbstractEventLoop, BaseProtocol, Future, Protocol
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from wiretight._asyncio.ending import State
 from wiretight._asyncio.flow import HIGH_WATER
+from wiretight._asyncio.state import LIVE, State
 from wiretight._asyncio.transport import SSLTransport
 from wiretight._core.wire.memorybio import MemoryBIO
 
@@ -205,7 +205,7 @@ class LayeredSSLTransport(SSLTransport):
     # --- The end ------------------------------------------------------------------------------------------------------
 
     def _end(self, error: BaseException | None) -> None:
-        if self._state is not State.LOST:
+        if self._state in LIVE:
             self._pass_on()  # the alert that says why
             super()._end(error)
             self._plain.abort()

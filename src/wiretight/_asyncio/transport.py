@@ -10,7 +10,8 @@ from socket import socket
 from typing import TYPE_CHECKING, Any
 
 from wiretight._asyncio.descriptors import descriptors_of
-from wiretight._asyncio.ending import Ending, State
+from wiretight._asyncio.ending import Ending
+from wiretight._asyncio.state import LIVE, State
 from wiretight._asyncio.takeover import addresses, connection_over
 from wiretight._core.drivers.channel import STATUS_DONE, STATUS_WANT_READ, STATUS_WANT_WRITE
 from wiretight._standard.errors import CertificateError, SSLEOFError
@@ -79,7 +80,7 @@ class SSLTransport(Ending):
 
     def _prepare(self, handshake_timeout: float | None, shutdown_timeout: float | None, like_asyncio: bool) -> None:
         """What needs no connection: raises ValueError for a timeout that is none."""
-        self._state = State.LOST
+        self._state = State.NEW
         self._timer = None
         self._handshake_timeout = _positive(handshake_timeout, HANDSHAKE_TIMEOUT, "ssl_handshake_timeout")
         self._shutdown_timeout = _positive(shutdown_timeout, SHUTDOWN_TIMEOUT, "ssl_shutdown_timeout")
@@ -94,7 +95,7 @@ class SSLTransport(Ending):
         self._waiter = waiter
         self._bind(self._ssl_object._sslobj, edge_triggered)
         self.set_protocol(protocol)
-        self._set_state(State.HANDSHAKING)
+        self._enter(State.HANDSHAKING)
         self._timer = self._loop.call_later(self._handshake_timeout, self._handshake_timed_out)
         self._watch_reading()
         self._progress()
@@ -174,7 +175,7 @@ class SSLTransport(Ending):
             "cipher": ssl_object.cipher(),
             "compression": ssl_object.compression(),
         }
-        self._set_state(State.OPEN)
+        self._enter(State.OPEN)
         if self._announces:
             self._announces = False
             try:
@@ -214,7 +215,7 @@ class SSLTransport(Ending):
         if not self.is_reading():
             return
         self._paused = True
-        self._set_state(self._state)
+        self._update_flow()
         if self._state is State.OPEN:
             self._unwatch_reading()
 
@@ -223,7 +224,7 @@ class SSLTransport(Ending):
         if not self._paused or self.is_closing():
             return
         self._paused = False
-        self._set_state(self._state)
+        self._update_flow()
         if self._state is State.OPEN and not self._peer_ended:
             self._go_on_reading()
 
@@ -244,7 +245,7 @@ class SSLTransport(Ending):
         if self._eof_written or self.is_closing():
             return
         self._eof_written = True
-        self._set_state(self._state)
+        self._update_flow()
         self._end_output()
 
     def _write_refused(self, data: Any) -> None:
@@ -270,7 +271,7 @@ class SSLTransport(Ending):
     def _drained(self) -> None:
         self._unwatch_writing()
         self._control_writing()
-        if self._state is State.LOST:  # the protocol was told to go on, and gave up
+        if self._state not in LIVE:  # the protocol was told to go on, and gave up
             return
         if not self._peer_ended and not (self._paused and self._state is State.OPEN):
             self._go_on_reading()

@@ -1,10 +1,11 @@
-"""Certificates as DER bytes and as PEM text."""
+"""Certificates as DER bytes and as PEM text, and the dates in them."""
 
 # ruff: noqa: N802  the names are those of `ssl`
 
 from __future__ import annotations
 
 import base64
+import re
 
 from wiretight._core.x509.certificate import ENCODING_DER, ENCODING_PEM
 from wiretight._standard.typing import TYPE_CHECKING
@@ -14,6 +15,9 @@ if TYPE_CHECKING:
 
 PEM_HEADER = "-----BEGIN CERTIFICATE-----"
 PEM_FOOTER = "-----END CERTIFICATE-----"
+
+_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+_CERT_TIME = r"([a-z]{3})\s+(\d\d?)\s+(\d\d?):(\d\d?):(\d\d?)\s+(\d{4})\s+gmt\s*"
 
 
 def DER_cert_to_PEM_cert(der_cert_bytes: Buffer) -> str:
@@ -37,6 +41,22 @@ def PEM_cert_to_DER_cert(pem_cert_string: str) -> bytes:
     if not text.endswith(PEM_FOOTER):
         raise ValueError(f"Invalid PEM encoding; must end with {PEM_FOOTER}")
     return base64.decodebytes(text[len(PEM_HEADER) : -len(PEM_FOOTER)].encode("ascii", "strict"))
+
+
+def cert_time_to_seconds(cert_time: str) -> int:
+    """Seconds since the Epoch (UTC) for a date as getpeercert() has it: "Jan  5 09:34:43 2018 GMT".
+
+    Raises ValueError for anything else; month names are English whatever the locale.
+    Since 0.1. Source: RFC 5280, section 4.1.2.5.
+    """
+    from calendar import timegm  # here: it takes longer to import than most of wiretight, and few ask for a date
+
+    parts = re.fullmatch(_CERT_TIME, cert_time.lower(), re.ASCII)  # compiled at the first date
+    if parts is not None and parts[1] in _MONTHS:
+        day, hour, minute, second, year = map(int, parts.group(2, 3, 4, 5, 6))
+        if 1 <= day <= 31 and hour < 24 and minute < 60 and second < 62:
+            return timegm((year, _MONTHS.index(parts[1]) + 1, day, hour, minute, second))
+    raise ValueError(f'time data {cert_time!r} does not match format "%b %d %H:%M:%S %Y GMT"')
 
 
 class CertificateBytes(bytes):

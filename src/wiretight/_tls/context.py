@@ -4,22 +4,17 @@
 
 from __future__ import annotations
 
-import os
-import sys
 import warnings
 from collections.abc import Callable, Iterable
 
 from wiretight._core.session.session import SSLSession
 from wiretight._core.sslcontext import _SSLContext, add_ancestor
 from wiretight._standard.errors import HAS_STANDARD, SSLError, standard
+from wiretight._standard.passing import TakesStandard
 from wiretight._standard.typing import TYPE_CHECKING, Any, ClassVar
 from wiretight._tls.constants import (
     HOSTFLAG_NEVER_CHECK_SUBJECT,
     PROTOCOL_TLS,
-    PROTOCOL_TLS_CLIENT,
-    PROTOCOL_TLS_SERVER,
-    VERIFY_X509_PARTIAL_CHAIN,
-    VERIFY_X509_STRICT,
     OP_NO_SSLv3,
     Options,
     Purpose,
@@ -32,17 +27,16 @@ from wiretight._tls.constants import (
     _TLSContentType,
     _TLSMessageType,
 )
-from wiretight._tls.negotiated import TakesStandard
 from wiretight._tls.object import SSLObject
+from wiretight._tls.peer import check_parameters, encode_hostname
 from wiretight._tls.socket import PlainSocket, SSLSocket
 
 if TYPE_CHECKING:
     from ssl import SSLContext as _Standard
 
-    from typing_extensions import Buffer, Self
+    from typing_extensions import Self
 
     from wiretight._core.sslcontext import _BIO
-    from wiretight._core.x509.certificate import _Path
 
     class _Base(_SSLContext, _Standard):  # type: ignore[misc, override]
         """To a type checker it is a subclass, so that it can go wherever a standard context can."""
@@ -184,20 +178,10 @@ class SSLContext(_Base, metaclass=_PassesForStandard):
     def _check_parameters(
         self, server_side: bool, server_hostname: str | bytes | None, session: SSLSession | None
     ) -> None:
-        if server_side and server_hostname:
-            raise ValueError("server_hostname can only be specified in client mode")
-        if server_side and session is not None:
-            raise ValueError("session can only be specified in client mode")
-        if self.check_hostname and not server_hostname:
-            raise ValueError("check_hostname requires server_hostname")
+        check_parameters(self, server_side, server_hostname, session)
 
     def _encode_hostname(self, hostname: str | bytes | None) -> str | None:
-        """A host name as an A-label. Source: RFC 3490 (IDNA 2003), as `ssl` has it."""
-        if hostname is None:
-            return None
-        if isinstance(hostname, str):
-            return hostname.encode("idna").decode("ascii")
-        return hostname.decode("ascii")
+        return encode_hostname(hostname)
 
     @property
     def handshake_timeout(self) -> float | None:
@@ -373,93 +357,3 @@ class SSLContext(_Base, metaclass=_PassesForStandard):
 
         named.user_function = callback  # type: ignore[attr-defined]
         _native._msg_callback.__set__(self, named)
-
-
-def new_context(protocol: int) -> SSLContext:
-    """A context of the class that the package has under this name now: gevent, truststore and tests put theirs there.
-
-    Since 0.1.
-    """
-    context: SSLContext = sys.modules["wiretight"].SSLContext(protocol)
-    return context
-
-
-def create_default_context(
-    purpose: Purpose = Purpose.SERVER_AUTH,
-    *,
-    cafile: _Path | None = None,
-    capath: _Path | None = None,
-    cadata: str | Buffer | None = None,
-) -> SSLContext:
-    """A context with the settings that are right for most programs.
-
-    With SERVER_AUTH, for a client: certificate and name of the server are verified, against the given CA certificates
-    (a file, a folder of hashed files, PEM text or DER bytes) or else the system's. With CLIENT_AUTH, for a server.
-    Writes the keys of its connections to the file that SSLKEYLOGFILE names.
-
-    Raises TypeError or ValueError for another purpose, OSError or SSLError for certificates that cannot be read.
-    Since 0.1. Source: `ssl.create_default_context` of Python 3.13 (VERIFY_X509_STRICT, VERIFY_X509_PARTIAL_CHAIN).
-    """
-    protocol = _protocol_for(purpose)
-    context = new_context(protocol)
-    if protocol == PROTOCOL_TLS_CLIENT:
-        context.verify_mode = VerifyMode.CERT_REQUIRED
-        context.check_hostname = True
-    context.verify_flags |= VERIFY_X509_PARTIAL_CHAIN | VERIFY_X509_STRICT
-    _load_trust(context, purpose, cafile, capath, cadata)
-    return context
-
-
-def _create_unverified_context(
-    protocol: int | None = None,
-    *,
-    cert_reqs: int | None = VerifyMode.CERT_NONE,
-    check_hostname: bool = False,
-    purpose: Purpose = Purpose.SERVER_AUTH,
-    certfile: _Path | None = None,
-    keyfile: _Path | None = None,
-    cafile: _Path | None = None,
-    capath: _Path | None = None,
-    cadata: str | Buffer | None = None,
-) -> SSLContext:
-    """A context that verifies nothing unless it is told to. The standard library's clients know it by this name.
-
-    Raises as create_default_context(), and ValueError for a key without its certificate. Since 0.1.
-    """
-    implied = _protocol_for(purpose)
-    context = new_context(implied if protocol is None else protocol)
-    context.check_hostname = check_hostname
-    if cert_reqs is not None:
-        context.verify_mode = VerifyMode(cert_reqs)
-    if check_hostname:
-        context.check_hostname = True
-    if keyfile and not certfile:
-        raise ValueError("certfile must be specified")
-    if certfile:
-        context.load_cert_chain(certfile, keyfile)
-    _load_trust(context, purpose, cafile, capath, cadata)
-    return context
-
-
-def _protocol_for(purpose: Any) -> Any:
-    if not isinstance(purpose, _ASN1Object):
-        raise TypeError(purpose)
-    if purpose == Purpose.SERVER_AUTH:
-        return PROTOCOL_TLS_CLIENT
-    if purpose == Purpose.CLIENT_AUTH:
-        return PROTOCOL_TLS_SERVER
-    raise ValueError(purpose)
-
-
-def _load_trust(context: SSLContext, purpose: Any, cafile: Any, capath: Any, cadata: Any) -> None:
-    if cafile or capath or cadata:
-        context.load_verify_locations(cafile, capath, cadata)
-    elif context.verify_mode != VerifyMode.CERT_NONE:
-        context.load_default_certs(purpose)
-    keylog = os.environ.get("SSLKEYLOGFILE")
-    if keylog and not sys.flags.ignore_environment:
-        context.keylog_filename = keylog
-
-
-_create_default_https_context = create_default_context
-_create_stdlib_context = _create_unverified_context

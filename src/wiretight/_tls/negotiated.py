@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import abc
 import warnings
 
 from wiretight._core.drivers.sslsocket import _SSLSocket
@@ -27,19 +26,6 @@ def close_forgotten(name: str, forgotten: object, close: Callable[[], None]) -> 
     """
     close()
     warnings.warn(f"unclosed {name}", ResourceWarning, source=forgotten, stacklevel=3)
-
-
-class TakesStandard(abc.ABCMeta):
-    """isinstance(x, cls) is also true of the standard library's instances, if the class names theirs as `_counterpart`.
-
-    A program in which install() came late has both kinds, and asks with our class.
-    """
-
-    def __instancecheck__(cls, instance: object) -> bool:
-        if type.__instancecheck__(cls, instance):
-            return True
-        counterpart = vars(cls).get("_counterpart")  # not that of a base: subclasses of ours are nothing but ours
-        return counterpart is not None and isinstance(instance, counterpart)
 
 
 class Negotiated:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from wiretight._core.drivers.sslsocket import _SSLSocket
 from wiretight._standard.errors import HAS_STANDARD, standard
+from wiretight._standard.passing import TakesStandard
 from wiretight._standard.typing import TYPE_CHECKING, Any, ClassVar, overload
-from wiretight._tls.negotiated import Negotiated, TakesStandard
+from wiretight._tls.negotiated import Negotiated
 
 if TYPE_CHECKING:
     from ssl import SSLObject as _Standard

@@ -4,8 +4,8 @@
 
 from __future__ import annotations
 
+from wiretight._standard.passing import TakesStandard
 from wiretight._standard.typing import Any
-from wiretight._tls.negotiated import TakesStandard
 
 # By read() go recv(), recv_into() and files of makefile(), by send() go sendall(), sendfile() and such files.
 OVERRIDABLE = ("read", "send")

@@ -8,7 +8,7 @@ from wiretight._core.base.random import RAND_bytes
 from wiretight._standard.errors import standard
 from wiretight._standard.typing import TYPE_CHECKING, Any
 from wiretight._tls.constants import PROTOCOL_TLS, VerifyMode
-from wiretight._tls.context import new_context
+from wiretight._tls.defaults import new_context
 
 if TYPE_CHECKING:
     import os

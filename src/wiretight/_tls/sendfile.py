@@ -11,13 +11,12 @@ if TYPE_CHECKING:
     from typing_extensions import Buffer
 
     from wiretight._core.drivers.sslsocket import _SSLSocket
-    from wiretight._tls.socket import SSLSocket
 
 # What one write gathers for the system: 8 records of 16 KiB.
 _PIECE = 128 * 1024
 
 
-def part_sender(sock: SSLSocket, sslobj: _SSLSocket) -> Callable[[Buffer], int]:
+def part_sender(sock: Any, sslobj: _SSLSocket) -> Callable[[Buffer], int]:
     """send() for a call that sends in parts, and has one deadline for them all: the timeout of the socket from now on.
 
     It is the program's send() where there is one, and then it is looked at the time between the parts.
@@ -29,7 +28,8 @@ def part_sender(sock: SSLSocket, sslobj: _SSLSocket) -> Callable[[Buffer], int]:
     def send(part: Buffer) -> int:
         if 0 < deadline <= monotonic_ns():
             raise timed_out()
-        return sock.send(part)
+        sent: int = sock.send(part)
+        return sent
 
     return send
 

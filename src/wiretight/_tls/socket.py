@@ -9,7 +9,6 @@ What `ssl` calls through `self`, a method that a program may override, is called
 
 from __future__ import annotations
 
-import errno
 from socket import SHUT_RD, SHUT_WR, SO_TYPE, SOCK_STREAM, SOL_SOCKET, socket
 
 from wiretight._core.drivers.sslsocket import _SSLSocket
@@ -17,6 +16,7 @@ from wiretight._standard.errors import HAS_STANDARD, SSLEOFError, SSLError, SSLZ
 from wiretight._standard.typing import TYPE_CHECKING, Any, ClassVar, overload
 from wiretight._tls.negotiated import Negotiated, close_forgotten
 from wiretight._tls.overrides import OVERRIDABLE, WatchesOverrides
+from wiretight._tls.peer import has_peer
 from wiretight._tls.sendfile import part_sender, send_file, timed_out
 from wiretight._tls.streamonly import StreamOnly
 
@@ -31,7 +31,6 @@ else:
     _Standard = standard.SSLSocket if HAS_STANDARD else socket
 
 PlainSocket = socket  # what wrap_socket() takes over
-_IN_PROGRESS = (errno.ENOTCONN, errno.EINVAL)  # an unconnected AF_UNIX socket says EINVAL
 
 
 class SSLSocket(Negotiated, StreamOnly, _Standard, metaclass=WatchesOverrides):
@@ -98,7 +97,7 @@ class SSLSocket(Negotiated, StreamOnly, _Standard, metaclass=WatchesOverrides):
             self.server_hostname = context._encode_hostname(server_hostname)
             self.do_handshake_on_connect = do_handshake_on_connect
             self.suppress_ragged_eofs = suppress_ragged_eofs
-            connected = self._has_peer()
+            connected = has_peer(self)
             self.settimeout(timeout)
             if connected:
                 self._connected = True
@@ -117,36 +116,6 @@ class SSLSocket(Negotiated, StreamOnly, _Standard, metaclass=WatchesOverrides):
         sslobj: _SSLSocket = self._context._wrap_socket(self, self.server_side, self.server_hostname, **options)
         self._sslobj = sslobj
         return sslobj
-
-    def _has_peer(self) -> bool:
-        """Whether the socket is connected. Raises SSLError where it no longer is, but left data behind.
-
-        What came before TLS would otherwise be read by a program that takes it for authenticated (CVE-2023-40217).
-        """
-        try:
-            self.getpeername()
-            return True
-        except OSError as error:
-            if error.errno not in _IN_PROGRESS:
-                raise
-        # Whatever the timeout: a socket that has one waits before recv(), and a listener has nothing to wait for.
-        blocking = self.getblocking()
-        self.setblocking(False)
-        try:
-            left = self.recv(1)
-        except OSError as error:
-            if error.errno not in _IN_PROGRESS:
-                raise
-            return False
-        finally:
-            self.setblocking(blocking)
-        if left:
-            reason = "Closed before TLS handshake with data in recv buffer."
-            refusal = SSLError(errno.ENOTCONN, reason)
-            refusal.reason = reason
-            refusal.library = None  # type: ignore[assignment]
-            raise refusal
-        return False
 
     # --- Reading and writing ------------------------------------------------------------------------------------------
 
@@ -283,10 +252,6 @@ class SSLSocket(Negotiated, StreamOnly, _Standard, metaclass=WatchesOverrides):
         """Whether this error of a read is the end of the data to this program."""
         return self.suppress_ragged_eofs if isinstance(error, SSLEOFError) else self._write_is_shut
 
-    def _refuse_flags(self, method: str, flags: int) -> None:
-        if flags != 0 and self._sslobj is not None:
-            raise ValueError(f"non-zero flags not allowed in calls to {method}() on {type(self)}")
-
     # --- Connecting ---------------------------------------------------------------------------------------------------
 
     def do_handshake(self, block: bool = False) -> None:
@@ -366,13 +331,12 @@ class SSLSocket(Negotiated, StreamOnly, _Standard, metaclass=WatchesOverrides):
         client, and a client that comes late in it has no less time. Since 0.1.
         """
         raw, address = PlainSocket.accept(self)
-        context = self.context
         timeout = raw.gettimeout()
-        limit = context.handshake_timeout if self.do_handshake_on_connect else None
+        limit = self._context.handshake_timeout if self.do_handshake_on_connect else None
         try:
             if limit is not None:
                 raw.settimeout(limit)
-            accepted = context.wrap_socket(
+            accepted = self.context.wrap_socket(
                 raw,
                 server_side=True,
                 do_handshake_on_connect=self.do_handshake_on_connect,

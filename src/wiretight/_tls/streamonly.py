@@ -42,6 +42,10 @@ class StreamOnly(_Base):
             return PlainSocket.sendto(self, data, flags_or_addr)
         return PlainSocket.sendto(self, data, flags_or_addr, addr)
 
+    def _refuse_flags(self, method: str, flags: int) -> None:
+        if flags != 0 and self._sslobj is not None:
+            raise ValueError(f"non-zero flags not allowed in calls to {method}() on {type(self)}")
+
     def _refuse(self, method: str) -> None:
         if self._sslobj is not None:
             raise ValueError(f"{method} not allowed on instances of {type(self)}")

@@ -4,8 +4,7 @@ DONE: it did what was asked. WANT_READ, WANT_WRITE: call again when the descript
 the peer's close_notify has been read. FAILED: `failure` says why. AGAIN: call again at once. The caller has lock and
 turn of the wire, and the GIL only if the wire's `keeps_gil` says so.
 
-Everything else that touches the SSL* is a Question or a Change: a C function, run with the lock held, whose answer is
-copied out before Python goes on.
+Everything else that touches the SSL* is a Question or a Change: a C function that runs with the lock held.
 """
 
 from cython cimport critical_section, no_gc_clear
