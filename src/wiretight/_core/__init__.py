@@ -1,8 +1,8 @@
 """The native core, the only part of the package that knows OpenSSL.
 
 All its modules live in one shared library, so that they share one OpenSSL and one error queue. Python finds a module by
-its file name, which one file for many modules cannot have; so they are loaded here, each by its own PyInit function, in
-the order of the list in meson.build.
+its file name, and so cannot find several in one file: they are loaded here, each by its own PyInit function, in the
+order of the list in meson.build.
 """
 
 import sys
@@ -14,7 +14,7 @@ from wiretight._core.modules import MODULES
 
 
 def _folder(qualified: str) -> ModuleType:
-    """The package of a folder: looking for an empty __init__.py costs Python more than loading a module."""
+    """Creates the package of a folder without importing its empty __init__.py, which takes longer than a module."""
     spec = ModuleSpec(qualified, None, is_package=True)
     spec.submodule_search_locations = [f"{__path__[0]}/{qualified.rpartition('.')[2]}"]
     folder = module_from_spec(spec)
@@ -46,7 +46,7 @@ def _load() -> None:
             sys.modules.pop(qualified, None)
             if isinstance(error, ImportError) and "interpreter" in str(error):
                 raise ImportError(
-                    "wiretight works in one interpreter of a process, because its OpenSSL is one for all of them: "
+                    "wiretight supports only one interpreter per process, because they would share its OpenSSL: "
                     "use threads or processes instead of subinterpreters, or the standard ssl in them"
                 ) from error
             raise

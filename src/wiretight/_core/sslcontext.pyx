@@ -15,7 +15,7 @@ cdef extern from "references.h":
 
 @cython.auto_pickle(False)
 cdef class _SSLContext(Context):
-    """What `ssl.SSLContext` is built on: see Context for the settings, and here for what is loaded. Since 0.1."""
+    """The base of `ssl.SSLContext`: a Context, and the methods that load something into it. Since 0.1."""
 
     def __cinit__(self, *_):
         alpn.install(self)
@@ -66,7 +66,7 @@ cdef class _SSLContext(Context):
         algorithms.set_groups(self, grouplist)
 
     def get_groups(self, *, bint include_aliases=False):
-        """The names of the groups that this context can be set to, with `include_aliases` also their other names.
+        """The names of the groups that set_groups() accepts here; with `include_aliases`, also their other names.
 
         Raises NotImplementedError on an OpenSSL older than 3.5. Since 0.1.
 
@@ -75,7 +75,7 @@ cdef class _SSLContext(Context):
         return algorithms.get_groups(self, include_aliases)
 
     def set_client_sigalgs(self, str sigalgslist not None, /):
-        """Chooses the signature algorithms by which a client may prove itself: names joined by colons.
+        """Chooses the signature algorithms for client certificates: names joined by colons.
 
         Raises SSLError for an unknown name. Since 0.1. Source: RFC 8446, section 4.2.3.
 
@@ -84,7 +84,7 @@ cdef class _SSLContext(Context):
         algorithms.set_client_sigalgs(self, sigalgslist)
 
     def set_server_sigalgs(self, str sigalgslist not None, /):
-        """Chooses the signature algorithms by which a server may prove itself: names joined by colons.
+        """Chooses the signature algorithms for server certificates: names joined by colons.
 
         Raises SSLError for an unknown name. Since 0.1. Source: RFC 8446, section 4.2.3.
 
@@ -97,20 +97,20 @@ cdef class _SSLContext(Context):
         """Loads a PEM certificate chain, leaf first, and its private key, from `keyfile` or from the same file.
 
         `password` decrypts the key: str, bytes or bytearray, at most 1024 bytes, or a callable that returns one and is
-        called only if the key is encrypted: `getpass.getpass` asks at the terminal. Nothing else asks there.
+        called only if the key is encrypted, such as `getpass.getpass`. Without it, nothing prompts at the terminal.
 
-        Raises OSError if a file cannot be read, SSLError if it holds no chain or key, a certificate is too weak for the
-        security level, the password is wrong or the key is not the certificate's, and what the callable raises. After
-        an error, what was loaded before stays in use. Since 0.1.
+        Raises OSError if a file cannot be read; SSLError if it contains no chain or key, a certificate is too weak for
+        the security level, the password is wrong or the key does not match the certificate; and whatever the callable
+        raises. After an error, the previous chain and key stay in use. Since 0.1.
 
         OpenSSL: SSL_CTX_use_cert_and_key(3)
         """
         credentials.load_cert_chain(self, certfile, keyfile, password)
 
     def load_dh_params(self, path, /):
-        """Loads Diffie-Hellman parameters from a PEM file, for a server: the first ones, whatever else is in it.
+        """Loads the first Diffie-Hellman parameters of a PEM file, for a server.
 
-        Raises OSError if it cannot be read, SSLError if it holds none. Since 0.1.
+        Raises OSError if it cannot be read, SSLError if it contains none. Since 0.1.
 
         OpenSSL: SSL_CTX_set0_tmp_dh_pkey(3)
         """
@@ -119,35 +119,35 @@ cdef class _SSLContext(Context):
     def load_verify_locations(self, cafile=None, capath=None, cadata=None):
         """Adds CA certificates to verify peers with.
 
-        `cafile` is a file of certificates and CRLs in PEM format. `capath` is a directory with names as `openssl
-        rehash` makes them, which is read only when a certificate is looked for. `cadata` is certificates in PEM format
-        (str), or in DER format one after another (bytes-like).
+        `cafile` is a file of certificates and CRLs in PEM format. `capath` is a directory prepared by `openssl rehash`,
+        which is searched only when a certificate is needed. `cadata` is certificates in PEM format (str), or in DER
+        format, concatenated (bytes-like).
 
-        Raises TypeError if none is given, OSError if the file cannot be read, SSLError if there is no certificate in
-        it or one is broken, ValueError for empty data. After an error nothing has been added. Since 0.1.
+        Raises TypeError if none is given, OSError if the file cannot be read, SSLError if it contains no certificate
+        or a broken one, ValueError for empty data. After an error, nothing has been added. Since 0.1.
 
         OpenSSL: X509_STORE_add_cert(3), SSL_CTX_load_verify_dir(3)
         """
         truststore.load_verify_locations(self, cafile, capath, cadata)
 
     def set_default_verify_paths(self):
-        """Adds the CA certificates where OpenSSL looks by default; none there is no error. Since 0.1.
+        """Adds the CA certificates from OpenSSL's default places; missing ones are no error. Since 0.1.
 
         OpenSSL: SSL_CTX_set_default_verify_paths(3)
         """
         truststore.set_default_verify_paths(self)
 
     def cert_store_stats(self):
-        """How many certificates, CA certificates among them, and CRLs are loaded.
+        """The numbers of loaded certificates, of CA certificates among them, and of CRLs.
 
-        Those of a directory count once they have been looked for. Since 0.1.
+        Those of a directory count once they have been needed. Since 0.1.
 
         OpenSSL: X509_STORE_get0_objects(3)
         """
         return truststore.cert_store_stats(self)
 
     def get_ca_certs(self, bint binary_form=False):
-        """The CA certificates that are loaded: as getpeercert() has them, or as DER. Since 0.1.
+        """The loaded CA certificates, in the format of getpeercert() or as DER. Since 0.1.
 
         OpenSSL: X509_STORE_get1_all_certs(3)
         """
@@ -158,12 +158,12 @@ cdef class _SSLContext(Context):
     def sni_callback(self):
         """Called on a server with (connection, server name or None, context) for every ClientHello; or None.
 
-        It may set the connection's context, all of whose settings take effect: nothing has been decided yet, not even
-        the version, and no session has been resumed. verify_mode and minimum_version cannot get less strict by it. It
-        returns None to go on, or the number of the alert to refuse with.
-        If it raises, sys.unraisablehook gets the exception and the client the alert handshake_failure.
+        It may set the connection's context, all of whose settings take effect: neither the version nor anything else
+        has been chosen yet, and no session resumed. verify_mode and minimum_version cannot become less strict. It
+        returns None to continue, or the number of the alert to reject the client with.
+        If it raises, the exception goes to sys.unraisablehook, and the alert handshake_failure to the client.
 
-        Setting it raises TypeError for what is not callable, ValueError on a PROTOCOL_TLS_CLIENT context. Since 0.1.
+        Setting it raises TypeError if it is not callable, ValueError on a PROTOCOL_TLS_CLIENT context. Since 0.1.
         Source: RFC 6066, section 3.
 
         OpenSSL: SSL_CTX_set_client_hello_cb(3)
@@ -175,10 +175,10 @@ cdef class _SSLContext(Context):
         clienthello.set_sni_callback(self, callback)
 
     def _set_alpn_protocols(self, protocols, /):
-        """Sets the ALPN protocols, the preferred first, in the format of RFC 7301: each after its length in one byte.
+        """Sets the ALPN protocols in the format of RFC 7301, the preferred first, each preceded by its length (1 byte).
 
-        Raises SSLError for another format. On a server, its own order decides; without a common protocol the
-        connection goes on without one. Since 0.1.
+        Raises SSLError for another format. A server applies its own order; without a common protocol the connection
+        continues without one. Since 0.1.
 
         OpenSSL: SSL_CTX_set_alpn_protos(3)
         """
@@ -187,13 +187,13 @@ cdef class _SSLContext(Context):
     def set_psk_client_callback(self, callback):
         """Connects with a pre-shared key: `callback` gets the server's hint (str or None) and returns (identity, key).
 
-        The identity is a str, or None for an empty one, which TLS 1.3 does not allow; the key is bytes-like. In TLS 1.3
-        there is no hint. An empty key means that there is none; what `callback` raises goes to sys.unraisablehook and
-        means the same. With None, no keys are offered. PSK ciphers of TLS 1.2 must be enabled by set_ciphers(), and
-        without a certificate there is nothing to verify: see verify_mode and check_hostname.
+        The identity is a str, or None for an empty one, which TLS 1.3 does not allow; the key is bytes-like. TLS 1.3
+        has no hint. An empty key means no key, and so does an exception, which goes to sys.unraisablehook. With None,
+        no keys are offered. PSK ciphers of TLS 1.2 must be enabled with set_ciphers(), and without a certificate there
+        is nothing to verify: see verify_mode and check_hostname.
 
-        Raises TypeError for what is not callable, SSLError on a PROTOCOL_TLS_SERVER context, NotImplementedError if
-        OpenSSL was built without. Since 0.1. Source: RFC 4279; RFC 8446, section 2.2.
+        Raises TypeError if it is not callable, SSLError on a PROTOCOL_TLS_SERVER context, NotImplementedError if
+        OpenSSL was built without PSK. Since 0.1. Source: RFC 4279; RFC 8446, section 2.2.
 
         OpenSSL: SSL_CTX_set_psk_client_callback(3)
         """
@@ -202,11 +202,11 @@ cdef class _SSLContext(Context):
     def set_psk_server_callback(self, callback, str identity_hint=None):
         """Accepts pre-shared keys: `callback` gets the client's identity (str or None) and returns the key, bytes-like.
 
-        An empty key means that the identity is unknown; what `callback` raises goes to sys.unraisablehook and means the
-        same. `identity_hint`, at most 256 bytes, is sent to clients of TLS 1.2. With None, no keys are accepted.
+        An empty key means an unknown identity, and so does an exception, which goes to sys.unraisablehook.
+        `identity_hint`, at most 256 bytes, is sent to clients of TLS 1.2. With None, no keys are accepted.
 
-        Raises TypeError for what is not callable, ValueError for a hint that is too long, SSLError on a
-        PROTOCOL_TLS_CLIENT context, NotImplementedError if OpenSSL was built without. Since 0.1. Source: RFC 4279;
+        Raises TypeError if it is not callable, ValueError for a hint that is too long, SSLError on a
+        PROTOCOL_TLS_CLIENT context, NotImplementedError if OpenSSL was built without PSK. Since 0.1. Source: RFC 4279;
         RFC 8446, section 2.2.
 
         OpenSSL: SSL_CTX_set_psk_server_callback(3), SSL_CTX_use_psk_identity_hint(3)
@@ -215,11 +215,11 @@ cdef class _SSLContext(Context):
 
     @property
     def keylog_filename(self):
-        """The file that the TLS secrets of every connection are appended to, for debugging; None for none.
+        """The file to which the TLS secrets of every connection are appended, for debugging; or None.
 
-        A new file is readable by its owner only. A pipe, a terminal or a socket such as /dev/stderr will do; handshakes
-        wait until it has room. Setting it raises OSError if the file cannot be opened, or is a FIFO that nobody reads,
-        and then changes nothing. Since 0.1. Source: the NSS key log format, RFC 9850.
+        A new file is readable by its owner only. A pipe, a terminal or a socket such as /dev/stderr works too;
+        handshakes wait while it is full. Setting it raises OSError, and changes nothing, if the file cannot be opened
+        or is a FIFO without a reader. Since 0.1. Source: the NSS key log format, RFC 9850.
 
         OpenSSL: SSL_CTX_set_keylog_callback(3)
         """
@@ -248,7 +248,7 @@ cdef class _SSLContext(Context):
 
     # --- connections -------------------------------------------------------------------------------------------------
     def _wrap_socket(self, sock, bint server_side, server_hostname=None, *, owner=None, session=None):
-        """A connection over the descriptor of `sock`, which has to stay alive. Since 0.1.
+        """A connection over the descriptor of `sock`, which must stay alive. Since 0.1.
 
         OpenSSL: SSL_new(3)
         """
@@ -263,10 +263,10 @@ cdef class _SSLContext(Context):
 
 
 def add_ancestor(kind, ancestor, /):
-    """Lets isinstance() and issubclass() take `kind`, and what is derived from it later, for a subclass of `ancestor`.
+    """Makes isinstance() and issubclass() treat `kind`, and classes derived from it later, as subclasses of `ancestor`.
 
-    Nothing of the two is alike in memory, so that Python itself would refuse the base. What `kind` does not have is
-    looked up in `ancestor` last, whose own base is left out: a method of that finds no native object here, and raises.
-    Since 0.1. Source: PEP 253; `PyType_IsSubtype()` goes by the order in which attributes are looked up.
+    Their layouts in memory differ, so that Python itself would reject the base. Attributes that `kind` lacks are looked
+    up in `ancestor` last, and not in its base: a method that expects a native object of that raises here.
+    Since 0.1. Source: PEP 253; `PyType_IsSubtype()` follows the order in which attributes are looked up.
     """
     add_to_lookup(kind, ancestor)

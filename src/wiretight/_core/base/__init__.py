@@ -1,1 +1,1 @@
-"""What everything else stands on: errors, the lock, the clock, the tables of OpenSSL's constants."""
+"""The foundation of the core: errors, the lock, the clock, the tables of OpenSSL's constants."""

@@ -1,4 +1,4 @@
-/* The clock that deadlines are read off. */
+/* The clock for deadlines. */
 #ifndef WIRETIGHT_CLOCK_H
 #define WIRETIGHT_CLOCK_H
 
@@ -11,7 +11,7 @@ static inline int64_t wt_now(void) {
     return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }
 
-/* When `timeout`, in ns, will have passed: the end of the clock where that is later. */
+/* The time at which `timeout`, in ns, expires; at most the clock's maximum. */
 static inline int64_t wt_deadline(int64_t timeout) {
     int64_t now = wt_now();
     return timeout > INT64_MAX - now ? INT64_MAX : now + timeout;

@@ -9,15 +9,15 @@ cdef enum Status:
     WANT_READ = 1
     WANT_WRITE = 2
     CLOSED = 3      # the peer's close_notify has been read
-    FAILED = 4      # the Failure says why
-    AGAIN = 5       # call again, waiting for nothing: a bound ended the step, and the kernel may have more
+    FAILED = 4      # the Failure has the reason
+    AGAIN = 5       # call again without waiting: the step reached its limit, and the kernel may have more
 
-# Why a verb failed: plain numbers, so that it can be taken without the GIL and raised later.
+# Why a verb failed: plain numbers, which can be recorded without the GIL and raised later.
 cdef struct Failure:
     int ssl_error           # SSL_ERROR_*, as `ssl` numbers them (EOF is 8)
     unsigned long code      # first entry of OpenSSL's queue, 0 if there was none
     int errno_              # of the descriptor's recv or send, 0 if that did not fail
-    unsigned long alert     # the peer's, which explains that errno; 0 if there is none
+    unsigned long alert     # the peer's alert that explains that errno, or 0
     int turn                # why the verb did not get its turn: an errno, or OWN_CALLBACK; 0 if it did
     long verify_result      # X509_V_ERR_*, when code is CERTIFICATE_VERIFY_FAILED
 
@@ -26,7 +26,7 @@ cdef enum:
 
 # --- I/O on a connection --------------------------------------------------------------------------------------------
 cdef inline void forget_errors() noexcept nogil:
-    """Empties the thread's queue. Looking first costs a tenth of clearing what is empty.
+    """Empties the thread's queue. Looking first costs a tenth of clearing an empty queue.
 
     OpenSSL: ERR_clear_error(3)
     """
@@ -40,11 +40,11 @@ cdef bint is_alert(const Failure *failure) noexcept nogil
 cdef object failure_exception(const Failure *failure, object hostname)
 cdef object turn_refused(int turn)
 
-# --- everything else: one checker per return convention of OpenSSL; each raises what the queue says
+# --- everything else: one checker per return convention of OpenSSL; each raises the error on the queue
 cdef int check(int ret) except -1               # <= 0 is an error
-cdef int raise_queue(str what=*) except -1      # empties the queue and raises it
+cdef int raise_queue(str what=*) except -1      # empties the queue and raises its error
 cdef object plain_error(type kind, int number, str message)     # one that is not OpenSSL's
 cdef object queue_exception(str what=*)         # the same, returned instead of raised
 cdef object queue_cause()                       # the same, as the cause of another error
-cdef int refuse_starved() except -1             # empties the queue, and raises only for a want of memory
+cdef int check_memory() except -1               # empties the queue, and raises only a lack of memory
 cdef object ssl_error(int ssl_error, unsigned long code, str message=*)  # an SSLError with library and reason set

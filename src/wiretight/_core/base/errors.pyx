@@ -1,8 +1,8 @@
 """The error funnel: the only reader of SSL_get_error and of OpenSSL's error queue.
 
-A verb of a connection clears the thread's queue immediately before its OpenSSL call and takes the outcome immediately
-after it, so an entry that another user of the same OpenSSL left behind is never taken for ours. The outcome is plain
-numbers, taken without the GIL; the exception is made of them later, by the caller that raises.
+A verb of a connection clears the thread's queue immediately before its OpenSSL call and reads the outcome immediately
+after it, so that an entry left behind by another user of the same OpenSSL is never mistaken for ours. The outcome is
+plain numbers, recorded without the GIL; the caller that raises turns them into an exception later.
 """
 
 from cpython.exc cimport PyErr_SetObject
@@ -37,7 +37,7 @@ cdef enum:
 
 
 cdef Status outcome(SSL *ssl, int ret, Failure *failure) noexcept nogil:
-    """What the I/O call that returned `ret` came to. Fills `failure` when that is FAILED.
+    """The outcome of the I/O call that returned `ret`. Fills `failure` if it is FAILED.
 
     OpenSSL: SSL_get_error(3)
     """
@@ -63,7 +63,7 @@ cdef Status outcome(SSL *ssl, int ret, Failure *failure) noexcept nogil:
 
 
 cdef Status failed(Failure *failure, int ssl_error, int errno_, unsigned long code) noexcept nogil:
-    """Fills `failure` with what OpenSSL was not asked about."""
+    """Fills `failure` with an error that OpenSSL did not report."""
     memset(failure, 0, sizeof(Failure))
     failure.ssl_error = ssl_error
     failure.errno_ = errno_
@@ -72,7 +72,7 @@ cdef Status failed(Failure *failure, int ssl_error, int errno_, unsigned long co
 
 
 cdef bint is_of_tls(const Failure *failure) noexcept nogil:
-    """Whether the reason is one of the protocol or its use: not, as a want of memory is, one that all of OpenSSL has.
+    """Whether the reason concerns TLS or its use, unlike those that all of OpenSSL shares, such as a lack of memory.
 
     OpenSSL: ERR_GET_REASON(3)
     """
@@ -80,7 +80,7 @@ cdef bint is_of_tls(const Failure *failure) noexcept nogil:
 
 
 cdef bint is_alert(const Failure *failure) noexcept nogil:
-    """Whether the peer refused us with a fatal alert.
+    """Whether the peer sent a fatal alert.
 
     OpenSSL: SSL_alert_type_string(3)
     """
@@ -89,7 +89,7 @@ cdef bint is_alert(const Failure *failure) noexcept nogil:
 
 
 cdef object failure_exception(const Failure *failure, object hostname):
-    """The exception for a FAILED outcome; `hostname` is what the certificate was checked against, or None."""
+    """The exception for a FAILED outcome; `hostname` is the name that the certificate was checked against, or None."""
     if failure.turn:
         return turn_refused(failure.turn)
     if failure.errno_:
@@ -106,7 +106,7 @@ cdef object failure_exception(const Failure *failure, object hostname):
     if ERR_GET_LIB(failure.code) == ERR_LIB_SSL and ERR_GET_REASON(failure.code) == SSL_R_BAD_WRITE_RETRY:
         return ssl_error(
             failure.ssl_error, failure.code,
-            "an earlier send is half done and its bytes are promised to the peer: send those again first, unchanged",
+            "an earlier send is incomplete, and the peer expects the rest of it: send the same bytes again first",
         )
     return ssl_error(failure.ssl_error, failure.code)
 
@@ -125,7 +125,7 @@ cdef object turn_refused(int turn):
             "call again when it has returned"
         ))
     if turn == ECANCELED:
-        return OSError(ECANCELED, "the interpreter ends, and the thread that uses this connection will not go on")
+        return OSError(ECANCELED, "the interpreter is shutting down, and the thread using this connection has ended")
     return OSError(EBADF, "another thread was using this connection when the process forked")
 
 
@@ -146,21 +146,21 @@ cdef object verification_error(const Failure *failure, object hostname):
 
 
 cdef int check(int ret) except -1:
-    """Passes a return value on that is positive on success; otherwise raises what the queue says."""
+    """Returns `ret`, which is positive on success; otherwise raises the error on the queue."""
     if ret <= 0:
         raise_queue()
     return ret
 
 
 cdef int raise_queue(str what=None) except -1:
-    """Empties the queue and raises it, `what` standing in where OpenSSL gave no reason."""
+    """Empties the queue and raises its error, with `what`, if given, as its message."""
     error = queue_exception(what)
     PyErr_SetObject(type(error), error)
     return -1
 
 
 cdef object queue_exception(str what=None):
-    """The same, returned.
+    """The same error, returned instead of raised.
 
     OpenSSL: ERR_peek_last_error(3)
     """
@@ -174,16 +174,16 @@ cdef object queue_exception(str what=None):
 
 
 cdef object queue_cause():
-    """The same as the cause of another error. A want of memory is raised instead: it would be lost behind that."""
+    """The same, as the cause of another error. A lack of memory is raised at once: the other error would hide it."""
     cause = queue_exception()
     if isinstance(cause, MemoryError):
         raise cause
     return cause
 
 
-cdef int refuse_starved() except -1:
-    """Empties the queue, and raises MemoryError if that was the trouble: for functions of OpenSSL's whose results do
-    not tell it from an answer.
+cdef int check_memory() except -1:
+    """Empties the queue, and raises MemoryError if it reports a lack of memory: for OpenSSL functions whose results do
+    not reveal one.
     """
     if empty_queue():
         raise MemoryError
@@ -191,16 +191,16 @@ cdef int refuse_starved() except -1:
 
 
 cdef bint empty_queue() noexcept nogil:
-    """Whether a want of memory was on it: OpenSSL's own layers report each other's failure above it.
+    """Whether a lack of memory was on it, maybe below the errors that OpenSSL's upper layers added.
 
     OpenSSL: ERR_get_error(3)
     """
-    cdef bint starved = False
+    cdef bint out_of_memory = False
     cdef unsigned long code = ERR_get_error()
     while code:
-        starved = starved or ERR_GET_REASON(code) == ERR_R_MALLOC_FAILURE
+        out_of_memory = out_of_memory or ERR_GET_REASON(code) == ERR_R_MALLOC_FAILURE
         code = ERR_get_error()
-    return starved
+    return out_of_memory
 
 
 cdef object ssl_error(int ssl_error, unsigned long code, str message=None):

@@ -1,4 +1,4 @@
-"""Files: what a program names, read by system calls."""
+"""Files that a program names, read with system calls."""
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 from cpython.exc cimport PyErr_CheckSignals
@@ -17,12 +17,12 @@ cdef extern from "<fcntl.h>":
     int O_CLOEXEC
 
 cdef enum:
-    PIECE = 64 * 1024       # a file is read in
+    CHUNK_SIZE = 64 * 1024
 
 
 cdef bytes path_of(object path, str argument):
     cdef object given = path
-    # As os.fspath(), which takes a want of memory for a path that is none.
+    # Not os.fspath(), which reports a lack of memory as a wrong type.
     if not isinstance(path, (str, bytes)):
         method = getattr(type(path), "__fspath__", None)
         given = None if method is None else method(path)
@@ -38,16 +38,16 @@ cdef bytes path_of(object path, str argument):
 
 
 cdef bytes file_content(object path, str argument):
-    cdef int fd = opened(path, argument)
+    cdef int fd = open_file(path, argument)
     try:
         return content_of(fd)
     finally:
         close(fd)
 
 
-cdef int opened(object path, str argument) except -1:
-    """By system calls: Python's open() reports a want of memory as a RuntimeError, takes the number of a descriptor for
-    a path, and is what a program may have replaced.
+cdef int open_file(object path, str argument) except -1:
+    """With system calls: Python's open() reports a lack of memory as a RuntimeError, accepts a descriptor's number as a
+    path, and may have been replaced by the program.
     """
     cdef bytes name = path_of(path, argument)
     cdef const char *octets = name
@@ -66,21 +66,21 @@ cdef int opened(object path, str argument) except -1:
 
 
 cdef bytes content_of(int fd):
-    cdef list pieces = []
-    cdef bytes piece
+    cdef list chunks = []
+    cdef bytes chunk
     cdef char *buffer
     cdef ssize_t got
     cdef int error
     while True:
-        piece = PyBytes_FromStringAndSize(NULL, PIECE)
-        buffer = PyBytes_AS_STRING(piece)
+        chunk = PyBytes_FromStringAndSize(NULL, CHUNK_SIZE)
+        buffer = PyBytes_AS_STRING(chunk)
         with nogil:
-            got = read(fd, buffer, PIECE)
+            got = read(fd, buffer, CHUNK_SIZE)
             error = errno
         if got > 0:
-            pieces.append(piece[:got])
+            chunks.append(chunk[:got])
         elif got == 0:
-            return b"".join(pieces)
+            return b"".join(chunks)
         elif error == EINTR:
             PyErr_CheckSignals()
         else:

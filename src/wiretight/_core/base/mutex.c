@@ -1,4 +1,4 @@
-/* The slow half of mutex.h: what happens when somebody has to wait. */
+/* The slow paths of mutex.h, for a thread that has to wait. */
 #include "mutex.h"
 #include "clock.h"
 
@@ -14,7 +14,7 @@ atomic_uint wt_process;
 
 /* --- The gate --- */
 
-/* How many threads are inside, each pair on a cache line of its own. */
+/* How many threads are inside, counted on several cache lines. */
 #define PATHS 16
 
 static struct {
@@ -30,7 +30,7 @@ static atomic_int *path_of(const void *key) {
     return &paths[(uintptr_t)key / 64 % PATHS].inside;
 }
 
-/* How often this thread is inside: a provider of OpenSSL's may fork there. */
+/* How many times this thread is inside: an OpenSSL provider may fork there. */
 static _Thread_local int own;
 
 void wt_gate_enter(const void *key) {
@@ -60,8 +60,8 @@ static int others_inside(void) {
     return count > 0;
 }
 
-/* A step of OpenSSL takes milliseconds at most. Who is still inside after a second will not be out before this fork. */
-#define LOOKS 50000
+/* A step of OpenSSL takes milliseconds at most. A thread still inside after a second is waiting for this fork. */
+#define MAX_POLLS 50000
 
 static void before_fork(void) {
     struct timespec moment = {0, 20000};
@@ -70,7 +70,7 @@ static void before_fork(void) {
         pthread_cond_wait(&opened, &gate);
     atomic_store(&closed, 1);
     pthread_mutex_unlock(&gate);
-    for (int look = 0; look < LOOKS && others_inside(); look++)
+    for (int poll = 0; poll < MAX_POLLS && others_inside(); poll++)
         nanosleep(&moment, NULL);
 }
 
@@ -87,10 +87,10 @@ typedef struct waiter {
     struct waiter *next;
     wt_mutex *mutex;
     pthread_cond_t wake;
-    int has_it;
+    int owns_it;
 } waiter;
 
-/* The threads that wait, the longest first, of all locks whose addresses share a queue. */
+/* The threads waiting for any lock whose address maps to this queue, the longest-waiting first. */
 typedef struct {
     pthread_mutex_t lock;
     waiter *first, *last;
@@ -114,7 +114,7 @@ void wt_mutex_wait(wt_mutex *mutex) {
         else
             line->last->next = &me;
         line->last = &me;
-        while (!me.has_it)
+        while (!me.owns_it)
             pthread_cond_wait(&me.wake, &line->lock);
     }
     pthread_mutex_unlock(&line->lock);
@@ -139,7 +139,7 @@ void wt_mutex_hand_over(wt_mutex *mutex) {
         for (later = next->next; later != NULL && later->mutex != mutex;)
             later = later->next;
         atomic_store_explicit(&mutex->state, later == NULL ? WT_LOCKED : WT_CONTENDED, memory_order_release);
-        next->has_it = 1;
+        next->owns_it = 1;
         pthread_cond_signal(&next->wake);
     }
     pthread_mutex_unlock(&line->lock);
@@ -156,17 +156,17 @@ void wt_mutex_lock_with_gil(wt_mutex *mutex) {
 
 /* --- Waiting for a change --- */
 
-/* Who waits for which thread to come back from Python: of threads that themselves are out in Python some connections
-   wait, and a circle of these would wait for ever. */
-typedef struct pursuit {
-    struct pursuit *next;
+/* A thread that waits for another one to return from Python. It may itself be running Python in a callback for which
+   others wait: a cycle of these would wait forever. */
+typedef struct wait_edge {
+    struct wait_edge *next;
     unsigned long thread;
     atomic_ulong *caller;
-} pursuit;
+} wait_edge;
 
 static pthread_mutex_t changes = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
-static pursuit *pursuits;
+static wait_edge *wait_edges;
 
 static int is_finalizing(void) {
 #if PY_VERSION_HEX >= 0x030D0000
@@ -176,14 +176,14 @@ static int is_finalizing(void) {
 #endif
 }
 
-#define LOOK 100000000 /* ns */
+#define POLL_INTERVAL 100000000 /* ns */
 
-/* With `changes` locked, which it unlocks. Waits for `most` ns, and no longer than a look. */
-static void await_change(wt_mutex *mutex, int64_t most) {
+/* Called with `changes` locked, and unlocks it. Waits for at most `limit` ns, or POLL_INTERVAL if that is shorter. */
+static void await_change(wt_mutex *mutex, int64_t limit) {
     struct timespec until;
     wt_mutex_unlock(mutex);
     clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_nsec += most < LOOK ? most : LOOK;
+    until.tv_nsec += limit < POLL_INTERVAL ? limit : POLL_INTERVAL;
     if (until.tv_nsec >= 1000000000) {
         until.tv_nsec -= 1000000000;
         until.tv_sec += 1;
@@ -195,7 +195,7 @@ static void await_change(wt_mutex *mutex, int64_t most) {
 
 void wt_mutex_await(wt_mutex *mutex) {
     pthread_mutex_lock(&changes);
-    await_change(mutex, LOOK);
+    await_change(mutex, POLL_INTERVAL);
 }
 
 void wt_announce(void) {
@@ -204,12 +204,12 @@ void wt_announce(void) {
     pthread_mutex_unlock(&changes);
 }
 
-/* Whether the thread that `caller` names waits for `thread`. A thread in a pursuit is waiting, so its connection's caller,
-   which it is after, stays what it is until `changes` is unlocked, or becomes 0. */
+/* Whether the thread in `caller` waits for `thread`, maybe through others. While `changes` is locked, the caller that a
+   listed thread waits for stays the same or becomes 0. */
 static int leads_to(atomic_ulong *caller, unsigned long thread) {
     unsigned long at = atomic_load(caller);
     while (at != 0 && at != thread) {
-        pursuit *next = pursuits;
+        wait_edge *next = wait_edges;
         while (next != NULL && next->thread != at)
             next = next->next;
         at = next == NULL ? 0 : atomic_load(next->caller);
@@ -217,12 +217,12 @@ static int leads_to(atomic_ulong *caller, unsigned long thread) {
     return at == thread;
 }
 
-#define PATIENCE 1000000000 /* ns */
+#define MAX_WAIT 1000000000 /* ns */
 
 int wt_mutex_await_caller(wt_mutex *mutex, atomic_ulong *caller, int64_t deadline) {
-    pursuit me = {NULL, PyThread_get_thread_ident(), caller};
+    wait_edge me = {NULL, PyThread_get_thread_ident(), caller};
     int error = 0;
-    int64_t now = wt_now(), until = now + PATIENCE;
+    int64_t now = wt_now(), until = now + MAX_WAIT;
     if (deadline >= 0 && deadline < until)
         until = deadline;
     pthread_mutex_lock(&changes);
@@ -230,8 +230,8 @@ int wt_mutex_await_caller(wt_mutex *mutex, atomic_ulong *caller, int64_t deadlin
         pthread_mutex_unlock(&changes);
         return EDEADLK;
     }
-    me.next = pursuits;
-    pursuits = &me;
+    me.next = wait_edges;
+    wait_edges = &me;
     pthread_mutex_unlock(&changes);
     while (error == 0 && atomic_load(caller) != 0) {
         if (is_finalizing()) {
@@ -245,7 +245,7 @@ int wt_mutex_await_caller(wt_mutex *mutex, atomic_ulong *caller, int64_t deadlin
         }
     }
     pthread_mutex_lock(&changes);
-    for (pursuit **link = &pursuits; *link != NULL; link = &(*link)->next)
+    for (wait_edge **link = &wait_edges; *link != NULL; link = &(*link)->next)
         if (*link == &me) {
             *link = me.next;
             break;
@@ -268,7 +268,7 @@ int wt_mutex_adopt(wt_mutex *mutex) {
     return orphaned;
 }
 
-/* The threads that waited are in the parent. */
+/* The waiting threads exist only in the parent. */
 static void after_fork_in_child(void) {
     for (int i = 0; i < QUEUES; i++)
         queues[i] = (queue){PTHREAD_MUTEX_INITIALIZER, NULL, NULL};
@@ -279,7 +279,7 @@ static void after_fork_in_child(void) {
     gate = changes = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
     opened = (pthread_cond_t)PTHREAD_COND_INITIALIZER;
     changed = (pthread_cond_t)PTHREAD_COND_INITIALIZER;
-    pursuits = NULL;
+    wait_edges = NULL;
     atomic_fetch_add(&wt_process, 1);
 }
 
@@ -295,17 +295,17 @@ __attribute__((constructor)) static void set_up(void) {
 
 static _Thread_local int held[WT_LEVEL_BIO + 1];
 
-static void breach(const char *rule, int level) {
+static void violation(const char *rule, int level) {
     fprintf(stderr, "wiretight: %s (level %d)\n", rule, level);
     abort();
 }
 
 void wt_check_wait(int level) {
     if (PyGILState_Check())
-        breach("a thread waits for a lock while it holds the GIL", level);
+        violation("a thread waits for a lock while it holds the GIL", level);
     for (int higher = level; higher <= WT_LEVEL_BIO; higher++)
         if (held[higher])
-            breach("a thread waits for a lock while it holds one of the same or a higher level", level);
+            violation("a thread waits for a lock while it holds one of the same or a higher level", level);
 }
 
 void wt_check_locked(int level) {
@@ -314,13 +314,13 @@ void wt_check_locked(int level) {
 
 void wt_check_unlocked(int level) {
     if (held[level]-- == 0)
-        breach("a thread unlocks what it does not hold", level);
+        violation("a thread unlocks a lock that it does not hold", level);
 }
 
 void wt_check_holds_none(void) {
     for (int level = 0; level <= WT_LEVEL_BIO; level++)
         if (held[level])
-            breach("a thread that holds a lock runs Python or waits for the GIL", level);
+            violation("a thread that holds a lock runs Python or waits for the GIL", level);
 }
 
 #endif

@@ -1,22 +1,22 @@
-/* The locks of this package: all of them are one of these, and follow one rule.
+/* The only kind of lock in this package, and the rule for all of them.
 
-   Nobody waits for a lock while holding the GIL, and nobody waits for the GIL while holding a lock. A lock is held only
-   while C computes: whoever has the GIL takes it with wt_mutex_try(), and where that fails gives up the GIL first and then
-   waits, in wt_mutex_lock(); it is released before anything that may run Python, wait for the network or take the GIL. So a
-   thread that ends where it would take the GIL, as daemon threads do at the end of the interpreter, leaves no lock behind.
+   No thread waits for a lock while holding the GIL, or for the GIL while holding a lock. A lock is held only while C
+   computes: a thread with the GIL acquires it with wt_mutex_try(), and if that fails, releases the GIL and waits in
+   wt_mutex_lock(). It is released before anything that may run Python, wait for the network or acquire the GIL. So a
+   thread that ends while acquiring the GIL, as daemon threads do at interpreter shutdown, leaves no lock behind.
 
    Levels: a thread waits only for a lock of a higher level than those that it holds.
 
    Order: first come, first served. An unlock hands the lock to the thread that has waited longest.
 
-   fork(): a thread that computes without the GIL is inside a gate, and a fork closes it first: it waits until nobody is
-   inside, so that the child finds no lock held, neither of ours nor of those that OpenSSL takes meanwhile. The fork closes
-   it, not what runs before the fork in Python: that may wait for a lock of the program whose owner waits at the gate. Who
-   is inside needs nothing that the forking thread has, the GIL least of all; should one not come out within a second, the
-   fork goes on, and in the child a lock that another thread of the parent held is orphaned: what it protects may be half
-   changed. wt_mutex_is_orphaned() tells, and has to be asked before the lock is taken.
+   fork(): a thread that computes without the GIL is inside a gate. A fork closes the gate and waits until nobody is
+   inside, so that the child finds every lock free, ours and those that OpenSSL acquires meanwhile. The gate is closed
+   in fork() itself and not in Python's hooks before it, which may wait for a lock whose owner waits at the gate. A
+   thread inside needs nothing that the forking thread holds, least of all the GIL. If one has not left after a second,
+   the fork proceeds, and in the child a lock held by another thread of the parent is orphaned: what it protects may be
+   half changed. Check wt_mutex_is_orphaned() before acquiring a lock.
 
-   In a build with -Dlock_checks=true every wait is checked against the rule, and a breach aborts the process. On a
+   In a build with -Dlock_checks=true every wait is checked against the rule, and a violation aborts the process. On a
    free-threaded Python "holding the GIL" is having an attached thread state. */
 #ifndef WIRETIGHT_MUTEX_H
 #define WIRETIGHT_MUTEX_H
@@ -28,18 +28,18 @@ enum { WT_LEVEL_CONNECTION, WT_LEVEL_BIO };
 
 typedef struct {
     atomic_int state;
-    atomic_uint process; /* wt_process where it was last used */
+    atomic_uint process; /* wt_process of the process that last used it */
     int level;
-    int is_inside; /* whoever holds it came through the gate */
+    int is_inside; /* its holder is inside the gate */
 } wt_mutex;
 
 enum { WT_FREE, WT_LOCKED, WT_CONTENDED };
 
-/* How many forks there were between the first process and this one. */
+/* The number of forks between the first process and this one. */
 extern atomic_uint wt_process;
 
-/* Around what OpenSSL does without the GIL and without a lock of ours. `key` spreads the counting, and is the same for
-   both. */
+/* Enclose whatever OpenSSL does without the GIL and without a lock of ours. `key` selects a counter; pass the same one
+   to both. */
 void wt_gate_enter(const void *key);
 void wt_gate_leave(const void *key);
 
@@ -88,7 +88,7 @@ static inline int wt_mutex_try(wt_mutex *mutex) {
 static inline void wt_mutex_lock(wt_mutex *mutex) {
     int expected = WT_FREE;
     wt_check_wait(mutex->level);
-    if (mutex->level != WT_LEVEL_BIO)   /* which a connection takes while it is inside */
+    if (mutex->level != WT_LEVEL_BIO)   /* a connection that acquires one of those is inside already */
         wt_gate_enter(mutex);
     if (!atomic_compare_exchange_strong_explicit(
             &mutex->state, &expected, WT_LOCKED, memory_order_acquire, memory_order_relaxed))
@@ -113,19 +113,19 @@ static inline int wt_mutex_is_contended(wt_mutex *mutex) {
     return atomic_load_explicit(&mutex->state, memory_order_relaxed) == WT_CONTENDED;
 }
 
-/* For what cannot be done without the GIL. The order of those who wait does not hold for it. */
+/* For work that needs the GIL. Its waiters have no place in the order. */
 void wt_mutex_lock_with_gil(wt_mutex *mutex);
 
-/* --- Waiting for a change of what a lock protects --- */
+/* --- Waiting for a change of the protected state --- */
 
-/* Gives up `mutex` until the next wt_announce(), or for a tenth of a second, and takes it again. Without the GIL. */
+/* Releases `mutex` until the next wt_announce(), or for a tenth of a second, and reacquires it. Without the GIL. */
 void wt_mutex_await(wt_mutex *mutex);
 void wt_announce(void);
 
-/* Waits, as wt_mutex_await() does, until `caller`, which `mutex` protects, is 0: it is the thread that is out in Python.
-   0, or EDEADLK where that thread waits, maybe through others, for this one, or ECANCELED where it will never be back
-   because the interpreter ends, or EAGAIN after a second, or at `deadline` (ns of the monotonic clock; negative: none): the
-   caller looks at signals and its own time, and comes again. Without the GIL. */
+/* Waits, as wt_mutex_await() does, until `caller`, the thread that runs Python, is 0; `mutex` protects it. Returns 0;
+   EDEADLK if that thread waits, maybe through others, for this one; ECANCELED if it will never return because the
+   interpreter is shutting down; EAGAIN after a second or at `deadline` (ns of the monotonic clock; negative: none), so
+   that the caller can check signals and its own deadline, and retry. Without the GIL. */
 int wt_mutex_await_caller(wt_mutex *mutex, atomic_ulong *caller, int64_t deadline);
 
 #endif

@@ -10,29 +10,29 @@ from wiretight._core.openssl.err cimport ERR_clear_error
 
 
 def RAND_bytes(Py_ssize_t n, /):
-    """`n` random bytes, strong enough for keys. New code does better with Python's `secrets`.
+    """`n` random bytes, strong enough for keys. Prefer Python's `secrets` in new code.
 
-    Raises ValueError for a negative number, OverflowError for one above 2**31 - 1, SSLError where the system gives no
+    Raises ValueError for a negative number, OverflowError for one above 2**31 - 1, SSLError if the system provides no
     randomness. Since 0.1.
 
     OpenSSL: RAND_bytes(3)
     """
-    cdef bytearray made
+    cdef bytearray result
     if n < 0:
         raise ValueError("num must be positive")
     if n > INT_MAX:
         raise OverflowError(f"at most {INT_MAX} bytes at once")
-    made = bytearray(n)
+    result = bytearray(n)
     if n:
         ERR_clear_error()
-        check(fill(<unsigned char *><char *>made, <int>n))
-    return bytes(made)
+        check(fill(<unsigned char *><char *>result, <int>n))
+    return bytes(result)
 
 
 def RAND_add(string, double entropy, /):
-    """Mixes `string`, str or bytes-like, into the generator's state, as worth `entropy` bytes. It seeds itself without.
+    """Mixes `string`, str or bytes-like, into the generator's state, and credits it with `entropy` bytes.
 
-    Since 0.1. OpenSSL: RAND_add(3)
+    The generator seeds itself even without it. Since 0.1. OpenSSL: RAND_add(3)
     """
     cdef Py_buffer view
     PyObject_GetBuffer(string.encode() if isinstance(string, str) else string, &view, PyBUF_SIMPLE)
@@ -43,7 +43,7 @@ def RAND_add(string, double entropy, /):
 
 
 def RAND_status():
-    """Whether the generator has been seeded: always, on a system that works. Since 0.1.
+    """Whether the generator has been seeded: always true on a working system. Since 0.1.
 
     OpenSSL: RAND_status(3)
     """

@@ -1,10 +1,10 @@
-/* Weak references, as Python 3.13 asks for them and as older ones have to. */
+/* Weak references through the API of Python 3.13 or an older one, and the lookup order of a class. */
 #ifndef WIRETIGHT_REFERENCES_H
 #define WIRETIGHT_REFERENCES_H
 
 #include <Python.h>
 
-/* A new reference to what the weak reference refers to: None when it is gone. */
+/* A new reference to the referent, or to None if it is gone. */
 static inline PyObject *wt_referent(PyObject *reference) {
     PyObject *object = NULL;
 #if PY_VERSION_HEX >= 0x030D0000
@@ -19,7 +19,7 @@ static inline PyObject *wt_referent(PyObject *reference) {
     return object;
 }
 
-/* Puts `ancestor` before `object`, the last. The old tuple stays: another thread may be going through it. */
+/* Inserts `ancestor` before the last entry, `object`. The old tuple stays alive: another thread may be using it. */
 static inline int wt_add_to_lookup(PyObject *kind, PyObject *ancestor)
 {
     PyTypeObject *type = (PyTypeObject *)kind;

@@ -1,4 +1,4 @@
-"""What is known about the OpenSSL in use: its constants, features, error mnemonics and version.
+"""The constants, features, error mnemonics and version of the OpenSSL in use.
 
 The tables are generated from OpenSSL's headers when the package is built (tools/openssl_tables.py).
 """
@@ -79,7 +79,7 @@ cdef tuple _version_info(unsigned long number):
 CONSTANTS = _constants()
 FEATURES = _features()
 
-# Of the library that is loaded, which may be newer than the headers.
+# Of the loaded library, which may be newer than the headers.
 OPENSSL_VERSION = OpenSSL_version(_VERSION_TEXT).decode("ascii")
 OPENSSL_VERSION_NUMBER = OpenSSL_version_num()
 OPENSSL_VERSION_INFO = _version_info(OPENSSL_VERSION_NUMBER)

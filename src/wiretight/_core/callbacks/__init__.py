@@ -1,1 +1,1 @@
-"""The calls of OpenSSL into Python: each finds its connection, and keeps what the program raised."""
+"""OpenSSL's calls into Python: each finds its connection, and keeps an exception that the program raises."""

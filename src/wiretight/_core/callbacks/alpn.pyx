@@ -36,10 +36,10 @@ cdef int put_alpn_protocols(Context _, Settings settings, object protocols) exce
 
 
 cdef int on_application_protocols(
-    SSL *ssl, const unsigned char **chosen, unsigned char *chosen_length, const unsigned char *offered,
+    SSL *ssl, const unsigned char **selected, unsigned char *selected_length, const unsigned char *offered,
     unsigned int offered_length, void *_,
 ) noexcept nogil:
-    """Chooses the first of the server's protocols that the client offers; without one, goes on without a protocol.
+    """Selects the first of the server's protocols that the client offers; without a match, no protocol.
 
     OpenSSL: SSL_CTX_set_alpn_select_cb(3)
     """
@@ -51,9 +51,9 @@ cdef int on_application_protocols(
         j = 0
         while j < offered_length:
             if ours[i] == offered[j] and memcmp(ours + i + 1, offered + j + 1, ours[i]) == 0:
-                # In the client's list, which OpenSSL holds until it has copied the name.
-                chosen[0] = offered + j + 1
-                chosen_length[0] = offered[j]
+                # In the client's list, which OpenSSL keeps until it has copied the name.
+                selected[0] = offered + j + 1
+                selected_length[0] = offered[j]
                 return SSL_TLSEXT_ERR_OK
             j += offered[j] + 1
         i += ours[i] + 1

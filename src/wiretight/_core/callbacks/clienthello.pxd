@@ -1,4 +1,4 @@
-"""The server name (RFC 6066, 3) that a client asks for: the callback that chooses a context by it."""
+"""The server name (RFC 6066, 3) that a client requests: the callback that chooses a context by it."""
 
 from wiretight._core.context.context cimport Context
 

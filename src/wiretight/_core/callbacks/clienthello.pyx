@@ -1,10 +1,10 @@
-"""The server name (RFC 6066, 3) that a client asks for: the callback that chooses a context by it.
+"""The server name (RFC 6066, 3) that a client requests: the callback that chooses a context by it.
 
-OpenSSL has a callback for the name alone, but makes it when the version has been chosen and a session has been resumed:
-too late for the new context's say. So it is made from the callback for the whole ClientHello, which comes before both.
+OpenSSL has a callback for the name alone, but calls it after choosing the version and resuming a session: too late for
+the settings of the new context. So sni_callback is called from the callback for the whole ClientHello, before both.
 
-What it raises ends the handshake with an alert, and sys.unraisablehook gets it, as with `ssl`: the verb itself raises
-the SSLError of the alert.
+An exception in it ends the handshake with an alert and goes to sys.unraisablehook, as with `ssl`: the verb itself
+raises the SSLError of the alert.
 """
 
 from libc.string cimport memchr
@@ -26,7 +26,7 @@ cdef enum:
     NAME_HEADER = 3
 
 
-# OpenSSL's arguments, and where it wants the alert.
+# OpenSSL's arguments, and the place for the alert.
 cdef struct Hello:
     SSL *ssl
     int *alert
@@ -52,7 +52,7 @@ cdef int put_sni_callback(Context _, Settings settings, object callback) except 
 
 
 cdef int acknowledge(SSL *ssl, int *alert, void *_) noexcept nogil:
-    """Tells the client that its name was looked at, if somebody did."""
+    """Acknowledges the server name to the client, if a callback has seen it."""
     return SSL_TLSEXT_ERR_OK if (<Connection>SSL_get_app_data(ssl)).looked_at_name else SSL_TLSEXT_ERR_NOACK
 
 
@@ -66,8 +66,8 @@ cdef int on_client_hello(SSL *ssl, int *alert, void *_) noexcept nogil:
     if not (<Connection>connection).settings.values.has_sni_callback:
         return SSL_CLIENT_HELLO_SUCCESS
     if not is_well_formed(ssl):
-        # OpenSSL refuses it by itself, as soon as it has looked for a session; and there must be none, for then it
-        # would not look at the name.
+        # OpenSSL rejects it by itself once it has looked for a session. It must not find one, because then it would
+        # ignore the name.
         SSL_set_session_id_context(ssl, b"malformed server name", 21)
         return SSL_CLIENT_HELLO_SUCCESS
     hello.ssl = ssl
@@ -77,7 +77,7 @@ cdef int on_client_hello(SSL *ssl, int *alert, void *_) noexcept nogil:
 
 
 cdef bint is_well_formed(SSL *ssl) noexcept nogil:
-    """Whether OpenSSL takes the extension: one name, and not an empty list, or none at all.
+    """Whether OpenSSL accepts the extension: exactly one name, or no extension at all.
 
     OpenSSL: SSL_client_hello_get0_ext(3)
     """
@@ -112,7 +112,7 @@ cdef int ask(Connection connection, object callback, void *call) except -1:
 
 
 cdef str requested_name(SSL *ssl):
-    """The name that the client sent, in an extension that is well formed, or None.
+    """The name that the client sent in its well-formed extension, or None.
 
     OpenSSL: SSL_client_hello_get0_ext(3)
     """

@@ -1,4 +1,4 @@
-"""Failures: how a callback of OpenSSL's runs Python in the middle of a verb, and what becomes of what that raises."""
+"""Failures: how a callback of OpenSSL runs Python in the middle of a verb, and where its exception goes."""
 
 from wiretight._core.connection.connection cimport Connection
 
@@ -6,11 +6,11 @@ from wiretight._core.connection.connection cimport Connection
 ctypedef int (*Body)(Connection connection, object kept, void *call) except -1
 
 cdef enum Failing:
-    FAILS_VERB      # the verb raises it, as soon as OpenSSL is done
+    FAILS_VERB      # the verb raises it, once OpenSSL has returned
     UNRAISABLE      # sys.unraisablehook gets it
 
 
-# What `body` returns; 0 where nothing is kept for `feature`, -1 where it raised
+# What `body` returns; 0 if nothing is kept for `feature`, -1 if it raised
 cdef int call_python(void *connection, const char *feature, Body body, void *call, Failing failing) noexcept nogil
 cdef object subject_of(Connection connection)
 cdef object callable_or_none(object callback, str refusal=*)

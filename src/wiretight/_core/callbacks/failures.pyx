@@ -1,11 +1,11 @@
-"""Failures: how a callback of OpenSSL's runs Python in the middle of a verb, and what becomes of what that raises.
+"""Failures: how a callback of OpenSSL runs Python in the middle of a verb, and where its exception goes.
 
-OpenSSL calls with the connection's lock held and maybe without the GIL. So the lock is freed and the GIL taken, and no
-exception passes: C code is in between. The handshake goes on, and the verb raises what was raised, or nobody does.
+OpenSSL calls with the connection's lock held and maybe without the GIL. So the lock is released and the GIL acquired.
+No exception can propagate through OpenSSL's C code: the handshake continues, and the verb raises it later, or nobody.
 
-C's side of a callback is installed once and never taken away: OpenSSL looks whether there is one, and calls it, without
-a lock. What it does is kept in the settings of the connection, which are those of its context when it was made, or
-after an SNI switch those of the new one.
+The C side of a callback is installed once and never removed, because OpenSSL checks for it and calls it without a lock.
+What it does is kept in the settings of the connection, which are those of its context when it was made, or after an SNI
+switch those of the new one.
 """
 
 from cpython.exc cimport PyErr_SetObject, PyErr_WriteUnraisable
@@ -36,7 +36,7 @@ cdef int guarded(
 
 
 cdef object subject_of(Connection connection):
-    """Whom a callback is called about: the program's object, or the connection if it never had one; None if it is gone.
+    """The connection as a callback gets it: the program's object, or this one if it never had one; None if it is gone.
     """
     return connection if connection.owner_reference is None else connection.owner_reference()
 

@@ -1,4 +1,4 @@
-"""Key log (RFC 9850): the file that the TLS secrets of a Context's connections are appended to."""
+"""Key log (RFC 9850): the file to which the TLS secrets of a Context's connections are appended."""
 
 from wiretight._core.context.context cimport Context
 

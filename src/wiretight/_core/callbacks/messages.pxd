@@ -1,4 +1,4 @@
-"""Messages: the callback of a Context that is shown every TLS message, header and alert."""
+"""Messages: the callback of a Context that receives every TLS message, header and alert."""
 
 from wiretight._core.context.context cimport Context
 

@@ -1,4 +1,4 @@
-"""Messages: the callback of a Context that is shown every TLS message, header and alert."""
+"""Messages: the callback of a Context that receives every TLS message, header and alert."""
 
 from wiretight._core.callbacks.failures cimport FAILS_VERB, call_python, callable_or_none, subject_of
 from wiretight._core.connection.connection cimport Connection
@@ -43,10 +43,10 @@ cdef void on_message(
     message.content_type = content_type
     message.octets = <const unsigned char *>data
     message.length = length
-    call_python(SSL_get_app_data(ssl), "msg_callback", show_message, &message, FAILS_VERB)
+    call_python(SSL_get_app_data(ssl), "msg_callback", pass_message, &message, FAILS_VERB)
 
 
-cdef int show_message(Connection connection, object callback, void *call) except -1:
+cdef int pass_message(Connection connection, object callback, void *call) except -1:
     cdef Message *message = <Message *>call
     cdef const unsigned char *octets = message.octets
     cdef int version = message.version
@@ -56,7 +56,7 @@ cdef int show_message(Connection connection, object callback, void *call) except
     elif message.content_type == SSL3_RT_ALERT and message.length > 1:
         message_type = octets[1]
     elif message.content_type == SSL3_RT_HEADER and message.length > 2:
-        # The version that OpenSSL passes with a header is 0; it stands in the header itself.
+        # OpenSSL passes 0 as the version of a header, which contains it itself.
         version = octets[1] << 8 | octets[2]
         message_type = octets[0]
     elif message.content_type in (SSL3_RT_HANDSHAKE, SSL3_RT_INNER_CONTENT_TYPE) and message.length > 0:

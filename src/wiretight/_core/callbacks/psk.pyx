@@ -1,8 +1,8 @@
 """Pre-shared keys (RFC 4279; RFC 8446, 2.2): the callbacks that a Context gets them from.
 
-OpenSSL asks for a key with the callback of TLS 1.2, and with the same one for TLS 1.3, where the key goes with
-SHA-256. A callback that raises, or returns what is no key, means "no key": the handshake goes on without, if it
-can, and sys.unraisablehook gets the exception, as with `ssl`.
+OpenSSL requests a key through the callback of TLS 1.2, also for TLS 1.3, where the key is used with SHA-256. A
+callback that raises, or returns an invalid key, means "no key": the handshake continues without one, if it can, and
+the exception goes to sys.unraisablehook, as with `ssl`.
 """
 
 from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
@@ -63,9 +63,9 @@ cdef int put_server_callback(Context _, Settings settings, object value) except 
 cdef int check_hint(Context context, bytes hint) except -1:
     """OpenSSL: SSL_use_psk_identity_hint(3)"""
     cdef SSL *ssl = trial(context, settings_of(context))
-    cdef bint taken = wt_set_psk_hint(ssl, hint)
+    cdef bint accepted = wt_set_psk_hint(ssl, hint)
     SSL_free(ssl)
-    if not taken:
+    if not accepted:
         ERR_clear_error()
         raise ValueError("failed to set identity hint")
     return 0
@@ -77,7 +77,7 @@ cdef int check_available() except -1:
     return 0
 
 
-# OpenSSL's arguments, and where it wants the answer.
+# OpenSSL's arguments, and the place for the answer.
 cdef struct Question:
     const char *text        # the hint for a client, the identity for a server
     char *identity
@@ -123,7 +123,7 @@ cdef int ask_server(Connection _, object callback, void *call) except -1:
 
 
 cdef str text_or_none(const char *text):
-    """What is empty was not sent."""
+    """An empty one was not sent."""
     return None if text == NULL or text[0] == 0 else text[:strlen(text)].decode("utf-8")
 
 

@@ -1,1 +1,1 @@
-"""What a context is configured with, as immutable settings, and the SSL_CTX that is made of them."""
+"""The configuration of a context, as immutable settings, and the SSL_CTX built from them."""

@@ -36,7 +36,7 @@ cdef int set_ciphers(Context context, str ciphers) except -1:
 
 cdef int put_ciphers(Context context, Settings settings, object ciphers) except -1:
     """OpenSSL: SSL_set_cipher_list(3)"""
-    # It may name a security level ("@SECLEVEL=1"), which stays after a later one that names none.
+    # It may set a security level ("@SECLEVEL=1"), which a later list without one keeps.
     cdef SSL *ssl = trial(context, settings)
     try:
         if not SSL_set_cipher_list(ssl, <bytes>ciphers):
@@ -97,7 +97,7 @@ cdef list get_ciphers(Context context):
 
 
 cdef tuple ciphers_of(Context context, Settings settings):
-    """(ciphers, cipher suites of TLS 1.3) of a sealed context, in full, for an SSL that has others of its own.
+    """(ciphers, cipher suites of TLS 1.3) of a sealed context, in full, for an SSL with others of its own.
 
     OpenSSL: SSL_CTX_get_ciphers(3)
     """
@@ -109,7 +109,7 @@ cdef tuple ciphers_of(Context context, Settings settings):
 
 
 cdef tuple names_of(stack_st_SSL_CIPHER *ciphers):
-    """(ciphers, cipher suites of TLS 1.3), each as OpenSSL takes them."""
+    """(ciphers, cipher suites of TLS 1.3), each in OpenSSL's list format."""
     cdef int i
     cdef bytes name
     cdef list older = []
@@ -169,7 +169,7 @@ cdef list get_groups(Context context, bint include_aliases):
 # --- signature algorithms --------------------------------------------------------------------------------------------
 cdef int set_client_sigalgs(Context context, str sigalgs) except -1:
     """OpenSSL: SSL_CTX_set1_client_sigalgs_list(3)"""
-    return update_settings(context, put_client_sigalgs, known_sigalgs(context, CLIENT_SIGALGS, sigalgs))
+    return update_settings(context, put_client_sigalgs, checked_sigalgs(context, CLIENT_SIGALGS, sigalgs))
 
 
 cdef int put_client_sigalgs(Context _, Settings settings, object names) except -1:
@@ -179,7 +179,7 @@ cdef int put_client_sigalgs(Context _, Settings settings, object names) except -
 
 cdef int set_server_sigalgs(Context context, str sigalgs) except -1:
     """OpenSSL: SSL_CTX_set1_sigalgs_list(3)"""
-    return update_settings(context, put_server_sigalgs, known_sigalgs(context, SERVER_SIGALGS, sigalgs))
+    return update_settings(context, put_server_sigalgs, checked_sigalgs(context, SERVER_SIGALGS, sigalgs))
 
 
 cdef int put_server_sigalgs(Context _, Settings settings, object names) except -1:
@@ -187,7 +187,7 @@ cdef int put_server_sigalgs(Context _, Settings settings, object names) except -
     return 0
 
 
-cdef bytes known_sigalgs(Context context, Names which, str sigalgs):
+cdef bytes checked_sigalgs(Context context, Names which, str sigalgs):
     cdef bytes names = c_string(sigalgs)
     if not is_accepted(context, which, names):
         ERR_clear_error()
@@ -196,7 +196,7 @@ cdef bytes known_sigalgs(Context context, Names which, str sigalgs):
 
 
 def get_sigalgs():
-    """The names of the signature algorithms that this OpenSSL knows, for set_client_sigalgs() and set_server_sigalgs().
+    """The signature algorithms that this OpenSSL supports, by name, for set_client_sigalgs() and set_server_sigalgs().
 
     Raises NotImplementedError on an OpenSSL older than 3.4. Since 0.1. Source: RFC 8446, section 4.2.3.
 

@@ -1,4 +1,4 @@
-"""Context: one SSL_CTX and what every connection made from it starts with."""
+"""Context: an SSL_CTX and the settings of the connections made from it."""
 
 from wiretight._core.context.settings cimport Settings
 from wiretight._core.openssl.ssl cimport SSL, SSL_CTX
@@ -10,9 +10,9 @@ cdef class Context:
     cdef void *reserved
     cdef SSL_CTX *ctx
     cdef int _protocol
-    cdef Settings settings                  # the present ones; read by settings_of(), replaced by update_settings()
-    cdef Settings sealed                    # those that are in `ctx`
-    cdef bint is_sealed                     # a connection has been made: nothing writes into `ctx` any more
+    cdef Settings settings                  # the current ones; read by settings_of(), replaced by update_settings()
+    cdef Settings sealed                    # those written into `ctx`
+    cdef bint is_sealed                     # since the first connection: nothing writes into `ctx` any more
     cdef dict __dict__
     cdef object __weakref__
 
@@ -22,7 +22,7 @@ ctypedef int (*Setter)(Context context, Settings settings, object value) except 
 
 cdef Settings settings_of(Context context)
 cdef int update_settings(Context context, Setter setter, object value) except -1
-cdef int make_sealed(Context context) except -1         # before a connection takes its SSL_CTX
-# With everything that the settings, which are the context's, prescribe
+cdef int make_sealed(Context context) except -1         # before a connection uses its SSL_CTX
+# Configured with `settings`, which are the context's
 cdef SSL *new_connection(Context context, Settings settings, bint server_side) except NULL
-cdef SSL *trial(Context context, Settings settings) except NULL     # the same to try something out, or to look
+cdef SSL *trial(Context context, Settings settings) except NULL     # the same, to try or to read a setting

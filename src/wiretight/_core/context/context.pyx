@@ -1,4 +1,4 @@
-"""Context: one SSL_CTX and what every connection made from it starts with."""
+"""Context: an SSL_CTX and the settings of the connections made from it."""
 
 from cpython.exc cimport PyErr_WarnEx
 from cpython.object cimport PyObject
@@ -37,12 +37,12 @@ cdef uint64_t VERSION_OPTIONS = (
 
 
 cdef class Context:
-    """The settings that TLS connections are made with: versions, algorithms, verification, certificates, trust.
+    """The settings for TLS connections: versions, algorithms, verification, certificates, trust.
 
     `protocol` is a number of the standard library's: PROTOCOL_TLS_CLIENT (16), PROTOCOL_TLS_SERVER (17), PROTOCOL_TLS
-    (2), or a single version (3, 4, 5). Raises ValueError for another.
+    (2), or a single version (3, 4, 5). Raises ValueError for any other.
 
-    A connection keeps the settings that its context had when it was made: a later change is for later connections. A
+    A connection keeps the settings that its context had when it was made: later changes affect later connections. A
     context may be changed in one thread while others use it.
 
     Since 0.1. Source: `ssl.SSLContext` of the standard library.
@@ -69,7 +69,7 @@ cdef class Context:
     def __delattr__(self, name):
         try:
             generic_setattr(self, name, NULL)
-        except NotImplementedError:  # what Cython raises for a property that has no deleter
+        except NotImplementedError:  # Cython raises this for a property without a deleter
             raise AttributeError(f"attribute {name!r} of {type(self).__name__!r} objects cannot be deleted") from None
 
     # --- protocol versions and options -------------------------------------------------------------------------------
@@ -100,10 +100,10 @@ cdef class Context:
 
     @property
     def minimum_version(self):
-        """The lowest protocol version: a TLSVersion number, or -2 (MINIMUM_SUPPORTED) for no limit of the context's.
+        """The lowest protocol version: a TLSVersion number, or -2 (MINIMUM_SUPPORTED) if the context sets no limit.
 
-        Setting -1 (MAXIMUM_SUPPORTED) means the highest version that there is. Raises ValueError for an unsupported
-        version, and on a context for one single version. Since 0.1.
+        Setting -1 (MAXIMUM_SUPPORTED) selects the highest supported version. Raises ValueError for an unsupported
+        version, and on a context for a single version. Since 0.1.
 
         OpenSSL: SSL_CTX_set_min_proto_version(3)
         """
@@ -118,10 +118,10 @@ cdef class Context:
 
     @property
     def maximum_version(self):
-        """The highest protocol version: a TLSVersion number, or -1 (MAXIMUM_SUPPORTED) for no limit of the context's.
+        """The highest protocol version: a TLSVersion number, or -1 (MAXIMUM_SUPPORTED) if the context sets no limit.
 
-        Setting -2 (MINIMUM_SUPPORTED) means the lowest version that there is. Raises ValueError for an unsupported
-        version, and on a context for one single version. Since 0.1.
+        Setting -2 (MINIMUM_SUPPORTED) selects the lowest supported version. Raises ValueError for an unsupported
+        version, and on a context for a single version. Since 0.1.
 
         OpenSSL: SSL_CTX_set_max_proto_version(3)
         """
@@ -131,7 +131,7 @@ cdef class Context:
     def maximum_version(self, int value):
         check_version(self._protocol, value)
         if value == MINIMUM_SUPPORTED:
-            # OpenSSL refuses a version that it was built without.
+            # OpenSSL rejects a version that it was built without.
             for value in (TLS1_VERSION, TLS1_1_VERSION, TLS1_2_VERSION, TLS1_3_VERSION):
                 if is_limit(self, value, True):
                     break
@@ -139,7 +139,7 @@ cdef class Context:
 
     @property
     def security_level(self):
-        """OpenSSL's security level, 0 to 5: the least strength that keys and algorithms must have. Since 0.1.
+        """OpenSSL's security level, 0 to 5: the minimum strength of keys and algorithms. Since 0.1.
 
         OpenSSL: SSL_get_security_level(3)
         """
@@ -148,7 +148,7 @@ cdef class Context:
     # --- verification ------------------------------------------------------------------------------------------------
     @property
     def verify_mode(self):
-        """Whether the peer must show a certificate that holds: CERT_NONE (0), CERT_OPTIONAL (1), CERT_REQUIRED (2).
+        """Whether the peer must present a valid certificate: CERT_NONE (0), CERT_OPTIONAL (1), CERT_REQUIRED (2).
 
         Raises ValueError for another number, and for CERT_NONE while check_hostname is on. Since 0.1.
 
@@ -181,7 +181,7 @@ cdef class Context:
 
     @property
     def check_hostname(self):
-        """Whether a client checks that the server's certificate is for the name it connects to.
+        """Whether a client checks that the server's certificate matches the name it connects to.
 
         Setting it to True raises verify_mode from CERT_NONE to CERT_REQUIRED. Since 0.1. Source: RFC 9525.
         """
@@ -236,7 +236,7 @@ cdef class Context:
         update_settings(self, put_num_tickets, value)
 
     def session_stats(self):
-        """How many connections and session reuses there were: eleven counters. Since 0.1.
+        """Counters of connections and session reuse: eleven of them. Since 0.1.
 
         OpenSSL: SSL_CTX_sess_number(3)
         """
@@ -258,29 +258,29 @@ cdef Settings settings_of(Context context):
 
 
 cdef int update_settings(Context context, Setter setter, object value) except -1:
-    """The one way to change a setting: `setter` changes a copy, which then replaces what it was copied from, or is
-    forgotten if another thread was faster.
+    """The only way to change a setting: `setter` changes a copy, which then replaces the original. If another thread
+    was faster, the copy is discarded, and the setter called again.
 
-    Whatever is loaded passes here. Where it changes whom the context trusts, or what it shows of itself, the sessions
-    that were made before are over.
+    A change of the trust or the credentials of the context, wherever they are loaded from, ends the resumption of its
+    earlier sessions.
     """
     cdef Settings before, changed
     while True:
         before = settings_of(context)
         changed = before.copy()
         setter(context, changed, value)
-        if not changed.proves_as(before):
+        if not changed.authenticates_as(before):
             changed.generation = new_generation()
         if replace_settings(context, before, changed):
             return 0
 
 
 cdef bint replace_settings(Context context, Settings before, Settings changed) noexcept:
-    """False if the context has others than `before` by now: another thread came first."""
+    """False if another thread has replaced `before` first."""
     with cython.critical_section(context):
         if context.settings is not before:
             return False
-        context.settings = changed      # `before` lives on: the caller has it
+        context.settings = changed      # frees nothing: the caller still owns `before`
         return True
 
 
@@ -338,8 +338,8 @@ cdef int make_sealed(Context context) except -1:
     cdef Settings before, settings
     while not is_sealed(context):
         before = settings_of(context)
-        settings = before.without_callbacks()       # which are not in the SSL_CTX, and live as long as they are set
-        # One thread does it, and nothing in it gives the GIL up.
+        settings = before.without_callbacks()       # the SSL_CTX has none, and must not keep them alive
+        # One thread does it, and nothing in it releases the GIL.
         with cython.critical_section(context):
             if not context.is_sealed and context.settings is before:
                 seal(context.ctx, settings)
@@ -382,11 +382,11 @@ cdef SSL *configured(SSL *ssl, Settings sealed, Settings settings, bint server_s
 cdef bint is_limit(Context context, int version, bint highest) except -1:
     """OpenSSL: SSL_set_min_proto_version(3), SSL_set_max_proto_version(3)"""
     cdef SSL *ssl = trial(context, settings_of(context))
-    cdef bint taken
-    taken = SSL_set_max_proto_version(ssl, version) if highest else SSL_set_min_proto_version(ssl, version)
+    cdef bint accepted
+    accepted = SSL_set_max_proto_version(ssl, version) if highest else SSL_set_min_proto_version(ssl, version)
     SSL_free(ssl)
     ERR_clear_error()
-    return taken
+    return accepted
 
 
 cdef int set_limit(Context context, int version, bint highest) except -1:

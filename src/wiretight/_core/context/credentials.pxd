@@ -1,4 +1,4 @@
-"""Credentials: the certificate chain, private key and DH parameters that a Context proves itself with."""
+"""Credentials: the certificate chain, private key and DH parameters of a Context."""
 
 from wiretight._core.context.context cimport Context
 

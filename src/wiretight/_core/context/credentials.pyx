@@ -1,6 +1,6 @@
-"""Credentials: the certificate chain, private key and DH parameters that a Context proves itself with.
+"""Credentials: the certificate chain, private key and DH parameters of a Context.
 
-Everything is read and tried out before the settings change: a load that fails leaves the previous chain in use, and a
+Everything is read and checked before the settings change: a failed load leaves the previous chain in use, and a
 password callback may use the context.
 """
 
@@ -21,23 +21,22 @@ from wiretight._core.x509.pem cimport Password, read_chain, read_dh_parameters, 
 
 cdef int load_cert_chain(Context context, object certfile, object keyfile, object password) except -1:
     """OpenSSL: SSL_use_cert_and_key(3)"""
-    cdef Password asked = Password(password)
+    cdef Password secret = Password(password)
     cdef Credential loaded = Credential.__new__(Credential)
     cdef bytes content = file_content(certfile, "certfile")
     ERR_clear_error()
-    loaded.chain = read_chain(content, asked, certfile)
+    loaded.chain = read_chain(content, secret, certfile)
     loaded.leaf = sk_X509_shift(loaded.chain)
-    check_strength(context, loaded)     # before the key is looked for, as `ssl` does
+    check_strength(context, loaded)     # before the key is read, as in `ssl`
     if keyfile is not None:
         content = file_content(keyfile, "keyfile")
-    loaded.key = read_key(content, asked, certfile if keyfile is None else keyfile)
+    loaded.key = read_key(content, secret, certfile if keyfile is None else keyfile)
     check(X509_check_private_key(loaded.leaf, loaded.key))
     if sk_X509_num(loaded.chain) == 0:
-        # An empty chain would say "send the leaf alone"; without one, OpenSSL completes it from the trusted
-        # certificates.
+        # An empty chain would mean "send the leaf alone"; without one, OpenSSL builds it from the trusted certificates.
         sk_X509_pop_free(loaded.chain, X509_free)
         loaded.chain = NULL
-    try_out(context, loaded)
+    check_pair(context, loaded)
     return update_settings(context, put_credential, loaded)
 
 
@@ -57,7 +56,7 @@ cdef int check_strength(Context context, Credential loaded) except -1:
     return 0
 
 
-cdef int try_out(Context context, Credential loaded) except -1:
+cdef int check_pair(Context context, Credential loaded) except -1:
     """OpenSSL: SSL_use_cert_and_key(3)"""
     cdef SSL *ssl = trial(context, settings_of(context))
     try:
@@ -68,7 +67,7 @@ cdef int try_out(Context context, Credential loaded) except -1:
 
 
 cdef int put_credential(Context _, Settings settings, object loaded) except -1:
-    """In the place of the one with the same kind of key: OpenSSL has one of each.
+    """Replaces the credential with the same kind of key: OpenSSL has one of each kind.
 
     OpenSSL: EVP_PKEY_get0_type_name(3)
     """

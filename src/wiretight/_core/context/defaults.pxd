@@ -1,4 +1,4 @@
-"""Defaults: what a new context has before anybody sets anything."""
+"""Defaults: the settings of a new context."""
 
 from wiretight._core.context.settings cimport Settings
 from wiretight._core.openssl.ssl cimport SSL_CTX
@@ -11,4 +11,4 @@ cdef enum:
 
 
 cdef Settings defaults(SSL_CTX *ctx, int only_version, bint verifies)
-cdef int openssl_mode(int mode) noexcept        # as SSL_set_verify() takes it
+cdef int openssl_mode(int mode) noexcept        # for SSL_set_verify()

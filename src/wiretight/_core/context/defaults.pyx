@@ -1,4 +1,4 @@
-"""Defaults: what a new context has before anybody sets anything."""
+"""Defaults: the settings of a new context."""
 
 from wiretight._core.base.errors cimport check
 from wiretight._core.context.settings cimport Trust, new_generation
@@ -19,9 +19,9 @@ from wiretight._core.openssl.x509 cimport (
 from wiretight._core.x509.distrusted cimport reject_distrusted
 
 cdef extern from "compat.h" nogil:
-    void wt_take_any_host(X509_VERIFY_PARAM *param)
+    void wt_accept_any_host(X509_VERIFY_PARAM *param)
 
-# Taken now: install() puts wiretight in its place.
+# Imported early: install() replaces this module with wiretight's.
 try:
     from _ssl import _DEFAULT_CIPHERS as _standard_ciphers, _SSLContext as _standard_context
 except ImportError:
@@ -31,11 +31,11 @@ cdef tuple policy = None
 
 
 cdef tuple interpreters_policy():
-    """(minimum version, ciphers) that this interpreter was built to give every context; None for ciphers means
-    OpenSSL's own, and MINIMUM_SUPPORTED that openssl.cnf decides.
+    """(minimum version, ciphers) that this interpreter was built to set in every context; None for ciphers means
+    OpenSSL's own, and MINIMUM_SUPPORTED leaves the version to openssl.cnf.
 
     A distribution sets its policy when it builds Python: Debian trusts its openssl.cnf, python.org's builds do not.
-    Found out with the first context: making one is a quarter of the time that importing this package takes.
+    Determined with the first context: creating one takes a quarter as long as importing this package.
     """
     global policy
     if policy is None:
@@ -49,10 +49,10 @@ cdef tuple interpreters_policy():
 
 
 cdef Settings defaults(SSL_CTX *ctx, int only_version, bint verifies):
-    """Gives a new SSL_CTX what every context has, as CPython 3.15 documents it for `ssl.SSLContext`; and its settings.
+    """Configures a new SSL_CTX as CPython 3.15 documents it for `ssl.SSLContext`, and returns its settings.
 
-    `only_version` is that of a context for one single version, otherwise 0. What openssl.cnf sets stays, except for
-    what `ssl` sets too: whether to verify, and how names are compared.
+    `only_version` is the version of a single-version context, otherwise 0. The settings of openssl.cnf stay, except
+    those that `ssl` overrides too: whether to verify, and how names are compared.
     """
     cdef Settings settings = Settings()
     cdef X509_VERIFY_PARAM *parameters = SSL_CTX_get0_param(ctx)
@@ -72,7 +72,7 @@ cdef Settings defaults(SSL_CTX *ctx, int only_version, bint verifies):
     )
     SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_AUTO_RETRY)
     check(X509_VERIFY_PARAM_set_flags(parameters, X509_V_FLAG_TRUSTED_FIRST))
-    wt_take_any_host(parameters)
+    wt_accept_any_host(parameters)
     reject_distrusted(ctx)
     settings.values.options = SSL_CTX_get_options(ctx)
     settings.values.minimum_version = SSL_CTX_get_min_proto_version(ctx)

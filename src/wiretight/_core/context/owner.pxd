@@ -1,4 +1,4 @@
-"""Owner: the way back from an SSL_CTX to its Context, for a callback that OpenSSL makes with nothing else in hand."""
+"""Owner: the way back from an SSL_CTX to its Context, for callbacks to which OpenSSL passes nothing else."""
 
 from wiretight._core.openssl.ssl cimport SSL_CTX
 

@@ -1,7 +1,7 @@
-"""Owner: the way back from an SSL_CTX to its Context, for a callback that OpenSSL makes with nothing else in hand.
+"""Owner: the way back from an SSL_CTX to its Context, for callbacks to which OpenSSL passes nothing else.
 
-It is weak: connections and sessions keep an SSL_CTX alive, and what keeps its Context alive is the program's business.
-The reference is the SSL_CTX's from the first moment to the last, so that whoever has that may look without a lock.
+The reference is weak: connections and sessions keep an SSL_CTX alive, but only the program keeps its Context alive. It
+exists exactly as long as the SSL_CTX, so that whoever uses that may read it without a lock.
 """
 
 cimport cython
@@ -18,29 +18,29 @@ from wiretight._core.openssl.ssl cimport (
 cdef extern from "references.h":
     object referent "wt_referent"(object reference)
 
-cdef int place = SSL_CTX_get_ex_new_index(0, NULL, NULL, NULL, forget_owner)
-if place < 0:
+cdef int slot = SSL_CTX_get_ex_new_index(0, NULL, NULL, NULL, forget_owner)
+if slot < 0:
     raise_queue()
 
 
 cdef int set_owner(SSL_CTX *ctx, object owner) except -1:
     """OpenSSL: SSL_CTX_set_ex_data(3)"""
     reference = PyWeakref_NewRef(owner, None)
-    check(SSL_CTX_set_ex_data(ctx, place, <void *>reference))
+    check(SSL_CTX_set_ex_data(ctx, slot, <void *>reference))
     Py_INCREF(reference)
     return 0
 
 
 cdef object owner_of(const SSL_CTX *ctx):
     """OpenSSL: SSL_CTX_get_ex_data(3)"""
-    cdef PyObject *reference = <PyObject *>SSL_CTX_get_ex_data(ctx, place)
+    cdef PyObject *reference = <PyObject *>SSL_CTX_get_ex_data(ctx, slot)
     return None if reference == NULL else referent(<object>reference)
 
 
 cdef void forget_owner(
     void *parent, void *reference, CRYPTO_EX_DATA *data, int index, long number, void *argument
 ) noexcept with gil:
-    """When OpenSSL frees the SSL_CTX, which has none before set_owner().
+    """Called when OpenSSL frees an SSL_CTX, which has no reference without set_owner().
 
     OpenSSL: CRYPTO_EX_free(3)
     """
@@ -66,7 +66,7 @@ cdef class Handle:
 
 
 cdef Handle handle(SSL_CTX *ctx):
-    cdef Handle made = Handle.__new__(Handle)
+    cdef Handle new_handle = Handle.__new__(Handle)
     check(SSL_CTX_up_ref(ctx))
-    made.ctx = ctx
-    return made
+    new_handle.ctx = ctx
+    return new_handle

@@ -1,4 +1,4 @@
-"""Settings: everything that a Context gives to the connections made from it."""
+"""Settings: everything that a Context configures its connections with."""
 
 from libc.stdint cimport uint64_t
 
@@ -16,7 +16,7 @@ cdef extern from "compat.h" nogil:
         SSL *ssl, const char *identity, unsigned char *key, unsigned int key_size) noexcept
 
 
-# Owners of what is loaded. None of them changes once it is part of Settings.
+# Owners of loaded material. None of them changes once it is part of Settings.
 cdef class Credential:
     cdef X509 *leaf
     cdef EVP_PKEY *key
@@ -32,7 +32,7 @@ cdef class Trust:
     cdef tuple directories          # paths, or None for OpenSSL's default places
 
 
-# What is no Python object.
+# The settings that are not Python objects.
 cdef struct Values:
     uint64_t options
     int minimum_version             # 0: no limit; as is the next one
@@ -44,10 +44,10 @@ cdef struct Values:
     bint post_handshake_auth
     size_t num_tickets
     int security_level              # of `ciphers`
-    const unsigned char *alpn       # the bytes of that name
+    const unsigned char *alpn       # the bytes of Settings.alpn
     unsigned int alpn_size
     bint has_sni_callback
-    # C's side of the callbacks, NULL where there is none
+    # The C side of the callbacks, or NULL
     wt_message on_message
     wt_psk_client on_psk_client
     wt_psk_server on_psk_server
@@ -55,7 +55,7 @@ cdef struct Values:
 
 cdef class Settings:
     cdef Values values
-    cdef bytes ciphers              # as they were set, or None: as are the next four
+    cdef bytes ciphers              # as they were set, or None; likewise the next four
     cdef bytes ciphersuites
     cdef bytes groups
     cdef bytes client_sigalgs
@@ -65,17 +65,17 @@ cdef class Settings:
     cdef tuple credentials          # one for each kind of key, the latest last
     cdef Parameters dh_params       # or None
     cdef Trust trust
-    cdef bytes generation           # names what is trusted and shown: another one after every change
-    # What a feature keeps alive for its callbacks, by the feature's name: so it needs no field of its own here. A dict
-    # that is never changed, because copies share it; keep() replaces it.
+    cdef bytes generation           # identifies the trust and the credentials: new after every change of them
+    # Objects that features keep alive for their callbacks, by feature name, so that they need no field here. Never
+    # mutated, because copies share it: keep() replaces it.
     cdef dict kept
-    cdef dict terms                 # those of the last connections; see the module of that name
+    cdef dict terms                 # of recent connections; see session/terms.pyx
 
     cdef Settings copy(self)
-    cdef bint proves_as(self, Settings earlier) noexcept    # trusts the same and shows the same
-    cdef Settings verifying_as(self, Settings earlier)      # with the trust of those
+    cdef bint authenticates_as(self, Settings earlier) noexcept     # has the same trust and the same credentials
+    cdef Settings verifying_as(self, Settings earlier)      # a copy with the trust of `earlier`
     cdef Settings without_callbacks(self)
-    cdef int keep(self, str feature, object value) except -1    # None: nothing any more
+    cdef int keep(self, str feature, object value) except -1    # None removes it
 
 
 cdef bytes new_generation()

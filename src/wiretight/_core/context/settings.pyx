@@ -1,15 +1,15 @@
-"""Settings: everything that a Context gives to the connections made from it.
+"""Settings: everything that a Context configures its connections with.
 
-They never change. A setter changes one thing in a copy, which then replaces them (update_settings); a connection
-keeps those that its context had when it was made, callbacks included. So no handshake sees half a change, and nothing
-that it reads is freed under it, in whatever threads the context is used (OpenSSL reads an SSL_CTX without a lock).
+They are immutable. A setter changes one thing in a copy, which then replaces them (update_settings); a connection
+keeps those that its context had when it was made, callbacks included. So no handshake sees a partial change, and
+nothing that it reads is freed, whichever threads use the context (OpenSSL reads an SSL_CTX without a lock).
 
-The first connection seals an SSL_CTX: what was set until then is written into it, for SSL_new() to copy. What is set
-later goes onto each new SSL.
+The first connection seals the SSL_CTX: the settings so far are written into it, for SSL_new() to copy. Later ones are
+applied to each new SSL.
 
-A new setting belongs into the class, into copy(), into apply() and, if it decides who is trusted, into proves_as() or
-the terms of a session; and into SETTINGS, by which the tests find it. What only a callback looks for is kept by name
-instead, and belongs into SETTINGS alone.
+A new setting needs a field in the class, a line in copy() and apply() and, if it decides who is trusted, one in
+authenticates_as() or the terms of a session; and an entry in SETTINGS, where the tests find it. What only a callback
+uses is kept by name instead, and needs nothing but the entry.
 """
 
 cimport cython
@@ -42,7 +42,7 @@ cdef enum:
 
 cdef dict NOTHING = {}
 
-# What sets each of them, by its name in SSLContext.
+# The members of SSLContext that set them.
 SETTINGS = (
     "options", "minimum_version", "maximum_version", "verify_mode", "verify_flags", "hostname_checks_common_name",
     "_host_flags", "check_hostname", "post_handshake_auth", "num_tickets", "set_ciphers", "set_ciphersuites",
@@ -76,7 +76,7 @@ cdef class Parameters:
 @cython.final
 @cython.auto_pickle(False)
 cdef class Trust:
-    """The certificates and CRLs that peers are verified with, and the directories where more are looked for."""
+    """The certificates and CRLs that peers are verified with, and the directories that are searched for more."""
 
     def __dealloc__(self):
         X509_STORE_free(self.store)
@@ -85,7 +85,7 @@ cdef class Trust:
 @cython.final
 @cython.auto_pickle(False)
 cdef class Settings:
-    """See above."""
+    """Immutable, as described above."""
 
     def __cinit__(self):
         self.kept = NOTHING
@@ -108,8 +108,8 @@ cdef class Settings:
         other.kept = self.kept
         return other
 
-    cdef bint proves_as(self, Settings earlier) noexcept:
-        # Not the parameters of a key exchange, which prove nothing.
+    cdef bint authenticates_as(self, Settings earlier) noexcept:
+        # The Diffie-Hellman parameters authenticate nothing.
         return self.trust is earlier.trust and self.credentials is earlier.credentials
 
     cdef Settings verifying_as(self, Settings earlier):
@@ -138,9 +138,9 @@ cdef class Settings:
 
 
 cdef bytes new_generation():
-    """Ends the resumption of sessions that were made with what was loaded before (see terms).
+    """A new generation, which ends the resumption of earlier sessions (see terms).
 
-    Random: no two contexts ever have the same, and a forked process goes on with its parent's.
+    Random, so that no two contexts ever have the same; a forked process keeps its parent's.
     """
     cdef unsigned char name[GENERATION_SIZE]
     ERR_clear_error()
@@ -149,13 +149,13 @@ cdef bytes new_generation():
 
 
 cdef int seal(SSL_CTX *ctx, Settings settings) except -1:
-    """Writes what SSL_new() copies faster than it can be set on an SSL. All of it has been tried before.
+    """Writes the settings that SSL_new() copies faster than they can be set on an SSL. All have been accepted before.
 
     OpenSSL: SSL_CTX_set_cipher_list(3), SSL_CTX_use_cert_and_key(3)
     """
     ERR_clear_error()
     try:
-        SSL_CTX_set_security_level(ctx, 0)      # what is loaded was checked at that time, as by `ssl`
+        SSL_CTX_set_security_level(ctx, 0)      # certificates were checked when they were loaded, as in `ssl`
         seal_loaded(ctx, settings)
         if settings.ciphersuites is not None:
             check(SSL_CTX_set_ciphersuites(ctx, settings.ciphersuites))
@@ -186,10 +186,10 @@ cdef int seal_loaded(SSL_CTX *ctx, Settings settings) except -1:
 
 
 cdef bint apply(SSL *ssl, Settings sealed, Settings settings, bint server_side) noexcept:
-    """Gives `ssl`, whose SSL_CTX was sealed with `sealed`, everything of `settings`. False leaves the reason on the
+    """Applies `settings` to `ssl`, whose SSL_CTX was sealed with `sealed`. If it returns False, the reason is on the
     error queue.
 
-    No exception, nor any other object: a connection's lock may be held.
+    Creates no exception or other object, because a connection's lock may be held.
 
     OpenSSL: SSL_set_options(3), SSL_set_min_proto_version(3), SSL_set_verify(3), SSL_set_num_tickets(3)
     """
@@ -228,7 +228,7 @@ cdef bint apply(SSL *ssl, Settings sealed, Settings settings, bint server_side) 
 
 
 cdef bint apply_loaded(SSL *ssl, Settings sealed, Settings settings) noexcept:
-    """The part that SSL_set_SSL_CTX() takes from the SSL_CTX, which has what was set before it was sealed.
+    """The part that SSL_set_SSL_CTX() copies from the SSL_CTX, which has what was set before it was sealed.
 
     OpenSSL: SSL_use_cert_and_key(3), SSL_set_cipher_list(3), SSL_set1_sigalgs_list(3)
     """
@@ -258,7 +258,7 @@ cdef bint apply_loaded(SSL *ssl, Settings sealed, Settings settings) noexcept:
 
 
 cdef int apply_callbacks(SSL *ssl, Settings settings) noexcept:
-    """Those that an SSL has for itself. The others are the SSL_CTX's, and look into the settings of the connection.
+    """The callbacks of the SSL itself. Those of the SSL_CTX look up the settings of the connection.
 
     OpenSSL: SSL_set_msg_callback(3), SSL_set_psk_client_callback(3)
     """
@@ -273,27 +273,27 @@ cdef bint use_trust(SSL *ssl, Trust trust) noexcept:
 
 
 cdef bint use_credential(SSL *ssl, Credential credential) noexcept:
-    """Whatever the security level is by now: it was checked when it was loaded, as by `ssl`.
+    """At any security level: it was checked when it was loaded, as in `ssl`.
 
     OpenSSL: SSL_use_cert_and_key(3)
     """
     cdef int level = SSL_get_security_level(ssl)
-    cdef bint taken
+    cdef bint accepted
     SSL_set_security_level(ssl, 0)
-    taken = SSL_use_cert_and_key(ssl, credential.leaf, credential.key, credential.chain, 1) > 0
+    accepted = SSL_use_cert_and_key(ssl, credential.leaf, credential.key, credential.chain, 1) > 0
     SSL_set_security_level(ssl, level)
-    return taken
+    return accepted
 
 
 cdef bint use_parameters(SSL *ssl, Parameters parameters) noexcept:
     """OpenSSL: SSL_set0_tmp_dh_pkey(3)"""
     cdef int level = SSL_get_security_level(ssl)
-    cdef bint taken
+    cdef bint accepted
     if not EVP_PKEY_up_ref(parameters.key):
         return False
     SSL_set_security_level(ssl, 0)
-    taken = SSL_set0_tmp_dh_pkey(ssl, parameters.key)
+    accepted = SSL_set0_tmp_dh_pkey(ssl, parameters.key)
     SSL_set_security_level(ssl, level)
-    if not taken:
+    if not accepted:
         EVP_PKEY_free(parameters.key)
-    return taken
+    return accepted

@@ -1,4 +1,4 @@
-"""Versions: the protocol that a context is made for, and the versions of TLS that it allows."""
+"""Versions: the protocol of a context, and the versions of TLS that it allows."""
 
 from wiretight._core.openssl.ssl cimport SSL_METHOD
 
@@ -11,7 +11,7 @@ cdef enum:
     PROTOCOL_TLS_CLIENT = 16
     PROTOCOL_TLS_SERVER = 17
 
-# The two of TLSVersion that are no version.
+# The two members of TLSVersion that are not versions.
 cdef enum:
     MINIMUM_SUPPORTED = -2
     MAXIMUM_SUPPORTED = -1

@@ -1,4 +1,4 @@
-"""Versions: the protocol that a context is made for, and the versions of TLS that it allows."""
+"""Versions: the protocol of a context, and the versions of TLS that it allows."""
 
 from cpython.exc cimport PyErr_WarnEx
 
@@ -7,7 +7,7 @@ from wiretight._core.openssl.ssl cimport (
     TLS_server_method,
 )
 
-# protocol: (its one version, its name); the others negotiate the version.
+# protocol: (its only version, its name); the others negotiate the version.
 cdef dict ONE_VERSION = {
     PROTOCOL_TLSv1: (TLS1_VERSION, "PROTOCOL_TLSv1"),
     PROTOCOL_TLSv1_1: (TLS1_1_VERSION, "PROTOCOL_TLSv1_1"),
@@ -34,12 +34,12 @@ cdef int only_version(int protocol) except -1:
 
 
 cdef int shown_limit(int protocol, int version, int unlimited) except? -1:
-    """A single-version context shows no limits, as with the standard library: its version is not a limit."""
+    """A single-version context shows no limits, as in `ssl`: its version is not a limit."""
     return unlimited if version == 0 or protocol in ONE_VERSION else version
 
 
 cdef int check_version(int protocol, int version) except -1:
-    """Whether `version` may be a limit."""
+    """Raises ValueError unless `version` may be a limit."""
     if protocol in ONE_VERSION:
         raise ValueError("The context's protocol doesn't support modification of highest and lowest version.")
     if version in OLD_VERSIONS:
@@ -50,5 +50,5 @@ cdef int check_version(int protocol, int version) except -1:
 
 
 cdef int warn_deprecated(str name) except -1:
-    # Level 2: the Python face calls this, and its caller is who uses the name.
+    # Level 2: the Python face calls this, and its caller uses the name.
     return PyErr_WarnEx(DeprecationWarning, f"ssl.{name} is deprecated".encode(), 2)

@@ -1,4 +1,4 @@
-/* Every difference between the OpenSSL versions that wiretight supports (3.0 to 4.0) is settled here. */
+/* Every difference between the OpenSSL versions that wiretight supports (3.0 to 4.0) is handled here. */
 #ifndef WIRETIGHT_COMPAT_H
 #define WIRETIGHT_COMPAT_H
 
@@ -20,7 +20,7 @@ static inline const char *wt_safe_getenv(const char *name) {
    steps. A resumed TLS 1.2 session has no group at all, which 3.0 reports as NID 0. */
 static inline const char *wt_group_name(SSL *ssl) {
     if (SSL_get_session(ssl) == NULL)
-        return NULL;    /* before the handshake, where neither looks before it follows the pointer */
+        return NULL;    /* before the handshake, when both functions below would dereference NULL */
 #if OPENSSL_VERSION_NUMBER >= 0x30200000L
     return SSL_get0_group_name(ssl);
 #else
@@ -29,8 +29,8 @@ static inline const char *wt_group_name(SSL *ssl) {
 #endif
 }
 
-/* The name of the algorithm that the peer signed its part of the handshake with, or that we did; NULL for none. What an
-   older OpenSSL lacks is NULL too, here and below: the flags of tools/openssl_tables.py tell the caller. */
+/* The algorithm with which the peer, or our end, signed its part of the handshake; NULL for none. Here and below, NULL
+   also if OpenSSL is too old: the caller checks that by the flags of tools/openssl_tables.py. */
 static inline const char *wt_signature_name(const SSL *ssl, int of_peer) {
     const char *name = NULL;
 #if OPENSSL_VERSION_NUMBER >= 0x30500000L
@@ -52,7 +52,7 @@ static inline char *wt_builtin_sigalgs(void) {
 #endif
 }
 
-/* The names of the groups that a context may be set to, and whether their other names are wanted as well. */
+/* The names of the groups that a context may be set to, with `aliases` also their other names. */
 typedef STACK_OF(OPENSSL_CSTRING) wt_names;
 
 static inline wt_names *wt_implemented_groups(SSL_CTX *ctx, int aliases) {
@@ -82,15 +82,15 @@ static inline void wt_names_free(wt_names *names) {
     sk_OPENSSL_CSTRING_free(names);
 }
 
-/* Every OpenSSL before 4.0 takes any name of a server, and finds out in the verification that no certificate is for it.
-   4.0 refuses beforehand what it takes for no host name, "x" of one letter among it, with no error to report. */
+/* Before 4.0, OpenSSL accepts any server name, and the verification fails because no certificate matches it. 4.0
+   rejects what it considers no host name beforehand, the one-letter "x" for instance, and reports no error. */
 static inline int wt_any_host(const char *name, size_t length) {
     (void)name;
     (void)length;
     return 1;
 }
 
-static inline void wt_take_any_host(X509_VERIFY_PARAM *param) {
+static inline void wt_accept_any_host(X509_VERIFY_PARAM *param) {
 #if OPENSSL_VERSION_NUMBER >= 0x40000000L
     X509_VERIFY_PARAM_set1_host_input_validation(param, wt_any_host);
 #else
@@ -99,7 +99,7 @@ static inline void wt_take_any_host(X509_VERIFY_PARAM *param) {
 #endif
 }
 
-/* The groups of an SSL that has some of its own, as they are without. */
+/* Resets the groups of an SSL to OpenSSL's default. */
 static inline int wt_set_default_groups(SSL *ssl) {
 #if OPENSSL_VERSION_NUMBER >= 0x30500000L
     return SSL_set1_groups_list(ssl, "DEFAULT");
@@ -112,8 +112,8 @@ static inline int wt_set_default_groups(SSL *ssl) {
 typedef void (*wt_message)(
     int written, int version, int content_type, const void *data, size_t length, SSL *ssl, void *arg);
 
-/* Whether the connection has failed for good, so that each further call fails too. The documentation of SSL_get_error(3)
-   tells what a program must not call then, and this is all that says so. */
+/* Whether the connection has failed fatally, so that each further call fails too. SSL_get_error(3) documents what a
+   program must not call then; nothing but this reveals the state. */
 static inline int wt_in_error_state(const SSL *ssl) {
     return strcmp(SSL_state_string_long(ssl), "error") == 0;
 }

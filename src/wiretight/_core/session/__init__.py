@@ -1,1 +1,1 @@
-"""Sessions, and the terms that a connection which resumes one must share."""
+"""Sessions, and the terms that a connection must share to resume one."""

@@ -10,5 +10,5 @@ cdef class SSLSession:
     cdef bytes terms        # of the connection that made it
 
 
-# Takes the reference over
+# Takes ownership of the reference
 cdef SSLSession adopt_session(SSL_SESSION *session, Context context, bytes terms)

@@ -7,16 +7,16 @@ from wiretight._core.openssl.ssl cimport (
     SSL_SESSION_get_timeout, SSL_SESSION_has_ticket,
 )
 
-# Only adopt_session() has it: an SSLSession without an SSL_SESSION cannot be made from Python.
+# Used by adopt_session() only, so that Python code cannot create an SSLSession without an SSL_SESSION.
 cdef object FROM_OPENSSL = object()
 
 
 @cython.final
 cdef class SSLSession:
-    """What a later connection needs to resume this one without a full handshake. Programs cannot make one.
+    """What a later connection needs to resume this session without a full handshake. Programs cannot create one.
 
-    It belongs to the context of its connection, and goes into the `session` argument of that context's wrap_socket()
-    and wrap_bio(). With TLS 1.3 it becomes useful only when the server's ticket has arrived: see has_ticket.
+    It belongs to the context of its connection: pass it as `session` to that context's wrap_socket() or wrap_bio().
+    With TLS 1.3 it becomes usable only when the server's ticket has arrived: see has_ticket.
 
     It is bound to what was verified: for another server's name, or after a change of the context's verification,
     ciphers, CA certificates or own certificate, it is not offered, and the handshake is a full one.
@@ -51,7 +51,7 @@ cdef class SSLSession:
 
     @property
     def time(self):
-        """When the session was made, in seconds since 1970. Since 0.1.
+        """When the session was established, in seconds since 1970. Since 0.1.
 
         OpenSSL: SSL_SESSION_get_time(3)
         """
@@ -67,7 +67,7 @@ cdef class SSLSession:
 
     @property
     def ticket_lifetime_hint(self):
-        """For how many seconds the server says that it will accept the ticket; 0 without one. Since 0.1.
+        """For how many seconds the server intends to accept the ticket; 0 without one. Since 0.1.
 
         OpenSSL: SSL_SESSION_get_ticket_lifetime_hint(3)
         """
@@ -75,7 +75,7 @@ cdef class SSLSession:
 
     @property
     def has_ticket(self):
-        """Whether the session holds a ticket; with TLS 1.3 only then can it be resumed. Since 0.1.
+        """Whether the session has a ticket, without which TLS 1.3 cannot resume it. Since 0.1.
 
         OpenSSL: SSL_SESSION_has_ticket(3)
         """
@@ -83,8 +83,8 @@ cdef class SSLSession:
 
 
 cdef SSLSession adopt_session(SSL_SESSION *session, Context context, bytes terms):
-    cdef SSLSession taken = SSLSession.__new__(SSLSession, FROM_OPENSSL)
-    taken.session = session
-    taken.context = context
-    taken.terms = terms
-    return taken
+    cdef SSLSession adopted = SSLSession.__new__(SSLSession, FROM_OPENSSL)
+    adopted.session = session
+    adopted.context = context
+    adopted.terms = terms
+    return adopted

@@ -1,4 +1,4 @@
-"""Terms: what a session was made on, which a connection that resumes it must share."""
+"""Terms: the conditions of a session, which a connection must share to resume it."""
 
 from wiretight._core.context.settings cimport Settings
 from wiretight._core.openssl.ssl cimport SSL

@@ -1,11 +1,11 @@
-"""Terms: what a session was made on, which a connection that resumes it must share.
+"""Terms: the conditions of a session, which a connection must share to resume it.
 
-A resumed handshake shows no certificate and verifies none: it trusts what the first handshake verified. So a session is
-good only where that would be verified again in the same way. Its terms are a digest of the server's name, of what the
-connection verifies with, of its ciphers, and of its context as loaded at that time (RFC 8446, 4.6.1; RFC 6066, 3).
-All of it is read from the SSL that does the verifying, or from the settings that it was made with, which never change.
+A resumed handshake sends no certificate and verifies none: it relies on what the first handshake verified. So a session
+is valid only where the same verification would be repeated. Its terms are a digest of the server's name, of how the
+connection verifies, of its ciphers, and of what its context had loaded at that time (RFC 8446, 4.6.1; RFC 6066, 3).
+All of it is read from the SSL that verifies, or from the settings that it was made with, which never change.
 
-A client's SSLSession keeps them, and is offered by a connection of the same terms only. On a server they are the
+A client's SSLSession keeps them, and only a connection with the same terms offers it. On a server they are the
 session ID context, which OpenSSL writes into every ticket and compares before it resumes.
 """
 
@@ -26,7 +26,7 @@ from wiretight._core.openssl.x509 cimport (
 
 cdef enum:
     SETTINGS = 6
-    MOST_KNOWN = 16     # digests that a context remembers: most have one name to serve, or a few to call
+    CACHE_SIZE = 16     # digests per context: most serve one name, or connect to a few
 
 
 cdef bytes terms_of(SSL *ssl, Settings settings, str server_name):
@@ -55,7 +55,7 @@ cdef bytes terms_of(SSL *ssl, Settings settings, str server_name):
         if SHA256(text, len(text), digest) == NULL:
             raise MemoryError
         terms = PyBytes_FromStringAndSize(<const char *>digest, SHA256_DIGEST_LENGTH)
-        if len(settings.terms) >= MOST_KNOWN:
+        if len(settings.terms) >= CACHE_SIZE:
             settings.terms.clear()
         settings.terms[text] = terms
     return terms
@@ -68,6 +68,6 @@ cdef bint checks_name(X509_VERIFY_PARAM *parameters) noexcept:
         return True
     ERR_set_mark()
     address = X509_VERIFY_PARAM_get1_ip_asc(parameters)
-    ERR_pop_to_mark()       # without an address it leaves an error, which a handshake would take for its own
+    ERR_pop_to_mark()       # without an address it leaves an error, which a handshake would mistake for its own
     OPENSSL_free(address)
     return address != NULL

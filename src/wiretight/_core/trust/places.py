@@ -6,15 +6,15 @@ from collections.abc import Callable, Iterable
 
 from wiretight._standard.system import os, stat
 
-# One file with all of them, in PEM format. Every system has one of these; a link from another one's place, maybe too.
+# A single file with all of them, in PEM format. Every system has one of these, some also a link at another one's place.
 FILES = (
     "/etc/ssl/certs/ca-certificates.crt",  # Debian, Ubuntu, Alpine, Arch, Gentoo
     "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",  # Fedora, RHEL
-    "/etc/pki/tls/certs/ca-bundle.crt",  # older ones of them
+    "/etc/pki/tls/certs/ca-bundle.crt",  # older versions of these
     "/etc/ssl/ca-bundle.pem",  # openSUSE
     "/etc/ssl/cert.pem",  # macOS, BSD
 )
-# A folder of single ones, named by hash.
+# A folder with a file for each, named by hash.
 FOLDERS = (
     "/etc/ssl/certs",  # Debian, Ubuntu, Alpine, Arch, Gentoo, openSUSE
     "/etc/pki/tls/certs",  # Fedora, RHEL
@@ -22,7 +22,7 @@ FOLDERS = (
 
 
 def system_trust() -> tuple[str | None, str | None]:
-    """(file, folder): the first that is there now, or None. Since 0.1."""
+    """(file, folder): the first that exists now, or None. Since 0.1."""
     return _first(FILES, stat.S_ISREG), _first(FOLDERS, stat.S_ISDIR)
 
 

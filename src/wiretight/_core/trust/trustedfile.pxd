@@ -4,8 +4,8 @@ from wiretight._core.openssl.x509 cimport X509_STORE
 
 
 cdef class TrustedFile:
-    cdef X509_STORE *parsed     # each certificate and CRL once; nobody verifies with it, and nothing changes it
-    cdef object identity        # of the file that was read, or None where a later change could go unnoticed
+    cdef X509_STORE *parsed     # each certificate and CRL once; never verified with, and never changed
+    cdef object identity        # of the file that was read, or None if a later change could go unnoticed
     cdef Py_ssize_t size        # of the file, in bytes
 
 

@@ -1,14 +1,14 @@
 """A file of CA certificates and CRLs, parsed once and shared by the contexts that trust it.
 
 Parsing the roots of a system costs OpenSSL 3.0 some 17 ms and 750 KiB. The cache needs no lock: entries never change,
-and two threads that miss at the same time both parse. A fork waits until none does.
+and two threads that miss at the same time both parse. A fork waits for threads that are parsing.
 """
 
 cimport cython
 from posix.unistd cimport close
 
 from wiretight._core.base.errors cimport raise_queue, ssl_error
-from wiretight._core.base.files cimport content_of, opened, path_of
+from wiretight._core.base.files cimport content_of, open_file, path_of
 from wiretight._core.base.mutex cimport wt_gate_enter, wt_gate_leave
 from wiretight._core.openssl.err cimport ERR_LIB_X509, ERR_PACK
 from wiretight._core.openssl.x509 cimport (
@@ -23,11 +23,11 @@ from wiretight._core.x509.pem cimport read_entries
 
 from wiretight._standard.system import os, stat, time
 
-# The files kept parsed, in bytes of PEM text together; parsed they take some three times as much.
+# The most that is cached, in bytes of PEM text; parsed, it needs some three times as much.
 CACHE_SIZE = 4 * 1024 * 1024
 
-# A file that has changed within the last seconds can change again without its times telling, which are that coarse on
-# some file systems (FAT: two seconds): it is not kept.
+# A file that has changed within the last seconds is not cached: it can change again without a change of its times,
+# which are that coarse on some file systems (FAT: two seconds).
 SETTLED_AFTER = 3
 
 cdef dict cache = {}    # path: TrustedFile, the least recently used first
@@ -43,9 +43,9 @@ cdef class TrustedFile:
 
 
 cdef TrustedFile trusted_file(object path, str argument):
-    """The file as it is now: out of the cache if it is the one that was read.
+    """The file as it is now, from the cache if it has not changed.
 
-    Raises OSError if it cannot be read, SSLError if no certificate or CRL is in it or one is broken.
+    Raises OSError if it cannot be read, SSLError if it contains no certificate or CRL, or a broken one.
     """
     cdef bytes name = path_of(path, argument)
     cdef TrustedFile found = cache.get(name)
@@ -60,9 +60,9 @@ cdef TrustedFile trusted_file(object path, str argument):
 
 
 def clear_trust_cache():
-    """Forgets the files of CA certificates that are kept parsed: the next context reads its file anew.
+    """Empties the cache of parsed files of CA certificates: the next context reads its file again.
 
-    A file that has changed is noticed without it. Contexts keep what they have loaded. Since 0.1.
+    Changed files are noticed without it. Contexts keep what they have loaded. Since 0.1.
     """
     cache.clear()
 
@@ -74,9 +74,9 @@ cdef object identity_of(object info):
 cdef TrustedFile read(object path, str argument):
     cdef TrustedFile trusted = TrustedFile()
     cdef bytes content
-    cdef int fd = opened(path, argument)
+    cdef int fd = open_file(path, argument)
     try:
-        # Before the content: what is written while it is read is a change that the next look will see.
+        # Before the content, so that whatever is written during the read is noticed as a change next time.
         info = os.fstat(fd)
         content = content_of(fd)
     finally:
@@ -104,7 +104,7 @@ cdef int keep(bytes name, TrustedFile trusted) except -1:
 
 # --- parsing ---------------------------------------------------------------------------------------------------------
 cdef X509_STORE *parse(bytes content) except NULL:
-    """The certificates and CRLs of a PEM file, one at least."""
+    """The certificates and CRLs of a PEM file, at least one."""
     cdef stack_st_X509_INFO *entries = read_entries(content)
     cdef X509_STORE *parsed
     with nogil:
@@ -148,14 +148,14 @@ cdef int add_trusted(TrustedFile trusted, X509_STORE *store) except -1:
 
 
 cdef int add_objects(X509_STORE *source, X509_STORE *store) except -1:
-    """Adds the certificates and CRLs of `source` themselves, not copies, to a list of the store's own.
+    """Adds the certificates and CRLs of `source`, by reference and not as copies.
 
     OpenSSL: X509_STORE_add_cert(3)
     """
     cdef int added
     with nogil:
         wt_gate_enter(source)
-        X509_STORE_lock(source)     # while a verification looks into a directory, it adds what it finds
+        X509_STORE_lock(source)     # a verification that searches a directory adds what it finds
         added = fill(store, X509_STORE_get0_objects(source))
         if added == 0:
             added = add_each(store, X509_STORE_get0_objects(source))
@@ -182,8 +182,8 @@ cdef int add_each(X509_STORE *store, stack_st_X509_OBJECT *shared) noexcept nogi
 
 
 cdef int fill(X509_STORE *store, stack_st_X509_OBJECT *shared) noexcept nogil:
-    """Fills a store that is empty, or answers 0. X509_STORE_add_cert() sorts the store for each certificate that it
-    adds, which for a system's roots takes longer than everything else about a context.
+    """Fills an empty store, or returns 0. X509_STORE_add_cert() sorts the store for each certificate that it adds,
+    which for a system's roots takes longer than everything else about a context.
 
     OpenSSL: X509_STORE_get0_objects(3), X509_STORE_lock(3)
     """

@@ -1,7 +1,7 @@
 """The trust store of a Context: the CA certificates and CRLs that it verifies its peers with.
 
-Everything is read and parsed before the store is touched: a load that fails adds nothing. Once a connection has been
-made, a load makes another store for later ones, of the same certificates and more.
+Everything is read and parsed before the store is touched: a failed load adds nothing. After the first connection, a
+load creates another store for later ones, with the same certificates and the new ones.
 """
 
 cimport cython
@@ -54,10 +54,10 @@ cdef int load_verify_locations(Context context, object cafile, object capath, ob
 
 
 cdef int set_default_verify_paths(Context context) except -1:
-    """What SSL_CTX_set_default_verify_paths() adds: the default file, the directory, and the same as an OSSL_STORE.
+    """Adds what SSL_CTX_set_default_verify_paths() adds: the default file, the directory, the same as an OSSL_STORE.
 
-    A file that is missing or broken is no error, as there. An OpenSSL of our own has nothing to add by itself, if not
-    where the environment says.
+    As there, a missing or broken file is no error. An OpenSSL of our own adds the places of this system, unless the
+    environment names others.
     """
     cdef const char *named_file = wt_safe_getenv(X509_get_default_cert_file_env())
     cdef const char *named_directory = wt_safe_getenv(X509_get_default_cert_dir_env())
@@ -72,7 +72,7 @@ cdef int set_default_verify_paths(Context context) except -1:
 
 
 cdef tuple default_places():
-    """(file, directory): those of this system, which the system's OpenSSL was built for, and our own was not.
+    """(file, directory) of this system, which its own OpenSSL was built with and ours was not.
 
     OpenSSL: X509_get_default_cert_file(3)
     """
@@ -185,7 +185,7 @@ cdef int put_trust(Context context, Settings settings, object value) except -1:
 
 
 cdef SSL_CTX *own_ctx(Context context, Trust trust) except NULL:
-    """The SSL_CTX whose store may be added to: that of the context, or another one once connections use it.
+    """An SSL_CTX whose store may be changed: that of the context, or another one once connections use it.
 
     OpenSSL: SSL_CTX_new(3)
     """
@@ -213,7 +213,7 @@ cdef int add_directories(SSL_CTX *ctx, tuple directories) except -1:
         else:
             check(SSL_CTX_set_default_verify_dir(ctx))
             check(SSL_CTX_set_default_verify_store(ctx))
-            ERR_clear_error()   # where there is no such place they succeed too, and leave that on the queue
+            ERR_clear_error()   # for a missing place they succeed, but leave an error on the queue
     return 0
 
 

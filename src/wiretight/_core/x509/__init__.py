@@ -1,1 +1,1 @@
-"""Certificates: their names, their DER, PEM and dictionary, and the keys that nobody may trust."""
+"""Certificates: their names, their DER, PEM and dictionary, and the compromised keys that are never trusted."""

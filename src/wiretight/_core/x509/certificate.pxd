@@ -7,9 +7,9 @@ cdef class Certificate:
     cdef X509 *x509
 
 
-cdef Certificate adopt_certificate(X509 *x509)      # takes over the reference
+cdef Certificate adopt_certificate(X509 *x509)      # takes ownership of the reference
 cdef Certificate share_certificate(X509 *x509)      # adds a reference of its own
-cdef X509 *owned(X509 *certificate) noexcept nogil                  # with a reference more; as is the next
+cdef X509 *owned(X509 *certificate) noexcept nogil                  # adds a reference; so does the next
 cdef stack_st_X509 *owned_chain(stack_st_X509 *chain) noexcept nogil
 cdef dict decoded(X509 *x509)                       # what getpeercert() returns
 cdef bytes der(X509 *x509)

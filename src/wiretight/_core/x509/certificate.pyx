@@ -3,7 +3,7 @@
 cimport cython
 from cpython.bytes cimport PyBytes_FromStringAndSize
 
-from wiretight._core.base.errors cimport check, raise_queue, refuse_starved
+from wiretight._core.base.errors cimport check, raise_queue, check_memory
 from wiretight._core.base.files cimport file_content
 from wiretight._core.openssl.asn1 cimport (
     ASN1_INTEGER, ASN1_TIME, ASN1_TIME_print, NID_ad_OCSP, NID_ad_ca_issuers, i2a_ASN1_INTEGER,
@@ -28,15 +28,15 @@ from wiretight._standard.errors import SSLError
 ENCODING_PEM = 1
 ENCODING_DER = 2
 
-# Only adopt_certificate() has it: a Certificate without an X509 cannot be made from Python.
+# Used by adopt_certificate() only, so that Python code cannot create a Certificate without an X509.
 cdef object FROM_OPENSSL = object()
 
 
 @cython.final
 cdef class Certificate:
-    """One X.509 certificate, as the peer sent it or as the chain was built. Programs cannot make one.
+    """An X.509 certificate that the peer sent or that the chain was built with. Programs cannot create one.
 
-    Two are equal if their DER is, whichever connection they came from.
+    Two are equal if their DER encodings are equal, whatever their connections.
 
     Since 0.1. Source: `ssl.SSLObject._sslobj.get_unverified_chain()` of the standard library; RFC 5280.
     """
@@ -110,7 +110,7 @@ cdef X509 *owned(X509 *certificate) noexcept nogil:
 
 
 cdef stack_st_X509 *owned_chain(stack_st_X509 *chain) noexcept nogil:
-    """NULL for none, and where there is no memory for another list."""
+    """NULL for NULL, and without memory for another list."""
     return NULL if chain == NULL else X509_chain_up_ref(chain)
 
 
@@ -147,7 +147,7 @@ cdef dict decoded(X509 *x509):
         "notBefore": time(X509_get0_notBefore(x509)),
         "notAfter": time(X509_get0_notAfter(x509)),
     }
-    # An extension that is missing, or there twice, or not to be decoded, has no entry.
+    # A missing, duplicate or undecodable extension has no entry.
     for key, value in (
         ("subjectAltName", alternative_names(x509)),
         ("OCSP", access_addresses(x509, NID_ad_OCSP)),
@@ -156,7 +156,7 @@ cdef dict decoded(X509 *x509):
     ):
         if value is not None:
             info[key] = value
-    refuse_starved()
+    check_memory()
     return info
 
 
@@ -173,7 +173,7 @@ cdef str serial(const ASN1_INTEGER *number):
 cdef str time(const ASN1_TIME *moment):
     cdef BIO *bio = memory()
     try:
-        ASN1_TIME_print(bio, moment)    # prints "Bad time value" where it fails, and that is what `ssl` shows
+        ASN1_TIME_print(bio, moment)    # prints "Bad time value" if it fails, as `ssl` shows it
         return written(bio)
     finally:
         BIO_free(bio)
@@ -182,8 +182,8 @@ cdef str time(const ASN1_TIME *moment):
 def test_decode_cert(path, /):
     """What getpeercert() would return for the first certificate of a PEM file.
 
-    Raises SSLError if there is none or the file cannot be opened. Since 0.1. Source: `_ssl._test_decode_cert` of the
-    standard library, which servers use to read their own certificate.
+    Raises SSLError if the file has none or cannot be opened. Since 0.1. Source: `_ssl._test_decode_cert` of the
+    standard library, with which servers read their own certificate.
 
     OpenSSL: PEM_read_bio_X509(3)
     """

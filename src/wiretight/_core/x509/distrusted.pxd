@@ -1,4 +1,4 @@
-"""The keys of certificate authorities that are known to be in the wrong hands."""
+"""The keys of certificate authorities that are known to be compromised."""
 
 from wiretight._core.openssl.ssl cimport SSL_CTX
 

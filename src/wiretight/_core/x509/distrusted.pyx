@@ -1,8 +1,8 @@
-"""The keys of certificate authorities that are known to be in the wrong hands.
+"""The keys of certificate authorities that are known to be compromised.
 
-A chain that contains one of them is rejected whatever CA certificates a program trusts: a bundle that is older than the
-incident still has their root. A key is named by the SHA-256 digest of its SubjectPublicKeyInfo (RFC 5280, 4.1), so that
-no certificate which anybody makes for the same key gets through.
+A chain that contains one of them is rejected whatever CA certificates a program trusts: a bundle older than the
+incident still contains their root. A key is identified by the SHA-256 digest of its SubjectPublicKeyInfo (RFC 5280,
+4.1), so that any other certificate for the same key is rejected too.
 """
 
 from wiretight._core.openssl.crypto cimport OPENSSL_free
@@ -28,16 +28,16 @@ KEYS = (
     "ec4ffa1ad0ac88081314b7aaffef6a91f97cd57291bb5ba686c5415f5eb4f6b6",
 )
 
-# Handshakes read the table without the GIL: it is replaced as a whole, and what it was before stays alive.
+# Handshakes read the table without the GIL: it is replaced as a whole, and the old one stays alive.
 cdef const unsigned char *table = NULL
 cdef size_t table_size = 0
 cdef list tables = []
 
 
 def use(keys):
-    """Rejects `keys`, digests in hexadecimal, from now on in every handshake, instead of KEYS. For tests.
+    """Rejects `keys`, digests in hexadecimal, instead of KEYS in every handshake from now on. For tests.
 
-    It must not run while a handshake does. Since 0.1.
+    Never call it during a handshake. Since 0.1.
     """
     global table, table_size
     cdef bytes digests = bytes.fromhex("".join(keys))
@@ -52,11 +52,11 @@ use(KEYS)
 
 cdef void reject_distrusted(SSL_CTX *ctx) noexcept:
     """OpenSSL: SSL_CTX_set_cert_verify_callback(3)"""
-    SSL_CTX_set_cert_verify_callback(ctx, verified, NULL)
+    SSL_CTX_set_cert_verify_callback(ctx, verify, NULL)
 
 
-cdef int verified(X509_STORE_CTX *verification, void *_) noexcept nogil:
-    """What OpenSSL would do by itself, then a look at the keys of the chain that it built.
+cdef int verify(X509_STORE_CTX *verification, void *_) noexcept nogil:
+    """Verifies as OpenSSL would by itself, then checks the keys of the chain that it built.
 
     OpenSSL: X509_verify_cert(3), X509_STORE_CTX_get0_chain(3)
     """
@@ -76,20 +76,20 @@ cdef int verified(X509_STORE_CTX *verification, void *_) noexcept nogil:
 
 
 cdef bint is_distrusted(X509 *certificate) noexcept nogil:
-    """Also where there is no memory to find out.
+    """True, too, without the memory to find out.
 
     OpenSSL: i2d_X509_PUBKEY(3), SHA256(3)
     """
     cdef unsigned char digest[SHA256_DIGEST_LENGTH]
     cdef unsigned char *key = NULL
     cdef int length = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(certificate), &key)
-    cdef unsigned char *made = NULL
+    cdef unsigned char *hashed = NULL
     cdef size_t at = 0
     if length <= 0:
         return True
-    made = SHA256(key, length, digest)
+    hashed = SHA256(key, length, digest)
     OPENSSL_free(key)
-    if made == NULL:
+    if hashed == NULL:
         return True
     while at < table_size:
         if memcmp(digest, table + at, SHA256_DIGEST_LENGTH) == 0:

@@ -1,4 +1,4 @@
-"""The names in a certificate, and the extensions that hold more of them."""
+"""The names in a certificate, and the extensions that contain more of them."""
 
 from cpython.bytes cimport PyBytes_FromStringAndSize
 
@@ -56,7 +56,7 @@ cdef object value_of(const ASN1_STRING *string):
 
 
 cdef str object_text(const ASN1_OBJECT *identifier, bint dotted):
-    """The long name of an object identifier where OpenSSL knows one and `dotted` is false, else "1.2.3"."""
+    """The long name of an object identifier if OpenSSL knows one and `dotted` is false, otherwise "1.2.3"."""
     cdef char stack[100]
     cdef int length = OBJ_obj2txt(stack, sizeof(stack), identifier, dotted)
     if length < 0:
@@ -135,7 +135,7 @@ cdef str address(bytes packed):
 
 
 cdef tuple printed_name(GENERAL_NAME *entry):
-    """A kind of name that `ssl` leaves to OpenSSL's printing: what stands before and after its first colon."""
+    """A kind of name that `ssl` lets OpenSSL print: the text before and after its first colon."""
     cdef BIO *bio = memory()
     cdef char line[2048]
     cdef int length
@@ -201,7 +201,7 @@ cdef int append_address(list addresses, const GENERAL_NAME *entry) except -1:
     return 0
 
 
-# --- memory BIOs, which OpenSSL prints into --------------------------------------------------------------------------
+# --- memory BIOs for OpenSSL to print into ---------------------------------------------------------------------------
 cdef BIO *memory() except NULL:
     """OpenSSL: BIO_s_mem(3)"""
     cdef BIO *bio = BIO_new(BIO_s_mem())

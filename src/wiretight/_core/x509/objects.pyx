@@ -11,8 +11,8 @@ from wiretight._core.x509.names cimport object_text
 def txt2obj(str txt not None, bint name=False):
     """(NID, short name, long name, dotted number) of an object identifier given as text.
 
-    `txt` is a dotted number, or with `name=True` also a short or long name. Raises ValueError for one that OpenSSL does
-    not know. Since 0.1. Source: `ssl._ASN1Object` of the standard library.
+    `txt` is a dotted number, or with `name=True` also a short or long name. Raises ValueError if OpenSSL does not know
+    it. Since 0.1. Source: `ssl._ASN1Object` of the standard library.
 
     OpenSSL: OBJ_txt2obj(3)
     """

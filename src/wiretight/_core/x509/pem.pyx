@@ -1,4 +1,4 @@
-"""PEM: certificates, CRLs, keys and parameters as text, and how they are read from it.
+"""PEM: reads certificates, CRLs, keys and parameters from text.
 
 OpenSSL reads without the GIL, inside the gate that a fork closes (see mutex.h).
 """
@@ -29,19 +29,19 @@ from wiretight._standard.errors import SSLError
 
 # How reading one certificate after another ended.
 cdef enum:
-    STARVED = -1            # no memory for the list
-    BROKEN = 0              # OpenSSL's queue says why
+    OUT_OF_MEMORY = -1      # for the list
+    BROKEN = 0              # OpenSSL's queue has the reason
     COMPLETE = 1
 
 
-cdef BIO *reading(const unsigned char *content, Py_ssize_t length) except NULL:
-    """Borrows the content.
+cdef BIO *content_bio(const unsigned char *content, Py_ssize_t length) except NULL:
+    """A BIO that borrows the content.
 
     OpenSSL: BIO_new_mem_buf(3)
     """
     cdef BIO *bio
     if length > INT_MAX:
-        raise OverflowError("OpenSSL takes no more than 2 GiB of certificate data")
+        raise OverflowError("OpenSSL accepts no more than 2 GiB of certificate data")
     bio = BIO_new_mem_buf(content, <int>length)
     if bio == NULL:
         raise_queue()
@@ -52,7 +52,7 @@ cdef BIO *reading(const unsigned char *content, Py_ssize_t length) except NULL:
 @cython.final
 @cython.auto_pickle(False)
 cdef class Password:
-    """The password of an encrypted key: text, or a callable that is asked only if the key needs it."""
+    """The password of an encrypted key: text, or a callable that is called only if the key is encrypted."""
 
     def __cinit__(self, source):
         if source is not None and not callable(source) and not isinstance(source, (str, bytes, bytearray)):
@@ -61,7 +61,7 @@ cdef class Password:
 
 
 cdef int on_password(char *buffer, int size, int writing, void *password) noexcept nogil:
-    """Called inside the gate, which nobody who waits for the GIL may be in.
+    """Called inside the gate, where no thread may wait for the GIL.
 
     OpenSSL: pem_password_cb(3)
     """
@@ -73,13 +73,13 @@ cdef int on_password(char *buffer, int size, int writing, void *password) noexce
 
 
 cdef int ask_password(char *buffer, int size, void *password) noexcept with gil:
-    cdef Password asked = <Password>password
+    cdef Password needed = <Password>password
     cdef bytes secret
-    if asked.source is None:
-        asked.is_missing = True
+    if needed.source is None:
+        needed.is_missing = True
         return -1
     try:
-        answer = asked.source() if callable(asked.source) else asked.source
+        answer = needed.source() if callable(needed.source) else needed.source
         if isinstance(answer, str):
             answer = answer.encode()
         elif not isinstance(answer, (bytes, bytearray)):
@@ -90,12 +90,12 @@ cdef int ask_password(char *buffer, int size, void *password) noexcept with gil:
         memcpy(buffer, PyBytes_AS_STRING(secret), PyBytes_GET_SIZE(secret))
         return <int>PyBytes_GET_SIZE(secret)
     except BaseException as error:
-        asked.error = error
+        needed.error = error
         return -1
 
 
 cdef int raise_password_error(Password password) except -1:
-    """What the callable raised, instead of what OpenSSL makes of it."""
+    """Raises the exception of the callable, instead of OpenSSL's error about it."""
     if password.error is not None:
         ERR_clear_error()
         raise password.error
@@ -103,7 +103,7 @@ cdef int raise_password_error(Password password) except -1:
 
 
 cdef int no_password(char *buffer, int size, int writing, void *unused) noexcept nogil:
-    """Without a callback, OpenSSL asks at the terminal, or whoever is at the standard input: a server would hang.
+    """Without a callback, OpenSSL prompts at the terminal or reads standard input: a server would hang.
 
     OpenSSL: pem_password_cb(3)
     """
@@ -112,7 +112,7 @@ cdef int no_password(char *buffer, int size, int writing, void *unused) noexcept
 
 # --- certificates ----------------------------------------------------------------------------------------------------
 cdef bint at_end_of_pem() noexcept nogil:
-    """Whether the last read met the end, which OpenSSL calls "no start line", and nothing broken before it.
+    """Whether the last read reached the end, which OpenSSL reports as "no start line", without an error before it.
 
     OpenSSL: ERR_peek_last_error(3)
     """
@@ -125,7 +125,7 @@ cdef int append_pem(stack_st_X509 *certificates, BIO *bio) noexcept nogil:
     cdef X509 *x509 = PEM_read_bio_X509(bio, NULL, no_password, NULL)
     while x509 != NULL:
         if not append(certificates, x509):
-            return STARVED
+            return OUT_OF_MEMORY
         x509 = PEM_read_bio_X509(bio, NULL, no_password, NULL)
     return COMPLETE if at_end_of_pem() else BROKEN
 
@@ -138,13 +138,13 @@ cdef int append_der(stack_st_X509 *certificates, BIO *bio) noexcept nogil:
         if x509 == NULL:
             return BROKEN
         if not append(certificates, x509):
-            return STARVED
+            return OUT_OF_MEMORY
         if BIO_eof(bio):
             return COMPLETE
 
 
 cdef bint append(stack_st_X509 *certificates, X509 *x509) noexcept nogil:
-    """Takes the reference over."""
+    """Takes ownership of the reference."""
     if certificates != NULL and sk_X509_push(certificates, x509) > 0:
         return True
     X509_free(x509)
@@ -156,7 +156,7 @@ cdef X509 *read_certificate(bytes content) except NULL:
 
     OpenSSL: PEM_read_bio_X509(3)
     """
-    cdef BIO *bio = reading(content, len(content))
+    cdef BIO *bio = content_bio(content, len(content))
     cdef X509 *x509
     with nogil:
         wt_gate_enter(bio)
@@ -170,26 +170,26 @@ cdef X509 *read_certificate(bytes content) except NULL:
 
 
 cdef stack_st_X509 *read_chain(bytes content, Password password, object path) except NULL:
-    """The certificates of a PEM file in its order, one at least.
+    """The certificates of a PEM file in its order, at least one.
 
     OpenSSL: PEM_read_bio_X509_AUX(3)
     """
-    cdef BIO *bio = reading(content, len(content))
+    cdef BIO *bio = content_bio(content, len(content))
     cdef stack_st_X509 *chain
     cdef X509 *x509
     cdef int ending = BROKEN
     with nogil:
         wt_gate_enter(<void *>password)
         chain = sk_X509_new_null()
-        # Only the first may carry trust settings, and ask for a password.
+        # Only the first may have trust settings, or need a password.
         x509 = PEM_read_bio_X509_AUX(bio, NULL, on_password, <void *>password)
         if x509 != NULL:
-            ending = append_pem(chain, bio) if append(chain, x509) else STARVED
+            ending = append_pem(chain, bio) if append(chain, x509) else OUT_OF_MEMORY
         wt_gate_leave(<void *>password)
         BIO_free(bio)
     try:
         raise_password_error(password)
-        if chain == NULL or ending == STARVED:
+        if chain == NULL or ending == OUT_OF_MEMORY:
             ERR_clear_error()
             raise MemoryError
         if sk_X509_num(chain) == 0:
@@ -204,11 +204,11 @@ cdef stack_st_X509 *read_chain(bytes content, Password password, object path) ex
 
 
 cdef stack_st_X509_INFO *read_entries(bytes content) except NULL:
-    """Whatever is in a PEM file, certificates and CRLs among it, or nothing.
+    """The entries of a PEM file, certificates and CRLs among them; maybe none.
 
     OpenSSL: PEM_X509_INFO_read_bio(3), which decides as at_end_of_pem() does
     """
-    cdef BIO *bio = reading(content, len(content))
+    cdef BIO *bio = content_bio(content, len(content))
     cdef stack_st_X509_INFO *entries
     with nogil:
         wt_gate_enter(bio)
@@ -223,7 +223,7 @@ cdef stack_st_X509_INFO *read_entries(bytes content) except NULL:
 
 
 cdef stack_st_X509 *parse_data(object cadata) except NULL:
-    """The certificates of a PEM str, or of the DER bytes of certificates one after another; one at least."""
+    """The certificates of a PEM str, or of concatenated DER bytes; at least one."""
     cdef Py_buffer view
     cdef bytes pem
     if isinstance(cadata, str):
@@ -247,7 +247,7 @@ cdef stack_st_X509 *parse_sequence(const unsigned char *data, Py_ssize_t length,
     cdef int ending
     if length == 0:
         raise ValueError("Empty certificate data")
-    bio = reading(data, length)
+    bio = content_bio(data, length)
     with nogil:
         wt_gate_enter(bio)
         certificates = sk_X509_new_null()
@@ -257,7 +257,7 @@ cdef stack_st_X509 *parse_sequence(const unsigned char *data, Py_ssize_t length,
     if certificates != NULL and ending == COMPLETE and sk_X509_num(certificates):
         ERR_clear_error()
         return certificates
-    if certificates == NULL or ending == STARVED:
+    if certificates == NULL or ending == OUT_OF_MEMORY:
         ERR_clear_error()
         error = MemoryError()
     else:
@@ -276,7 +276,7 @@ cdef EVP_PKEY *read_key(bytes content, Password password, object path) except NU
 
     OpenSSL: PEM_read_bio_PrivateKey(3)
     """
-    cdef BIO *bio = reading(content, len(content))
+    cdef BIO *bio = content_bio(content, len(content))
     cdef EVP_PKEY *key
     with nogil:
         wt_gate_enter(<void *>password)
@@ -299,9 +299,9 @@ cdef EVP_PKEY *read_dh_parameters(bytes content, object path) except NULL:
     """
     cdef BIO *bio
     cdef EVP_PKEY *parameters
-    # OpenSSL would take the first parameters of any kind, or give up at a certificate.
+    # OpenSSL would accept the first parameters of any kind, or fail at a certificate.
     content = content[first_line_of(content, DH_BLOCKS):]
-    bio = reading(content, len(content))
+    bio = content_bio(content, len(content))
     with nogil:
         wt_gate_enter(bio)
         parameters = PEM_read_bio_Parameters(bio, NULL)
@@ -317,7 +317,7 @@ cdef EVP_PKEY *read_dh_parameters(bytes content, object path) except NULL:
 
 
 cdef Py_ssize_t first_line_of(bytes content, tuple lines):
-    """Where the first of these lines begins; behind the end without one."""
+    """The offset of the first of these lines, or the length of the content."""
     cdef Py_ssize_t at = 0
     while at < len(content):
         if content.startswith(lines, at):
@@ -327,9 +327,9 @@ cdef Py_ssize_t first_line_of(bytes content, tuple lines):
 
 
 cdef int raise_unreadable(str wanted, object path, Password password) except -1:
-    """`ssl` has one error for a file without the thing, with a broken one, and with a wrong password: [SSL] PEM lib.
+    """`ssl` has one error for a missing or broken entry and for a wrong password: [SSL] PEM lib.
 
-    OpenSSL's own word on it becomes the cause.
+    OpenSSL's own error becomes the cause.
     """
     cause = queue_cause()
     reason = ": it is encrypted, and no password was given" if password.is_missing else ""
