@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from asyncio import AbstractEventLoop, Future
+from asyncio import AbstractEventLoop, Future, SelectorEventLoop
 from asyncio.selector_events import BaseSelectorEventLoop
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from errno import EMFILE, ENFILE
-from socket import SOCK_STREAM, socket
+from inspect import signature
+from socket import AF_UNIX, SOCK_STREAM, socket
 from sys import version_info
 from typing import Any
 
 from wiretight._asyncio.descriptors import descriptors_of
 from wiretight._asyncio.layered import LayeredSSLTransport
 from wiretight._asyncio.takeover import Departing, can_drive, take_socket
-from wiretight._asyncio.transport import SSLTransport
+from wiretight._asyncio.transport import HANDSHAKE_TIMEOUT, SHUTDOWN_TIMEOUT, SSLTransport, positive
 from wiretight._tls.context import SSLContext
+from wiretight._tls.socket import SSLSocket
 
 
 @dataclass(frozen=True)
@@ -25,6 +27,11 @@ class Wanted:
     context: SSLContext
     handshake_timeout: float | None = None
     shutdown_timeout: float | None = None
+
+    def __post_init__(self) -> None:
+        """Raises ValueError for a timeout that is none, before there is a connection that it would cost."""
+        positive(self.handshake_timeout, HANDSHAKE_TIMEOUT, "ssl_handshake_timeout")
+        positive(self.shutdown_timeout, SHUTDOWN_TIMEOUT, "ssl_shutdown_timeout")
 
     def transport(self, loop: AbstractEventLoop, sock: socket, protocol: Any, **options: Any) -> SSLTransport:
         """The transport of one connection; it closes the socket if there cannot be one.
@@ -120,9 +127,26 @@ async def connect(
     if arguments.get("sock") is None:
         plain, _ = await getattr(loop, method)(Departing, **arguments)
         return await _shaken(wanted.transport_over, loop, plain, protocol_factory, server_hostname=server_hostname)
-    return await over_socket(
-        loop, wanted, protocol_factory, arguments["sock"], server_side=False, server_hostname=server_hostname
-    )
+    sock = _suitable(method, **arguments)
+    return await over_socket(loop, wanted, protocol_factory, sock, server_side=False, server_hostname=server_hostname)
+
+
+def _suitable(method: str, *, sock: Any, **others: Any) -> socket:
+    """`sock`, which the loop's own method does not get to see: after what asyncio's method looks at, and in its words.
+
+    Raises TypeError or ValueError, and has done nothing to the socket.
+    """
+    signature(getattr(SelectorEventLoop, method)).bind(None, None, sock=sock, **others)
+    if isinstance(sock, SSLSocket):
+        raise TypeError("Socket cannot be of type SSLSocket")
+    place = ("host", "port") if method == "create_connection" else ("path",)
+    if any(others.get(name) is not None for name in place):
+        raise ValueError(f"{'/'.join(place)} and sock can not be specified at the same time")
+    is_unix = method == "create_unix_connection"
+    if sock.type != SOCK_STREAM or (is_unix and sock.family != AF_UNIX):
+        raise ValueError(f"A {'UNIX Domain ' * is_unix}Stream Socket was expected, got {sock!r}")
+    made: socket = sock
+    return made
 
 
 async def over_socket(
@@ -163,8 +187,7 @@ async def accept(
         protocol = protocol_factory()  # uvloop returns another one
         transport, _ = await loop.connect_accepted_socket(lambda: protocol, sock, **wanted.for_loop())
         return transport, protocol
-    if sock.type != SOCK_STREAM:
-        raise ValueError(f"A Stream Socket was expected, got {sock!r}")
+    sock = _suitable("connect_accepted_socket", sock=sock)
     return await over_socket(loop, wanted, protocol_factory, sock, server_side=True)
 
 

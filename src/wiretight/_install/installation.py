@@ -78,10 +78,11 @@ register_at_fork(after_in_child=_after_fork)
 def install() -> Installation:
     """Makes wiretight this program's `ssl`: for what is imported later, and for what already was.
 
-    Whatever a loaded module calls `ssl`, or has imported from it, stands for wiretight afterwards. The standard module
-    itself is not changed, and contexts that it made go on working, and verifying. What cannot be reached is said by
-    `stale()` of the result: subclasses, default arguments and contexts made before, and extension modules. Call it
-    first, before other imports, and nothing is. It is for programs, not for libraries; a second call changes nothing.
+    Whatever a loaded module calls `ssl`, or has imported from it, stands for wiretight afterwards. What cannot be
+    reached is said by `stale()` of the result: subclasses, default arguments and contexts made before, and extension
+    modules. Call it first, before other imports, and nothing is. The standard module stays as it is, and contexts that
+    it made, or that such leftovers make of it, go on working, and verifying: its SSLContext is made to take wiretight's
+    MemoryBIOs too. It is for programs, not for libraries; a second call changes nothing.
 
     It is done as a whole or not at all: where an exception leaves it, everything is as it was. It asks no module for
     anything, so that none is loaded that loads itself when it is used.
@@ -97,7 +98,6 @@ def install() -> Installation:
             try:
                 older_contexts.keep_working()
                 _rebind_all(replacements(), installing.rebound)
-                older_contexts.keep_working()  # what other threads have made meanwhile
                 import_hook.install()
                 _installation = installing
             except BaseException:

@@ -20,12 +20,15 @@ def _der(chain: list[Certificate] | None) -> list[bytes]:
     return [CertificateBytes(cast("bytes", certificate.public_bytes(ENCODING_DER))) for certificate in chain or ()]
 
 
-def close_forgotten(name: str, forgotten: object, close: Callable[[], None]) -> None:
+def close_forgotten(kind: str, forgotten: object, close: Callable[[], None]) -> None:
     """For a destructor: closes what a program forgot to close, and warns with the program's line; socket's own would
     name a line of ours.
     """
-    close()
-    warnings.warn(f"unclosed {name}", ResourceWarning, source=forgotten, stacklevel=3)
+    try:
+        shown = repr(forgotten)
+    finally:  # without memory for a name it is closed as well
+        close()
+    warnings.warn(f"unclosed {kind}{shown}", ResourceWarning, source=forgotten, stacklevel=3)
 
 
 class Negotiated:
