@@ -10,7 +10,7 @@ from sys import version_info
 from typing import Any
 
 from wiretight._asyncio.flow import Flow
-from wiretight._asyncio.state import CHECKED, LIVE, TRANSITIONS, State
+from wiretight._asyncio.state import CHECKED, TRANSITIONS, State
 from wiretight._core.drivers.channel import STATUS_CLOSED, STATUS_DONE, STATUS_WANT_READ, STATUS_WANT_WRITE
 from wiretight._standard.errors import SSLEOFError
 
@@ -23,6 +23,7 @@ class Ending(Flow):
     __slots__ = (
         "_announces",
         "_eof_written",
+        "_is_over",
         "_like_asyncio",
         "_paused",
         "_peer_ended",
@@ -37,6 +38,7 @@ class Ending(Flow):
 
     _announces: bool  # the protocol has not heard of the connection: connection_made() comes first
     _eof_written: bool
+    _is_over: bool  # connection_lost() is on its way, or there is nothing to be lost
     _like_asyncio: bool
     _paused: bool
     _peer_ended: bool
@@ -84,13 +86,13 @@ class Ending(Flow):
             timer.cancel()
 
     def _wake(self, error: BaseException | None = None) -> None:
-        waiter, self._waiter = self._waiter, None
-        if waiter is None or waiter.done():
-            return
-        if error is None:
-            waiter.set_result(None)
-        else:
-            waiter.set_exception(error)
+        waiter = self._waiter
+        if waiter is not None and not waiter.done():
+            if error is None:
+                waiter.set_result(None)
+            else:
+                waiter.set_exception(error)
+        self._waiter = None
 
     # --- Our end ------------------------------------------------------------------------------------------------------
 
@@ -105,8 +107,11 @@ class Ending(Flow):
         if self._state is State.HANDSHAKING or self._is_left_to_parent():
             self.abort()
             return
+        self._guarded(self._begin_to_close)
+
+    def _begin_to_close(self) -> None:
         self._enter(State.FLUSHING)
-        self._timer = self._loop.call_later(self._shutdown_timeout, self._shutdown_timed_out)
+        self._timer = self._loop.call_later(self._shutdown_timeout, self._guarded, self._shutdown_timed_out)
         self._end_output()
         if self._state is not State.LOST and not self._peer_ended:
             self._go_on_reading()
@@ -200,8 +205,8 @@ class Ending(Flow):
 
     def _read_later(self) -> None:
         if not self._reads_again:
+            self._loop.call_soon(self._guarded, self._read_again)
             self._reads_again = True
-            self._loop.call_soon(self._read_again)
 
     def _read_again(self) -> None:
         self._reads_again = False
@@ -223,12 +228,17 @@ class Ending(Flow):
 
         A CancelledError is not, as in asyncio: it means a task, and not a defect.
         """
-        if isinstance(error, OSError):
-            if self._loop.get_debug():
-                logger.debug("%r: %s", self, message, exc_info=error)
-        elif not isinstance(error, CancelledError):
-            self._report(message, error)
-        self._end(error)
+        try:
+            if isinstance(error, OSError):
+                if self._loop.get_debug():
+                    logger.debug("%r: %s", self, message, exc_info=error)
+            elif not isinstance(error, CancelledError):
+                self._report(message, error)
+        finally:
+            self._end(error)
+
+    def _broke(self, error: BaseException) -> None:
+        self._fail(error)
 
     def _force_close(self, exc: BaseException | None) -> None:
         """What asyncio's TLS over this transport calls."""
@@ -237,10 +247,11 @@ class Ending(Flow):
     # --- The end ------------------------------------------------------------------------------------------------------
 
     def _end(self, error: BaseException | None) -> None:
-        if self._state not in LIVE:
+        if self._is_over:  # and not where it failed in the middle, for want of memory: that goes on here
             return
         shaking = self._state is State.HANDSHAKING
-        self._enter(State.LOST)
+        if self._state is not State.LOST:
+            self._enter(State.LOST)
         self._cancel_timer()
         self._unwatch_reading()
         self._unwatch_writing()
@@ -250,11 +261,17 @@ class Ending(Flow):
         else:
             self._wake(error)
         self._loop.call_soon(self._call_connection_lost, error)
+        self._is_over = True
 
     def _call_connection_lost(self, error: BaseException | None) -> None:
         try:
+            tell = self.get_protocol().connection_lost
+        except MemoryError:
+            self._loop.call_soon(self._call_connection_lost, error)
+            return
+        try:
             if not self._announces:
-                self.get_protocol().connection_lost(error)
+                tell(error)
         finally:
             if self._sock is not None:  # the protocol may have had it finalized
                 self._let_go()
@@ -266,6 +283,7 @@ class Ending(Flow):
 
     def _let_go(self) -> None:
         """Closes our descriptor, and tells neither the loop nor the peer."""
+        self._is_over = True
         if self._state is not State.LOST:
             self._enter(State.LOST)
         self._ssl_object._sslobj.release()

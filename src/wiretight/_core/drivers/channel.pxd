@@ -29,6 +29,7 @@ cdef class Channel:
 
     # Incoming
     cdef int ran_out(self) except -1
+    cdef int read_ready(self) except -1
     cdef int receive(self) except -1
     cdef int receive_in_place(self) except -1
     cdef int read_step(self, char *into, size_t size, size_t *got) except -1

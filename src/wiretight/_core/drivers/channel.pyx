@@ -2,7 +2,7 @@
 
 The way of the bytes between protocol and kernel is here; everything that happens seldom is the transport's, a subclass
 in Python, which is told of it by calls: `_progress` (the descriptor is ready, and it is not open), `_read_ended`,
-`_write_blocked`, `_drained`, `_write_failed`, `_write_refused`, `_protocol_failed`.
+`_write_blocked`, `_drained`, `_write_failed`, `_write_refused`, `_protocol_failed`, and `_broke` if one of them fails.
 
 What the protocol writes is encrypted and sent at once. When the kernel is full the wire owns the records that are
 made, and the rest waits here as it was written.
@@ -149,12 +149,20 @@ cdef class Channel:
 
         OpenSSL: SSL_read_ex(3)
         """
+        try:
+            self.read_ready()
+        except (SystemExit, KeyboardInterrupt):
+            raise
+        except BaseException as error:
+            self._broke(error)
+
+    cdef int read_ready(self) except -1:
         cdef int status = DONE
         cdef int steps = 0
         cdef uint64_t most = self.bound().wire.bytes_in + MOST_OVERHEAD
         if not self.delivers:
             self._progress()
-            return
+            return 0
         while status == DONE and self.delivers and steps < MOST_STEPS and self.connection.wire.bytes_in < most:
             try:
                 status = self.receive_in_place() if self.is_buffered else self.receive()
@@ -173,6 +181,7 @@ cdef class Channel:
         # An answer to the peer (KeyUpdate, a renegotiation), or a write that had to wait for what was read.
         if self.queued or self.unsent():
             self._write_blocked()
+        return 0
 
     def _has_more(self):
         """Whether there may be something to read that the loop will not report. Since 0.1."""
@@ -311,10 +320,13 @@ cdef class Channel:
                         status = self.ran_out()
         finally:
             PyBuffer_Release(&view)
-        if status == FAILED:
-            self._write_failed()
-        else:
-            self._write_blocked()
+        try:
+            if status == FAILED:
+                self._write_failed()
+            else:
+                self._write_blocked()
+        except Exception as error:      # what was written is kept, but nobody would send it
+            self._broke(error)
 
     def writelines(self, list_of_data):
         """Writes several bytes-like objects as one. Since 0.1."""
