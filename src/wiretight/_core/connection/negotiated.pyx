@@ -231,16 +231,6 @@ cdef class Negotiated(Connection):
         self.ask(ask_session_reused, &reused)
         return reused
 
-    @property
-    def truncated(self):
-        """Whether the peer's stream ended without its close_notify: what came may be cut short. Since 0.1.
-
-        Source: RFC 8446, section 6.1.
-        """
-        cdef bint was_cut = False
-        self.ask(ask_was_cut, &was_cut)
-        return was_cut
-
     def counters(self):
         """What the wire has moved: bytes and TLS records in and out, and system calls made for them.
 
@@ -340,10 +330,6 @@ cdef void ask_first_finished(Connection self, void *answer) noexcept nogil:
 
 cdef void ask_session_reused(Connection self, void *answer) noexcept nogil:
     (<bint *>answer)[0] = SSL_session_reused(self.ssl)
-
-
-cdef void ask_was_cut(Connection self, void *answer) noexcept nogil:
-    (<bint *>answer)[0] = self.was_cut
 
 
 cdef void ask_counters(Connection self, void *answer) noexcept nogil:

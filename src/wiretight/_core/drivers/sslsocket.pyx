@@ -7,14 +7,15 @@ from cpython.object cimport PyObject
 from cpython.ref cimport Py_XDECREF
 from libc.errno cimport EAGAIN, EBADF
 from libc.stdint cimport int64_t
+from libc.string cimport memset
 
 import weakref
 
 from wiretight._core.base.errors cimport plain_error, turn_refused
 from wiretight._core.base.mutex cimport wt_mutex_unlock
 from wiretight._core.connection.connection cimport FROM_CONTEXT
+from wiretight._core.connection.stream cimport HANDSHAKE, NOTIFY, Operation, READ, SHUTDOWN, WRITE
 from wiretight._core.context.versions cimport PROTOCOL_TLS_CLIENT, PROTOCOL_TLS_SERVER
-from wiretight._core.drivers.driver cimport HANDSHAKE, READ, SHUTDOWN, WRITE
 from wiretight._core.wire.memorybio cimport MemoryBIO
 from wiretight._core.wire.wire cimport Wire
 from wiretight._standard.errors import SSLError
@@ -154,19 +155,20 @@ cdef class _SSLSocket(Driver):
         Says nothing about failures: the peer may be gone. Since 0.1. OpenSSL: SSL_shutdown(3)
         """
         cdef int error = EAGAIN
-        cdef PyObject *raised
+        cdef Operation op
+        memset(&op, 0, sizeof(Operation))
+        op.verb = NOTIFY
         while error == EAGAIN:
             PyErr_CheckSignals()
             with nogil:
                 error = self.wire.take_turn()
                 if error == 0:
-                    self.send_close_notify()
-                    raised = self.wire.take_raised()
+                    self.step(&op)
                     wt_mutex_unlock(&self.wire.lock)
         if error:
             raise turn_refused(error)
-        if raised != NULL:
-            report_raised(self, raised)
+        if op.raised != NULL:
+            report_raised(self, op.raised)
 
     # --- The descriptor -----------------------------------------------------------------------------------------------
 

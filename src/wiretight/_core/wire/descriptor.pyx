@@ -127,8 +127,7 @@ cdef class Descriptor:
 
     cdef int yield_lock(self) noexcept nogil:
         """Between two steps of a long call: gives the lock to the threads that wait for it. 0, or as await_turn()."""
-        # What a callback raised is the verb's that runs, and not of one that would have its turn here.
-        if self.keeps_gil or self.raised != NULL or not wt_mutex_is_contended(&self.lock):
+        if self.keeps_gil or not wt_mutex_is_contended(&self.lock):
             return 0
         wt_mutex_unlock(&self.lock)
         wt_mutex_lock(&self.lock)
