@@ -6,12 +6,15 @@ call again at once. The caller has lock and turn of the wire, and the GIL only i
 """
 
 from cython cimport no_gc_clear
+from cpython.exc cimport PyErr_CheckSignals, PyErr_SetObject, PyErr_WriteUnraisable
+from cpython.object cimport PyObject
+from cpython.ref cimport Py_XDECREF
 from libc.errno cimport EAGAIN, EBADF, ECONNRESET, ENOMEM, EPIPE
 from libc.string cimport memset
 
 from wiretight._core.base.errors cimport (
     AGAIN, CLOSED, DONE, FAILED, Failure, Status, WANT_READ, WANT_WRITE, failed, forget_errors, is_alert, is_of_tls,
-    outcome,
+    outcome, turn_refused,
 )
 from wiretight._core.base.mutex cimport wt_mutex_lock, wt_mutex_unlock
 from wiretight._core.connection.backlog cimport BATCH, Backlog, Writing, note
@@ -47,6 +50,27 @@ cdef class Stream(Negotiated):
         cdef bint was_cut = False
         self.ask(ask_was_cut, &was_cut)
         return was_cut
+
+    def close_notify(self):
+        """Tells the peer that nothing follows, as far as that goes without waiting; reading goes on.
+
+        Says nothing about failures: the peer may be gone. Since 0.1. OpenSSL: SSL_shutdown(3)
+        """
+        cdef int error = EAGAIN
+        cdef Operation op
+        memset(&op, 0, sizeof(Operation))
+        op.verb = NOTIFY
+        while error == EAGAIN:
+            PyErr_CheckSignals()
+            with nogil:
+                error = self.wire.take_turn()
+                if error == 0:
+                    self.step(&op)
+                    wt_mutex_unlock(&self.wire.lock)
+        if error:
+            raise turn_refused(error)
+        if op.raised != NULL:
+            report_raised(self, op.raised)
 
     # --- A step -------------------------------------------------------------------------------------------------------
     #
@@ -370,6 +394,15 @@ cdef class Stream(Negotiated):
         wt_mutex_lock(&self.wire.lock)
         self.wire.out_of_memory = True
         wt_mutex_unlock(&self.wire.lock)
+
+
+cdef int report_raised(object connection, PyObject *raised) except -1:
+    """What a callback raised in a call that says nothing about failures."""
+    error = <object>raised
+    Py_XDECREF(raised)
+    PyErr_SetObject(type(error), error)
+    PyErr_WriteUnraisable(connection)
+    return 0
 
 
 cdef void ask_was_cut(Connection connection, void *answer) noexcept nogil:

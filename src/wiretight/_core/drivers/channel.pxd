@@ -1,12 +1,11 @@
 """Channel: a connection as an event loop's transport drives it. It never waits, and hardly ever raises."""
 
 from wiretight._core.base.errors cimport Failure, Status
-from wiretight._core.connection.stream cimport Operation
-from wiretight._core.drivers.sslsocket cimport _SSLSocket
+from wiretight._core.connection.stream cimport Operation, Stream
 
 
 cdef class Channel:
-    cdef _SSLSocket connection
+    cdef Stream connection
     cdef object protocol
     cdef bint is_buffered           # the protocol gives the buffers
     cdef bint delivers              # what comes goes to the protocol
@@ -24,7 +23,7 @@ cdef class Channel:
 
     cdef int attempt(self, Operation *op, bint keeps_gil) except -1
     cdef Status attempt_locked(self, Operation *op) noexcept nogil
-    cdef _SSLSocket bound(self)
+    cdef Stream bound(self)
 
     # Incoming
     cdef int ran_out(self) except -1

@@ -64,7 +64,7 @@ cdef class Channel:
 
     # --- Set up -------------------------------------------------------------------------------------------------------
 
-    def _bind(self, _SSLSocket connection not None, bint edge_triggered):
+    def _bind(self, Stream connection not None, bint edge_triggered):
         """Takes `connection` over: nobody else reads from its descriptor.
 
         With `edge_triggered`, what is left unread may not be reported again, so that reading goes on until there is
@@ -97,7 +97,7 @@ cdef class Channel:
         """Whether the process has forked since this was made, and we are in the child. Since 0.1."""
         return self.bound().wire.is_inherited()
 
-    cdef _SSLSocket bound(self):
+    cdef Stream bound(self):
         if self.connection is None:
             raise ValueError("this transport has no connection: it was made without its constructor")
         return self.connection
@@ -106,7 +106,7 @@ cdef class Channel:
 
     cdef int attempt(self, Operation *op, bint keeps_gil) except -1:
         """Takes a verb one step; its status, and FAILED also where a callback raised something."""
-        cdef _SSLSocket connection = self.bound()
+        cdef Stream connection = self.bound()
         cdef Wire wire = connection.wire
         cdef Status status
         cdef int error = EAGAIN

@@ -2,19 +2,15 @@
 
 from cython cimport no_gc_clear
 from cpython.buffer cimport PyBUF_SIMPLE, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
-from cpython.exc cimport PyErr_CheckSignals, PyErr_SetObject, PyErr_WriteUnraisable
 from cpython.object cimport PyObject
-from cpython.ref cimport Py_XDECREF
-from libc.errno cimport EAGAIN, EBADF
+from libc.errno cimport EBADF
 from libc.stdint cimport int64_t
-from libc.string cimport memset
 
 import weakref
 
-from wiretight._core.base.errors cimport plain_error, turn_refused
-from wiretight._core.base.mutex cimport wt_mutex_unlock
+from wiretight._core.base.errors cimport plain_error
 from wiretight._core.connection.connection cimport FROM_CONTEXT
-from wiretight._core.connection.stream cimport HANDSHAKE, NOTIFY, Operation, READ, SHUTDOWN, WRITE
+from wiretight._core.connection.stream cimport HANDSHAKE, READ, SHUTDOWN, WRITE
 from wiretight._core.context.versions cimport PROTOCOL_TLS_CLIENT, PROTOCOL_TLS_SERVER
 from wiretight._core.wire.memorybio cimport MemoryBIO
 from wiretight._core.wire.wire cimport Wire
@@ -149,27 +145,6 @@ cdef class _SSLSocket(Driver):
         self.drive(SHUTDOWN, NULL, 0, deadline)
         return self.underlying_socket() if self.wire.on_socket else None
 
-    def close_notify(self):
-        """Tells the peer that nothing follows, as far as that goes without waiting; reading goes on.
-
-        Says nothing about failures: the peer may be gone. Since 0.1. OpenSSL: SSL_shutdown(3)
-        """
-        cdef int error = EAGAIN
-        cdef Operation op
-        memset(&op, 0, sizeof(Operation))
-        op.verb = NOTIFY
-        while error == EAGAIN:
-            PyErr_CheckSignals()
-            with nogil:
-                error = self.wire.take_turn()
-                if error == 0:
-                    self.step(&op)
-                    wt_mutex_unlock(&self.wire.lock)
-        if error:
-            raise turn_refused(error)
-        if op.raised != NULL:
-            report_raised(self, op.raised)
-
     # --- The descriptor -----------------------------------------------------------------------------------------------
 
     def release(self, shutdown=True):
@@ -196,15 +171,6 @@ cdef class _SSLSocket(Driver):
     def uses_ktls_for_recv(self):
         """Whether the kernel decrypts: never, because the wire does. Since 0.1."""
         return False
-
-
-cdef int report_raised(object connection, PyObject *raised) except -1:
-    """What a callback raised in a call that says nothing about failures."""
-    error = <object>raised
-    Py_XDECREF(raised)
-    PyErr_SetObject(type(error), error)
-    PyErr_WriteUnraisable(connection)
-    return 0
 
 
 cdef _SSLSocket new_connection(
