@@ -5,6 +5,7 @@ from cpython.object cimport PyObject
 from wiretight._core.base.errors cimport Failure, Status
 from wiretight._core.connection.backlog cimport Backlog, Writing
 from wiretight._core.connection.negotiated cimport Negotiated
+from wiretight._core.connection.state cimport State
 
 cdef enum Verb:
     HANDSHAKE
@@ -34,9 +35,8 @@ cdef class Stream(Negotiated):
     cdef bint has_deferred
     cdef bint has_failed            # in OpenSSL, once at least
     cdef unsigned long alert        # with which the peer refused us; 0
-    cdef bint was_told              # of a reset, by a call
-    cdef bint at_eof                # the stream ended without close_notify: for good
-    cdef bint was_cut               # the same, also where OP_IGNORE_UNEXPECTED_EOF takes that for an end
+    cdef State state
+    cdef bint was_cut               # no close_notify: CUT, or what OP_IGNORE_UNEXPECTED_EOF takes for an end
 
     # Called with lock and turn, by whoever waits
     cdef Status step(self, Operation *op) noexcept nogil
@@ -55,12 +55,14 @@ cdef class Stream(Negotiated):
     cdef Status shut_down(self) noexcept nogil
 
     # What it came to
+    cdef void enter(self, State state) noexcept nogil
+    cdef void follow_wire(self) noexcept nogil
+    cdef bint is_at_end(self) noexcept nogil
     cdef Status result(self, int ret) noexcept nogil
     cdef bint may_go_on(self) noexcept nogil
     cdef bint has_served(self) noexcept nogil
     cdef Status failed_with(self, int error) noexcept nogil
     cdef void look_for_alert(self) noexcept nogil
-    cdef Status refused(self) noexcept nogil
     cdef Status ended(self) noexcept nogil
     cdef Status refused_turn(self, int error) noexcept nogil
 

@@ -19,12 +19,16 @@ from wiretight._core.base.errors cimport (
 from wiretight._core.base.mutex cimport wt_mutex_lock, wt_mutex_unlock
 from wiretight._core.connection.backlog cimport BATCH, Backlog, Writing, note
 from wiretight._core.connection.connection cimport Connection
+from wiretight._core.connection.state cimport CUT, ENDED, GONE, LOST, OPEN, RESET, State, follows
 from wiretight._core.openssl.err cimport ERR_LIB_SSL, ERR_PACK
 from wiretight._core.openssl.ssl cimport (
     SSL, SSL_ERROR_SSL, SSL_ERROR_SYSCALL, SSL_RECEIVED_SHUTDOWN, SSL_R_BAD_WRITE_RETRY, SSL_SENT_SHUTDOWN,
     SSL_do_handshake, SSL_get_shutdown, SSL_is_init_finished, SSL_peek_ex, SSL_pending, SSL_read_ex, SSL_shutdown,
     SSL_version, SSL_write_ex, TLS1_3_VERSION,
 )
+
+cdef extern from "checks.h" nogil:
+    void wt_require(bint condition, const char *what)
 
 cdef extern from "compat.h" nogil:
     bint wt_in_error_state(const SSL *ssl)
@@ -109,26 +113,23 @@ cdef class Stream(Negotiated):
 
     cdef Status admit(self, const Operation *op) noexcept nogil:
         """DONE, or why the verb fails without OpenSSL."""
-        cdef bint is_gone = self.wire.is_gone
         if self.wire.on_socket and self.wire.fd < 0:
             return self.failed_with(EBADF)
-        if self.wire.out_of_memory:
+        self.follow_wire()
+        if self.state == LOST:
             return self.failed_with(ENOMEM)
         if op.verb == READ:
-            return self.ended() if self.at_eof and not self.has_deferred else DONE
-        if op.verb == WRITE:
-            if self.at_eof or is_gone:
-                return self.refused()
-            if self.backlog.size and op.writing.sent == op.writing.committed and not self.backlog.begins(
-                op.data + op.writing.sent, op.size - op.writing.sent
-            ):
+            return self.ended() if self.is_at_end() and not self.has_deferred else DONE
+        if op.verb == NOTIFY or op.verb == FLUSH:
+            return DONE
+        if self.state == CUT:
+            return DONE if op.verb == SHUTDOWN else self.ended()
+        if self.state != OPEN and not (op.verb == HANDSHAKE and self.state != ENDED and self.has_served()):
+            # The reset itself, if no call has told of it yet.
+            return self.failed_with(self.wire.ending if self.state == GONE and self.wire.ending else EPIPE)
+        if op.verb == WRITE and self.backlog.size and op.writing.sent == op.writing.committed:
+            if not self.backlog.begins(op.data + op.writing.sent, op.size - op.writing.sent):
                 return failed(&self.failure, SSL_ERROR_SSL, 0, ERR_PACK(ERR_LIB_SSL, 0, SSL_R_BAD_WRITE_RETRY))
-        elif op.verb == HANDSHAKE:
-            if self.at_eof or (is_gone and not self.has_served()):
-                return self.refused()
-        elif op.verb == SHUTDOWN:
-            if is_gone and (self.was_told or not self.at_eof):
-                return self.refused()
         return DONE
 
     cdef Status operate(self, Operation *op) noexcept nogil:
@@ -202,7 +203,7 @@ cdef class Stream(Negotiated):
         return (
             self.wire.out_of_memory or self.wire.limited or self.wire.undiscarded
             or self.wire.consumed < self.wire.window_size
-            or self.wire.pending_errno or self.has_deferred or self.at_eof or SSL_pending(self.ssl)
+            or self.wire.pending_errno or self.has_deferred or self.is_at_end() or SSL_pending(self.ssl)
             or SSL_get_shutdown(self.ssl) & SSL_RECEIVED_SHUTDOWN
         )
 
@@ -308,16 +309,34 @@ cdef class Stream(Negotiated):
 
     # --- What it came to ----------------------------------------------------------------------------------------------
 
+    cdef void enter(self, State state) noexcept nogil:
+        if state != self.state:
+            wt_require(follows(self.state, state), "a connection enters a state that its state does not lead to")
+            self.state = state
+
+    cdef void follow_wire(self) noexcept nogil:
+        """Enters the state that the steps before this one have left the wire in."""
+        if self.wire.out_of_memory:
+            self.enter(LOST)
+        elif self.wire.is_gone and self.state == OPEN:
+            self.enter(GONE)
+
+    cdef bint is_at_end(self) noexcept nogil:
+        """Whether nothing can be read any more."""
+        return self.state == CUT or self.state == ENDED
+
     cdef Status result(self, int ret) noexcept nogil:
         cdef Status status = outcome(self.ssl, ret, &self.failure)
         if status == FAILED:
             if is_alert(&self.failure):
                 self.alert = self.failure.code
             if self.failure.ssl_error == SSL_ERROR_EOF:
-                self.at_eof = self.was_cut = True
+                self.was_cut = True
+                self.enter(ENDED if self.state == RESET or self.state == ENDED else CUT)
             elif self.failure.ssl_error == SSL_ERROR_SYSCALL:
                 self.failure.errno_ = self.wire.error
-                self.was_told = self.was_told or self.wire.is_gone
+                if self.wire.is_gone:
+                    self.enter(ENDED if self.is_at_end() else RESET)
                 # A first failure without a reason is a want of memory, and must not be taken for the end of the stream.
                 # After another failure it is what `ssl` says ever after.
                 if not self.wire.error and not self.wire.at_eof and not self.has_failed:
@@ -341,7 +360,7 @@ cdef class Stream(Negotiated):
         OpenSSL: SSL_state_string_long(3)
         """
         return (
-            self.at_eof or self.wire.error != 0 or wt_in_error_state(self.ssl) or is_of_tls(&self.failure)
+            self.is_at_end() or self.wire.error != 0 or wt_in_error_state(self.ssl) or is_of_tls(&self.failure)
         )
 
     cdef bint has_served(self) noexcept nogil:
@@ -361,23 +380,17 @@ cdef class Stream(Negotiated):
         self.look_for_alert()
         failed(&self.failure, SSL_ERROR_SYSCALL, error, 0)
         self.failure.alert = self.alert
-        self.was_told = True
+        self.enter(ENDED if self.is_at_end() else RESET)
         return FAILED
 
     cdef void look_for_alert(self) noexcept nogil:
         """A peer that refuses us sends an alert and closes: what we write then is answered by a reset, with the alert
         still unread. Data before it stays, and the next read says what was found behind that."""
         cdef Operation look
-        if not self.has_deferred and not self.at_eof and not self.alert:
+        if not self.has_deferred and not self.is_at_end() and not self.alert:
             look.verb = LOOK
             self.has_deferred = self.operate(&look) == FAILED and self.failure.ssl_error == SSL_ERROR_SSL
             self.deferred = self.failure
-
-    cdef Status refused(self) noexcept nogil:
-        """For a call that sends, where nothing can be sent: the reset itself if no call has told of it yet."""
-        if not self.wire.is_gone or (self.at_eof and not self.was_told):
-            return self.ended()
-        return self.failed_with(EPIPE if self.was_told or not self.wire.ending else self.wire.ending)
 
     cdef Status ended(self) noexcept nogil:
         """The end without close_notify stays the answer (CPython issue 148292)."""

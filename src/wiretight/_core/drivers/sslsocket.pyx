@@ -88,7 +88,7 @@ cdef class _SSLSocket(Driver):
         if len < 0:
             raise ValueError("size should not be negative")
         if len == 0:
-            if self.at_eof:
+            if self.is_at_end():
                 self.drive(READ, NULL, 0, None)       # an end without close_notify stays an error
             return b""
         size = min(len, MOST_PER_READ)
