@@ -2,8 +2,9 @@
 
 from wiretight._core.context.context cimport Context
 from wiretight._core.context.settings cimport Settings
+from wiretight._core.openssl.bio cimport BIO
 from wiretight._core.openssl.ssl cimport SSL
-from wiretight._core.wire.wire cimport Wire
+from wiretight._core.wire.descriptor cimport Descriptor
 
 ctypedef void (*Question)(Connection connection, void *answer) noexcept nogil
 ctypedef int (*Change)(Connection connection, void *argument) noexcept nogil
@@ -13,7 +14,7 @@ cdef object FROM_CONTEXT
 
 cdef class Connection:
     cdef SSL *ssl
-    cdef Wire wire
+    cdef Descriptor descriptor          # whose lock and turns are the connection's; a Stream's is its Wire
     cdef Context _context
     cdef Settings settings              # of the context, when this was made or got it
     cdef readonly bint server_side
@@ -24,7 +25,7 @@ cdef class Connection:
     cdef object owner_reference         # weak, to the program's object, whom a callback is called about; None: no such
     cdef object __weakref__
 
-    cdef int bind(self, Context context, bint server_side, object hostname) except -1
+    cdef int bind(self, BIO *bio, Context context, bint server_side, object hostname) except -1
     cdef int bind_sessions(self) except -1
     cdef int unbind_sessions(self) except -1
     cdef int expect(self, str hostname) except -1

@@ -30,23 +30,23 @@ cdef object FROM_CONTEXT = object()
 
 @no_gc_clear
 cdef class Connection:
-    """One TLS connection over a Wire."""
+    """What OpenSSL has of a connection, and who may look at it."""
 
-    def __cinit__(self, origin=None, Wire wire=None, *_):
+    def __cinit__(self, origin=None, Descriptor descriptor=None, *_):
         if origin is not FROM_CONTEXT:
             kind = type(self).__name__
             raise TypeError(f"cannot create {kind!r} instances: use SSLContext.wrap_socket() or wrap_bio()")
-        self.wire = wire
+        self.descriptor = descriptor
 
     def __dealloc__(self):
-        if self.ssl != NULL and not self.wire.orphaned_by_fork():
+        if self.ssl != NULL and not self.descriptor.orphaned_by_fork():
             # Without this OpenSSL takes a connection that was just closed for a broken one, and forbids to resume its
             # session, which a program may hold. After a fatal alert it has done so already.
             SSL_set_shutdown(self.ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN)
             SSL_free(self.ssl)
 
-    cdef int bind(self, Context context, bint server_side, object hostname) except -1:
-        """Makes the SSL* over `self.wire`, as `context` and the name of the server have it.
+    cdef int bind(self, BIO *bio, Context context, bint server_side, object hostname) except -1:
+        """Makes the SSL* over `bio`, as `context` and the name of the server have it.
 
         OpenSSL: SSL_new(3), SSL_set_bio(3), SSL_set_tlsext_host_name(3), X509_VERIFY_PARAM_set1_host(3)
         """
@@ -57,8 +57,8 @@ cdef class Connection:
         self.server_side = server_side
         check(SSL_set_app_data(self.ssl, <void *>self))
         SSL_set_mode(self.ssl, SSL_MODE_AUTO_RETRY | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER)
-        BIO_up_ref(self.wire.bio)
-        SSL_set_bio(self.ssl, self.wire.bio, self.wire.bio)
+        BIO_up_ref(bio)
+        SSL_set_bio(self.ssl, bio, bio)
         if hostname is not None:
             self.expect(hostname)
         if server_side:
@@ -80,21 +80,21 @@ cdef class Connection:
         name = self.requested_name if self.server_side else self.server_hostname
         cdef bytes terms = terms_of(self.ssl, self.settings, name)
         cdef int taken = 1
-        wt_mutex_lock_with_gil(&self.wire.lock)
+        wt_mutex_lock_with_gil(&self.descriptor.lock)
         with critical_section(self):
             self.terms = terms
         if self.server_side:
             taken = SSL_set_session_id_context(self.ssl, terms, len(terms))
-        wt_mutex_unlock(&self.wire.lock)
+        wt_mutex_unlock(&self.descriptor.lock)
         check(taken)
         return 0
 
     cdef int unbind_sessions(self) except -1:
         """No session of this connection is good for any other."""
-        wt_mutex_lock_with_gil(&self.wire.lock)
+        wt_mutex_lock_with_gil(&self.descriptor.lock)
         with critical_section(self):
             self.terms = None
-        wt_mutex_unlock(&self.wire.lock)
+        wt_mutex_unlock(&self.descriptor.lock)
         return 0
 
     cdef int expect(self, str hostname) except -1:
@@ -120,15 +120,15 @@ cdef class Connection:
 
     cdef int ask(self, Question question, void *answer) except -1:
         """Runs `question`, which looks at the SSL* and copies what it sees. It waits for no verb that is in Python."""
-        self.wire.refuse_orphan()
-        if wt_mutex_try(&self.wire.lock):
+        self.descriptor.refuse_orphan()
+        if wt_mutex_try(&self.descriptor.lock):
             question(self, answer)
-            wt_mutex_unlock(&self.wire.lock)
+            wt_mutex_unlock(&self.descriptor.lock)
             return 0
         with nogil:
-            wt_mutex_lock(&self.wire.lock)
+            wt_mutex_lock(&self.descriptor.lock)
             question(self, answer)
-            wt_mutex_unlock(&self.wire.lock)
+            wt_mutex_unlock(&self.descriptor.lock)
         return 0
 
     cdef int change(self, Change apply, void *argument) except? -1:
@@ -138,22 +138,22 @@ cdef class Connection:
         """
         cdef int error = EAGAIN
         cdef int result = 0
-        if self.wire.is_callback():
+        if self.descriptor.is_callback():
             with nogil:
-                wt_mutex_lock(&self.wire.lock)
+                wt_mutex_lock(&self.descriptor.lock)
                 result = apply(self, argument)
-                wt_mutex_unlock(&self.wire.lock)
+                wt_mutex_unlock(&self.descriptor.lock)
             return result
-        if self.wire.try_turn():
+        if self.descriptor.try_turn():
             result = apply(self, argument)
-            wt_mutex_unlock(&self.wire.lock)
+            wt_mutex_unlock(&self.descriptor.lock)
             return result
         while error == EAGAIN:
             with nogil:
-                error = self.wire.take_turn()
+                error = self.descriptor.take_turn()
                 if error == 0:
                     result = apply(self, argument)
-                    wt_mutex_unlock(&self.wire.lock)
+                    wt_mutex_unlock(&self.descriptor.lock)
             if error == EAGAIN:
                 PyErr_CheckSignals()
         if error:

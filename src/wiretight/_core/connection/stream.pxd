@@ -6,6 +6,7 @@ from wiretight._core.base.errors cimport Failure, Status
 from wiretight._core.connection.backlog cimport Backlog, Writing
 from wiretight._core.connection.negotiated cimport Negotiated
 from wiretight._core.connection.state cimport State
+from wiretight._core.wire.wire cimport Wire
 
 cdef enum Verb:
     HANDSHAKE
@@ -28,6 +29,7 @@ cdef struct Operation:
 
 
 cdef class Stream(Negotiated):
+    cdef Wire wire
     cdef Backlog backlog
 
     cdef Failure failure            # why the last verb FAILED

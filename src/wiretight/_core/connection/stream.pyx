@@ -10,6 +10,7 @@ from cpython.exc cimport PyErr_CheckSignals, PyErr_SetObject, PyErr_WriteUnraisa
 from cpython.object cimport PyObject
 from cpython.ref cimport Py_XDECREF
 from libc.errno cimport EAGAIN, EBADF, ECONNRESET, ENOMEM, EPIPE
+from libc.stdint cimport uint64_t
 from libc.string cimport memset
 
 from wiretight._core.base.errors cimport (
@@ -42,7 +43,8 @@ cdef enum:
 cdef class Stream(Negotiated):
     """One TLS connection over a Wire."""
 
-    def __cinit__(self, *_):
+    def __cinit__(self, origin=None, Wire wire=None, *_):
+        self.wire = wire
         self.backlog = Backlog()
 
     @property
@@ -54,6 +56,15 @@ cdef class Stream(Negotiated):
         cdef bint was_cut = False
         self.ask(ask_was_cut, &was_cut)
         return was_cut
+
+    def counters(self):
+        """What the wire has moved: bytes and TLS records in and out, and system calls made for them.
+
+        Since 0.1.
+        """
+        cdef Counters seen
+        self.ask(ask_counters, &seen)
+        return seen
 
     def close_notify(self):
         """Tells the peer that nothing follows, as far as that goes without waiting; reading goes on.
@@ -409,6 +420,10 @@ cdef class Stream(Negotiated):
         wt_mutex_unlock(&self.wire.lock)
 
 
+cdef struct Counters:
+    uint64_t bytes_in, bytes_out, records_in, records_out, syscalls
+
+
 cdef int report_raised(object connection, PyObject *raised) except -1:
     """What a callback raised in a call that says nothing about failures."""
     error = <object>raised
@@ -420,3 +435,13 @@ cdef int report_raised(object connection, PyObject *raised) except -1:
 
 cdef void ask_was_cut(Connection connection, void *answer) noexcept nogil:
     (<bint *>answer)[0] = (<Stream><void *>connection).was_cut
+
+
+cdef void ask_counters(Connection connection, void *answer) noexcept nogil:
+    cdef void *stream = <void *>connection
+    cdef Counters *seen = <Counters *>answer
+    seen.bytes_in = (<Stream>stream).wire.bytes_in
+    seen.bytes_out = (<Stream>stream).wire.bytes_out
+    seen.records_in = (<Stream>stream).wire.records_in.count
+    seen.records_out = (<Stream>stream).wire.records_out.count
+    seen.syscalls = (<Stream>stream).wire.syscalls

@@ -457,8 +457,9 @@ cdef void ask_has_more(Connection connection, void *answer) noexcept nogil:
 
 
 cdef void ask_unsent(Connection connection, void *answer) noexcept nogil:
-    (<size_t *>answer)[0] = connection.wire.unsent_end - connection.wire.unsent_start
+    cdef void *stream = <void *>connection
+    (<size_t *>answer)[0] = (<Stream>stream).wire.unsent_end - (<Stream>stream).wire.unsent_start
 
 
 cdef void forget_unsent(Connection connection, void *_) noexcept nogil:
-    connection.wire.forget()
+    (<Stream><void *>connection).wire.forget()

@@ -183,7 +183,7 @@ cdef _SSLSocket new_connection(
     if hostname is not None and (not hostname or hostname.startswith(".")):
         raise ValueError("server_hostname cannot be an empty string or start with a leading dot.")
     cdef _SSLSocket connection = _SSLSocket.__new__(_SSLSocket, FROM_CONTEXT, wire)
-    connection.bind(context, server_side, hostname)
+    connection.bind(wire.bio, context, server_side, hostname)
     connection.owner = owner
     if session is not None:
         connection.session = session
