@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import ssl as standard
 from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from tests.kit.certificates import Certificates
 from tests.kit.pair import Pair
@@ -131,3 +135,34 @@ def test_a_chain_without_its_ca_is_completed_from_the_trusted_certificates(
     pair.transfer(b"data", pair.client)
     chain = [standard.DER_cert_to_PEM_cert(certificate) for certificate in pair.server.get_unverified_chain()]
     assert chain == [leaf(certificates.client.chain), leaf(certificates.ca_file)]
+
+
+def nested(depth: int) -> bytes:
+    """A value of ASN.1 in so many others, the innermost of which is cut short."""
+    return bytes([0x24, 0x80]) * depth + b"\x04\x05cut"
+
+
+UNDECODABLE = {
+    "nothing": b"",
+    "no ASN.1": b"\xff" * 10,
+    "a name that is cut short": b"\x30\x0b\x82\x0blocalhost",
+    "a list that goes on behind its end": b"\x30\x0b\x82\x09localhost\x00",
+    "a type that is none": b"\x30\x02\x8f\x00",
+    "more levels than OpenSSL's error queue has room for": b"\x30\x80" + b"\xa4\x80" + b"\x30\x80" * 20,
+    "an octet string in pieces in pieces": b"\x30\x80\xa0\x80\x06\x01\x2a\xa0\x80" + nested(8),
+}
+
+
+@pytest.mark.parametrize("identifier", ["2.5.29.17", "2.5.29.31", "1.3.6.1.5.5.7.1.1"])
+@pytest.mark.parametrize("content", UNDECODABLE.values(), ids=UNDECODABLE)
+def test_an_extension_that_cannot_be_decoded_is_left_out_as_in_the_standard_library(
+    tmp_path: Path, identifier: str, content: bytes
+) -> None:
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "name")])
+    extension = x509.UnrecognizedExtension(x509.ObjectIdentifier(identifier), content)
+    now = dt.datetime.now(dt.timezone.utc)
+    builder = x509.CertificateBuilder(name, name, key.public_key(), 1, now, now).add_extension(extension, False)
+    path = tmp_path / "certificate.pem"
+    path.write_bytes(builder.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM))
+    assert tls._ssl._test_decode_cert(path) == standard._ssl._test_decode_cert(path)

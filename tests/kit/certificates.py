@@ -39,6 +39,8 @@ class Certificates:
         self.server = self._write("server", ca.issue_cert(HOST, ADDRESS, "::1"))
         self.elsewhere = self._write("elsewhere", ca.issue_cert(ELSEWHERE))
         self.one_letter = self._write("one_letter", ca.issue_cert("x"))
+        # More than OpenSSL's list of names has room for at first.
+        self.many_names = self._write("many_names", ca.issue_cert(*(f"{i}.example" for i in range(20))))
         self.expired = self._write("expired", ca.issue_cert(HOST, ADDRESS, not_after=yesterday))
         self.client = self._write("client", ca.issue_cert("client@example.org", common_name="client"))
         self.server_of_other_ca = self._write("server_of_other_ca", other_ca.issue_cert(HOST, ADDRESS))

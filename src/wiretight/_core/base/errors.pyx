@@ -11,8 +11,8 @@ from libc.string cimport memset
 
 from wiretight._core.base.tables cimport library_name, reason_name
 from wiretight._core.openssl.err cimport (
-    ERR_GET_LIB, ERR_GET_REASON, ERR_LIB_SSL, ERR_RFLAG_COMMON, ERR_R_MALLOC_FAILURE, ERR_SYSTEM_ERROR, ERR_clear_error,
-    ERR_get_error, ERR_peek_last_error, ERR_reason_error_string,
+    ERR_GET_LIB, ERR_GET_REASON, ERR_LIB_SSL, ERR_RFLAG_COMMON, ERR_R_MALLOC_FAILURE, ERR_R_NESTED_ASN1_ERROR,
+    ERR_SYSTEM_ERROR, ERR_clear_error, ERR_get_error, ERR_peek_error, ERR_peek_last_error, ERR_reason_error_string,
 )
 from wiretight._core.openssl.ssl cimport (
     SSL, SSL_AD_REASON_OFFSET, SSL_ERROR_NONE, SSL_ERROR_SSL, SSL_ERROR_SYSCALL, SSL_ERROR_WANT_READ,
@@ -186,6 +186,21 @@ cdef int check_memory() except -1:
     not reveal one.
     """
     if empty_queue():
+        raise MemoryError
+    return 0
+
+
+cdef int check_decoder_memory() except -1:
+    """The same after a decoder of OpenSSL's has failed on an empty queue.
+
+    Since 3.2 a realloc() that fails is not reported, and all that is heard of it is that a lower layer failed. What is
+    wrong with the data is always said by a reason of the decoder's own, which is first on the queue, unless the data is
+    nested so deeply that what is above has pushed it out.
+    """
+    cdef unsigned long first = ERR_peek_error()
+    cdef int reason = ERR_GET_REASON(first)
+    check_memory()
+    if not first or (reason & ERR_RFLAG_COMMON and reason != ERR_R_NESTED_ASN1_ERROR):
         raise MemoryError
     return 0
 

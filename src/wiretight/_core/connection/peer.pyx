@@ -4,8 +4,8 @@ from wiretight._core.openssl.ssl cimport (
     SSL_VERIFY_PEER, SSL_get0_peer_certificate, SSL_get0_verified_chain, SSL_get_peer_cert_chain, SSL_get_verify_mode,
     SSL_is_init_finished,
 )
-from wiretight._core.openssl.x509 cimport X509, X509_free, sk_X509_pop_free, stack_st_X509
-from wiretight._core.x509.certificate cimport chain_of, decoded, der, owned, owned_chain, share_certificate
+from wiretight._core.openssl.x509 cimport X509, X509_free, sk_X509_pop_free
+from wiretight._core.x509.certificate cimport Chain, chain_of, decoded, der, owned, owned_chain, share_certificate
 
 
 # The answer of a question. Both are owned.
@@ -13,7 +13,7 @@ cdef struct Shown:
     bint is_finished
     bint is_verified
     X509 *certificate
-    stack_st_X509 *chain
+    Chain chain
 
 
 cdef object peer_certificate(Connection connection, bint binary_form):
@@ -43,33 +43,34 @@ cdef void ask_peer_certificate(Connection self, void *answer) noexcept nogil:
 
 cdef list verified_chain(Connection connection):
     """OpenSSL: SSL_get0_verified_chain(3)"""
-    cdef stack_st_X509 *chain = NULL
+    cdef Chain chain
+    chain.certificates = NULL
     connection.ask(ask_verified_chain, &chain)
     try:
-        return chain_of(chain) or None
+        return chain_of(&chain) or None
     finally:
-        sk_X509_pop_free(chain, X509_free)
+        sk_X509_pop_free(chain.certificates, X509_free)
 
 
 cdef void ask_verified_chain(Connection self, void *answer) noexcept nogil:
-    (<stack_st_X509 **>answer)[0] = owned_chain(SSL_get0_verified_chain(self.ssl))
+    (<Chain *>answer)[0] = owned_chain(SSL_get0_verified_chain(self.ssl))
 
 
 cdef list sent_chain(Connection connection):
     """OpenSSL: SSL_get_peer_cert_chain(3)"""
     cdef Shown shown
     shown.certificate = NULL
-    shown.chain = NULL
+    shown.chain.certificates = NULL
     connection.ask(ask_sent_chain, &shown)
     try:
-        chain = chain_of(shown.chain)
+        chain = chain_of(&shown.chain)
         # On a server OpenSSL leaves the peer's own certificate out of the list; on a resumption there is only that.
         if shown.certificate != NULL and (connection.server_side or not chain):
             chain.insert(0, share_certificate(shown.certificate))
         return chain or None
     finally:
         X509_free(shown.certificate)
-        sk_X509_pop_free(shown.chain, X509_free)
+        sk_X509_pop_free(shown.chain.certificates, X509_free)
 
 
 cdef void ask_sent_chain(Connection self, void *answer) noexcept nogil:

@@ -14,4 +14,4 @@ cdef extern from "openssl/err.h" nogil:
     const char *ERR_reason_error_string(unsigned long e)
     bint ERR_SYSTEM_ERROR(unsigned long e)
     int ERR_LIB_SYS, ERR_LIB_SSL, ERR_LIB_X509, ERR_LIB_PEM, ERR_LIB_ASN1
-    int ERR_R_PEM_LIB, ERR_R_MALLOC_FAILURE, ERR_RFLAG_COMMON
+    int ERR_R_PEM_LIB, ERR_R_MALLOC_FAILURE, ERR_R_NESTED_ASN1_ERROR, ERR_RFLAG_COMMON

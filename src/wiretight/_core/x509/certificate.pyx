@@ -3,7 +3,7 @@
 cimport cython
 from cpython.bytes cimport PyBytes_FromStringAndSize
 
-from wiretight._core.base.errors cimport check, raise_queue, check_memory
+from wiretight._core.base.errors cimport check, check_memory, forget_errors, raise_queue
 from wiretight._core.base.files cimport file_content
 from wiretight._core.openssl.asn1 cimport (
     ASN1_INTEGER, ASN1_TIME, ASN1_TIME_print, NID_ad_OCSP, NID_ad_ca_issuers, i2a_ASN1_INTEGER,
@@ -94,12 +94,14 @@ cdef Certificate share_certificate(X509 *x509):
     return adopt_certificate(x509)
 
 
-cdef list chain_of(stack_st_X509 *chain):
+cdef list chain_of(const Chain *chain):
     cdef list certificates = []
     cdef int i
-    if chain != NULL:
-        for i in range(sk_X509_num(chain)):
-            certificates.append(share_certificate(sk_X509_value(chain, i)))
+    if chain.is_starved:
+        raise MemoryError
+    if chain.certificates != NULL:
+        for i in range(sk_X509_num(chain.certificates)):
+            certificates.append(share_certificate(sk_X509_value(chain.certificates, i)))
     return certificates
 
 
@@ -109,9 +111,14 @@ cdef X509 *owned(X509 *certificate) noexcept nogil:
     return certificate
 
 
-cdef stack_st_X509 *owned_chain(stack_st_X509 *chain) noexcept nogil:
-    """NULL for NULL, and without memory for another list."""
-    return NULL if chain == NULL else X509_chain_up_ref(chain)
+cdef Chain owned_chain(stack_st_X509 *chain) noexcept nogil:
+    """OpenSSL: X509_chain_up_ref(3)"""
+    cdef Chain owned
+    owned.certificates = NULL if chain == NULL else X509_chain_up_ref(chain)
+    owned.is_starved = chain != NULL and owned.certificates == NULL
+    if owned.is_starved:
+        forget_errors()
+    return owned
 
 
 cdef bytes der(X509 *x509):
@@ -147,7 +154,6 @@ cdef dict decoded(X509 *x509):
         "notBefore": time(X509_get0_notBefore(x509)),
         "notAfter": time(X509_get0_notAfter(x509)),
     }
-    # A missing, duplicate or undecodable extension has no entry.
     for key, value in (
         ("subjectAltName", alternative_names(x509)),
         ("OCSP", access_addresses(x509, NID_ad_OCSP)),
@@ -173,7 +179,8 @@ cdef str serial(const ASN1_INTEGER *number):
 cdef str time(const ASN1_TIME *moment):
     cdef BIO *bio = memory()
     try:
-        ASN1_TIME_print(bio, moment)    # prints "Bad time value" if it fails, as `ssl` shows it
+        ASN1_TIME_print(bio, moment)    # prints "Bad time value" for what is none, as `ssl` shows it
+        check_memory()
         return written(bio)
     finally:
         BIO_free(bio)

@@ -2,7 +2,7 @@
 
 from cpython.bytes cimport PyBytes_FromStringAndSize
 
-from wiretight._core.base.errors cimport raise_queue
+from wiretight._core.base.errors cimport check_decoder_memory, check_memory, raise_queue
 from wiretight._core.openssl.asn1 cimport (
     ASN1_OBJECT, ASN1_STRING, ASN1_STRING_get0_data, ASN1_STRING_length, ASN1_STRING_to_UTF8, ASN1_STRING_type,
     NID_crl_distribution_points, NID_info_access, NID_subject_alt_name, OBJ_obj2nid, OBJ_obj2txt, V_ASN1_BIT_STRING,
@@ -64,7 +64,8 @@ cdef str object_text(const ASN1_OBJECT *identifier, bint dotted):
     if length < <int>sizeof(stack):
         return stack[:length].decode("ascii")
     cdef bytes heap = PyBytes_FromStringAndSize(NULL, length)
-    OBJ_obj2txt(<char *>heap, length + 1, identifier, dotted)
+    if OBJ_obj2txt(<char *>heap, length + 1, identifier, dotted) != length:
+        raise_queue()
     return heap.decode("ascii")
 
 
@@ -79,11 +80,30 @@ cdef str one_line(const X509_NAME *entries):
 
 
 # --- extensions ------------------------------------------------------------------------------------------------------
+cdef enum:
+    MISSING = -1        # what X509_get_ext_d2i(3) answers for an extension that is not there
+    REPEATED = -2       # and for one that is there more than once
+
+
+cdef int find_extension(X509 *x509, int nid, void **found) except -1:
+    """Decodes an extension; NULL for one that is missing, repeated or not to be decoded, which `ssl` leaves out.
+
+    OpenSSL: X509_get_ext_d2i(3)
+    """
+    cdef int critical = MISSING
+    check_memory()
+    found[0] = X509_get_ext_d2i(x509, nid, &critical, NULL)
+    if found[0] == NULL and critical not in (MISSING, REPEATED):
+        check_decoder_memory()
+    return 0
+
+
 cdef tuple alternative_names(X509 *x509):
     """RFC 5280, section 4.2.1.6"""
-    cdef GENERAL_NAMES *names = <GENERAL_NAMES *>X509_get_ext_d2i(x509, NID_subject_alt_name, NULL, NULL)
+    cdef GENERAL_NAMES *names
     cdef list found = []
     cdef int i
+    find_extension(x509, NID_subject_alt_name, <void **>&names)
     if names == NULL:
         return None
     try:
@@ -141,6 +161,7 @@ cdef tuple printed_name(GENERAL_NAME *entry):
     cdef int length
     try:
         GENERAL_NAME_print(bio, entry)
+        check_memory()      # it prints as much as it can
         length = BIO_gets(bio, line, sizeof(line))
         if length < 0:
             raise_queue()
@@ -154,10 +175,11 @@ cdef tuple printed_name(GENERAL_NAME *entry):
 
 cdef tuple access_addresses(X509 *x509, int method):
     """RFC 5280, section 4.2.2.1"""
-    cdef AUTHORITY_INFO_ACCESS *entries = <AUTHORITY_INFO_ACCESS *>X509_get_ext_d2i(x509, NID_info_access, NULL, NULL)
+    cdef AUTHORITY_INFO_ACCESS *entries
     cdef ACCESS_DESCRIPTION *entry
     cdef list addresses = []
     cdef int i
+    find_extension(x509, NID_info_access, <void **>&entries)
     if entries == NULL:
         return None
     try:
@@ -172,11 +194,12 @@ cdef tuple access_addresses(X509 *x509, int method):
 
 cdef tuple crl_addresses(X509 *x509):
     """RFC 5280, section 4.2.1.13"""
-    cdef CRL_DIST_POINTS *points = <CRL_DIST_POINTS *>X509_get_ext_d2i(x509, NID_crl_distribution_points, NULL, NULL)
+    cdef CRL_DIST_POINTS *points
     cdef DIST_POINT *point
     cdef GENERAL_NAMES *names
     cdef list addresses = []
     cdef int i, j
+    find_extension(x509, NID_crl_distribution_points, <void **>&points)
     if points == NULL:
         return None
     try:

@@ -1,6 +1,7 @@
 """Objects: the identifiers of ASN.1, by number, by name and by OpenSSL's own number (NID)."""
 
 from wiretight._core.base.cstrings cimport c_string
+from wiretight._core.base.errors cimport check_memory
 from wiretight._core.openssl.asn1 cimport (
     ASN1_OBJECT, ASN1_OBJECT_free, NID_undef, OBJ_nid2ln, OBJ_nid2obj, OBJ_nid2sn, OBJ_obj2nid, OBJ_txt2obj,
 )
@@ -16,9 +17,11 @@ def txt2obj(str txt not None, bint name=False):
 
     OpenSSL: OBJ_txt2obj(3)
     """
-    cdef ASN1_OBJECT *identifier = OBJ_txt2obj(c_string(txt), not name)
+    cdef ASN1_OBJECT *identifier
+    ERR_clear_error()
+    identifier = OBJ_txt2obj(c_string(txt), not name)
     if identifier == NULL:
-        ERR_clear_error()
+        check_memory()
         raise ValueError(f"unknown object '{txt[:100]}'")
     try:
         return described_object(identifier)
@@ -36,9 +39,10 @@ def nid2obj(int nid, /):
     """
     if nid < NID_undef:
         raise ValueError("NID must be positive.")
+    ERR_clear_error()
     cdef const ASN1_OBJECT *identifier = OBJ_nid2obj(nid)
     if identifier == NULL:
-        ERR_clear_error()
+        check_memory()
         raise ValueError(f"unknown NID {nid}")
     return described_object(identifier)
 

@@ -9,7 +9,7 @@ from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 from libc.limits cimport INT_MAX
 from libc.string cimport memcpy
 
-from wiretight._core.base.errors cimport queue_cause, queue_exception, raise_queue, ssl_error
+from wiretight._core.base.errors cimport check_memory, queue_cause, queue_exception, raise_queue, ssl_error
 from wiretight._core.base.mutex cimport wt_gate_enter, wt_gate_leave
 from wiretight._core.openssl.bio cimport BIO, BIO_eof, BIO_free, BIO_new_mem_buf
 from wiretight._core.openssl.err cimport (
@@ -160,11 +160,12 @@ cdef X509 *read_certificate(bytes content) except NULL:
     cdef X509 *x509
     with nogil:
         wt_gate_enter(bio)
+        ERR_clear_error()
         x509 = PEM_read_bio_X509(bio, NULL, no_password, NULL)
         wt_gate_leave(bio)
         BIO_free(bio)
     if x509 == NULL:
-        ERR_clear_error()
+        check_memory()
         raise SSLError("Error decoding PEM-encoded file")
     return x509
 
