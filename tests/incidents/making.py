@@ -115,9 +115,7 @@ CASES: dict[str, Callable[[Workshop], Any]] = {
     "session": lambda shop: shop.connected[0].session.id,
     "peer_certificate": lambda shop: shop.connected[0].getpeercert(),
     "peer_certificate_binary": lambda shop: shop.connected[0].getpeercert(binary_form=True),
-    "peer_chains": lambda shop: [
-        *shop.connected[0].get_verified_chain(), *shop.connected[0].get_unverified_chain()
-    ],
+    "peer_chains": lambda shop: [*shop.connected[0].get_verified_chain(), *shop.connected[0].get_unverified_chain()],
     "certificate_of_many_names": lambda shop: ssl._ssl._test_decode_cert(shop.folder / "many_names.pem"),
     "object_identifier": lambda _: ssl._txt2obj("1.3.6.1.5.5.7.3.1"),
     "cipher": lambda shop: (shop.connected[0].cipher(), shop.connected[1].shared_ciphers()),
