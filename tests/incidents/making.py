@@ -22,6 +22,7 @@ class Workshop:
         self.folder = folder
         self.scratch = tempfile.TemporaryDirectory()
         self.authority = (folder / "ca.pem").read_text()
+        self.several = "".join((folder / f"{name}.pem").read_text() for name in ("other_ca", "server", "client"))
         self.server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self.server.load_cert_chain(folder / "server.pem", folder / "server.key")
         self.client = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
@@ -40,8 +41,10 @@ class Workshop:
         return ssl.MemoryBIO(), ssl.MemoryBIO()
 
     @contextlib.contextmanager
-    def sockets(self, case: str) -> Iterator[None]:
-        """Plain sockets for one call: the standard library loses their descriptors when memory runs out."""
+    def prepared(self, case: str) -> Iterator[None]:
+        """What one call uses up: plain sockets, whose descriptors the standard library loses when memory runs out, or a
+        context.
+        """
         with contextlib.ExitStack() as stack:
             if case == "accept":
                 stack.enter_context(socket.create_connection(self.listener.getsockname()))
@@ -50,6 +53,9 @@ class Workshop:
                 self.plain = pair[0]
                 for sock in filter(None, pair):
                     stack.enter_context(sock)
+            elif case == "load_verify_several":
+                self.fresh = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+                self.fresh.load_verify_locations(self.folder / "ca.pem")
             yield
 
     def wrapped(self, **options: Any) -> None:
@@ -79,6 +85,15 @@ class Workshop:
         server.write(b"q" * RECORDS)
         to_client.write(from_server.read())
         return len(client.read(20_000)) + len(client.read(20_000))
+
+    def loaded(self) -> int:
+        """Several certificates beside one; what fails adds none of them."""
+        try:
+            self.fresh.load_verify_locations(cadata=self.several)
+        except (MemoryError, ssl.SSLError):
+            assert self.fresh.cert_store_stats()["x509"] == 1
+            raise
+        return int(self.fresh.cert_store_stats()["x509"])
 
     def set_keylog(self) -> None:
         self.client.keylog_filename = str(Path(self.scratch.name, "keys"))
@@ -122,6 +137,7 @@ CASES: dict[str, Callable[[Workshop], Any]] = {
     "load_verify_file": lambda shop: shop.client.load_verify_locations(shop.folder / "ca.pem"),
     "load_verify_directory": lambda shop: shop.client.load_verify_locations(capath=shop.folder),
     "load_verify_data": lambda shop: shop.client.load_verify_locations(cadata=shop.authority),
+    "load_verify_several": Workshop.loaded,
     "load_cert_chain": lambda shop: shop.server.load_cert_chain(
         shop.folder / "server.pem", shop.folder / "server.key", "unneeded"
     ),

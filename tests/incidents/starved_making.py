@@ -40,7 +40,7 @@ def plain(value: Any) -> Any:
 
 def attempt(case: str, shop: Workshop, at: int) -> tuple[Any, int]:
     """Calls with allocation number `at` failing: the result or the error, and how many allocations were made."""
-    with shop.sockets(case):
+    with shop.prepared(case):
         try:
             answer = plain(starved(at, CASES[case], shop))
         except BaseException as error:

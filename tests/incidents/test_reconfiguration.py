@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import trustme
 from wiretight._core.context.settings import SETTINGS
 
 from tests.incidents.references import reference
@@ -181,6 +182,32 @@ def test_no_change_is_lost_where_several_threads_change_a_context(certificates: 
 
     for _ in range(rounds(20, 1000)):
         change(certificates.server_context())
+
+
+@pytest.fixture(scope="module")
+def many_authorities(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("authorities") / "many.pem"
+    for _ in range(300):
+        trustme.CA().cert_pem.write_to_path(path, append=True)
+    return path
+
+
+@reference("python/cpython#134698")
+def test_no_thread_finds_half_of_what_another_one_loads(certificates, many_authorities, rounds):
+    def look(context: Any, done: threading.Event) -> set[int]:
+        found = {context.cert_store_stats()["x509"]}
+        while not done.is_set():
+            found.add(context.cert_store_stats()["x509"])
+        return found
+
+    for _ in range(rounds(20, 1000)):
+        context, done = certificates.client_context(), threading.Event()
+        looking = Task(look, context, done)
+        try:
+            context.load_verify_locations(many_authorities)
+        finally:
+            done.set()
+        assert looking.result() <= {1, 301}
 
 
 def test_a_connection_keeps_the_certificate_and_the_trust_it_was_made_with(certificates, version, rounds):

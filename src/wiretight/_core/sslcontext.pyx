@@ -126,7 +126,7 @@ cdef class _SSLContext(Context):
         Raises TypeError if none is given, OSError if the file cannot be read, SSLError if it contains no certificate
         or a broken one, ValueError for empty data. After an error, nothing has been added. Since 0.1.
 
-        OpenSSL: X509_STORE_add_cert(3), SSL_CTX_load_verify_dir(3)
+        OpenSSL: X509_STORE_add_cert(3), X509_STORE_load_path(3)
         """
         truststore.load_verify_locations(self, cafile, capath, cadata)
 

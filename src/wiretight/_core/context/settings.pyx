@@ -19,14 +19,14 @@ from wiretight._core.openssl.crypto cimport RAND_bytes
 from wiretight._core.openssl.err cimport ERR_clear_error
 from wiretight._core.openssl.evp cimport EVP_PKEY_free, EVP_PKEY_up_ref
 from wiretight._core.openssl.ssl cimport (
-    SSL_CTX_set0_tmp_dh_pkey, SSL_CTX_set1_client_sigalgs_list, SSL_CTX_set1_groups_list, SSL_CTX_set1_sigalgs_list,
-    SSL_CTX_set_cipher_list, SSL_CTX_set_ciphersuites, SSL_CTX_set_security_level, SSL_CTX_use_cert_and_key,
-    SSL_VERIFY_PEER, SSL_VERIFY_POST_HANDSHAKE, SSL_clear_options, SSL_get0_param, SSL_get_options,
-    SSL_get_security_level, SSL_set0_tmp_dh_pkey, SSL_set1_chain_cert_store, SSL_set1_client_sigalgs_list,
-    SSL_set1_groups_list, SSL_set1_sigalgs_list, SSL_set1_verify_cert_store, SSL_set_alpn_protos, SSL_set_cipher_list,
-    SSL_set_ciphersuites, SSL_set_max_proto_version, SSL_set_min_proto_version, SSL_set_msg_callback,
-    SSL_set_num_tickets, SSL_set_options, SSL_set_post_handshake_auth, SSL_set_security_level, SSL_set_verify,
-    SSL_use_cert_and_key,
+    SSL_CTX_set0_tmp_dh_pkey, SSL_CTX_set1_cert_store, SSL_CTX_set1_client_sigalgs_list, SSL_CTX_set1_groups_list,
+    SSL_CTX_set1_sigalgs_list, SSL_CTX_set_cipher_list, SSL_CTX_set_ciphersuites, SSL_CTX_set_security_level,
+    SSL_CTX_use_cert_and_key, SSL_VERIFY_PEER, SSL_VERIFY_POST_HANDSHAKE, SSL_clear_options, SSL_get0_param,
+    SSL_get_options, SSL_get_security_level, SSL_set0_tmp_dh_pkey, SSL_set1_chain_cert_store,
+    SSL_set1_client_sigalgs_list, SSL_set1_groups_list, SSL_set1_sigalgs_list, SSL_set1_verify_cert_store,
+    SSL_set_alpn_protos, SSL_set_cipher_list, SSL_set_ciphersuites, SSL_set_max_proto_version,
+    SSL_set_min_proto_version, SSL_set_msg_callback, SSL_set_num_tickets, SSL_set_options, SSL_set_post_handshake_auth,
+    SSL_set_security_level, SSL_set_verify, SSL_use_cert_and_key,
 )
 from wiretight._core.openssl.x509 cimport (
     X509_STORE_free, X509_VERIFY_PARAM, X509_VERIFY_PARAM_clear_flags, X509_VERIFY_PARAM_get_flags,
@@ -157,6 +157,7 @@ cdef int seal(SSL_CTX *ctx, Settings settings) except -1:
     try:
         SSL_CTX_set_security_level(ctx, 0)      # certificates were checked when they were loaded, as in `ssl`
         seal_loaded(ctx, settings)
+        SSL_CTX_set1_cert_store(ctx, settings.trust.store)
         if settings.ciphersuites is not None:
             check(SSL_CTX_set_ciphersuites(ctx, settings.ciphersuites))
         if settings.ciphers is not None:

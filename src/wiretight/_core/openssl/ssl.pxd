@@ -162,9 +162,7 @@ cdef extern from "openssl/ssl.h" nogil:
     int SSL_set1_verify_cert_store(SSL *ssl, X509_STORE *st)
     int SSL_set1_chain_cert_store(SSL *ssl, X509_STORE *st)
     X509_STORE *SSL_CTX_get_cert_store(const SSL_CTX *ctx)
-    int SSL_CTX_load_verify_dir(SSL_CTX *ctx, const char *CApath)
-    int SSL_CTX_set_default_verify_dir(SSL_CTX *ctx)
-    int SSL_CTX_set_default_verify_store(SSL_CTX *ctx)
+    void SSL_CTX_set1_cert_store(SSL_CTX *ctx, X509_STORE *store)
     int SSL_CTX_get_verify_mode(const SSL_CTX *ctx)
     void SSL_CTX_set_verify(SSL_CTX *ctx, int mode, void *verify_callback)
     void SSL_CTX_set_cert_verify_callback(

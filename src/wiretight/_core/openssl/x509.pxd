@@ -7,6 +7,10 @@ from wiretight._core.openssl.evp cimport EVP_PKEY
 cdef extern from "openssl/x509v3.h" nogil:
     ctypedef struct X509:
         pass
+    ctypedef struct X509_LOOKUP:
+        pass
+    ctypedef struct X509_LOOKUP_METHOD:
+        pass
     ctypedef struct X509_STORE:
         pass
     ctypedef struct X509_VERIFY_PARAM:
@@ -118,6 +122,13 @@ cdef extern from "openssl/x509v3.h" nogil:
     void X509_STORE_free(X509_STORE *xs)
     int X509_STORE_add_cert(X509_STORE *store, X509 *x)
     int X509_STORE_add_crl(X509_STORE *store, X509_CRL *crl)
+    int X509_STORE_load_path(X509_STORE *xs, const char *dir)
+    X509_LOOKUP *X509_STORE_add_lookup(X509_STORE *xs, X509_LOOKUP_METHOD *method)
+    X509_LOOKUP_METHOD *X509_LOOKUP_hash_dir()
+    X509_LOOKUP_METHOD *X509_LOOKUP_store()
+    int X509_LOOKUP_add_dir(X509_LOOKUP *lookup, const char *name, long type)
+    int X509_LOOKUP_add_store(X509_LOOKUP *lookup, const char *uri)
+    int X509_FILETYPE_DEFAULT
     int X509_STORE_lock(X509_STORE *store)
     int X509_STORE_unlock(X509_STORE *store)
     stack_st_X509 *X509_STORE_get1_all_certs(X509_STORE *store)

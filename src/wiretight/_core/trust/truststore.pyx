@@ -1,25 +1,22 @@
 """The trust store of a Context: the CA certificates and CRLs that it verifies its peers with.
 
-Everything is read and parsed before the store is touched: a failed load adds nothing. After the first connection, a
-load creates another store for later ones, with the same certificates and the new ones.
+Everything is read and parsed first, and then a load creates another store, with the same certificates and the new ones:
+a failed load adds nothing, and no other thread sees a store with half of what is loaded.
 """
 
 cimport cython
 
-from wiretight._core.base.errors cimport check, raise_queue
+from wiretight._core.base.errors cimport check, check_memory, raise_queue
 from wiretight._core.base.files cimport path_of
 from wiretight._core.base.mutex cimport wt_gate_enter, wt_gate_leave
 from wiretight._core.context.context cimport settings_of, update_settings
 from wiretight._core.context.settings cimport Settings, Trust
 from wiretight._core.openssl.err cimport ERR_clear_error
-from wiretight._core.openssl.ssl cimport (
-    SSL_CTX, SSL_CTX_free, SSL_CTX_get_cert_store, SSL_CTX_get_ssl_method, SSL_CTX_load_verify_dir, SSL_CTX_new,
-    SSL_CTX_set_default_verify_dir, SSL_CTX_set_default_verify_store, SSL_CTX_up_ref,
-)
 from wiretight._core.openssl.x509 cimport (
-    X509, X509_LU_CRL, X509_LU_X509, X509_OBJECT, X509_OBJECT_get0_X509, X509_OBJECT_get_type, X509_STORE,
-    X509_STORE_add_cert, X509_STORE_get0_objects, X509_STORE_get1_all_certs, X509_STORE_lock, X509_STORE_unlock,
-    X509_STORE_up_ref,
+    X509, X509_FILETYPE_DEFAULT, X509_LOOKUP, X509_LOOKUP_METHOD, X509_LOOKUP_add_dir, X509_LOOKUP_add_store,
+    X509_LOOKUP_hash_dir, X509_LOOKUP_store, X509_LU_CRL, X509_LU_X509, X509_OBJECT, X509_OBJECT_get0_X509,
+    X509_OBJECT_get_type, X509_STORE, X509_STORE_add_cert, X509_STORE_add_lookup, X509_STORE_get0_objects,
+    X509_STORE_get1_all_certs, X509_STORE_load_path, X509_STORE_lock, X509_STORE_new, X509_STORE_unlock,
     X509_check_ca, X509_free, X509_get_default_cert_dir, X509_get_default_cert_dir_env, X509_get_default_cert_file,
     X509_get_default_cert_file_env, sk_X509_OBJECT_num, sk_X509_OBJECT_value, sk_X509_num, sk_X509_pop_free,
     sk_X509_value, stack_st_X509, stack_st_X509_OBJECT,
@@ -37,7 +34,7 @@ from wiretight._core.trust.places import system_trust
 
 
 cdef int load_verify_locations(Context context, object cafile, object capath, object cadata) except -1:
-    """OpenSSL: X509_STORE_add_cert(3), SSL_CTX_load_verify_dir(3)"""
+    """OpenSSL: X509_STORE_add_cert(3), X509_STORE_load_path(3)"""
     cdef Additions additions = Additions.__new__(Additions)
     if cafile is None and capath is None and cadata is None:
         raise TypeError("cafile, capath and cadata cannot be all omitted")
@@ -164,57 +161,46 @@ cdef class Additions:
         sk_X509_pop_free(self.certificates, X509_free)
 
 
-cdef int put_trust(Context context, Settings settings, object value) except -1:
-    """OpenSSL: X509_STORE_add_cert(3)"""
+cdef int put_trust(Context _, Settings settings, object value) except -1:
+    """OpenSSL: X509_STORE_new(3), X509_STORE_add_cert(3)"""
     cdef Additions additions = value
     cdef Trust trust = Trust.__new__(Trust)
-    cdef SSL_CTX *ctx = own_ctx(context, settings.trust)
-    try:
-        if additions.file is not None:
-            add_trusted(additions.file, SSL_CTX_get_cert_store(ctx))
-        if additions.certificates != NULL:
-            add_certificates(SSL_CTX_get_cert_store(ctx), additions.certificates)
-        add_directories(ctx, additions.directories)
-        check(X509_STORE_up_ref(SSL_CTX_get_cert_store(ctx)))
-        trust.store = SSL_CTX_get_cert_store(ctx)
-    finally:
-        SSL_CTX_free(ctx)
+    ERR_clear_error()
+    trust.store = X509_STORE_new()
+    if trust.store == NULL:
+        raise_queue()
+    add_objects(settings.trust.store, trust.store)
+    if additions.file is not None:
+        add_trusted(additions.file, trust.store)
+    if additions.certificates != NULL:
+        add_certificates(trust.store, additions.certificates)
     trust.directories = settings.trust.directories + additions.directories
+    for directory in trust.directories:
+        add_directory(trust.store, directory)
     settings.trust = trust
     return 0
 
 
-cdef SSL_CTX *own_ctx(Context context, Trust trust) except NULL:
-    """An SSL_CTX whose store may be changed: that of the context, or another one once connections use it.
+cdef int add_directory(X509_STORE *store, bytes directory) except -1:
+    """None is OpenSSL's default directory, and the same as an OSSL_STORE. A missing place is no error.
 
-    OpenSSL: SSL_CTX_new(3)
+    OpenSSL: X509_STORE_load_path(3), X509_LOOKUP_hash_dir(3)
     """
-    cdef SSL_CTX *ctx
-    if not context.is_sealed:
-        check(SSL_CTX_up_ref(context.ctx))
-        return context.ctx
-    ctx = SSL_CTX_new(SSL_CTX_get_ssl_method(context.ctx))
-    if ctx == NULL:
-        raise_queue()
-    try:
-        add_objects(trust.store, SSL_CTX_get_cert_store(ctx))
-        add_directories(ctx, trust.directories)
-    except BaseException:
-        SSL_CTX_free(ctx)
-        raise
-    return ctx
-
-
-cdef int add_directories(SSL_CTX *ctx, tuple directories) except -1:
-    """OpenSSL: SSL_CTX_load_verify_dir(3), SSL_CTX_set_default_verify_dir(3), SSL_CTX_set_default_verify_store(3)"""
-    for directory in directories:
-        if directory is not None:
-            check(SSL_CTX_load_verify_dir(ctx, <bytes>directory))
-        else:
-            check(SSL_CTX_set_default_verify_dir(ctx))
-            check(SSL_CTX_set_default_verify_store(ctx))
-            ERR_clear_error()   # for a missing place they succeed, but leave an error on the queue
+    if directory is not None:
+        check(X509_STORE_load_path(store, directory))
+    else:
+        X509_LOOKUP_add_dir(lookup_in(store, X509_LOOKUP_hash_dir()), NULL, X509_FILETYPE_DEFAULT)
+        X509_LOOKUP_add_store(lookup_in(store, X509_LOOKUP_store()), NULL)
+        check_memory()
     return 0
+
+
+cdef X509_LOOKUP *lookup_in(X509_STORE *store, X509_LOOKUP_METHOD *method) except NULL:
+    """OpenSSL: X509_STORE_add_lookup(3)"""
+    cdef X509_LOOKUP *lookup = X509_STORE_add_lookup(store, method)
+    if lookup == NULL:
+        raise_queue()
+    return lookup
 
 
 cdef int add_certificates(X509_STORE *store, stack_st_X509 *certificates) except -1:
