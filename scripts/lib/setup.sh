@@ -282,7 +282,8 @@ sanitized() {
 races() {
   set_up "$1" test
   shift
-  core_in tsan --buildtype=debug -Doptimization=1 -Db_sanitize=thread -Db_lundef=false
+  core_in tsan --buildtype=debug -Doptimization=1 -Db_sanitize=thread -Db_lundef=false \
+    -Dc_args="-include $root/scripts/lib/tsan.h"
   export TSAN_OPTIONS="suppressions=$root/scripts/lib/tsan.txt:halt_on_error=0:exitcode=66:history_size=7:report_signal_unsafe=0${TSAN_OPTIONS:+:$TSAN_OPTIONS}"
   export SANITIZED_MALLOC=default     # without the GIL Python has no other
   SANITIZERS=$(cc -print-file-name=libtsan.so)
