@@ -25,9 +25,14 @@ cdef SSLSession session_of(Connection connection):
             context, terms = connection._context, connection.terms
         session = NULL
         connection.ask(ask_session, &session)
-        if context is connection._context and terms is connection.terms:    # all three are of one moment
+        if is_bound_to(connection, context, terms):     # all three are of one moment
             return None if session == NULL else adopt_session(session, context, terms)
         SSL_SESSION_free(session)
+
+
+cdef bint is_bound_to(Connection connection, Context context, bytes terms) noexcept:
+    with cython.critical_section(connection):
+        return context is connection._context and terms is connection.terms
 
 
 cdef void ask_session(Connection self, void *answer) noexcept nogil:
@@ -37,12 +42,14 @@ cdef void ask_session(Connection self, void *answer) noexcept nogil:
 cdef int offer_session(Connection connection, SSLSession offered) except -1:
     """OpenSSL: SSL_set_session(3)"""
     cdef int result
-    if offered.context is not connection._context:
+    with cython.critical_section(connection):
+        context, terms = connection._context, connection.terms
+    if offered.context is not context:
         raise ValueError("Session refers to a different SSLContext.")
     if connection.server_side:
         raise ValueError("Cannot set session for server-side SSLSocket.")
     # Otherwise what was verified for it is not what is verified here: a full handshake.
-    is_same = connection.terms is not None and offered.terms == connection.terms
+    is_same = terms is not None and offered.terms == terms
     result = connection.change(set_session, offered.session if is_same else NULL)
     if result == FINISHED:
         raise ValueError("Cannot set session after handshake.")

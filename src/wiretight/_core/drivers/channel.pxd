@@ -1,5 +1,7 @@
 """Channel: a connection as an event loop's transport drives it. It never waits, and hardly ever raises."""
 
+from libc.stdint cimport uint64_t
+
 from wiretight._core.base.errors cimport Failure, Status
 from wiretight._core.connection.stream cimport Operation, Stream
 
@@ -17,6 +19,7 @@ cdef class Channel:
     cdef size_t queued              # how many
     cdef size_t last_read
     cdef bint more                  # after the last step: see Connection.has_more()
+    cdef uint64_t bytes_in          # after it, of the wire, which other threads may read from
     cdef Failure failure            # of the last step that FAILED
     cdef object raised              # by a callback, in a step
     cdef object __weakref__

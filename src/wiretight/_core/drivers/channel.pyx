@@ -136,6 +136,7 @@ cdef class Channel:
         self.connection.wire.drained = self.connection.wire.waits = False
         status = self.connection.send(op) if op.verb == WRITE else self.connection.step(op)
         self.more = self.connection.has_more()
+        self.bytes_in = self.connection.wire.bytes_in
         self.failure = self.connection.failure
         return status
 
@@ -163,11 +164,12 @@ cdef class Channel:
     cdef int read_ready(self) except -1:
         cdef int status = DONE
         cdef int steps = 0
-        cdef uint64_t most = self.bound().wire.bytes_in + MOST_OVERHEAD
+        cdef uint64_t most = self.bytes_in + MOST_OVERHEAD
+        self.bound()
         if not self.delivers:
             self._progress()
             return 0
-        while status == DONE and self.delivers and steps < MOST_STEPS and self.connection.wire.bytes_in < most:
+        while status == DONE and self.delivers and steps < MOST_STEPS and self.bytes_in < most:
             try:
                 status = self.receive_in_place() if self.is_buffered else self.receive()
             except MemoryError:
@@ -204,14 +206,12 @@ cdef class Channel:
         cdef int status = DONE
         cdef size_t got = 0
         cdef int steps = 0
-        cdef uint64_t most = self.bound().wire.bytes_in + MOST_OVERHEAD
+        cdef uint64_t most = self.bytes_in + MOST_OVERHEAD
         cdef unsigned char *scratch = wt_lend()
         if scratch == NULL:
             raise MemoryError
         try:
-            while (
-                status == DONE and not self.ended and steps < MOST_STEPS and self.connection.wire.bytes_in < most
-            ):
+            while status == DONE and not self.ended and steps < MOST_STEPS and self.bytes_in < most:
                 status = self.read_step(<char *>scratch, ROOM, &got)
                 steps += 1
                 most += got
