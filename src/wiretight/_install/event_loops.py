@@ -1,4 +1,4 @@
-"""What install() does to asyncio's own event loops: their `ssl=` and start_tls() use the native transport."""
+"""install() for asyncio's own event loops: their `ssl=` and start_tls() use the native transport."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _ABSENT = object()
 
 
 class _Hook:
-    """A function in place of a method of asyncio's loops, until it is removed."""
+    """A function that replaces a method of asyncio's loops until it is removed."""
 
     def __init__(self, name: str, function: Any) -> None:
         self._name = name
@@ -28,7 +28,7 @@ class _Hook:
         def hooked(loop: Any, *args: Any, **options: Any) -> Any:
             if self._active:
                 return function(before, loop, *args, **options)
-            return before(loop, *args, **options)  # somebody has put something around this one, and it is still called
+            return before(loop, *args, **options)  # removed, but somebody has wrapped it, and still calls it
 
         self._hooked = hooked
         setattr(_loops, name, hooked)
@@ -47,14 +47,14 @@ _hooks: list[_Hook] = []
 
 
 def install() -> None:
-    """Has every selector loop ask here for its TLS. Since 0.1."""
+    """Makes every selector loop create its TLS transports here. Since 0.1."""
     if not _hooks:
         _hooks.append(_Hook("_make_ssl_transport", _make_ssl_transport))
         _hooks.append(_Hook("start_tls", _start_tls))
 
 
 def uninstall() -> None:
-    """Takes ours away, and nobody else's; connections that are there go on. Since 0.1."""
+    """Removes our hooks, and nobody else's; open connections continue. Since 0.1."""
     while _hooks:
         _hooks.pop().remove()
 
@@ -75,7 +75,7 @@ def _make_ssl_transport(
     ssl_shutdown_timeout: float | None = None,
     **newer: Any,
 ) -> Any:
-    if not sslcontext and not server_side:  # ssl=True: the function that the package has under this name now
+    if not sslcontext and not server_side:  # ssl=True: the package's current function, which programs may replace
         sslcontext = sys.modules["wiretight"].create_default_context()
         if not server_hostname:
             sslcontext.check_hostname = False

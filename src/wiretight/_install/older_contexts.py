@@ -1,7 +1,7 @@
-"""Contexts of the standard `ssl` that are older than install(): they go on working over wiretight's MemoryBIO.
+"""Contexts of the standard `ssl` from before install(): they keep working, over wiretight's MemoryBIO.
 
-After install(), asyncio and its like make a MemoryBIO of wiretight for every context, and a standard context takes none
-but its own kind.
+After install(), asyncio and similar libraries create a MemoryBIO of wiretight for every context, but a standard context
+accepts only its own kind.
 """
 
 from __future__ import annotations
@@ -25,24 +25,24 @@ Result = TypeVar("Result")
 
 _ATTRIBUTE = "sslobject_class"
 
-# The contexts that are prepared, and what each of them had of its own.
+# The prepared contexts, and the attributes that they had themselves.
 _prepared: list[tuple[ref[Any], dict[str, Any]]] = []
 
 
-def keep_working() -> None:
-    """Prepares every standard context that exists. It stays what it is, and does the same as before. Since 0.1."""
+def prepare() -> None:
+    """Prepares every existing standard context, whose class and behaviour stay the same. Since 0.1."""
     for found in get_objects() if HAS_STANDARD else ():
-        # By the native class, because ours pass for the other.
+        # By the native class, because ours pass for the other one.
         is_standard = is_a(found, standard._SSLContext)  # type: ignore[attr-defined]
-        if is_standard and _objects_class(found) is standard.SSLObject:
+        if is_standard and _sslobject_class_of(found) is standard.SSLObject:
             attributes = _attributes(found)
             had = {name: value for name, value in attributes.items() if name == _ATTRIBUTE}
             _prepared.append((ref(found), had))
             attributes[_ATTRIBUTE] = OlderObject
 
 
-def stop() -> None:
-    """The end of that; connections that are there go on. Since 0.1."""
+def restore() -> None:
+    """Reverts prepare(); open connections continue. Since 0.1."""
     while _prepared:
         reference, had = _prepared.pop()
         context = reference()
@@ -52,12 +52,12 @@ def stop() -> None:
 
 
 def _attributes(context: Any) -> dict[str, Any]:
-    # Not through what a subclass of the program's has for its attributes, which may do anything.
+    # Not through the attribute access of a program's subclass, which may do anything.
     attributes: dict[str, Any] = object.__getattribute__(context, "__dict__")
     return attributes
 
 
-def _objects_class(context: Any) -> Any:
+def _sslobject_class_of(context: Any) -> Any:
     for attributes in (_attributes(context), *map(vars, type(context).__mro__)):
         if _ATTRIBUTE in attributes:
             return attributes[_ATTRIBUTE]
@@ -65,11 +65,11 @@ def _objects_class(context: Any) -> Any:
 
 
 class OlderObject(_Standard):
-    """A standard SSLObject that takes either kind of MemoryBIO."""
+    """A standard SSLObject that accepts either kind of MemoryBIO."""
 
     __module__ = "wiretight"
 
-    # Where they are wiretight's, the object under this one has a standard MemoryBIO each in their place.
+    # If they are wiretight's, the standard object uses a standard MemoryBIO in place of each.
     _incoming: MemoryBIO | None = None
     _outgoing: MemoryBIO | None = None
     _inner_incoming: standard.MemoryBIO
@@ -85,19 +85,19 @@ class OlderObject(_Standard):
         return self
 
     def do_handshake(self) -> None:
-        self._moving(super().do_handshake)
+        self._run(super().do_handshake)
 
     def read(self, len: int = 1024, buffer: Any = None) -> Any:
-        return self._moving(super().read, len, buffer)
+        return self._run(super().read, len, buffer)
 
     def write(self, data: Any) -> int:
-        return self._moving(super().write, data)
+        return self._run(super().write, data)
 
     def unwrap(self) -> Any:
-        return self._moving(super().unwrap)
+        return self._run(super().unwrap)
 
-    def _moving(self, operation: Callable[..., Result], *args: Any) -> Result:
-        """Runs an operation with the bytes at hand; afterwards what it did not use is where it was."""
+    def _run(self, operation: Callable[..., Result], *args: Any) -> Result:
+        """Runs an operation with the incoming bytes, and puts back those that it did not use."""
         if self._incoming is not None:
             self._inner_incoming.write(self._incoming.read())
             if self._incoming.eof:
