@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from tests.aio.protocols import Buffered, Recorder, fill
+from tests.kit.certificates import ADDRESS, HOST
+from tests.kit.sockets import tcp_pair
+from wiretight import asyncio as native
 
 
 class Broken(Exception):
@@ -44,6 +49,52 @@ def test_eof_received(loops, ends):
 
     loops.run_reporting(main)
     told(loops, "eof_received", "Fatal error: protocol.eof_received() call failed.")
+
+
+# asyncio's own loops leave the connection to the garbage collector, and a ResourceWarning.
+@pytest.mark.parametrize("loops", ["uvloop"], indirect=True)
+def test_a_factory_of_a_client_s_protocol_leaves_no_connection_open(loops, ends):
+    async def main():
+        listener = await asyncio.get_running_loop().create_server(lambda: server, ADDRESS, 0)
+        server = Recorder()
+        with pytest.raises(Broken):
+            await ends.connect(no_protocol, listener.sockets[0].getsockname())
+        await server.lost()
+        assert server.told == ["made", "lost"] or server.told == ["made", "eof", "lost"]
+        listener.close()
+
+    loops.run(main)
+
+
+@pytest.mark.parametrize("loops", ["uvloop"], indirect=True)
+def test_a_factory_of_a_server_s_protocol_leaves_no_connection_open(loops, ends):
+    async def main():
+        async with ends.serving(no_protocol) as address:
+            with pytest.raises(ConnectionResetError):
+                await ends.connect(Recorder, address)
+
+    loops.run_reporting(main)
+    assert [type(report["exception"]) for report in loops.reports] == [Broken]
+
+
+def test_a_factory_leaves_the_socket_of_a_program_to_the_program(loops, ends):
+    async def main():
+        near, far = tcp_pair()
+        with near, far:
+            for make, options in (
+                (native.create_connection, {"ssl": ends.client_context(), "server_hostname": HOST}),
+                (native.connect_accepted_socket, {"ssl": ends.server_context()}),
+            ):
+                with pytest.raises(Broken):
+                    await make(no_protocol, sock=near, **options)
+            far.sendall(b"still there")
+            assert await asyncio.get_running_loop().sock_recv(near, 20) == b"still there"
+
+    loops.run(main)
+
+
+def no_protocol():
+    raise Broken("protocol_factory")
 
 
 @pytest.mark.parametrize("method", ["get_buffer", "buffer_updated"])

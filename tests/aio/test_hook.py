@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 
 from tests.install.program import succeeds
@@ -74,5 +76,120 @@ def test_a_context_of_the_standard_library_keeps_asyncios_own_transport(certific
         assert not can_drive(context)
         assert can_drive(wiretight.create_default_context(cafile=sys.argv[1]))
         """,
+        certificates.ca_file,
+    )
+
+
+UPGRADING = """
+    import asyncio, ssl, sys
+    import wiretight
+    from wiretight._asyncio.layered import LayeredSSLTransport
+    chain, key, ca = sys.argv[1:4]
+    called = []
+
+    def recording(owner, name):
+        before = getattr(owner, name)
+        async def recorded(*args, **options):
+            called.append(name)
+            return await before(*args, **options)
+        setattr(owner, name, recorded)
+
+    def contexts(module):
+        server = module.SSLContext(module.PROTOCOL_TLS_SERVER)
+        server.load_cert_chain(chain, key)
+        client = module.SSLContext(module.PROTOCOL_TLS_CLIENT)
+        client.load_verify_locations(ca)
+        return server, client
+
+    class Plain(asyncio.Protocol):
+        def connection_made(self, transport): self.transport = transport
+    class Reading(Plain):
+        def __init__(self): self.read, self.lost = b"", asyncio.get_running_loop().create_future()
+        def data_received(self, data): self.read += data
+        def connection_lost(self, error): self.lost.set_result(error)
+
+    async def upgrade(server_context, client_context):
+        # The type of the client's transport, when something has come over it.
+        loop, tasks = asyncio.get_running_loop(), []
+        class Serving(Plain):
+            def connection_made(self, transport): tasks.append(loop.create_task(self.serve(transport)))
+            async def serve(self, transport):
+                transport = await loop.start_tls(transport, self, server_context, server_side=True)
+                transport.write(b"over TLS")
+                transport.close()
+        async with await loop.create_server(Serving, "127.0.0.1", 0) as listener:
+            transport, protocol = await loop.create_connection(Reading, *listener.sockets[0].getsockname())
+            transport = await loop.start_tls(transport, protocol, client_context, server_hostname="localhost")
+            kind = type(transport)
+            assert await protocol.lost is None and protocol.read == b"over TLS"
+            await asyncio.gather(*tasks)
+        return kind
+"""
+
+
+def test_a_start_tls_of_the_programs_goes_on_doing_what_is_not_ours(certificates: Certificates) -> None:
+    succeeds(
+        UPGRADING
+        + """
+    standard = contexts(ssl)
+    import wiretight.asyncio  # which has what it needs of asyncio before the program replaces it
+    recording(asyncio.BaseEventLoop, "start_tls")
+    wiretight.install()
+    assert asyncio.run(upgrade(*contexts(wiretight))) is LayeredSSLTransport and not called
+    assert asyncio.run(upgrade(*standard)) is not LayeredSSLTransport
+    assert called == ["start_tls"] * 2
+    """,
+        *certificates.server,
+        certificates.ca_file,
+    )
+
+
+@pytest.mark.parametrize("owner", ["asyncio.BaseEventLoop", "asyncio.SelectorEventLoop", "asyncio.get_running_loop()"])
+def test_a_start_tls_that_is_put_over_ours_is_called(certificates: Certificates, owner: str) -> None:
+    succeeds(
+        UPGRADING
+        + f"""
+    wiretight.install()
+    async def main():
+        recording({owner}, "start_tls")
+        return await upgrade(*contexts(wiretight))
+    assert asyncio.run(main()) is LayeredSSLTransport
+    assert called == ["start_tls"] * 2
+    """,
+        *certificates.server,
+        certificates.ca_file,
+    )
+
+
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="StreamWriter.start_tls() came with Python 3.11")
+@pytest.mark.parametrize("owner", ["asyncio.StreamWriter", "asyncio.get_running_loop()"])
+def test_a_stream_writer_upgrades_by_ours_and_by_what_is_put_over_it(certificates: Certificates, owner: str) -> None:
+    succeeds(
+        UPGRADING
+        + f"""
+    wiretight.install()
+    server_context, client_context = contexts(wiretight)
+    async def main():
+        done = asyncio.Event()
+        async def serve(reader, writer):
+            await writer.start_tls(server_context)
+            writer.write(await reader.readline())
+            writer.close()
+            await writer.wait_closed()
+            done.set()
+        recording({owner}, "start_tls")
+        async with await asyncio.start_server(serve, "127.0.0.1", 0) as listener:
+            reader, writer = await asyncio.open_connection(*listener.sockets[0].getsockname())
+            await writer.start_tls(client_context, server_hostname="localhost")
+            assert type(writer.transport) is LayeredSSLTransport
+            writer.write(b"line\\n")
+            assert await reader.readline() == b"line\\n"
+            writer.close()
+            await writer.wait_closed()
+            await done.wait()
+    asyncio.run(main())
+    assert called == ["start_tls"] * 2
+    """,
+        *certificates.server,
         certificates.ca_file,
     )

@@ -10,6 +10,7 @@ import weakref
 
 import pytest
 
+import wiretight
 from tests.aio.protocols import Echo, Recorder
 from tests.kit.certificates import ADDRESS, ELSEWHERE, HOST
 from wiretight import asyncio as native
@@ -152,6 +153,33 @@ def test_tls_goes_inside_tls(loops, ends):
             assert await client.receive(len(DATA)) == DATA
             await closed(client, server)
             assert all(transport.is_closing() for transport in outer)
+
+    loops.run(main)
+
+
+def test_a_context_with_a_wrap_bio_of_its_own_keeps_the_start_tls_of_the_loop(loops, ends):
+    class Own(wiretight.SSLContext):
+        def wrap_bio(self, *args, **kwargs):
+            wrapped.append(self)
+            return wiretight.SSLContext.wrap_bio(self, *args, **kwargs)
+
+    wrapped = []
+
+    async def main():
+        contexts = ends.server_context(), ends.client_context()
+        for context in contexts:
+            context.__class__ = Own
+        client, server = await plain_pair(server=Echo)
+        server.transport, client.transport = await asyncio.gather(
+            native.start_tls(server.transport, server, contexts[0], server_side=True),
+            native.start_tls(client.transport, client, contexts[1], server_hostname=HOST),
+        )
+        client.transport.write(b"over BIOs")
+        assert await client.receive(9) == b"over BIOs"
+        client.transport.close()
+        assert await client.lost() is None
+        await server.lost()
+        assert set(wrapped) == set(contexts)
 
     loops.run(main)
 

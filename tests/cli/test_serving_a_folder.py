@@ -239,12 +239,22 @@ def test_a_body_is_not_taken_for_the_next_request(
         (b"Content-Length : 0", 400),
         (b"Content-Length: \xa00", 400),
         (b"X: a\r\r\nContent-Length: 0", 400),
-        (b"Transfer-Encoding: \x0bchunked", 501),
+        (b"Transfer-Encoding: \x0bchunked", 400),
+        (b"Transfer-Encoding: gzip", 400),
+        (b"Transfer-Encoding: chunked, gzip", 400),
+        (b"Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked", 400),
+        (b"Content-Length: 0\r\nContent-Length: 5", 400),
+        (b"Content-Length:", 400),
         (b"Content-Length: 0\r\nTransfer-Encoding: chunked", 400),
         (b"Transfer-Encoding: gzip, chunked", 501),
         (b"Transfer-Encoding: chunked\r\n\r\nx\r\n", 400),
         (b"Transfer-Encoding: chunked\r\n\r\n100001\r\n", 413),
         (b"Transfer-Encoding: chunked\r\n\r\n1\r\nxyz\r\n0\r\n", 400),
+        (b"Transfer-Encoding: chunked\r\n\r\n1;a\rb\r\nx\r\n0\r\n", 400),
+        (b"Transfer-Encoding: chunked\r\n\r\n1 \r\nx\r\n0\r\n", 400),
+        (b"Transfer-Encoding: chunked\r\n\r\n0\r\nX: a\rb", 400),
+        (b"Transfer-Encoding: chunked\r\n\r\n0\r\nX: a\r\n b", 400),
+        (b"Transfer-Encoding: chunked\r\n\r\n0\r\nno field", 400),
         (b"Transfer-Encoding: chunked\r\n\r\n" + b"1;%s\r\nx\r\n" % (b"y" * 4000) * 300, 413),
     ],
 )
@@ -261,6 +271,52 @@ def test_a_body_whose_end_cannot_be_told_ends_the_connection(
 
         assert response.status == status
         assert response.headers["Connection"] == "close"
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"GET /page.txt HTTP/1.0\r\nTransfer-Encoding: chunked",
+        b"GET /page.txt HTTP/1.1\r\nHost: x\r\nX: a\rContent-Length: 5",
+        b"GET /page.txt HTTP/1.1\r\nHost: x\r\nX: a\r\rContent-Length: 5",
+        b"GET /page.txt HTTP/1.1\r\nHost: x\r\nX: a\nContent-Length: 5",
+        b"GET /page.txt HTTP/1.1\r\nHost: x\r\nX: a\r\n b",
+        b"GET /page.txt HTTP/1.1\r\n Host: x",
+        b"GET /page.txt HTTP/1.1\r\nHost: x\r\nX: a\x00b",
+        b"GET /page.txt HTTP/1.1\r\nHost: x\r\nno field",
+        b"GET /page.txt HTTP/1.1\r\nHost: x\r\n: no name",
+        b"GET /page.txt HTTP/1.1\r\nHost: x\r\nX : space",
+        b"GET /page.txt\rHTTP/1.1\r\nHost: x",
+        b"GET  /page.txt HTTP/1.1\r\nHost: x",
+        b"GET\x0b/page.txt HTTP/1.1\r\nHost: x",
+        b"GET /page.txt HTTP/1.01\r\nHost: x",
+        b"GET /page.txt HTTP/1.1\r\nX: no host",
+        b"GET /page.txt HTTP/1.1\r\nHost: x\r\nHost: x",
+        b"GET /page.txt HTTP/1.1\r\nHost: a b",
+    ],
+)
+def test_a_head_that_another_reader_may_take_otherwise_is_refused(
+    folder: Path, certificates: Certificates, head: bytes
+) -> None:
+    with serving(folder, certificates) as (_, port), client(port, certificates) as web:
+        web.connect()
+        assert web.sock is not None
+        web.sock.sendall(head + b"\r\n\r\n" + SMUGGLED)
+        received = b"".join(iter(lambda: web.sock.recv(65536), b""))  # type: ignore[union-attr]
+
+    assert re.findall(rb"HTTP/1.1 (\d{3})", received) == [b"400"]
+    assert b"\r\nConnection: close\r\n" in received
+
+
+def test_a_request_of_http_1_0_needs_no_host(folder: Path, certificates: Certificates) -> None:
+    with serving(folder, certificates) as (_, port), client(port, certificates) as web:
+        web.connect()
+        assert web.sock is not None
+        web.sock.sendall(b"GET /page.txt HTTP/1.0\r\nX: \xfc\t,\r\n\r\n")
+        received = b"".join(iter(lambda: web.sock.recv(65536), b""))  # type: ignore[union-attr]
+
+    assert received.startswith(b"HTTP/1.1 200")
+    assert received.endswith(b"a page")
 
 
 def test_a_client_that_goes_on_sending_hears_why_it_is_refused(folder: Path, certificates: Certificates) -> None:

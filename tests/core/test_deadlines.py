@@ -148,12 +148,21 @@ SENDING: dict[str, Callable[[Any, Path], object]] = {
     "sendall": lambda sock, path: sock.sendall(path.read_bytes()),
     "sendall of a program's send": lambda sock, path: passing_on(sock).sendall(path.read_bytes()),
     "sendfile": lambda sock, path: sock.sendfile(path.open("rb")),
+    "a file's write": lambda sock, path: sock.makefile("wb").write(path.read_bytes()),
+    "a file's write of a program's send": lambda sock, path: passing_on(sock).makefile("rwb").write(path.read_bytes()),
+    "a file's write of text": lambda sock, path: sock.makefile("w").write(path.read_text()),
+    "a file's flush": lambda sock, path: written(sock.makefile("wb", 2**30), path.read_bytes()).flush(),
 }
 
 
 def passing_on(sock: Any) -> Any:
     sock.send = lambda data: type(sock).send(sock, data)
     return sock
+
+
+def written(file: Any, data: bytes) -> Any:
+    file.write(data)
+    return file
 
 
 @pytest.mark.filterwarnings("ignore::ResourceWarning")

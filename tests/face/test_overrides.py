@@ -16,6 +16,7 @@ from tests.kit.certificates import ADDRESS, HOST, Certificates
 from tests.kit.servers import Server, echo
 from tests.kit.sockets import WITH_TIMEOUT, tls_sockets
 from tests.kit.subject import tls
+from wiretight._asyncio.takeover import can_drive
 
 PUBLIC = ("connect", "do_handshake", "getpeername", "read", "recv", "recv_into", "send", "sendall", "write")
 DATA = b"a line\n" * 20
@@ -102,6 +103,95 @@ def test_a_patch_of_the_class_is_called(client: Any, server: Any) -> None:
         assert client.recv(10) == b"patched"
     assert (send.call_count, read.call_count) == (1, 1)
     assert client.recv(6) == b"a line"
+
+
+class Base:
+    """What every class below derives from: Python changes the bases of no class that derives from nothing."""
+
+
+class Replacing(Base):
+    """What a mix-in comes to have, or to derive from."""
+
+    def send(self, data: Any, flags: int = 0) -> int:
+        return len(data)
+
+    def read(self, len: int = 1024, buffer: Any = None) -> bytes:
+        return b"replaced"
+
+
+def patch_the_mix_in(kind: Any, mix_in: Any) -> None:
+    mix_in.send, mix_in.read = Replacing.send, Replacing.read
+
+
+def change_its_bases(kind: Any, mix_in: Any) -> None:
+    mix_in.__bases__ = (Replacing,)
+
+
+def change_the_bases(kind: Any, mix_in: Any) -> None:
+    kind.__bases__ = (Replacing, tls.SSLSocket)
+
+
+@pytest.mark.parametrize(
+    ("change", "mixed_in"),
+    [(patch_the_mix_in, True), (change_its_bases, True), (change_the_bases, True), (change_the_bases, False)],
+)
+def test_a_method_is_called_wherever_the_class_comes_to_have_it_from(
+    certificates: Certificates, change: Any, mixed_in: bool
+) -> None:
+    mix_in = type("MixIn", (Base,), {})
+    kind = type("Mixed", (mix_in, tls.SSLSocket) if mixed_in else (tls.SSLSocket,), {})
+    client_context = certificates.client_context(tls.TLSVersion.TLSv1_3)
+    client_context.sslsocket_class = type("Derived", (kind,), {})
+    with tls_sockets(client_context, certificates.server_context(tls.TLSVersion.TLSv1_3)) as (client, server):
+        client.sendall(b"sent")
+        server.sendall(DATA)
+        assert (client.recv(7), server.recv(100)) == (b"a line\n", b"sent")
+        change(kind, mix_in)
+        client.sendall(b"nothing of this is sent")
+        assert client.recv(10) == b"replaced"
+
+
+def test_a_mix_in_without_such_methods_changes_nothing(certificates: Certificates) -> None:
+    client_context = certificates.client_context(tls.TLSVersion.TLSv1_3)
+    client_context.sslsocket_class = type("Mixed", (Base, tls.SSLSocket), {})
+    with tls_sockets(client_context, certificates.server_context(tls.TLSVersion.TLSv1_3)) as (client, server):
+        server.sendall(DATA)
+        space = bytearray(7)
+        assert (client.recv(7), client.recv_into(space), space) == (b"a line\n", 7, b"a line\n")
+        client.settimeout(0.05)
+        with pytest.raises(TimeoutError, match="write operation timed out"):
+            client.sendall(bytes(50_000_000))
+
+
+@pytest.mark.parametrize("change", ["mix-in", "bases"])
+@pytest.mark.parametrize("name", ["do_handshake", "read", "write", "unwrap", "_create"])
+def test_asyncio_drives_no_object_that_a_mix_in_has_a_method_for(name: str, change: str) -> None:
+    kind: Any = type("Mixed", (type("MixIn", (Base,), {}), tls.SSLObject), {})
+    context = tls.SSLContext(tls.PROTOCOL_TLS_CLIENT)
+    context.sslobject_class = kind
+    assert can_drive(context)
+    method = classmethod(replaced) if name == "_create" else replaced
+    if change == "mix-in":
+        setattr(kind.__bases__[0], name, method)
+    else:
+        kind.__bases__ = (type("Other", (Base,), {name: method}), tls.SSLObject)
+    assert not can_drive(context)
+
+
+@pytest.mark.parametrize("change", ["mix-in", "bases"])
+def test_asyncio_drives_no_context_that_a_mix_in_has_wrap_bio_for(change: str) -> None:
+    kind: Any = type(tls.SSLContext)("Mixed", (type("MixIn", (Base,), {}), tls.SSLContext), {})
+    context = kind(tls.PROTOCOL_TLS_CLIENT)
+    assert can_drive(context)
+    if change == "mix-in":
+        kind.__bases__[0].wrap_bio = replaced
+    else:
+        kind.__bases__ = (type("Other", (Base,), {"wrap_bio": replaced}), tls.SSLContext)
+    assert not can_drive(context)
+
+
+def replaced(*args: Any, **options: Any) -> None:
+    raise AssertionError("it is not called here")
 
 
 def test_a_method_of_the_object_is_called(client: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import itertools
 import ssl as standard
 import subprocess
@@ -94,3 +95,27 @@ def test_the_certificate_of_a_file_is_decoded_wherever_it_stands(
     for order in ORDERS:
         path.write_text("".join(blocks[kind] for kind in order))
         assert tls._ssl._test_decode_cert(path) == tls._ssl._test_decode_cert(certificates.server.chain)
+
+
+@pytest.mark.parametrize("name", [name for name in LOADS if name != "cadata"])
+def test_a_file_is_read_no_further_than_one_can_be_long(tmp_path: Path, name: str) -> None:
+    path = tmp_path / "endless.pem"
+    with path.open("wb") as file:
+        file.truncate(64 * 1024 * 1024 + 1)  # no block of it is on the disk
+    with pytest.raises(OSError, match="up to 64 MiB") as refusal:
+        LOADS[name](tls.SSLContext(tls.PROTOCOL_TLS_SERVER), path)
+    assert refusal.value.errno == errno.EFBIG
+
+
+def test_neither_is_a_key_file(certificates: Certificates, tmp_path: Path) -> None:
+    (tmp_path / "endless.key").symlink_to("/dev/zero")
+    with pytest.raises(OSError, match="up to 64 MiB"):
+        tls.SSLContext(tls.PROTOCOL_TLS_SERVER).load_cert_chain(certificates.server.chain, tmp_path / "endless.key")
+
+
+def test_an_endless_default_file_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", "/dev/zero")
+    monkeypatch.setenv("SSL_CERT_DIR", "/nonexistent")
+    context = tls.create_default_context()
+    assert context.cert_store_stats()["x509"] == 0
+    assert context.verify_mode == tls.CERT_REQUIRED

@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from tests.kit.sockets import receive_exactly, tls_sockets
+from tests.kit.sockets import receive_exactly, tls_sockets, unix_pair
 from tests.kit.subject import tls
-from tests.kit.threads import Task
+from tests.kit.threads import PATIENCE, Task
 
 REFUSED = {
     "recvfrom": (ValueError, (1,)),
@@ -178,6 +178,35 @@ def test_makefile_reads_and_writes(client: Any, server: Any) -> None:
         theirs.write(b"three\n")
         theirs.flush()
         assert ours.readline() == b"three\n"
+
+
+@pytest.mark.parametrize("mode", ["wb", "rwb"])
+def test_a_file_goes_on_where_it_was_when_the_time_was_up(client: Any, server: Any, mode: str) -> None:
+    data = bytes(range(251)) * 20_000
+    file = client.makefile(mode, len(data))
+    file.write(data)
+    client.settimeout(0.01)
+    for _ in range(3):
+        with pytest.raises(TimeoutError):
+            file.flush()
+    client.settimeout(PATIENCE)
+    receiving = Task(receive_exactly, server, len(data))
+    file.close()
+    assert receiving.result() == data
+
+
+def test_a_file_of_text_is_as_any_sockets(client: Any, server: Any) -> None:
+    plain, other = unix_pair()
+    with plain, other, plain.makefile("rw", encoding="latin-1", newline="\r\n") as expected:
+        with client.makefile("rw", encoding="latin-1", newline="\r\n") as file:
+            file.write("ü\n")
+            file.flush()
+            assert server.recv(10) == b"\xfc\r\n"
+            for name in ("mode", "encoding", "newlines", "errors", "line_buffering"):
+                assert getattr(file, name) == getattr(expected, name)
+    for arguments in ({"mode": "wx"}, {"mode": "w", "buffering": 0}):
+        with pytest.raises(ValueError, match=r"invalid mode|must be binary"):
+            client.makefile(**arguments)
 
 
 def test_a_file_keeps_its_closed_socket_alive(client: Any, server: Any) -> None:

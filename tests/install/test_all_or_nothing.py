@@ -19,13 +19,16 @@ STATE = """
         for name, module in modules.items():
             if type(module) is type(sys) and name != "__main__":
                 found.update({(name, key): id(value) for key, value in vars(module).items()})
-        found.update({("loop", key): id(value) for key, value in vars(loops.BaseSelectorEventLoop).items()})
+        standard = __import__("wiretight")._standard.errors.standard
+        found.update({("context", key): id(value) for key, value in vars(standard.SSLContext).items()})
+        for kind in loops.BaseSelectorEventLoop.__mro__:
+            found.update({(kind.__name__, key): id(value) for key, value in vars(kind).items()})
         found.update({("meta_path", at): id(finder) for at, finder in enumerate(sys.meta_path)})
         return found
 """
 
 
-@pytest.mark.parametrize("step", ["first", "third", "last", "contexts", "contexts again", "loops", "end of loops"])
+@pytest.mark.parametrize("step", ["first", "third", "last", "contexts", "loops", "end of loops"])
 def test_a_failure_leaves_everything_as_it_was(step: str) -> None:
     succeeds(
         STATE
@@ -51,7 +54,7 @@ def test_a_failure_leaves_everything_as_it_was(step: str) -> None:
     step = {
         "first": (installation, "_rebind", 1), "third": (installation, "_rebind", 3),
         "last": (installation, "_rebind", places),
-        "contexts": (older_contexts, "prepare", 1), "contexts again": (older_contexts, "prepare", 2),
+        "contexts": (older_contexts, "install", 1),
         "loops": (import_hook, "install", 1), "end of loops": (event_loops, "install", 1),
     }[sys.argv[1]]
     restore = failing(*step)
@@ -64,7 +67,6 @@ def test_a_failure_leaves_everything_as_it_was(step: str) -> None:
         raise AssertionError("nothing failed")
     assert state() == before, [key for key in state() if state()[key] != before.get(key)]
     assert wiretight._create_default_https_context is own_https
-    assert "sslobject_class" not in vars(context)
     restore()
     assert len(wiretight.install().rebound) == places
     assert http.client.ssl is wiretight

@@ -45,16 +45,18 @@ def test_names_imported_from_ssl_and_tuples_of_them_are_rebound(tmp_path: Path) 
     )
 
 
-def test_the_standard_module_itself_is_not_changed() -> None:
+def test_of_the_standard_module_nothing_is_changed_but_which_bios_its_contexts_take() -> None:
     succeeds("""
         import ssl, _ssl
         kept = [ssl, _ssl, ssl.SSLContext, ssl.SSLSocket, ssl.SSLObject]
         import wiretight
         def everything():
-            return [(name, id(value)) for owner in kept for name, value in vars(owner).items()]
+            return {(owner.__name__, name, id(value)) for owner in kept for name, value in vars(owner).items()}
         before = everything()
         wiretight.install()
         assert ssl is wiretight and kept[0] is not wiretight
+        assert {(owner, name) for owner, name, _ in everything() ^ before} == {("SSLContext", "_wrap_bio")}
+        wiretight.uninstall()
         assert everything() == before
     """)
 

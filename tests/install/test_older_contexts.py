@@ -1,4 +1,7 @@
-"""Contexts of the standard `ssl` that are older than install(): they work, they verify, and they are recognised."""
+"""Contexts of the standard `ssl` that are older than install(), or made later of what it does not reach.
+
+They work, they verify, and they are recognised.
+"""
 
 from __future__ import annotations
 
@@ -65,6 +68,92 @@ def test_an_older_context_goes_on_verifying_under_asyncio(certificates: Certific
         "        raise AssertionError('the wrong host was accepted')\n"
     )
     succeeds(code, certificates.ca_file, *certificates.server, "elsewhere.example")
+
+
+# How a program has what install() does not reach, and makes contexts of it afterwards.
+KEPT = """
+    import ssl
+    class Subclass(ssl.SSLContext): pass
+    class Object(ssl.SSLObject): pass
+    class WithObjects(ssl.SSLContext):
+        sslobject_class = Object
+    class Around(ssl.SSLContext):  # as truststore's
+        def __init__(self, protocol, own=ssl.SSLContext):
+            self.inner = own(protocol)
+        def __getattribute__(self, name):
+            if name in ("inner", "__class__", "__init__"):
+                return object.__getattribute__(self, name)
+            return getattr(object.__getattribute__(self, "inner"), name)
+    def by_default(protocol, own=ssl.SSLContext):
+        return own(protocol)
+    def closing_over(own):
+        return lambda protocol: own(protocol)
+    in_closure = closing_over(ssl.SSLContext)
+"""
+# The contexts of a program that has KEPT, and of ASYNCIO's own making.
+MADE_LATER = """
+    def remade(kind):
+        client, server = kind(ssl.PROTOCOL_TLS_CLIENT), kind(ssl.PROTOCOL_TLS_SERVER)
+        client.load_verify_locations(ca)
+        server.load_cert_chain(chain, key)
+        return client, server
+    later = remade(globals()[sys.argv[4]])
+    assert wiretight.SSLContext not in type(later[0]).__mro__
+"""
+
+KINDS = pytest.mark.parametrize("kind", ["Subclass", "WithObjects", "Around", "by_default", "in_closure"])
+
+
+def with_kept(rest: str) -> str:
+    return KEPT + ASYNCIO.replace("ca, chain, key, name =", "ca, chain, key, _, name =") + MADE_LATER + rest
+
+
+@KINDS
+def test_asyncio_takes_a_context_that_a_leftover_makes_afterwards(certificates: Certificates, kind: str) -> None:
+    code = with_kept(
+        "    for ends in (later, (later[0], newer[1]), (newer[0], later[1])): asyncio.run(exchange(*ends))\n"
+    )
+    succeeds(code, certificates.ca_file, *certificates.server, kind, "localhost")
+
+
+@KINDS
+def test_such_a_context_verifies(certificates: Certificates, kind: str) -> None:
+    code = with_kept(
+        "    try:\n"
+        "        asyncio.run(exchange(later[0], newer[1]))\n"
+        "    except ssl.SSLCertVerificationError as refusal:\n"
+        "        assert refusal.verify_code == 62\n"
+        "    else:\n"
+        "        raise AssertionError('the wrong host was accepted')\n"
+    )
+    succeeds(code, certificates.ca_file, *certificates.server, kind, "elsewhere.example")
+
+
+@KINDS
+def test_start_tls_takes_such_a_context(certificates: Certificates, kind: str) -> None:
+    code = with_kept("""
+    class Plain(asyncio.Protocol):
+        def connection_made(self, transport): self.transport = transport
+    class Reading(Plain):
+        def __init__(self): self.read, self.lost = b"", asyncio.get_running_loop().create_future()
+        def data_received(self, data): self.read += data
+        def connection_lost(self, error): self.lost.set_result(error)
+    async def upgraded():
+        loop, tasks = asyncio.get_running_loop(), []
+        class Serving(Plain):
+            def connection_made(self, transport): tasks.append(loop.create_task(self.serve(transport)))
+            async def serve(self, transport):
+                transport = await loop.start_tls(transport, self, later[1], server_side=True)
+                transport.write(b"over TLS")
+                transport.close()
+        async with await loop.create_server(Serving, "127.0.0.1", 0) as listener:
+            transport, protocol = await loop.create_connection(Reading, *listener.sockets[0].getsockname())
+            transport = await loop.start_tls(transport, protocol, later[0], server_hostname=name)
+            assert await protocol.lost is None and protocol.read == b"over TLS"
+            await asyncio.gather(*tasks)
+    asyncio.run(upgraded())
+""")
+    succeeds(code, certificates.ca_file, *certificates.server, kind, "localhost")
 
 
 def test_code_that_asks_with_the_new_class_recognises_the_older_objects() -> None:

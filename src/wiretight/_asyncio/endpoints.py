@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from asyncio import AbstractEventLoop, Future
+from asyncio import AbstractEventLoop, Future, SelectorEventLoop
 from asyncio.selector_events import BaseSelectorEventLoop
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from errno import EMFILE, ENFILE
-from socket import SOCK_STREAM, socket
+from inspect import signature
+from socket import AF_UNIX, SOCK_STREAM, socket
 from sys import version_info
 from typing import Any
 
 from wiretight._asyncio.descriptors import descriptors_of
 from wiretight._asyncio.layered import LayeredSSLTransport
 from wiretight._asyncio.takeover import PausedProtocol, can_drive, take_socket
-from wiretight._asyncio.transport import SSLTransport
+from wiretight._asyncio.transport import HANDSHAKE_TIMEOUT, SHUTDOWN_TIMEOUT, SSLTransport, positive
 from wiretight._tls.context import SSLContext
+from wiretight._tls.socket import SSLSocket
 
 
 @dataclass(frozen=True)
@@ -25,6 +27,11 @@ class NativeTLS:
     context: SSLContext
     handshake_timeout: float | None = None
     shutdown_timeout: float | None = None
+
+    def __post_init__(self) -> None:
+        """Raises ValueError for an invalid timeout, before a connection exists that would be lost."""
+        positive(self.handshake_timeout, HANDSHAKE_TIMEOUT, "ssl_handshake_timeout")
+        positive(self.shutdown_timeout, SHUTDOWN_TIMEOUT, "ssl_shutdown_timeout")
 
     def transport(self, loop: AbstractEventLoop, sock: socket, protocol: Any, **options: Any) -> SSLTransport:
         """Creates the transport of one connection; closes the socket if that fails.
@@ -120,9 +127,26 @@ async def connect(
     if arguments.get("sock") is None:
         plain, _ = await getattr(loop, method)(PausedProtocol, **arguments)
         return await _open(tls.transport_over, loop, plain, protocol_factory, server_hostname=server_hostname)
-    return await over_socket(
-        loop, tls, protocol_factory, arguments["sock"], server_side=False, server_hostname=server_hostname
-    )
+    sock = _checked_socket(method, **arguments)
+    return await over_socket(loop, tls, protocol_factory, sock, server_side=False, server_hostname=server_hostname)
+
+
+def _checked_socket(method: str, *, sock: Any, **others: Any) -> socket:
+    """`sock`, after the checks of asyncio's method and with its messages, because the loop's method does not get it.
+
+    Raises TypeError or ValueError, and leaves the socket alone.
+    """
+    signature(getattr(SelectorEventLoop, method)).bind(None, None, sock=sock, **others)
+    if isinstance(sock, SSLSocket):
+        raise TypeError("Socket cannot be of type SSLSocket")
+    place = ("host", "port") if method == "create_connection" else ("path",)
+    if any(others.get(name) is not None for name in place):
+        raise ValueError(f"{'/'.join(place)} and sock can not be specified at the same time")
+    is_unix = method == "create_unix_connection"
+    if sock.type != SOCK_STREAM or (is_unix and sock.family != AF_UNIX):
+        raise ValueError(f"A {'UNIX Domain ' * is_unix}Stream Socket was expected, got {sock!r}")
+    checked: socket = sock
+    return checked
 
 
 async def over_socket(
@@ -163,8 +187,7 @@ async def accept(
         protocol = protocol_factory()  # because uvloop returns another one
         transport, _ = await loop.connect_accepted_socket(lambda: protocol, sock, **tls.for_loop())
         return transport, protocol
-    if sock.type != SOCK_STREAM:
-        raise ValueError(f"A Stream Socket was expected, got {sock!r}")
+    sock = _checked_socket("connect_accepted_socket", sock=sock)
     return await over_socket(loop, tls, protocol_factory, sock, server_side=True)
 
 

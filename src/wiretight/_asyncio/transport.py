@@ -82,8 +82,8 @@ class SSLTransport(Ending):
         """The part that needs no connection. Raises ValueError for an invalid timeout."""
         self._state = State.NEW
         self._timer = None
-        self._handshake_timeout = _positive(handshake_timeout, HANDSHAKE_TIMEOUT, "ssl_handshake_timeout")
-        self._shutdown_timeout = _positive(shutdown_timeout, SHUTDOWN_TIMEOUT, "ssl_shutdown_timeout")
+        self._handshake_timeout = positive(handshake_timeout, HANDSHAKE_TIMEOUT, "ssl_handshake_timeout")
+        self._shutdown_timeout = positive(shutdown_timeout, SHUTDOWN_TIMEOUT, "ssl_shutdown_timeout")
         self._like_asyncio = like_asyncio
         self._call_connection_made = True
         self._paused = self._eof_written = self._peer_ended = self._read_scheduled = False
@@ -110,7 +110,7 @@ class SSLTransport(Ending):
 
     def __del__(self) -> None:
         if getattr(self, "_sock", None) is not None:
-            close_unclosed(f"transport {self!r}", self, self._abandon)
+            close_unclosed("transport ", self, self._abandon)
 
     # --- Information --------------------------------------------------------------------------------------------------
 
@@ -290,7 +290,8 @@ class SSLTransport(Ending):
         self._fail(failure, "Fatal write error on socket transport")
 
 
-def _positive(timeout: float | None, default: float, name: str) -> float:
+def positive(timeout: float | None, default: float, name: str) -> float:
+    """`timeout` or its default. Raises ValueError unless asyncio would accept it. Since 0.1."""
     if timeout is None:
         return default
     if timeout <= 0:

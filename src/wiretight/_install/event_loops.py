@@ -11,52 +11,28 @@ from typing import Any
 from wiretight._asyncio.start_tls import upgrade
 from wiretight._asyncio.takeover import can_drive
 from wiretight._asyncio.transport import SSLTransport
+from wiretight._install.hook import Hook
 
-_loops: Any = BaseSelectorEventLoop
-_ABSENT = object()
-
-
-class _Hook:
-    """A function that replaces a method of asyncio's loops until it is removed."""
-
-    def __init__(self, name: str, function: Any) -> None:
-        self._name = name
-        self._own = vars(_loops).get(name, _ABSENT)
-        before = getattr(_loops, name)
-        self._active = True
-
-        def hooked(loop: Any, *args: Any, **options: Any) -> Any:
-            if self._active:
-                return function(before, loop, *args, **options)
-            return before(loop, *args, **options)  # removed, but somebody has wrapped it, and still calls it
-
-        self._hooked = hooked
-        setattr(_loops, name, hooked)
-
-    def remove(self) -> None:
-        self._active = False
-        if vars(_loops).get(self._name) is not self._hooked:
-            return
-        if self._own is _ABSENT:
-            delattr(_loops, self._name)
-        else:
-            setattr(_loops, self._name, self._own)
-
-
-_hooks: list[_Hook] = []
+_hooks: list[Hook] = []
 
 
 def install() -> None:
     """Makes every selector loop create its TLS transports here. Since 0.1."""
     if not _hooks:
-        _hooks.append(_Hook("_make_ssl_transport", _make_ssl_transport))
-        _hooks.append(_Hook("start_tls", _start_tls))
+        _replace("_make_ssl_transport", _make_ssl_transport)
+        _replace("start_tls", _start_tls)
 
 
 def uninstall() -> None:
     """Removes our hooks, and nobody else's; open connections continue. Since 0.1."""
     while _hooks:
         _hooks.pop().remove()
+
+
+def _replace(name: str, function: Any) -> None:
+    # In the class that defines it, so that a later patch by a program covers ours and is not hidden by it.
+    owner = next(kind for kind in BaseSelectorEventLoop.__mro__ if name in vars(kind))
+    _hooks.append(Hook(owner, name, function))
 
 
 def _make_ssl_transport(

@@ -78,10 +78,11 @@ register_at_fork(after_in_child=_after_fork)
 def install() -> Installation:
     """Makes wiretight this program's `ssl`, for modules imported later and for those already loaded.
 
-    In loaded modules, names for `ssl` and for what they imported from it refer to wiretight afterwards. The standard
-    module itself is unchanged, and its existing contexts keep working, and verifying. `stale()` of the result lists
-    what cannot be reached: earlier subclasses, default arguments and contexts, and extension modules. Called first,
-    before other imports, it reaches everything. It is for programs, not for libraries; a second call changes nothing.
+    In loaded modules, names for `ssl` and for what they imported from it refer to wiretight afterwards. `stale()` of
+    the result lists what cannot be reached: earlier subclasses, default arguments and contexts, and extension modules.
+    Called first, before other imports, it reaches everything. The standard module stays as it is, and its contexts,
+    earlier ones and those that such leftovers create, keep working, and verifying: its SSLContext is made to accept
+    wiretight's MemoryBIOs too. It is for programs, not for libraries; a second call changes nothing.
 
     It takes effect as a whole or not at all: an exception leaves everything as it was. It accesses no attribute of a
     module, so that lazy modules are not loaded.
@@ -95,9 +96,8 @@ def install() -> Installation:
             _check_unpatched()
             installing = Installation()
             try:
-                older_contexts.prepare()
+                older_contexts.install()
                 _rebind_all(replacements(), installing.rebound)
-                older_contexts.prepare()  # those that other threads have created meanwhile
                 import_hook.install()
                 _installation = installing
             except BaseException:
@@ -177,7 +177,7 @@ def _revert(installation: Installation) -> None:
             del namespace[name]
         else:
             namespace[name] = before
-    older_contexts.restore()
+    older_contexts.uninstall()
     backwards = {id(new): (new, old) for old, new in replacements().values()}
     for _ in range(_MAX_PASSES):
         if not _restore_standard(backwards, installation.own):

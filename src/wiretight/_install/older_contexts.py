@@ -1,100 +1,81 @@
-"""Contexts of the standard `ssl` from before install(): they keep working, over wiretight's MemoryBIO.
+"""Contexts of the standard `ssl` after install(): they keep working, over wiretight's MemoryBIO.
 
-After install(), asyncio and similar libraries create a MemoryBIO of wiretight for every context, but a standard context
-accepts only its own kind.
+They are older than install(), or created later by what it does not reach: an earlier subclass or default argument.
+asyncio and similar libraries then pass every context a MemoryBIO of wiretight, but a standard context accepts only its
+own kind. So the one method through which it gets them is replaced in its class: it serves whatever a program has
+derived from the standard classes, or keeps inside its own, as truststore does.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from gc import get_objects
-from typing import TYPE_CHECKING, Any, TypeVar
-from weakref import ref
+from typing import Any, TypeVar
 
 from wiretight._core.wire.memorybio import MemoryBIO
+from wiretight._install.hook import Hook
 from wiretight._install.references import is_a
 from wiretight._standard.errors import HAS_STANDARD, standard
 
-if TYPE_CHECKING:
-    from ssl import SSLObject as _Standard
-else:
-    _Standard = standard.SSLObject if HAS_STANDARD else object
-
 Result = TypeVar("Result")
 
-
-_ATTRIBUTE = "sslobject_class"
-
-# The prepared contexts, and the attributes that they had themselves.
-_prepared: list[tuple[ref[Any], dict[str, Any]]] = []
+_hooks: list[Hook] = []
 
 
-def prepare() -> None:
-    """Prepares every existing standard context, whose class and behaviour stay the same. Since 0.1."""
-    for found in get_objects() if HAS_STANDARD else ():
-        # By the native class, because ours pass for the other one.
-        is_standard = is_a(found, standard._SSLContext)  # type: ignore[attr-defined]
-        if is_standard and _sslobject_class_of(found) is standard.SSLObject:
-            attributes = _attributes(found)
-            had = {name: value for name, value in attributes.items() if name == _ATTRIBUTE}
-            _prepared.append((ref(found), had))
-            attributes[_ATTRIBUTE] = OlderObject
+def install() -> None:
+    """Makes every standard context, existing or future, accept either kind of MemoryBIO. Since 0.1."""
+    if HAS_STANDARD and not _hooks:
+        _hooks.append(Hook(standard.SSLContext, "_wrap_bio", _wrap_bio))
 
 
-def restore() -> None:
-    """Reverts prepare(); open connections continue. Since 0.1."""
-    while _prepared:
-        reference, had = _prepared.pop()
-        context = reference()
-        if context is not None and _attributes(context).get(_ATTRIBUTE) is OlderObject:
-            del _attributes(context)[_ATTRIBUTE]
-            _attributes(context).update(had)
+def uninstall() -> None:
+    """Reverts install(); open connections continue. Since 0.1."""
+    while _hooks:
+        _hooks.pop().remove()
 
 
-def _attributes(context: Any) -> dict[str, Any]:
-    # Not through the attribute access of a program's subclass, which may do anything.
-    attributes: dict[str, Any] = object.__getattribute__(context, "__dict__")
-    return attributes
+def _wrap_bio(before: Any, context: Any, incoming: Any, outgoing: Any, *args: Any, **options: Any) -> Any:
+    inner = [standard.MemoryBIO() if _is_ours(bio) else bio for bio in (incoming, outgoing)]
+    native = before(context, *inner, *args, **options)
+    return _Relay(native, incoming, outgoing, *inner) if _is_ours(incoming) or _is_ours(outgoing) else native
 
 
-def _sslobject_class_of(context: Any) -> Any:
-    for attributes in (_attributes(context), *map(vars, type(context).__mro__)):
-        if _ATTRIBUTE in attributes:
-            return attributes[_ATTRIBUTE]
-    return None
+def _is_ours(bio: object) -> bool:
+    return is_a(bio, MemoryBIO)
 
 
-class OlderObject(_Standard):
-    """A standard SSLObject that accepts either kind of MemoryBIO."""
+class _Relay:
+    """The native object under a standard SSLObject, which uses standard MemoryBIOs in place of wiretight's."""
 
-    __module__ = "wiretight"
+    __slots__ = ("_incoming", "_inner_incoming", "_inner_outgoing", "_native", "_outgoing")
 
-    # If they are wiretight's, the standard object uses a standard MemoryBIO in place of each.
-    _incoming: MemoryBIO | None = None
-    _outgoing: MemoryBIO | None = None
-    _inner_incoming: standard.MemoryBIO
-    _inner_outgoing: standard.MemoryBIO
+    def __init__(self, native: Any, incoming: Any, outgoing: Any, inner_incoming: Any, inner_outgoing: Any) -> None:
+        values = {
+            "_native": native,
+            "_incoming": incoming if _is_ours(incoming) else None,
+            "_outgoing": outgoing if _is_ours(outgoing) else None,
+            "_inner_incoming": inner_incoming,
+            "_inner_outgoing": inner_outgoing,
+        }
+        for name, value in values.items():
+            object.__setattr__(self, name, value)
 
-    @classmethod
-    def _create(cls, incoming: Any, outgoing: Any, *args: Any, **kwargs: Any) -> OlderObject:
-        inner = [standard.MemoryBIO() if is_a(bio, MemoryBIO) else bio for bio in (incoming, outgoing)]
-        self: OlderObject = super()._create(*inner, *args, **kwargs)  # type: ignore[misc]
-        self._inner_incoming, self._inner_outgoing = inner
-        self._incoming = incoming if is_a(incoming, MemoryBIO) else None
-        self._outgoing = outgoing if is_a(outgoing, MemoryBIO) else None
-        return self
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._native, name)
 
-    def do_handshake(self) -> None:
-        self._run(super().do_handshake)
+    def __setattr__(self, name: str, value: object) -> None:
+        setattr(self._native, name, value)
 
-    def read(self, len: int = 1024, buffer: Any = None) -> Any:
-        return self._run(super().read, len, buffer)
+    def do_handshake(self) -> Any:
+        return self._run(self._native.do_handshake)
 
-    def write(self, data: Any) -> int:
-        return self._run(super().write, data)
+    def read(self, *args: Any) -> Any:
+        return self._run(self._native.read, *args)
 
-    def unwrap(self) -> Any:
-        return self._run(super().unwrap)
+    def write(self, data: Any) -> Any:
+        return self._run(self._native.write, data)
+
+    def shutdown(self) -> Any:
+        return self._run(self._native.shutdown)
 
     def _run(self, operation: Callable[..., Result], *args: Any) -> Result:
         """Runs an operation with the incoming bytes, and puts back those that it did not use."""

@@ -20,12 +20,15 @@ def _der(chain: list[Certificate] | None) -> list[bytes]:
     return [CertificateBytes(cast("bytes", certificate.public_bytes(ENCODING_DER))) for certificate in chain or ()]
 
 
-def close_unclosed(name: str, unclosed: object, close: Callable[[], None]) -> None:
+def close_unclosed(kind: str, unclosed: object, close: Callable[[], None]) -> None:
     """For a destructor: closes what a program failed to close, and warns with the program's line; the warning of
     socket.socket would name one of ours.
     """
-    close()
-    warnings.warn(f"unclosed {name}", ResourceWarning, source=unclosed, stacklevel=3)
+    try:
+        shown = repr(unclosed)
+    finally:  # even without memory for the text
+        close()
+    warnings.warn(f"unclosed {kind}{shown}", ResourceWarning, source=unclosed, stacklevel=3)
 
 
 class Negotiated:

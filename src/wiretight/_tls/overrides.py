@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+from itertools import takewhile
+
 from wiretight._standard.passing import TakesStandard
 from wiretight._standard.typing import Any
 
@@ -11,12 +13,15 @@ from wiretight._standard.typing import Any
 OVERRIDABLE = ("read", "send")
 
 _own: dict[str, Any] = {}  # our own methods, by name
+_own_class: type | None = None  # the class that has them
 
 
 class WatchesOverrides(TakesStandard):
-    """Keeps in each class, as `_overridden`, whether the program has overridden or patched its read() or send().
+    """Keeps in each class, as `_overridden`, whether the program may have overridden or patched its read() or send().
 
-    It is updated when that changes: a check in every call would cost a fifth of a recv() of decrypted bytes.
+    It is updated when that changes: a check in every call would cost a fifth of a recv() of decrypted bytes. A mix-in
+    before our class is an ordinary class, which may get such a method at any time without notice: then it is always
+    true, and the method is looked up by name, whoever defined it.
     """
 
     _overridden: bool
@@ -27,7 +32,7 @@ class WatchesOverrides(TakesStandard):
 
     def __setattr__(cls, name: str, value: object) -> None:
         super().__setattr__(name, value)
-        if name in OVERRIDABLE:
+        if name in OVERRIDABLE or name == "__bases__":
             cls._update_overridden()
 
     def __delattr__(cls, name: str) -> None:
@@ -37,11 +42,21 @@ class WatchesOverrides(TakesStandard):
 
     def register_own_methods(cls) -> None:
         """Declares the current methods of this class to be our own. Since 0.1."""
+        global _own_class  # noqa: PLW0603
+        _own_class = cls
         _own.update({name: getattr(cls, name) for name in OVERRIDABLE})
         cls._update_overridden()
 
     def _update_overridden(cls) -> None:
-        cls._overridden = any(getattr(cls, name) is not own for name, own in _own.items())
+        before_ours = takewhile(lambda kind: kind is not _own_class, cls.__mro__)
+        cls._overridden = any(getattr(cls, name) is not own for name, own in _own.items()) or not all(
+            isinstance(kind, WatchesOverrides) for kind in before_ours
+        )
         subclasses: Any = cls.__subclasses__()
         for subclass in subclasses:
             subclass._update_overridden()
+
+
+def overrides(sock: Any, name: str) -> bool:
+    """Whether the program has overridden this method of a socket. Since 0.1."""
+    return bool(sock._overridden) and (name in vars(sock) or getattr(type(sock), name) is not _own[name])

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from time import monotonic_ns
 
 from wiretight._standard.typing import TYPE_CHECKING, Any
+from wiretight._tls.overrides import overrides
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
@@ -22,7 +23,7 @@ def part_sender(sock: Any, sslobj: _SSLSocket) -> Callable[[Buffer], int]:
     If the program has overridden send(), it is called, and the deadline is checked between the parts.
     """
     deadline = sslobj.deadline()
-    if not sock._overridden:
+    if not overrides(sock, "send"):
         return lambda part: sslobj.write_until(part, deadline)
 
     def send(part: Buffer) -> int:

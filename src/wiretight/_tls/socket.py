@@ -14,6 +14,7 @@ from socket import SHUT_RD, SHUT_WR, SO_TYPE, SOCK_STREAM, SOL_SOCKET, socket
 from wiretight._core.drivers.sslsocket import _SSLSocket
 from wiretight._standard.errors import HAS_STANDARD, SSLEOFError, SSLError, SSLZeroReturnError, standard
 from wiretight._standard.typing import TYPE_CHECKING, Any, ClassVar, overload
+from wiretight._tls.files import MakesFiles
 from wiretight._tls.negotiated import Negotiated, close_unclosed
 from wiretight._tls.overrides import OVERRIDABLE, WatchesOverrides
 from wiretight._tls.peer import has_peer
@@ -33,7 +34,7 @@ else:
 PlainSocket = socket  # what wrap_socket() takes over
 
 
-class SSLSocket(Negotiated, StreamOnly, _Standard, metaclass=WatchesOverrides):
+class SSLSocket(Negotiated, StreamOnly, MakesFiles, _Standard, metaclass=WatchesOverrides):
     """A TLS connection over a socket, created by SSLContext.wrap_socket(). It is a socket.socket.
 
     Two threads may use it at once, one receiving and one sending, and any thread may close it. Its timeout (seconds;
@@ -50,7 +51,7 @@ class SSLSocket(Negotiated, StreamOnly, _Standard, metaclass=WatchesOverrides):
     _sslobj: _SSLSocket | None = None  # the connection; None before connect(), after unwrap() and close()
     _connected: bool = False
     _write_is_shut: bool = False  # by shutdown(); reading continues to the peer's end
-    _overridden: bool  # whether the program has overridden read() or send(); its class sets it
+    _overridden: bool  # whether the program may have overridden read() or send(); its class sets it
     _deadline: int | None = None  # of the handshake in connect()
     _context: SSLContext
     _session: SSLSession | None
@@ -85,10 +86,14 @@ class SSLSocket(Negotiated, StreamOnly, _Standard, metaclass=WatchesOverrides):
         timeout = sock.gettimeout()
 
         self = cls.__new__(cls)
-        PlainSocket.__init__(self, sock.family, sock.type, sock.proto, sock.fileno())
+        try:
+            PlainSocket.__init__(self, sock.family, sock.type, sock.proto, sock.fileno())
+        except BaseException:  # perhaps it has the descriptor already, which is the other's: one owner
+            PlainSocket.detach(self)
+            raise
         try:
             sock.detach()
-        except MemoryError:  # looking up the method ran out of memory: one descriptor, one owner
+        except MemoryError:  # looking up the method ran out of memory
             PlainSocket.detach(sock)
             raise
         try:
@@ -264,8 +269,7 @@ class SSLSocket(Negotiated, StreamOnly, _Standard, metaclass=WatchesOverrides):
         OpenSSL: SSL_do_handshake(3)
         """
         self._check_connected()
-        sslobj = self._sslobj
-        if sslobj is None:
+        if (sslobj := self._sslobj) is None:
             self.getpeername()  # raises the error of a closed socket
             raise ValueError(f"No SSL wrapper around {self}")
         if block and self.gettimeout() == 0.0:
@@ -391,11 +395,10 @@ class SSLSocket(Negotiated, StreamOnly, _Standard, metaclass=WatchesOverrides):
         Intended difference: `ssl` drops TLS here, so that recv() returns ciphertext and send() sends plaintext
         (CPython issue 124618). Since 0.1. Source: RFC 8446, section 6.1.
         """
-        sslobj = self._sslobj
-        if sslobj is not None and how == SHUT_WR:
-            sslobj.close_notify()
-        if sslobj is not None and how != SHUT_RD:
-            self._write_is_shut = True
+        if (sslobj := self._sslobj) is not None:
+            if how == SHUT_WR:
+                sslobj.close_notify()
+            self._write_is_shut = self._write_is_shut or how != SHUT_RD
         PlainSocket.shutdown(self, how)
 
     def detach(self) -> int:
@@ -412,7 +415,7 @@ class SSLSocket(Negotiated, StreamOnly, _Standard, metaclass=WatchesOverrides):
 
     def __del__(self) -> None:
         if self.fileno() >= 0:
-            close_unclosed(repr(self), self, self._real_close)
+            close_unclosed("", self, self._real_close)
 
     def _release(self, shut_down: bool) -> None:
         """Has the connection release the descriptor, before somebody else owns it.
@@ -446,21 +449,18 @@ class SSLSocket(Negotiated, StreamOnly, _Standard, metaclass=WatchesOverrides):
         A client may set it before the handshake. Raises ValueError later, on a server, or for another context's
         session; TypeError for anything else. Since 0.1. Source: RFC 8446, section 2.2.
         """
-        sslobj = self._sslobj
-        return None if sslobj is None else sslobj.session
+        return None if (sslobj := self._sslobj) is None else sslobj.session
 
     @session.setter  # type: ignore[override]
     def session(self, session: SSLSession) -> None:
-        sslobj = self._sslobj
-        if sslobj is not None:
+        if (sslobj := self._sslobj) is not None:
             sslobj.session = session
         self._session = session
 
     @property
     def session_reused(self) -> bool | None:
         """Whether this connection resumed an earlier session; None without a connection. Since 0.1."""
-        sslobj = self._sslobj
-        return None if sslobj is None else sslobj.session_reused
+        return None if (sslobj := self._sslobj) is None else sslobj.session_reused
 
 
 SSLSocket.register_own_methods()

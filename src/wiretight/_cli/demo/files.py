@@ -4,6 +4,7 @@ from pathlib import Path
 
 import wiretight as ssl
 from wiretight._cli.errors import CommandError
+from wiretight._core.base.files import read_file
 
 _CERTIFICATE = "-----BEGIN CERTIFICATE-----"
 _KEY = "PRIVATE KEY-----"
@@ -12,7 +13,7 @@ _KEY = "PRIVATE KEY-----"
 def readable(path: str) -> str:
     """The text of `path`. Raises `CommandError` where it cannot be read."""
     try:
-        return Path(path).read_text(encoding="latin-1")
+        return read_file(path).decode("latin-1")
     except OSError as error:
         raise CommandError(f"{path} cannot be read: {error.strerror}") from error
 

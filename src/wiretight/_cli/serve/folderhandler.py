@@ -10,7 +10,7 @@ import sys
 import urllib.parse
 from typing import Any, BinaryIO, NamedTuple
 
-from wiretight._cli.serve import requestbody
+from wiretight._cli.serve import requestbody, requesthead
 from wiretight._cli.serve.servedfolder import ServedFolder
 from wiretight._cli.terminal import clean
 
@@ -30,6 +30,7 @@ class _Found(NamedTuple):
 class FolderHandler(http.server.SimpleHTTPRequestHandler):
     """Answers GET and HEAD, one after the other on the same connection."""
 
+    raw_requestline: bytes
     protocol_version = "HTTP/1.1"
     timeout = 60  # seconds that a client may stay silent between and within requests
 
@@ -39,11 +40,17 @@ class FolderHandler(http.server.SimpleHTTPRequestHandler):
 
     def parse_request(self) -> bool:
         """Read a request together with its body: whatever is asked for, the next request begins behind it."""
-        if not super().parse_request():
-            return False
+        stream = self.rfile
+        self.rfile = head = requesthead.Lines(stream)  # type: ignore[assignment]
         try:
-            requestbody.discard(self.headers, self.rfile)
-        except requestbody.UnreadableBodyError as error:
+            if not super().parse_request():
+                return False
+        finally:
+            self.rfile = stream
+        try:
+            requesthead.check(self.raw_requestline, head.read, self.headers)
+            requestbody.discard(self.headers, stream, not requesthead.is_older(self.raw_requestline))
+        except requesthead.RefusedRequestError as error:
             self.send_error(error.status)  # the connection ends with it
             return False
         return True

@@ -3,7 +3,7 @@
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 from cpython.exc cimport PyErr_CheckSignals
 from cpython.object cimport PyObject
-from libc.errno cimport EINTR, errno
+from libc.errno cimport EFBIG, EINTR, errno
 from posix.fcntl cimport O_RDONLY, open
 from posix.unistd cimport close, read
 
@@ -18,6 +18,7 @@ cdef extern from "<fcntl.h>":
 
 cdef enum:
     CHUNK_SIZE = 64 * 1024
+    SIZE_LIMIT = 64 * 1024 * 1024       # a device or a pipe may have no end
 
 
 cdef bytes path_of(object path, str argument):
@@ -66,22 +67,29 @@ cdef int open_file(object path, str argument) except -1:
 
 
 cdef bytes content_of(int fd):
-    cdef list chunks = []
-    cdef bytes chunk
-    cdef char *buffer
+    cdef bytearray content = bytearray()
+    cdef bytes chunk = PyBytes_FromStringAndSize(NULL, CHUNK_SIZE)
+    cdef char *buffer = PyBytes_AS_STRING(chunk)
     cdef ssize_t got
     cdef int error
-    while True:
-        chunk = PyBytes_FromStringAndSize(NULL, CHUNK_SIZE)
-        buffer = PyBytes_AS_STRING(chunk)
+    while len(content) <= SIZE_LIMIT:
         with nogil:
             got = read(fd, buffer, CHUNK_SIZE)
             error = errno
         if got > 0:
-            chunks.append(chunk[:got])
+            content += memoryview(chunk)[:got]
         elif got == 0:
-            return b"".join(chunks)
+            return bytes(content)
         elif error == EINTR:
             PyErr_CheckSignals()
         else:
             raise OSError(error, os.strerror(error))
+    raise OSError(EFBIG, f"{os.strerror(EFBIG)}: certificates, keys and CRLs are read up to {SIZE_LIMIT >> 20} MiB")
+
+
+def read_file(path, /):
+    """The content of a file of certificates or keys, as contexts read theirs.
+
+    Raises OSError if it cannot be read, or is longer than 64 MiB. Since 0.1.
+    """
+    return file_content(path, None)

@@ -1,0 +1,62 @@
+"""The head of an HTTP request, line by line: the standard library's parser takes more for one than is one.
+
+In doubt a request is refused: whoever passed it on may have seen another end of it (request smuggling).
+"""
+
+import re
+from collections.abc import Sequence
+from email.message import Message
+from io import BufferedIOBase
+
+_TOKEN = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
+_REQUEST_LINE = re.compile(_TOKEN + rb" [^\x00-\x20\x7f]+ HTTP/[0-9]\.[0-9]\r\n")
+_FIELD_LINE = re.compile(_TOKEN + rb":[^\x00\r\n]*\r\n")
+_HOST = re.compile(r"[0-9A-Za-z._~!$&'()*+,;=%:\[\]-]*")
+_END = b"\r\n"
+
+
+class RefusedRequestError(Exception):
+    """The request cannot be taken, nor what follows on its connection. `status` is HTTP's answer to it."""
+
+    def __init__(self, status: int) -> None:
+        super().__init__(f"a request is refused with status {status}")
+        self.status = status
+
+
+class Lines:
+    """A stream that the parser reads lines from, and what they were."""
+
+    def __init__(self, stream: BufferedIOBase) -> None:
+        self.stream = stream
+        self.read: list[bytes] = []
+
+    def readline(self, limit: int) -> bytes:
+        """The next line, of `limit` bytes at most."""
+        self.read.append(self.stream.readline(limit))
+        return self.read[-1]
+
+
+def check(request_line: bytes, lines: Sequence[bytes], headers: "Message[str, str]") -> None:
+    """Raises `RefusedRequestError` for a head that is not written as HTTP/1.1 has it, or leaves its host open.
+
+    A bare CR or LF ends no line, a line does not go on in the next one, and nothing stands between name and colon.
+    Source: RFC 9112 sections 2.2, 3, 3.2, 5.1 and 5.2.
+    """
+    hosts = headers.get_all("Host", ())
+    if not _REQUEST_LINE.fullmatch(request_line) or len(hosts) > 1 or not all(map(_HOST.fullmatch, hosts)):
+        raise RefusedRequestError(400)
+    if not hosts and not is_older(request_line):
+        raise RefusedRequestError(400)
+    check_fields(lines)
+
+
+def check_fields(lines: Sequence[bytes]) -> None:
+    """The same for fields and the empty line behind them, which trailers have too."""
+    *fields, end = lines
+    if end != _END or not all(map(_FIELD_LINE.fullmatch, fields)):
+        raise RefusedRequestError(400)
+
+
+def is_older(request_line: bytes) -> bool:
+    """Whether its version is older than HTTP/1.1."""
+    return request_line.rstrip().rpartition(b"/")[2] < b"1.1"

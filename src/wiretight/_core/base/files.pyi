@@ -1,0 +1,3 @@
+from os import PathLike
+
+def read_file(path: str | bytes | PathLike[str] | PathLike[bytes], /) -> bytes: ...
