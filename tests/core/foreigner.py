@@ -1,4 +1,4 @@
-"""Somebody else, who gets a number that was a TLS socket's until now."""
+"""A foreign file that reuses the descriptor of a closed TLS socket."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One SSLSocket, and at the other end of its transport a peer whose every byte passes through the test's hands."""
+"""One SSLSocket, and at the other end of its transport a peer whose every byte the test controls."""
 
 from __future__ import annotations
 

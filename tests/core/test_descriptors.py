@@ -1,4 +1,4 @@
-"""No descriptor number is used after its close: TLS bytes never reach whoever has the number next."""
+"""No descriptor is used after its close: TLS bytes never reach whoever reuses it."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def test_a_close_during_a_blocked_sendall(client_context, server_context, tmp_pa
 
 
 @LET_GO
-def test_a_close_during_a_send_that_never_rests(client_context, server_context, tmp_path, let_go):
+def test_a_close_during_continuous_sends(client_context, server_context, tmp_path, let_go):
     for _ in range(250):
         with connection(client_context, server_context) as (client, server):
             spinner = Spinner(client)
@@ -134,7 +134,7 @@ def test_a_detach_during_a_blocked_sendall(client_context, server_context, tmp_p
 
 
 @pytest.mark.parametrize("timeout", [None, PATIENCE], ids=["blocking", "timeout"])
-def test_a_detach_during_a_blocked_recv_leaves_the_bytes_to_the_new_owner(client_context, server_context, timeout):
+def test_a_detach_during_a_blocked_recv_leaves_unread_bytes_to_the_new_owner(client_context, server_context, timeout):
     for _ in range(20):
         with connection(client_context, server_context) as (client, server):
             server.sendall(b"!")
@@ -252,7 +252,7 @@ def test_two_threads_that_close_at_once(client_context, server_context, tmp_path
             assert all(isinstance(error, OSError) for error in errors)
 
 
-def test_a_duplicate_lives_on_after_the_close(client_context, server_context):
+def test_a_duplicate_descriptor_works_after_the_close(client_context, server_context):
     """A program that forks keeps one: closing our number is no reason to end the connection of the other holder."""
     with connection(client_context, server_context) as (client, server):
         with socket.socket(fileno=os.dup(client.fileno())) as copy:
@@ -283,7 +283,7 @@ def test_a_close_during_a_sendall_with_a_duplicate(client_context, server_contex
 
 @pytest.mark.parametrize("verb", ["sendall", "recv"])
 @LET_GO
-def test_a_signal_handler_lets_go_of_the_socket_in_mid_call(client_context, server_context, tmp_path, verb, let_go):
+def test_a_signal_handler_may_release_the_socket_during_a_call(client_context, server_context, tmp_path, verb, let_go):
     for _ in range(10):
         with connection(client_context, server_context) as (client, server):
             number = client.fileno()
@@ -301,7 +301,7 @@ def test_a_signal_handler_lets_go_of_the_socket_in_mid_call(client_context, serv
             foreigner.close()
 
 
-def test_a_connection_that_is_forgotten_closes_its_descriptor(client_context):
+def test_a_garbage_collected_connection_closes_its_descriptor(client_context):
     plain_client, plain_server = unix_pair()
     with plain_server:
         client = client_context.wrap_socket(plain_client, server_hostname=HOST, do_handshake_on_connect=False)

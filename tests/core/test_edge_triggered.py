@@ -1,4 +1,4 @@
-"""Whoever hears a want has heard EAGAIN from the kernel: a poll that reports changes (EPOLLET) reports the next byte.
+"""A want implies EAGAIN from the kernel: edge-triggered polling (EPOLLET) reports the next byte.
 
 A step of the core takes a bounded number of bytes without data, and each bound is a place where it might stop early.
 """
@@ -144,7 +144,7 @@ def test_key_updates_before_data(forged, size):
 
 
 @pytest.mark.parametrize("room", [1, 100, LOOK, RECORD, STEP, 1 << 20])
-def test_key_updates_before_data_for_every_room(forged, room):
+def test_key_updates_before_data_with_every_buffer_size(forged, room):
     peer, forger = forged
     with edge_on(peer.sock) as edge:
         flood = key_updates(forger, STEP + 100)
@@ -177,7 +177,7 @@ def test_session_tickets_before_data(certificates, roomy, count):
 
 
 @pytest.mark.parametrize("size", AROUND)
-def test_whatever_a_flood_ends_in_the_middle_of(forged, size):
+def test_a_flood_that_ends_within_a_record(forged, size):
     """The rest of a record comes after the want."""
     peer, forger = forged
     with edge_on(peer.sock) as edge:
@@ -213,7 +213,7 @@ def test_key_updates_before_a_close_notify(forged, size):
 
 
 @pytest.mark.parametrize("size", [STEP - 1, STEP, STEP + 1, 2 * STEP])
-def test_data_that_nobody_reads_before_a_close_notify(forged, size):
+def test_unread_data_before_a_close_notify(forged, size):
     """unwrap() refuses it, as `ssl` does, but says want only where the kernel is empty."""
     peer, forger = forged
     flood = b"".join(forger.data(bytes(RECORD)) for _ in range(size // RECORD + 1))
@@ -227,7 +227,7 @@ def test_data_that_nobody_reads_before_a_close_notify(forged, size):
 
 
 @pytest.mark.parametrize("size", AROUND)
-def test_a_write_in_the_middle_of_a_flood(forged, size):
+def test_a_write_during_a_flood(forged, size):
     """It looks at nothing, and takes nothing away from the next read."""
     peer, forger = forged
     with edge_on(peer.sock) as edge:
@@ -290,7 +290,7 @@ def long_chain(certificates: Certificates, tmp_path_factory: pytest.TempPathFact
 
 
 @pytest.mark.parametrize("cut", [*AROUND[:-3], None])
-def test_a_flight_of_more_than_a_step(certificates, version, roomy, long_chain, cut):
+def test_a_flight_larger_than_one_step(certificates, version, roomy, long_chain, cut):
     client_context = certificates.client_context(version)
     server_context = certificates.server_context(version, credentials=long_chain)
     with Peer(client_context, server_context, transport=roomy, handshake=False) as peer, edge_on(peer.sock) as edge:
@@ -320,7 +320,7 @@ def test_a_flight_of_more_than_a_step(certificates, version, roomy, long_chain, 
         assert driven(edge, peer.sock.recv, 100) == b"data"
 
 
-def test_changes_of_cipher_that_mean_nothing(certificates, roomy):
+def test_ignored_change_cipher_spec_records(certificates, roomy):
     """TLS 1.3 drops them in a handshake (RFC 8446, 5), a few in a row."""
     version = tls.TLSVersion.TLSv1_3
     client_context, server_context = certificates.client_context(version), certificates.server_context(version)

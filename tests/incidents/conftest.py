@@ -1,4 +1,4 @@
-"""Every test of the pack names its public reference, and says how often it tried."""
+"""Every test of the pack names its public reference, and reports how often it tried."""
 
 from __future__ import annotations
 

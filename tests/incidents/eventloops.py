@@ -1,4 +1,4 @@
-"""The ways in which a program gets a transport of ours, and a protocol that is always talking."""
+"""The ways in which a program gets one of our transports, and a protocol that sends continuously."""
 
 from __future__ import annotations
 

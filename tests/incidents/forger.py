@@ -1,4 +1,4 @@
-"""TLS records made by hand from a key log: what a peer may send, and no TLS library sends by itself."""
+"""TLS records forged from a key log: what a peer may send, but no TLS library sends by itself."""
 
 from __future__ import annotations
 

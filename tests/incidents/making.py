@@ -1,4 +1,4 @@
-"""Everything that makes an object of wiretight's, or asks one for another: a table of short calls, by name."""
+"""Every constructor and getter of wiretight's objects: a table of short calls, by name."""
 
 from __future__ import annotations
 

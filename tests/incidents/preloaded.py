@@ -1,4 +1,4 @@
-"""tests/incidents/faults.c as it is once preloaded. Imported before anything that loads OpenSSL."""
+"""The preloaded tests/incidents/faults.c. Imported before anything that loads OpenSSL."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A peer that sends and sends."""
+"""A peer that sends continuously."""
 
 from __future__ import annotations
 

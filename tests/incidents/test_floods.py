@@ -104,7 +104,7 @@ def test_a_flood_of_empty_records(forged: tuple[Peer, Forger]) -> None:
 
 
 @reference("RFC 8446, 5.1")
-def test_a_few_empty_records_between_data_do_no_harm(forged: tuple[Peer, Forger]) -> None:
+def test_a_few_empty_records_between_data_are_harmless(forged: tuple[Peer, Forger]) -> None:
     peer, forger = forged
     peer.deliver(b"".join(forger.data(content) for content in [b"", b"a", b"", b"", b"b"]))
     peer.sock.settimeout(PATIENCE)

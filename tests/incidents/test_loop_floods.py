@@ -1,4 +1,4 @@
-"""Under an event loop no flood of a peer's keeps other callbacks from their turns, or takes memory without bounds."""
+"""Under an event loop, a peer's flood neither delays other callbacks nor uses unbounded memory."""
 
 from __future__ import annotations
 
@@ -147,7 +147,7 @@ def test_a_flood_of_key_updates(
 
 
 @reference("openssl/openssl#32501")
-def test_a_flood_of_key_updates_that_want_answers(
+def test_a_flood_of_key_updates_that_request_responses(
     contexts: tuple[Any, Any], way: Way, rounds: Callable[[int, int], int], tmp_path: Path
 ) -> None:
     """Nobody reads the answers: the peer is not read any more either, until it does."""

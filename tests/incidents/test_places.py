@@ -183,7 +183,7 @@ class Machine(RuleBasedStateMachine):
             side.tap.close()
 
 
-def test_every_byte_stays_in_its_place(client_context, server_context, rounds):
+def test_every_byte_arrives_at_its_position(client_context, server_context, rounds):
     run_state_machine_as_test(
         functools.partial(Machine, client_context, server_context),
         settings=settings(

@@ -1,4 +1,4 @@
-"""Certificates made on the spot by trustme, once per session, and contexts for both roles made of them."""
+"""Certificates created by trustme, once per session, and contexts for both roles with them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How much memory this process has, once everything is collected that nobody refers to."""
+"""How much memory this process uses after a full garbage collection."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Two SSLObjects joined in one thread: no sockets, no threads, every byte between them in the test's hands."""
+"""Two SSLObjects joined in one thread: no sockets, no threads, every byte between them controlled by the test."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""OpenSSL's own server and client, and curl, as processes. Ready means that they said so or answered: nobody sleeps."""
+"""OpenSSL's own server and client, and curl, as processes. Ready means that they reported it or answered: no sleeps."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""TLS records as they lie on the wire (RFC 8446 section 5.1): no keys, no decryption."""
+"""TLS records as they appear on the wire (RFC 8446 section 5.1): no keys, no decryption."""
 
 from __future__ import annotations
 
