@@ -304,5 +304,5 @@ def test_a_slow_response_is_abandoned_at_the_timeout(
 
 
 def refused(port: int, certificates: Certificates, *words: str) -> None:
-    """The server at `port` is refused, for the reason that these words give."""
+    """The server at `port` is rejected, for a reason that contains these words."""
     assert_one_line(wiretight("connect", f"{HOST}:{port}", "--cafile", certificates.ca_file), "was refused", *words)

@@ -22,7 +22,7 @@ SECRET = "what nobody may see"
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A folder to serve; beside it is what is not served."""
+    """A folder to serve, beside files that are not served."""
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "elsewhere" / "secret.txt").write_text(SECRET)
     (tmp_path / "folder-of-another").mkdir()

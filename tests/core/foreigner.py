@@ -33,7 +33,7 @@ class Foreigner:
             os.close(own)
 
     def foreign_bytes(self) -> bytes:
-        """What somebody wrote into it."""
+        """The bytes that somebody wrote into it."""
         if self.kind == "file":
             return self.path.read_bytes()
         try:

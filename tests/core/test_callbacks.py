@@ -203,7 +203,7 @@ def test_an_sni_callback_may_drop_the_last_reference(
 def test_the_owner_may_be_freed_before_the_callback_is_called(
     server_context: Any, client_context: Any, reports: list[Any]
 ) -> None:
-    """Only the connection below is left, as in a program that keeps that: nobody can be asked, so nobody is let in."""
+    """Only the native connection is left, as in a program that keeps that: without an owner, the client is rejected."""
     server_context.sni_callback = lambda side, name, context: None
     pair = Pair(client_context, server_context)
     with pytest.raises(tls.SSLWantReadError):
@@ -468,7 +468,7 @@ def test_a_password_callback_may_load_another_key(
 
 
 class Foreign:
-    """A BIO whose read() and write() do what they are told."""
+    """A BIO with the given read() and write()."""
 
     def __init__(self, action: Callable[[], Any]) -> None:
         self.action = action

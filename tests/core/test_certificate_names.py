@@ -316,7 +316,7 @@ def client_context(authority: Authority) -> Any:
 
 
 def connects(client_context: Any, server_context: Any, host: str) -> bool:
-    """Whether the certificate is taken; if not, it is for the name and nothing else."""
+    """Whether the certificate is accepted; if not, the name must be the only reason."""
     pair = Pair(client_context, server_context, server_hostname=host)
     try:
         pair.handshake()

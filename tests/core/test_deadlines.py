@@ -29,7 +29,7 @@ pytestmark = reference("OpenKMIP/PyKMIP#430")
 
 
 class Trickle:
-    """Sends a byte, waits until it was taken, rests, sends the next; until it is stopped or has sent all."""
+    """Sends a byte, waits until it was received, rests, and sends the next, until it is stopped or has sent all."""
 
     def __init__(self, plain: socket.socket, raw: bytes) -> None:
         self.plain = plain

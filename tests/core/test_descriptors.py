@@ -30,7 +30,7 @@ READY = ("file", "socket")
 
 @contextlib.contextmanager
 def connection(client_context: Any, server_context: Any) -> Iterator[tuple[Any, Any]]:
-    """A client whose socket is full soon, and a server that reads nothing unless it is asked to."""
+    """A client whose socket is soon full, and a server that reads only on request."""
     plain_client, plain_server = unix_pair()
     plain_client.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 20000)
     client = client_context.wrap_socket(plain_client, server_hostname=HOST, do_handshake_on_connect=False)
@@ -118,7 +118,7 @@ def test_a_close_during_continuous_sends(client_context, server_context, tmp_pat
 
 
 def test_a_detach_during_a_blocked_sendall(client_context, server_context, tmp_path):
-    """Nobody may be woken: the descriptor is the caller's. The sender ends when there is room again."""
+    """No thread may be woken, because the caller owns the descriptor. The sender ends once there is space again."""
     for _ in range(50):
         with connection(client_context, server_context) as (client, server):
             sending = Task(client.sendall, BIG)
@@ -160,7 +160,7 @@ def test_a_detach_during_a_blocked_recv_leaves_unread_bytes_to_the_new_owner(cli
 @pytest.mark.parametrize("timeout", [None, 1000], ids=["blocking", "timeout"])
 @pytest.mark.parametrize("verb", ["recv", "sendall"])
 def test_a_call_that_was_detached_ends_with_its_stream(client_context, server_context, verb, timeout):
-    """It does not go on to wait for whoever has the number now, and is never ready."""
+    """It does not continue to wait on a reused descriptor that is never ready."""
     with connection(client_context, server_context) as (client, server):
         client.settimeout(timeout)
         server.sendall(b"!")
@@ -262,7 +262,7 @@ def test_a_duplicate_descriptor_works_after_the_close(client_context, server_con
 
 
 def test_a_close_during_a_sendall_with_a_duplicate(client_context, server_context, tmp_path):
-    """The open file stays, because of the duplicate; the number does not."""
+    """The duplicate keeps the file open, but not the descriptor."""
     for _ in range(50):
         with connection(client_context, server_context) as (client, server):
             sending = Task(client.sendall, BIG)

@@ -71,7 +71,7 @@ def edge_on(sock: Any, events: int = select.EPOLLIN) -> Iterator[Edge]:
 
 @pytest.fixture(params=[tcp_pair, unix_pair], ids=["tcp", "unix"])
 def roomy(request: pytest.FixtureRequest) -> Callable[[], tuple[socket.socket, socket.socket]]:
-    """A transport whose kernel takes more than all bounds together."""
+    """A transport whose kernel buffers more than all limits together."""
 
     def made() -> tuple[socket.socket, socket.socket]:
         pair = request.param()
@@ -178,7 +178,7 @@ def test_session_tickets_before_data(certificates, roomy, count):
 
 @pytest.mark.parametrize("size", AROUND)
 def test_a_flood_that_ends_within_a_record(forged, size):
-    """The rest of a record comes after the want."""
+    """The rest of a record arrives after the want."""
     peer, forger = forged
     with edge_on(peer.sock) as edge:
         stream = key_updates(forger, size - 10) + forger.data(b"data")
@@ -214,7 +214,7 @@ def test_key_updates_before_a_close_notify(forged, size):
 
 @pytest.mark.parametrize("size", [STEP - 1, STEP, STEP + 1, 2 * STEP])
 def test_unread_data_before_a_close_notify(forged, size):
-    """unwrap() refuses it, as `ssl` does, but says want only where the kernel is empty."""
+    """unwrap() rejects it, as `ssl` does, but raises a want only if the kernel is empty."""
     peer, forger = forged
     flood = b"".join(forger.data(bytes(RECORD)) for _ in range(size // RECORD + 1))
     peer.deliver(flood)
@@ -228,7 +228,7 @@ def test_unread_data_before_a_close_notify(forged, size):
 
 @pytest.mark.parametrize("size", AROUND)
 def test_a_write_during_a_flood(forged, size):
-    """It looks at nothing, and takes nothing away from the next read."""
+    """It reads nothing, and leaves everything to the next read."""
     peer, forger = forged
     with edge_on(peer.sock) as edge:
         peer.deliver(key_updates(forger, size))
@@ -268,7 +268,7 @@ def test_a_full_kernel(client_context, server_context, size):
 
 
 def finish_handshake(peer: Peer) -> None:
-    """As Peer.handshake(), but what the server sends after it stays where it is."""
+    """As Peer.handshake(), but leaves the server's later messages in the kernel."""
     with pytest.raises(standard.SSLWantReadError):
         peer.sock.do_handshake()
     peer.drain()

@@ -48,14 +48,14 @@ QUESTIONS: dict[str, Callable[[Any], Any]] = {
 
 
 def ask_everything(connection: Any) -> None:
-    """Every question that a connection can be asked. Before the handshake is done some have no answer, and say so."""
+    """Calls every getter of a connection. Before the end of the handshake, some raise."""
     for question in QUESTIONS.values():
         with contextlib.suppress(ValueError):
             question(connection)
 
 
 def ask_from_another_thread(connection: Any) -> None:
-    """As a program does that has a lock of its own around what it logs."""
+    """Like a program with a lock of its own around its logging."""
     Task(ask_everything, connection).result()
 
 
@@ -254,7 +254,7 @@ def test_getters_return_while_a_callback_waits_for_their_caller(callback, certif
 
 
 class ConsultingBIO:
-    """A BIO that is a program's own object, and asks about the connection that calls it."""
+    """A program's own BIO, which calls getters of the connection that calls it."""
 
     def __init__(self) -> None:
         self.bio = tls.MemoryBIO()
@@ -353,7 +353,7 @@ def test_an_exception_of_a_callback_is_raised_only_by_the_verb_that_called_it(ce
 
 @contextlib.contextmanager
 def in_a_circle(count: int, certificates: Any, version: Any) -> Iterator[tuple[list[Any], list[Any]]]:
-    """`count` connections, and what came of it when each was in a callback that sends on the next one."""
+    """`count` connections, each in a callback that sends on the next one; returns the results."""
     server_context = certificates.server_context(version)
     inside = threading.Barrier(count)
     clients: list[Any] = []
@@ -463,7 +463,7 @@ def test_a_timeout_expires_while_a_callback_of_another_thread_runs(client_contex
 
 
 def test_a_getter_waits_for_at_most_one_step_of_a_long_send(client_context, server_context):
-    """First come, first served: between two answers a sender gets as far as it does while nobody asks, and one step."""
+    """First come, first served: between two getters, a sender completes at most one step more than usual."""
     step = 4 * 16384  # as many records as are encrypted before they are sent
     with tls_sockets(client_context, server_context, transport=unix_pair) as (client, server):
         size = 100_000_000

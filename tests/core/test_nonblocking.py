@@ -89,7 +89,7 @@ class Sender:
         until(lambda: self.drain() or len(self.arrived) >= self.acknowledged, "what was acknowledged has arrived")
 
     def finish(self, size: int) -> None:
-        """Repeats the offer that is waiting until it has gone out."""
+        """Repeats the pending send until it is complete."""
         left = size
         while left:
             sent = self.offer(left)

@@ -183,7 +183,7 @@ def test_data_is_delivered_before_what_follows_it(peer, event, read_size):
 
 
 def test_a_send_in_between_does_not_consume_the_event(peer, event, read_size):
-    """A server answers the request, then waits for what comes next."""
+    """A server sends a response, then waits for the next request."""
     deliver_with_event(peer, b"hello", event)
     received = b""
     while len(received) < 5:

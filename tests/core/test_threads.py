@@ -36,7 +36,7 @@ def some_size(chance: random.Random) -> int:
 
 
 class Writer:
-    """Sends the stream in pieces of random sizes, by send() and by sendall(), until it is told to stop."""
+    """Sends the stream in pieces of random sizes, by send() and by sendall(), until it is stopped."""
 
     def __init__(self, sock: Any, seed: int) -> None:
         self.sock = sock
@@ -136,7 +136,7 @@ def test_a_blocked_send_does_not_delay_a_recv(client_context, server_context, mo
 
 
 def test_many_readers_and_writers_share_the_data(client_context, server_context):
-    """Not only one of each: the records of several senders are whole, and each is received by somebody."""
+    """Not only one of each: the records of several senders are whole, and each is received once."""
     line = 100
     with tls_sockets(client_context, server_context) as (client, server):
 

@@ -26,7 +26,7 @@ def flight(side: Any, outgoing: Any) -> tuple[bytes, bytes]:
 
 
 def read_to_the_end(read: Any) -> tuple[bytes, Any]:
-    """The data, and what came after it: b"" or the error."""
+    """The data, and its end: b"" or the error."""
     data = b""
     while True:
         try:
@@ -119,7 +119,7 @@ def test_a_cut_handshake_is_never_suppressed(client_context, suppress):
 
 
 def test_an_unwrap_of_a_cut_stream_fails(client_context, server_context):
-    """Whoever asks for the peer's close_notify is told that it did not come."""
+    """An explicit wait for the peer's close_notify reports that it is missing."""
     with Peer(client_context, server_context, transport=unix_pair) as peer:
         peer.plain.shutdown(socket.SHUT_WR)
         with pytest.raises(standard.SSLEOFError):
@@ -158,7 +158,7 @@ def test_suppress_ragged_eofs_can_be_changed_on_a_socket_in_use(client_context: 
 
 
 def test_a_forged_plaintext_close_notify_is_not_an_end(pair: Pair) -> None:
-    """An alert that nobody authenticated, where close_notify should be."""
+    """An unauthenticated alert in place of close_notify."""
     pair.handshake()
     pair.to_client.incoming.write(bytes.fromhex("15030300020100"))
     with pytest.raises(standard.SSLError) as error:

@@ -24,7 +24,7 @@ TLS12, TLS13 = tls.TLSVersion.TLSv1_2, tls.TLSVersion.TLSv1_3
 
 @pytest.fixture
 def outer(certificates: Certificates, version: Any) -> Any:
-    """The context that a connection begins with; its callback takes `outer.inner` for every name."""
+    """The context that a connection begins with; its callback chooses `outer.inner` for every name."""
     context = certificates.server_context(version)
     context.inner = certificates.server_context(version)
 

@@ -158,7 +158,7 @@ def test_the_handshake_sends_each_flight_in_one_call(client_context, server_cont
 
 
 class DuckBIO:
-    """A BIO of somebody's own. Keeps what it was asked for."""
+    """A program's own BIO, which records the requests."""
 
     def __init__(self) -> None:
         self.data = b""
@@ -191,7 +191,7 @@ KINDS = pytest.mark.parametrize(
 
 
 def over(kind: Any, client_context: Any, server_context: Any) -> Pair:
-    """A pair whose client has BIOs of this kind; it has shaken hands, and read the session tickets."""
+    """A pair whose client has BIOs of this kind, after the handshake and the session tickets."""
     pair = Pair(client_context, server_context)
     incoming, outgoing = kind(), kind()
     pair.client = client_context.wrap_bio(incoming, outgoing, server_hostname=HOST)
@@ -213,7 +213,7 @@ def test_any_object_with_read_and_write_is_a_bio(client_context, server_context,
 
 @KINDS
 def test_a_bio_is_asked_for_one_record_at_a_time(client_context, server_context, kind):
-    """asyncio and others look at what is left in it."""
+    """asyncio and others check what is left in it."""
     pair = over(kind, client_context, server_context)
     pair.server.write(b"one")
     pair.server.write(b"two")
@@ -280,7 +280,7 @@ def test_an_exception_of_a_bios_write_propagates(client_context, server_context)
 
 
 def test_different_bytes_after_a_failed_bio_write_are_not_mixed_up(client_context, server_context):
-    """Whatever write() says about the second, its bytes are not acknowledged while the first's go out."""
+    """Whatever write() returns for the second, its bytes are not acknowledged while the first's are sent."""
     pair = over(DuckBIO, client_context, server_context)
     pair.to_server.outgoing.refusal = OutOfOrderError("the tape is full")
     with pytest.raises(OutOfOrderError):

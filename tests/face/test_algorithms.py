@@ -58,7 +58,7 @@ LATE, EARLY = "ECDHE-ECDSA-AES256-GCM-SHA384", "ECDHE-ECDSA-CHACHA20-POLY1305"
 
 
 def used(context: Any) -> Any:
-    """The context, which has made a connection before."""
+    """The context, after it has created a connection."""
     context.wrap_bio(tls.MemoryBIO(), tls.MemoryBIO(), server_side=True)
     return context
 

@@ -231,7 +231,7 @@ def error_of(call: Call, context: Any, files: Path) -> BaseException:
 
 
 def prepared(certificates: Certificates, version: Any, module: ModuleType) -> Any:
-    """A server's context that also trusts somebody."""
+    """A server's context that also has a trusted CA."""
     context = certificates.server_context(version, module=module)
     context.load_verify_locations(certificates.ca_file)
     return context

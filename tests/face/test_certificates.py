@@ -71,7 +71,7 @@ def leaf(chain: Path) -> str:
 
 
 def leave(sock: Any) -> None:
-    """The handler of a server whose clients close without reading: what it sent would reset the connection."""
+    """The handler of a server whose clients close without reading: sending anything would reset the connection."""
 
 
 def test_the_certificate_of_a_server_is_fetched_without_being_verified(certificates: Certificates) -> None:

@@ -108,7 +108,7 @@ def test_functions_that_create_contexts_use_a_replaced_class(
 
 
 def test_properties_of_a_subclass_are_not_accessed_before_its_creation() -> None:
-    """truststore's context hands every property on to another context, which it makes in __init__."""
+    """truststore's context delegates every property to another context, which it creates in __init__."""
 
     class Outer(wiretight.SSLContext):
         def __init__(self, protocol: int) -> None:

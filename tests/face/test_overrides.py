@@ -110,7 +110,7 @@ class Base:
 
 
 class Replacing(Base):
-    """What a mix-in comes to have, or to derive from."""
+    """Methods that a mix-in gets later, or inherits."""
 
     def send(self, data: Any, flags: int = 0) -> int:
         return len(data)

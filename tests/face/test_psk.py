@@ -17,7 +17,7 @@ MODULES = [tls, standard] if hasattr(standard.SSLContext, "set_psk_client_callba
 
 
 class Keys:
-    """Callbacks for both sides that give the same key, and remember what they were asked."""
+    """Callbacks for both sides that return the same key, and record their arguments."""
 
     def __init__(self) -> None:
         self.hints: list[str | None] = []

@@ -90,7 +90,7 @@ def test_the_same_holds_for_a_program_after_install(certificates: Certificates) 
 
 
 class Double:
-    """What a test puts into ssl.SSLContext: just what is asked of it."""
+    """A test double for ssl.SSLContext, with just the methods it needs."""
 
     def __init__(self, protocol: int) -> None:
         self.made_with = protocol

@@ -16,7 +16,7 @@ DATA = bytes(range(251)) * 4000
 
 
 class Unseekable:
-    """A file that only reads, and less than it is asked for."""
+    """A file that can only be read, and returns less than requested."""
 
     mode = "rb"
 
@@ -28,7 +28,7 @@ class Unseekable:
 
 
 class Taking:
-    """A write that takes `most` bytes of every call, and raises after `limit`."""
+    """A write that accepts `most` bytes of every call, and raises after `limit`."""
 
     def __init__(self, most: int, limit: int = len(DATA)) -> None:
         self.most = most

@@ -16,7 +16,7 @@ from tests.kit.threads import Task
 
 @pytest.fixture
 def session(pair: Pair) -> Any:
-    """Of a connection that has read something: in TLS 1.3 the ticket comes with it."""
+    """Of a connection that has read something: in TLS 1.3 the ticket arrives with it."""
     pair.handshake()
     pair.transfer(b"data", pair.server)
     return pair.client.session

@@ -244,7 +244,7 @@ def test_a_raised_security_level_rejects_a_weak_certificate(context: Any, weak: 
 
 
 def test_a_weak_certificate_is_reported_before_its_missing_key(context: Any, weak: Path, tmp_path: Path) -> None:
-    """The reason that `ssl` gives."""
+    """The same reason as in `ssl`."""
     context.set_ciphers("ECDHE:@SECLEVEL=2")
     without_key = tmp_path / "certificate.pem"
     without_key.write_bytes(weak.read_bytes().partition(b"-----BEGIN PRIVATE")[0])

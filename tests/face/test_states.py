@@ -64,7 +64,7 @@ def finished(pair: Pair) -> None:
 
 
 def asked_again(pair: Pair) -> None:
-    """After verify_client_post_handshake(), if the server could ask."""
+    """After verify_client_post_handshake(), if the server can request it."""
     pair.handshake()
     try:
         pair.server.verify_client_post_handshake()
@@ -135,7 +135,7 @@ def test_every_result_equals_the_standard_librarys(
 
 @pytest.fixture
 def later(certificates: Certificates) -> Pair:
-    """A connection whose server asks for the client's certificate later."""
+    """A connection whose server requests the client's certificate later."""
     client = certificates.client_context(tls.TLSVersion.TLSv1_3, credentials=certificates.client)
     server = certificates.server_context(client_ca=certificates.ca_file)
     client.post_handshake_auth = server.post_handshake_auth = True

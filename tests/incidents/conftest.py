@@ -24,7 +24,7 @@ def pytest_itemcollected(item: pytest.Item) -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def build(record_testsuite_property: Callable[[str, object], None]) -> None:
-    """--junit-xml says with what the tests ran."""
+    """--junit-xml records what the tests ran with."""
     record_testsuite_property("with", f"Python {platform.python_version()} and {tls.OPENSSL_VERSION}")
 
 

@@ -17,7 +17,7 @@ call.argtypes = (ctypes.c_long, ctypes.py_object, ctypes.py_object)
 
 
 def core_library() -> Path:
-    """Found without importing the package: OpenSSL must hear of its allocator before it makes its first allocation."""
+    """Found without importing the package: OpenSSL's allocator must be set before its first allocation."""
     spec = importlib.util.find_spec("wiretight")
     assert spec is not None
     assert spec.submodule_search_locations

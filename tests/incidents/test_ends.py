@@ -164,6 +164,6 @@ os._exit(0)
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux says when a thread has gone")
 def test_tls_in_a_destructor_of_an_ending_thread(tmp_path):
-    """Native libraries have such; it runs after those of our own, whose buffers are gone."""
+    """Native libraries have such; it runs after our own, whose buffers have been freed."""
     ran = run(tmp_path, BEGINNING + LATE)
     assert (ran.returncode, ran.stdout) == (0, "late\n"), ran.stderr

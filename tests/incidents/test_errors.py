@@ -222,7 +222,7 @@ def mangled(raw: bytes, rng: random.Random) -> bytes:
 def test_whatever_bytes_arrive_only_documented_exceptions_escape(
     certificates: Certificates, version: Any, rounds: Callable[[int, int], int], seed: int
 ) -> None:
-    """And whoever was refused stays refused: no data comes out of a broken record."""
+    """And a failure is final: no data is ever read from a broken record."""
     client_context = certificates.client_context(version, credentials=certificates.client)
     server_context = certificates.server_context(version, client_ca=certificates.ca_file, alpn=["h2"])
     server_context.sni_callback = lambda side, name, context: None

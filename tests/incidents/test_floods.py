@@ -60,7 +60,7 @@ def test_a_flood_of_session_tickets(
 
 @pytest.fixture
 def forged(certificates: Certificates, tmp_path: Path) -> Iterator[tuple[Peer, Forger]]:
-    """A client's socket, and its server's records made by hand."""
+    """A client's socket, and forged records of its server."""
     server_context = certificates.server_context(tls.TLSVersion.TLSv1_3)
     server_context.num_tickets = 0
     server_context.keylog_filename = str(tmp_path / "keys")
@@ -75,7 +75,7 @@ def forged(certificates: Certificates, tmp_path: Path) -> Iterator[tuple[Peer, F
 
 
 def flood(make: Callable[[], bytes]) -> Iterator[bytes]:
-    """For ever, a few at a time."""
+    """Forever, a few at a time."""
     return (b"".join(make() for _ in range(100)) for _ in itertools.count())
 
 

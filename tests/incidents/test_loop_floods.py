@@ -58,7 +58,7 @@ class Turns:
 
 
 class Server:
-    """The far end: `tls`, an SSLObject that has shaken hands, and the socket that its records go out on."""
+    """The far end: `tls`, an SSLObject after its handshake, and the socket that sends its records."""
 
     def __init__(self, far: socket.socket, context: Any) -> None:
         self.far = far
@@ -77,7 +77,7 @@ class Server:
 async def connected(
     way: Way, client_context: Any, server_context: Any, kernels: int = 1 << 20
 ) -> AsyncIterator[tuple[Recorder, Server]]:
-    """Both, and about how many bytes the kernel takes in either direction."""
+    """Both, and about how many bytes the kernel buffers in each direction."""
     near, far = socket.socketpair()
     for sock in (near, far):
         sock.setblocking(False)

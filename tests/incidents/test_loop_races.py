@@ -110,7 +110,7 @@ def test_ending_a_transport_during_transfers_never_touches_a_reused_descriptor(
 
 
 class Hoarder:
-    """A thread that takes whatever number is free, for files of its own, and finds nothing in them."""
+    """A thread that opens files on every free descriptor, and checks that nothing is written into them."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -323,7 +323,7 @@ def test_cancelling_an_await_loses_no_byte_and_no_descriptor(
 
 @contextlib.contextmanager
 def unclosed() -> Iterator[None]:
-    """Around transports that are forgotten: there is a warning for each, and nothing else."""
+    """Around unclosed transports: expects one warning for each, and nothing else."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         yield
@@ -379,7 +379,7 @@ def test_transports_of_a_closed_loop_are_closed_by_their_destructors(
 def test_a_finalized_transport_does_not_unregister_a_reused_descriptor(
     client_context: Any, server_context: Any, way: Way, rounds: Any
 ) -> None:
-    """A garbage collection may finalize it before the protocol that goes on to close it."""
+    """A garbage collection may finalize it before the protocol that then closes it."""
 
     async def once(number: int) -> None:
         loop = asyncio.get_running_loop()

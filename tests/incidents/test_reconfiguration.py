@@ -107,7 +107,7 @@ def shaking(client: Any, server: Any) -> None:
 
 
 def while_changing(steps: list[Any], client: Any, server: Any, count: int) -> int:
-    """How many changes were made while THREADS threads shook hands `count` times."""
+    """The number of changes during `count` handshakes in each of THREADS threads."""
     done = threading.Event()
 
     def change() -> int:

@@ -49,7 +49,7 @@ def hung_up(sock: socket.socket) -> bool:
 
 
 def reset(peer: Peer) -> None:
-    """The peer is gone without a word."""
+    """The peer resets the connection."""
     peer.plain.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     peer.plain.close()
     until(lambda: hung_up(peer.sock), "the reset has arrived")
@@ -72,7 +72,7 @@ def refuse(peer: Peer) -> str:
 
 
 def kind(sock: Any, call: Callable[[Any], Any]) -> Any:
-    """The class of what the call raises, or what it returns."""
+    """The class of the exception that the call raises, or its result."""
     try:
         return driven(sock, call, sock)
     except Exception as error:
@@ -168,7 +168,7 @@ def test_the_class_after_a_reset_is_that_of_ssl(
 def test_data_before_a_reset_can_be_read_after_its_error(
     certificates: Certificates, version: Any, mode: Mode, call: str
 ) -> None:
-    """And then it is not the end of the data, though the socket takes a ragged end for one."""
+    """And then it is not the end of the data, although the socket suppresses ragged ends."""
     with a_peer(certificates, version) as peer:
         peer.handshake()
         peer.deliver(peer.encrypt(b"x" * 20_000))
@@ -324,7 +324,7 @@ def test_a_client_without_a_certificate_learns_that_one_is_required(
 
 @contextlib.asynccontextmanager
 async def refused(way: Way, certificates: Certificates, factory: Callable[[], Any]) -> Any:
-    """A client's protocol, paused; TLS 1.3's server has refused it, and is gone."""
+    """A client's protocol, paused; TLS 1.3's server has rejected it, and closed."""
     near, far = tcp_pair()
     near.setblocking(False)
     version = tls.TLSVersion.TLSv1_3

@@ -126,7 +126,7 @@ def test_a_load_during_a_connection_invalidates_its_session(
 def test_a_session_is_not_upgraded_by_another_context(
     hosts: Hosts, version: Any, strict: Any, server_context: Any, moment: str, weaken: Callable[[Any], None]
 ) -> None:
-    """Its name check, for one, is that of the context that the connection was made with."""
+    """Its name check, for example, is that of the connection's first context."""
     lax = hosts.client_context(version)
     lax.set_ciphers(STRONG)
     weaken(lax)

@@ -149,7 +149,7 @@ SETTINGS: list[Callable[[Any], None]] = [
 def test_a_session_with_weaker_verification_is_not_offered_under_a_stricter_one(
     hosts: Hosts, version: Any, server_context: Any, weaken: Callable[[Any], None]
 ) -> None:
-    """The same context, before and after it was made to verify as it should."""
+    """The same context, before and after its verification is enabled."""
     context = hosts.client_context(version)
     strict = context.check_hostname, context.verify_mode, context.verify_flags, context._host_flags
     weaken(context)
@@ -306,7 +306,7 @@ def anyones_client(hosts: Hosts, certificates: Certificates, version: Any) -> An
 
 
 def choosing(context: Any, others: dict[str, Any]) -> Any:
-    """The context, with a callback that takes one of `others` by its name."""
+    """The context, with a callback that chooses one of `others` by its name."""
 
     def choose(side: Any, name: str | None, _: Any) -> None:
         if name in others:
@@ -435,7 +435,7 @@ def test_tickets_are_bound_on_an_asyncio_server_too(
 def test_a_session_of_one_name_is_not_offered_to_another_by_asyncio(
     client_context: Any, server_context: Any, name: str
 ) -> None:
-    """asyncio takes no session, but its protocol makes an SSLObject, which does."""
+    """asyncio accepts no session, but its protocol creates an SSLObject, which does."""
     session = session_of(client_context, server_context)
 
     async def visit(port: int) -> bool:

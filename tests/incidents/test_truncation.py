@@ -50,7 +50,7 @@ def flight_of(side: Any, outgoing: Any) -> bytes:
 
 
 def read_to_the_end(read: Callable[[int], bytes]) -> tuple[bytes, Any]:
-    """The data, and what came after it: b"" or the error."""
+    """The data, and its end: b"" or the error."""
     parts: list[bytes] = []
     while True:
         try:
@@ -97,7 +97,7 @@ def test_an_object_reports_a_truncation_at_every_byte(
 def test_a_socket_reports_a_truncation_at_every_byte(
     client_context: Any, server_context: Any, rounds_of_cuts: Any, suppress: bool
 ) -> None:
-    """By SSLEOFError where it was asked to, and in any case by `truncated`."""
+    """By SSLEOFError unless suppressed, and in any case by `truncated`."""
     with Peer(client_context, server_context, transport=unix_pair) as peer:
         size = flight_of(peer.tls, peer.outgoing)
     for cut in rounds_of_cuts(size):

@@ -75,7 +75,7 @@ def terms(
 
 
 def agree(said: Said, **facts: Any) -> None:
-    """What the peer says of the connection is this, as far as it says it."""
+    """The peer's report of the connection equals this, as far as it reports it."""
     assert {name: said.get(name, fact) for name, fact in facts.items()} == facts
 
 

@@ -37,7 +37,7 @@ def test_until_error_reports_which_side_failed_and_the_others_error(certificates
 
 
 def test_until_error_reads_after_the_handshake(certificates, version):
-    """In TLS 1.3 a client hears only then that the server wanted its certificate."""
+    """In TLS 1.3 a client learns only then that the server requires its certificate."""
     demanding = certificates.server_context(version, client_ca=certificates.ca_file)
     side, error, peer_error = Pair(certificates.client_context(version), demanding).until_error()
     assert side == "server"

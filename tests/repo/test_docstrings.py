@@ -24,7 +24,7 @@ UPKEEP = re.compile(r"ERR_\w+|OPENSSL_free|\w+_free|\w+_up_ref|\w+_pop_free")
 
 
 def ours(value: Any) -> bool:
-    """Not the standard library's own objects, which wiretight hands on as they are, with their own documentation."""
+    """Not the standard library's own objects, which wiretight re-exports with their own documentation."""
     return str(getattr(value, "__module__", "")).startswith("wiretight")
 
 

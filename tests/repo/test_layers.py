@@ -55,7 +55,7 @@ IMPORT = re.compile(r"^\s*(?:from\s+([\w.]+)\s+)?c?import\s+(?:\(([^)]*)\)|(.+))
 
 
 def room(name: str) -> str:
-    """The entry of the table that a module belongs to: a folder, or the module itself where it lies in none."""
+    """The entry of the table that a module belongs to: a folder, or the module itself if it is in none."""
     top, _, rest = name.partition(".")
     if top != "_core":
         return top

@@ -68,7 +68,7 @@ def test_a_slow_build_shows_its_progress(tmp_path: Path) -> None:
 
 
 def needs(arguments: str, tmp_path: Path, *, bare: str = "") -> tuple[set[str], set[str]]:
-    """The commands and the dependency groups that these arguments of scripts/test ask for."""
+    """The commands and the dependency groups that these arguments of scripts/test need."""
     code = f"source scripts/lib/needs.sh; bare={bare} commands=() groups=(test); need_selection {arguments}; "
     done = bash(code + 'echo "${commands[@]}"; echo "${groups[@]}"', tmp_path)
     assert done.returncode == 0, done.stderr
