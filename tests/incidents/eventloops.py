@@ -55,6 +55,9 @@ class Way(NamedTuple):
         loops.run_reporting(main)
         return loops.reports
 
+    def run_whatever_is_reported(self, main: Callable[[], Any]) -> Any:
+        return Loops(self.loop).run_reporting(main)
+
     async def connect(self, factory: Callable[[], Any], sock: socket.socket, context: Any) -> Any:
         """A client's protocol over a connected socket."""
         if self.upgrades:

@@ -1,7 +1,7 @@
 """Faults: whatever system call or allocation fails, there is no crash, no hang and no wrong byte.
 
-Each test runs faulty.py (system calls), starved.py (allocations of a connection) or starved_making.py (of everything
-else) with faults.c preloaded; what is guaranteed is asserted there.
+Each test runs faulty.py (system calls), starved.py (allocations of a connection), starved_loops.py (of what an event
+loop calls) or starved_making.py (of everything else) with faults.c preloaded; what is guaranteed is asserted there.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from typing import Any
 
 import pytest
 
+from tests.incidents.eventloops import UPGRADES, WAYS
 from tests.incidents.making import CASES
 from tests.incidents.references import reference
 
@@ -158,3 +159,14 @@ def test_each_allocation_of_the_interpreter_may_fail(starved, side, way):
 @reference("python/cpython#21009", "openssl/openssl#28078")
 def test_each_allocation_of_a_constructor_or_getter_may_fail(run, certificates, kind, case):
     run("starved_making.py", kind, certificates.folder, case)
+
+
+# Without uvloop's: its own code does not survive that (SystemError).
+@pytest.mark.parametrize("way", [way for way in [*WAYS, *UPGRADES] if way.loop == "asyncio"], ids=str)
+@pytest.mark.skipif(
+    importlib.util.find_spec("_testcapi") is None,
+    reason="needs an interpreter that can fail at an allocation: install its module _testcapi",
+)
+@reference("python/cpython#21009")
+def test_each_allocation_of_what_a_loop_calls_may_fail(run, tmp_path, way):
+    assert run("starved_loops.py", way, tmp_path)["ended"]

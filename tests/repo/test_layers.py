@@ -148,6 +148,15 @@ def test_only_its_own_room_imports(module: str) -> None:
     assert all(name in ONLY[module] or room(name) in ONLY[module] for name in importers), importers
 
 
+def test_what_was_negotiated_needs_no_wire() -> None:
+    below = {"connection", "negotiated", "peer", "resumption", "virtualhost"}
+    paths = [path for path in FILES if module_name(path) in {f"_core.connection.{name}" for name in below}]
+    paths += [path for path in FILES if room(module_name(path)) == "_core.callbacks"]
+    needed = {name for path in paths for name in own_imports(path)}
+    assert {name for name in needed if name.startswith("_core.wire.")} == {"_core.wire.descriptor"}
+    assert not needed & {"_core.connection.backlog", "_core.connection.stream"}
+
+
 def test_only_the_core_knows_openssl() -> None:
     knowing = [path for path in sources(".pyx", ".pxd", ".h") if "openssl" in path.read_text().lower()]
     assert knowing

@@ -10,7 +10,7 @@ from sys import version_info
 from typing import Any
 
 from wiretight._asyncio.flow import Flow
-from wiretight._asyncio.state import CHECKED, LIVE, TRANSITIONS, State
+from wiretight._asyncio.state import CHECKED, TRANSITIONS, State
 from wiretight._core.drivers.channel import STATUS_CLOSED, STATUS_DONE, STATUS_WANT_READ, STATUS_WANT_WRITE
 from wiretight._standard.errors import SSLEOFError
 
@@ -23,6 +23,7 @@ class Ending(Flow):
     __slots__ = (
         "_call_connection_made",
         "_eof_written",
+        "_is_over",
         "_like_asyncio",
         "_paused",
         "_peer_ended",
@@ -37,6 +38,7 @@ class Ending(Flow):
 
     _call_connection_made: bool  # not called yet: it comes before any other call of the protocol
     _eof_written: bool
+    _is_over: bool  # connection_lost() is scheduled, or not needed
     _like_asyncio: bool
     _paused: bool
     _peer_ended: bool
@@ -84,13 +86,13 @@ class Ending(Flow):
             timer.cancel()
 
     def _wake(self, error: BaseException | None = None) -> None:
-        waiter, self._waiter = self._waiter, None
-        if waiter is None or waiter.done():
-            return
-        if error is None:
-            waiter.set_result(None)
-        else:
-            waiter.set_exception(error)
+        waiter = self._waiter
+        if waiter is not None and not waiter.done():
+            if error is None:
+                waiter.set_result(None)
+            else:
+                waiter.set_exception(error)
+        self._waiter = None
 
     # --- Our end ------------------------------------------------------------------------------------------------------
 
@@ -105,8 +107,11 @@ class Ending(Flow):
         if self._state is State.HANDSHAKING or self._belongs_to_parent():
             self.abort()
             return
+        self._guarded(self._begin_to_close)
+
+    def _begin_to_close(self) -> None:
         self._enter(State.FLUSHING)
-        self._timer = self._loop.call_later(self._shutdown_timeout, self._shutdown_timed_out)
+        self._timer = self._loop.call_later(self._shutdown_timeout, self._guarded, self._shutdown_timed_out)
         self._end_output()
         if self._state is not State.LOST and not self._peer_ended:
             self._resume_watching()
@@ -200,8 +205,8 @@ class Ending(Flow):
 
     def _read_later(self) -> None:
         if not self._read_scheduled:
+            self._loop.call_soon(self._guarded, self._read_again)
             self._read_scheduled = True
-            self._loop.call_soon(self._read_again)
 
     def _read_again(self) -> None:
         self._read_scheduled = False
@@ -223,12 +228,17 @@ class Ending(Flow):
 
         Except a CancelledError, as in asyncio, because it concerns a task and is not a defect.
         """
-        if isinstance(error, OSError):
-            if self._loop.get_debug():
-                logger.debug("%r: %s", self, message, exc_info=error)
-        elif not isinstance(error, CancelledError):
-            self._report(message, error)
-        self._end(error)
+        try:
+            if isinstance(error, OSError):
+                if self._loop.get_debug():
+                    logger.debug("%r: %s", self, message, exc_info=error)
+            elif not isinstance(error, CancelledError):
+                self._report(message, error)
+        finally:
+            self._end(error)
+
+    def _broke(self, error: BaseException) -> None:
+        self._fail(error)
 
     def _force_close(self, exc: BaseException | None) -> None:
         """Called by asyncio's TLS over this transport."""
@@ -237,10 +247,11 @@ class Ending(Flow):
     # --- The end ------------------------------------------------------------------------------------------------------
 
     def _end(self, error: BaseException | None) -> None:
-        if self._state not in LIVE:
+        if self._is_over:  # not after a failure halfway, from a lack of memory: that is completed here
             return
         was_handshaking = self._state is State.HANDSHAKING
-        self._enter(State.LOST)
+        if self._state is not State.LOST:
+            self._enter(State.LOST)
         self._cancel_timer()
         self._unwatch_reading()
         self._unwatch_writing()
@@ -250,11 +261,17 @@ class Ending(Flow):
         else:
             self._wake(error)
         self._loop.call_soon(self._call_connection_lost, error)
+        self._is_over = True
 
     def _call_connection_lost(self, error: BaseException | None) -> None:
         try:
+            connection_lost = self.get_protocol().connection_lost
+        except MemoryError:
+            self._loop.call_soon(self._call_connection_lost, error)
+            return
+        try:
             if not self._call_connection_made:
-                self.get_protocol().connection_lost(error)
+                connection_lost(error)
         finally:
             if self._sock is not None:  # the protocol may have caused its destructor to run
                 self._abandon()
@@ -266,6 +283,7 @@ class Ending(Flow):
 
     def _abandon(self) -> None:
         """Closes our descriptor, without informing the loop or the peer."""
+        self._is_over = True
         if self._state is not State.LOST:
             self._enter(State.LOST)
         self._ssl_object._sslobj.release()

@@ -86,6 +86,8 @@ class Flow(Channel):
             getattr(self.get_protocol(), method)()
         except (SystemExit, KeyboardInterrupt):
             raise
+        except MemoryError as error:  # the protocol may not have been called, and would wait forever
+            self._broke(error)
         except BaseException as error:
             self._report(f"protocol.{method}() failed", error)
 
@@ -96,25 +98,40 @@ class Flow(Channel):
 
     # --- The descriptor -----------------------------------------------------------------------------------------------
 
+    # A failed call of the loop has changed nothing, and can be repeated.
+
     def _watch_reading(self) -> None:
         if not self._has_reader:
-            self._has_reader = True
             self._descriptors.add_reader(self._sock.fileno(), self._read_ready)
+            self._has_reader = True
 
     def _unwatch_reading(self) -> None:
         if self._has_reader:
-            self._has_reader = False
             self._descriptors.remove_reader(self._sock.fileno())
+            self._has_reader = False
 
     def _watch_writing(self, callback: Callable[[], None]) -> None:
         if not self._has_writer:
+            self._descriptors.add_writer(self._sock.fileno(), self._guarded, callback)
             self._has_writer = True
-            self._descriptors.add_writer(self._sock.fileno(), callback)
 
     def _unwatch_writing(self) -> None:
         if self._has_writer:
-            self._has_writer = False
             self._descriptors.remove_writer(self._sock.fileno())
+            self._has_writer = False
+
+    def _guarded(self, call: Callable[[], None]) -> None:
+        """Runs a callback of the loop, which would only report an exception, and ends the connection if it fails."""
+        try:
+            call()
+        except (SystemExit, KeyboardInterrupt):
+            raise
+        except BaseException as error:
+            self._broke(error)
+
+    def _broke(self, error: BaseException) -> None:
+        """Ends the connection after a failure of our own, maybe from a lack of memory."""
+        raise NotImplementedError
 
     def _close_socket(self) -> None:
         """Closes our descriptor, without informing the loop or the peer."""

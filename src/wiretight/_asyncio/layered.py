@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from wiretight._asyncio.flow import HIGH_WATER
-from wiretight._asyncio.state import LIVE, State
+from wiretight._asyncio.state import State
 from wiretight._asyncio.transport import SSLTransport
 from wiretight._core.wire.memorybio import MemoryBIO
 
@@ -115,8 +115,8 @@ class LayeredSSLTransport(SSLTransport):
     def _watch_reading(self) -> None:
         # While closing, somebody else may have paused the plain transport, but the peer's end must arrive.
         if (not self._has_reader or self.is_closing()) and not self._plain.is_closing():
-            self._has_reader = True
             self._plain.resume_reading()
+            self._has_reader = True
 
     def _unwatch_reading(self) -> None:
         if self._has_reader:
@@ -129,7 +129,7 @@ class LayeredSSLTransport(SSLTransport):
     def write(self, data: Any) -> None:
         """As any Transport's. Since 0.1."""
         super().write(data)
-        self._forward()
+        self._guarded(self._forward)
 
     def filled(self) -> None:
         """The plain transport's buffer is full. Since 0.1."""
@@ -173,14 +173,14 @@ class LayeredSSLTransport(SSLTransport):
 
     def _watch_writing(self, callback: Callable[[], None]) -> None:
         if not self._has_writer:
-            self._has_writer = True
             self._loop.call_soon(self._write_if_watched, callback)
+            self._has_writer = True
 
     def _write_if_watched(self, callback: Callable[[], None]) -> None:
         if self._has_writer:
             self._has_writer = False
-            callback()
-            self._forward()
+            self._guarded(callback)
+            self._guarded(self._forward)
 
     def _unwatch_writing(self) -> None:
         self._has_writer = False
@@ -205,10 +205,12 @@ class LayeredSSLTransport(SSLTransport):
     # --- The end ------------------------------------------------------------------------------------------------------
 
     def _end(self, error: BaseException | None) -> None:
-        if self._state in LIVE:
-            self._forward()  # the alert with the reason
-            super()._end(error)
-            self._plain.abort()
+        if not self._is_over:
+            try:
+                self._forward()  # the alert with the reason
+            finally:
+                super()._end(error)
+                self._plain.abort()
 
     def _close_socket(self) -> None:
         self._has_reader = self._has_writer = False

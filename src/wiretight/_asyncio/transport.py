@@ -73,14 +73,15 @@ class SSLTransport(Ending):
         descriptors_of(loop).check_unused(sock)
         self._prepare(handshake_timeout, shutdown_timeout, like_asyncio)
         self._ssl_object = connection_over(sock, context, server_side, server_hostname)
-        self._attach_to(server)
         self._take_over(loop, sock)
         self._extra = addresses(sock, extra)
+        self._attach_to(server)
         self._start(protocol, waiter, edge_triggered=self._descriptors.edge_triggered)
 
     def _prepare(self, handshake_timeout: float | None, shutdown_timeout: float | None, like_asyncio: bool) -> None:
         """The part that needs no connection. Raises ValueError for an invalid timeout."""
         self._state = State.NEW
+        self._is_over = True
         self._timer = None
         self._handshake_timeout = positive(handshake_timeout, HANDSHAKE_TIMEOUT, "ssl_handshake_timeout")
         self._shutdown_timeout = positive(shutdown_timeout, SHUTDOWN_TIMEOUT, "ssl_shutdown_timeout")
@@ -96,7 +97,11 @@ class SSLTransport(Ending):
         self._bind(self._ssl_object._sslobj, edge_triggered)
         self.set_protocol(protocol)
         self._enter(State.HANDSHAKING)
-        self._timer = self._loop.call_later(self._handshake_timeout, self._handshake_timed_out)
+        self._is_over = False
+        self._guarded(self._begin_to_shake_hands)
+
+    def _begin_to_shake_hands(self) -> None:
+        self._timer = self._loop.call_later(self._handshake_timeout, self._guarded, self._handshake_timed_out)
         self._watch_reading()
         self._progress()
 
@@ -223,6 +228,9 @@ class SSLTransport(Ending):
         """Reverts pause_reading(). Since 0.1."""
         if not self._paused or self.is_closing():
             return
+        self._guarded(self._resume)
+
+    def _resume(self) -> None:
         self._paused = False
         self._update_flow()
         if self._state is State.OPEN and not self._peer_ended:

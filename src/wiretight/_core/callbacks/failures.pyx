@@ -13,9 +13,9 @@ from cpython.exc cimport PyErr_SetObject, PyErr_WriteUnraisable
 
 cdef int call_python(void *connection, const char *feature, Body body, void *call, Failing failing) noexcept nogil:
     cdef int result
-    (<Connection>connection).wire.leave_to_python()
+    (<Connection>connection).descriptor.leave_to_python()
     result = guarded(<Connection>connection, feature, body, call, failing)
-    (<Connection>connection).wire.back_from_python()
+    (<Connection>connection).descriptor.back_from_python()
     return result
 
 
@@ -28,7 +28,7 @@ cdef int guarded(
         return 0 if kept is None else body(connection, kept, call)
     except BaseException as error:
         if failing == FAILS_VERB:
-            connection.wire.keep_raised(error)
+            connection.descriptor.keep_raised(error)
         else:
             PyErr_SetObject(type(error), error)
             PyErr_WriteUnraisable(kept)

@@ -5,7 +5,6 @@ again before Python makes an object of it. So a question waits for no callback, 
 another, and may be asked in all of them.
 """
 
-from libc.stdint cimport uint64_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy
 
@@ -231,25 +230,6 @@ cdef class Negotiated(Connection):
         self.ask(ask_session_reused, &reused)
         return reused
 
-    @property
-    def truncated(self):
-        """Whether the peer's stream ended without its close_notify: what came may be cut short. Since 0.1.
-
-        Source: RFC 8446, section 6.1.
-        """
-        cdef bint was_cut = False
-        self.ask(ask_was_cut, &was_cut)
-        return was_cut
-
-    def counters(self):
-        """What the wire has moved: bytes and TLS records in and out, and system calls made for them.
-
-        Since 0.1.
-        """
-        cdef Counters seen
-        self.ask(ask_counters, &seen)
-        return seen
-
 
 # --- The questions ----------------------------------------------------------------------------------------------------
 
@@ -263,9 +243,6 @@ cdef struct Octets:
 cdef struct Ciphers:
     const SSL_CIPHER **ciphers
     int count               # -1: no memory
-
-cdef struct Counters:
-    uint64_t bytes_in, bytes_out, records_in, records_out, syscalls
 
 
 cdef void ask_pending(Connection self, void *answer) noexcept nogil:
@@ -340,19 +317,6 @@ cdef void ask_first_finished(Connection self, void *answer) noexcept nogil:
 
 cdef void ask_session_reused(Connection self, void *answer) noexcept nogil:
     (<bint *>answer)[0] = SSL_session_reused(self.ssl)
-
-
-cdef void ask_was_cut(Connection self, void *answer) noexcept nogil:
-    (<bint *>answer)[0] = self.was_cut
-
-
-cdef void ask_counters(Connection self, void *answer) noexcept nogil:
-    cdef Counters *seen = <Counters *>answer
-    seen.bytes_in = self.wire.bytes_in
-    seen.bytes_out = self.wire.bytes_out
-    seen.records_in = self.wire.records_in.count
-    seen.records_out = self.wire.records_out.count
-    seen.syscalls = self.wire.syscalls
 
 
 cdef int request_certificate(Connection self, void *_) noexcept nogil:

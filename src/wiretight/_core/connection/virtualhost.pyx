@@ -46,7 +46,7 @@ cdef int choose_context(Connection connection, Context chosen) except -1:
     settings = settings_of(chosen)
     later = settings.verifying_as(before)   # a handshake that has begun verifies as it began, and after it too
     ciphers = ciphers_of(chosen, settings) if has_own_ciphers(former, before) else None
-    connection.wire.take_turn_with_gil()    # no callback of another thread looks at them meanwhile
+    connection.descriptor.take_turn_with_gil()    # no callback of another thread looks at them meanwhile
     is_open = SSL_in_before(connection.ssl) or connection.server_side and may_choose(connection.ssl)
     if not is_open:
         settings = later
@@ -56,7 +56,7 @@ cdef int choose_context(Connection connection, Context chosen) except -1:
     with cython.critical_section(connection):
         if switched:
             connection._context, connection.settings = chosen, settings
-    wt_mutex_unlock(&connection.wire.lock)
+    wt_mutex_unlock(&connection.descriptor.lock)
     if not switched:
         raise_queue()
     if is_open:

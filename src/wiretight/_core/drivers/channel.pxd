@@ -1,14 +1,11 @@
 """Channel: a connection as an event loop's transport drives it. It never waits, and hardly ever raises."""
 
 from wiretight._core.base.errors cimport Failure, Status
-from wiretight._core.drivers.sslsocket cimport _SSLSocket
-
-# One of the four verbs, once; `count` is of the bytes that it moved.
-ctypedef Status (*Attempt)(_SSLSocket connection, char *data, size_t size, size_t *count) noexcept nogil
+from wiretight._core.connection.stream cimport Operation, Stream
 
 
 cdef class Channel:
-    cdef _SSLSocket connection
+    cdef Stream connection
     cdef object protocol
     cdef bint is_buffered           # the protocol gives the buffers
     cdef bint delivers              # what comes goes to the protocol
@@ -21,14 +18,16 @@ cdef class Channel:
     cdef size_t last_read
     cdef bint more                  # after the last step: see Connection.has_more()
     cdef Failure failure            # of the last step that FAILED
+    cdef object raised              # by a callback, in a step
     cdef object __weakref__
 
-    cdef int attempt(self, Attempt verb, char *data, size_t size, size_t *count, bint keeps_gil) except -1
-    cdef Status attempt_locked(self, Attempt verb, char *data, size_t size, size_t *count) noexcept nogil
-    cdef _SSLSocket bound(self)
+    cdef int attempt(self, Operation *op, bint keeps_gil) except -1
+    cdef Status attempt_locked(self, Operation *op) noexcept nogil
+    cdef Stream bound(self)
 
     # Incoming
     cdef int ran_out(self) except -1
+    cdef int read_ready(self) except -1
     cdef int receive(self) except -1
     cdef int receive_in_place(self) except -1
     cdef int read_step(self, char *into, size_t size, size_t *got) except -1

@@ -2,7 +2,7 @@
 
 The way of the bytes between protocol and kernel is here; everything that happens seldom is the transport's, a subclass
 in Python, which is told of it by calls: `_progress` (the descriptor is ready, and it is not open), `_read_ended`,
-`_write_blocked`, `_drained`, `_write_failed`, `_write_refused`, `_protocol_failed`.
+`_write_blocked`, `_drained`, `_write_failed`, `_write_refused`, `_protocol_failed`, and `_broke` if one of them fails.
 
 What the protocol writes is encrypted and sent at once. When the kernel is full the wire owns the records that are
 made, and the rest waits here as it was written.
@@ -21,12 +21,14 @@ from cpython.object cimport PyObject
 from cpython.ref cimport Py_XDECREF
 from libc.errno cimport EAGAIN
 from libc.stdint cimport uint64_t
+from libc.string cimport memset
 
 from wiretight._core.base.errors cimport (
     AGAIN, CLOSED, DONE, FAILED, Status, WANT_READ, WANT_WRITE, failure_exception, turn_refused,
 )
 from wiretight._core.base.mutex cimport wt_mutex_unlock
 from wiretight._core.connection.connection cimport Connection
+from wiretight._core.connection.stream cimport HANDSHAKE, READ, WRITE, Operation, Stream, Verb
 from wiretight._core.wire.wire cimport Wire
 
 cdef extern from "Python.h":
@@ -62,7 +64,7 @@ cdef class Channel:
 
     # --- Set up -------------------------------------------------------------------------------------------------------
 
-    def _bind(self, _SSLSocket connection not None, bint edge_triggered):
+    def _bind(self, Stream connection not None, bint edge_triggered):
         """Takes `connection` over: nobody else reads from its descriptor.
 
         With `edge_triggered`, what is left unread may not be reported again, so that reading goes on until there is
@@ -95,52 +97,54 @@ cdef class Channel:
         """Whether the process has forked since this was made, and we are in the child. Since 0.1."""
         return self.bound().wire.is_inherited()
 
-    cdef _SSLSocket bound(self):
+    cdef Stream bound(self):
         if self.connection is None:
             raise ValueError("this transport has no connection: it was made without its constructor")
         return self.connection
 
     # --- Steps --------------------------------------------------------------------------------------------------------
 
-    cdef int attempt(self, Attempt verb, char *data, size_t size, size_t *count, bint keeps_gil) except -1:
-        """Calls a verb once; its status, and FAILED also where a callback raised something."""
-        cdef _SSLSocket connection = self.bound()
+    cdef int attempt(self, Operation *op, bint keeps_gil) except -1:
+        """Takes a verb one step; its status, and FAILED also where a callback raised something."""
+        cdef Stream connection = self.bound()
         cdef Wire wire = connection.wire
         cdef Status status
         cdef int error = EAGAIN
-        count[0] = 0
         if keeps_gil and wire.try_turn():
             wire.keeps_gil = True
-            status = self.attempt_locked(verb, data, size, count)
+            status = self.attempt_locked(op)
             wire.keeps_gil = False
             wt_mutex_unlock(&wire.lock)
-            return status
+            error = 0
         while error == EAGAIN:
             with nogil:
                 error = wire.take_turn()
                 if error == 0:
-                    status = self.attempt_locked(verb, data, size, count)
+                    status = self.attempt_locked(op)
                     wt_mutex_unlock(&wire.lock)
             if error == EAGAIN:
                 PyErr_CheckSignals()
         if error:
             raise turn_refused(error)
-        return status
+        if op.raised != NULL:
+            self.raised = <object>op.raised
+            Py_XDECREF(op.raised)
+        return status if self.raised is None else FAILED
 
-    cdef Status attempt_locked(self, Attempt verb, char *data, size_t size, size_t *count) noexcept nogil:
+    cdef Status attempt_locked(self, Operation *op) noexcept nogil:
         cdef Status status
         self.connection.wire.drained = self.connection.wire.waits = False
-        status = verb(self.connection, data, size, count)
+        status = self.connection.send(op) if op.verb == WRITE else self.connection.step(op)
         self.more = self.connection.has_more()
         self.failure = self.connection.failure
-        return status if self.connection.wire.raised == NULL else FAILED
+        return status
 
     cdef int ran_out(self) except -1:
         """There was no memory for bytes that have passed: FAILED, before the stream goes on without them."""
-        cdef size_t none
+        cdef Operation op = operation(READ, NULL, 0)
         with nogil:
             self.connection.lose()
-        return self.attempt(read, NULL, 0, &none, True)
+        return self.attempt(&op, True)
 
     # --- Incoming -----------------------------------------------------------------------------------------------------
 
@@ -149,12 +153,20 @@ cdef class Channel:
 
         OpenSSL: SSL_read_ex(3)
         """
+        try:
+            self.read_ready()
+        except (SystemExit, KeyboardInterrupt):
+            raise
+        except BaseException as error:
+            self._broke(error)
+
+    cdef int read_ready(self) except -1:
         cdef int status = DONE
         cdef int steps = 0
         cdef uint64_t most = self.bound().wire.bytes_in + MOST_OVERHEAD
         if not self.delivers:
             self._progress()
-            return
+            return 0
         while status == DONE and self.delivers and steps < MOST_STEPS and self.connection.wire.bytes_in < most:
             try:
                 status = self.receive_in_place() if self.is_buffered else self.receive()
@@ -173,6 +185,7 @@ cdef class Channel:
         # An answer to the peer (KeyUpdate, a renegotiation), or a write that had to wait for what was read.
         if self.queued or self.unsent():
             self._write_blocked()
+        return 0
 
     def _has_more(self):
         """Whether there may be something to read that the loop will not report. Since 0.1."""
@@ -274,8 +287,9 @@ cdef class Channel:
         return status
 
     cdef int read_step(self, char *into, size_t size, size_t *got) except -1:
-        cdef int status = self.attempt(read, into, size, got, self.last_read < HANDS_OVER_GIL)
-        self.last_read = got[0]
+        cdef Operation op = operation(READ, into, size)
+        cdef int status = self.attempt(&op, self.last_read < HANDS_OVER_GIL)
+        self.last_read = got[0] = op.got
         return DONE if status == AGAIN else status      # and there is more
 
     # --- Outgoing -----------------------------------------------------------------------------------------------------
@@ -311,10 +325,13 @@ cdef class Channel:
                         status = self.ran_out()
         finally:
             PyBuffer_Release(&view)
-        if status == FAILED:
-            self._write_failed()
-        else:
-            self._write_blocked()
+        try:
+            if status == FAILED:
+                self._write_failed()
+            else:
+                self._write_blocked()
+        except Exception as error:      # what was written is kept, but nobody would send it
+            self._broke(error)
 
     def writelines(self, list_of_data):
         """Writes several bytes-like objects as one. Since 0.1."""
@@ -377,7 +394,9 @@ cdef class Channel:
             self.connection.ask(forget_unsent, NULL)
 
     cdef int send_step(self, char *data, size_t size, size_t *taken) except -1:
-        cdef int status = self.attempt(send, data, size, taken, size < HANDS_OVER_GIL)
+        cdef Operation op = operation(WRITE, data, size)
+        cdef int status = self.attempt(&op, size < HANDS_OVER_GIL)
+        taken[0] = op.writing.committed
         # What was read on the way, a renegotiation, had no end: the loop calls again for a descriptor that is writable.
         return WANT_WRITE if status == AGAIN else status
 
@@ -409,10 +428,11 @@ cdef class Channel:
 
         OpenSSL: SSL_do_handshake(3)
         """
-        cdef size_t none = 0
+        cdef Operation op = operation(HANDSHAKE, NULL, 0)
         cdef int status = AGAIN
         while status == AGAIN:      # OpenSSL bounds a flight's size
-            status = self.attempt(shake_hands, NULL, 0, &none, False)
+            op.raised = NULL
+            status = self.attempt(&op, False)
         return status
 
     def _notify(self):
@@ -428,40 +448,30 @@ cdef class Channel:
 
     def _failure(self):
         """The exception for a FAILED status. Since 0.1."""
-        cdef PyObject *raised = NULL
-        self.bound().ask(take_raised, &raised)
-        if raised != NULL:
-            error = <object>raised
-            Py_XDECREF(raised)
-            return error
-        return failure_exception(&self.failure, self.connection.server_hostname)
+        hostname = self.bound().server_hostname
+        raised, self.raised = self.raised, None
+        return failure_exception(&self.failure, hostname) if raised is None else raised
 
 
-# --- The verbs, and the questions -------------------------------------------------------------------------------------
+# --- The questions ---------------------------------------------------------------------------------------------------
 
-cdef Status read(_SSLSocket connection, char *into, size_t size, size_t *got) noexcept nogil:
-    return connection.try_read(into, size, got)
-
-
-cdef Status send(_SSLSocket connection, char *data, size_t size, size_t *taken) noexcept nogil:
-    return connection.try_send(data, size, taken)
-
-
-cdef Status shake_hands(_SSLSocket connection, char *_, size_t size, size_t *count) noexcept nogil:
-    return connection.try_handshake()
+cdef Operation operation(Verb verb, char *data, size_t size) noexcept nogil:
+    cdef Operation op
+    memset(&op, 0, sizeof(Operation))
+    op.verb = verb
+    op.data = data
+    op.size = size
+    return op
 
 
 cdef void ask_has_more(Connection connection, void *answer) noexcept nogil:
-    (<bint *>answer)[0] = connection.has_more()
+    (<bint *>answer)[0] = (<Stream><void *>connection).has_more()
 
 
 cdef void ask_unsent(Connection connection, void *answer) noexcept nogil:
-    (<size_t *>answer)[0] = connection.wire.unsent_end - connection.wire.unsent_start
+    cdef void *stream = <void *>connection
+    (<size_t *>answer)[0] = (<Stream>stream).wire.unsent_end - (<Stream>stream).wire.unsent_start
 
 
 cdef void forget_unsent(Connection connection, void *_) noexcept nogil:
-    connection.wire.forget()
-
-
-cdef void take_raised(Connection connection, void *answer) noexcept nogil:
-    (<PyObject **>answer)[0] = connection.wire.take_raised()
+    (<Stream><void *>connection).wire.forget()

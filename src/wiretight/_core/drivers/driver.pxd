@@ -1,27 +1,16 @@
 """Driver: one call of a verb, from its first step to its end. It waits, and says what is to be raised."""
 
-from cpython.object cimport PyObject
 from libc.stdint cimport int64_t
 
 from wiretight._core.base.errors cimport Failure, Status
-from wiretight._core.connection.backlog cimport Writing
-from wiretight._core.connection.negotiated cimport Negotiated
+from wiretight._core.connection.stream cimport Operation, Stream, Verb
 
 cdef extern from "<stdatomic.h>" nogil:
     ctypedef long long atomic_llong
 
-cdef enum Verb:
-    HANDSHAKE
-    READ
-    WRITE
-    SHUTDOWN
-
-
 # One call of a verb, from its first step to its end.
 cdef struct Call:
-    Verb verb
-    char *data
-    size_t size
+    Operation op
     int64_t timeout         # ns: negative for none, 0 on a non-blocking socket
     bint knows_timeout      # or `timeout` is that of the call before
     int64_t deadline        # ns of wt_now(): negative for none, 0 before the first wait
@@ -29,14 +18,11 @@ cdef struct Call:
     bint has_begun
     bint timed_out
     bint is_over
-    size_t got
-    Writing writing
     bint is_end             # of a read: the peer's close_notify, and we have not sent ours
     Failure failure
-    PyObject *raised        # by a callback; owned
 
 
-cdef class Driver(Negotiated):
+cdef class Driver(Stream):
     cdef object socket_reference        # weak; None over BIOs
     cdef char *unread                   # read in a call that a callback's exception ended: the next read has it
     cdef size_t unread_start, unread_end
@@ -56,12 +42,8 @@ cdef class Driver(Negotiated):
     cdef void keep_backlog(self, Call *call) noexcept nogil
     cdef object problem_of(self, Call *call)
 
-    cdef Status step(self, Call *call) noexcept nogil
-    cdef Status step_of_verb(self, Call *call) noexcept nogil
-    cdef Status refused_descriptor(self) noexcept nogil
     cdef size_t take_unread(self, char *into, size_t size) noexcept nogil
     cdef void keep_unread(self, const char *data, size_t size) noexcept nogil
-    cdef void lose(self) noexcept nogil
     cdef object as_int(self, size_t count)
     cdef object underlying_socket(self)
     cdef int64_t timeout_of(self, object sock) except? -2

@@ -9,7 +9,7 @@ whole call.
 from cython cimport no_gc_clear
 from cpython.exc cimport PyErr_CheckSignals
 from cpython.ref cimport Py_XDECREF
-from libc.errno cimport EAGAIN, EBADF
+from libc.errno cimport EAGAIN
 from libc.math cimport ceil
 from libc.stdint cimport int64_t
 from libc.stdlib cimport free, malloc
@@ -22,6 +22,7 @@ from wiretight._core.base.errors cimport (
 )
 from wiretight._core.base.mutex cimport wt_mutex_lock, wt_mutex_unlock
 from wiretight._core.connection.connection cimport Connection
+from wiretight._core.connection.stream cimport HANDSHAKE, READ, WRITE, Stream, Verb
 from wiretight._core.openssl.ssl cimport SSL_SENT_SHUTDOWN, SSL_get_shutdown, SSL_pending
 from wiretight._core.wire.wire cimport READY, TIMED_OUT, Wake
 from wiretight._standard.errors import SSLError, SSLWantReadError, SSLWantWriteError, SSLZeroReturnError
@@ -47,7 +48,7 @@ cdef tuple VERB_NAMES = ("handshake", "read", "write", "read")
 
 
 @no_gc_clear
-cdef class Driver(Negotiated):
+cdef class Driver(Stream):
     """A connection whose verbs are called by one thread or several, and wait as its socket does."""
 
     def __dealloc__(self):
@@ -64,9 +65,9 @@ cdef class Driver(Negotiated):
         cdef object sock = None
         cdef object problem
         memset(&call, 0, sizeof(Call))
-        call.verb = verb
-        call.data = data
-        call.size = size
+        call.op.verb = verb
+        call.op.data = data
+        call.op.size = size
         call.status = AGAIN
         call.knows_timeout = True
         if deadline is not None:
@@ -98,25 +99,25 @@ cdef class Driver(Negotiated):
         except BaseException:
             with nogil:
                 self.give_up(&call)
-            Py_XDECREF(call.raised)
+            Py_XDECREF(call.op.raised)
             raise
         try:
             problem = self.problem_of(&call)
         except MemoryError:
-            if call.got or call.writing.sent:
+            if call.op.got or call.op.writing.sent:
                 with nogil:
                     # The caller is not told how far it came, and would send or expect the wrong bytes next.
                     self.lose()
             raise
         if problem is not None:
             raise problem
-        return call.got if verb == READ else call.writing.sent
+        return call.op.got if verb == READ else call.op.writing.sent
 
     cdef bint keeps_gil_for(self, Call *call) noexcept nogil:
         """Whether so little is to be done that another thread could not use the GIL."""
-        if call.timeout != 0 or call.verb == HANDSHAKE:
+        if call.timeout != 0 or call.op.verb == HANDSHAKE:
             return False
-        return (<long long>call.size if call.verb == WRITE else <long long>self.last_read) < HANDS_OVER_GIL
+        return (<long long>call.op.size if call.op.verb == WRITE else <long long>self.last_read) < HANDS_OVER_GIL
 
     cdef void advance(self, Call *call) noexcept nogil:
         """Takes the call as far as that goes without Python: to its end, or to a signal or a look at the timeout."""
@@ -142,16 +143,16 @@ cdef class Driver(Negotiated):
         if call.timeout == 0:
             self.wire.drained = False
         if call.has_begun and call.status == AGAIN:
-            call.status = self.step(call)
+            call.status = self.step(&call.op)
         elif not call.has_begun:
             call.has_begun = True
-            if call.verb == READ and self.unread != NULL:
-                call.got = self.take_unread(call.data, call.size)
+            if call.op.verb == READ and self.unread != NULL:
+                call.op.got = self.take_unread(call.op.data, call.op.size)
                 call.status = DONE
-            elif call.verb == READ and self.wire.drained and not self.has_more():  # the last one has emptied the kernel
-                call.status = WANT_READ
+            elif call.op.verb == READ and self.wire.drained and not self.has_more():
+                call.status = WANT_READ     # the last one has emptied the kernel
             else:
-                call.status = self.step(call)
+                call.status = self.step(&call.op)
         if call.status == WANT_READ or call.status == WANT_WRITE:
             if not call.knows_timeout:
                 return
@@ -185,9 +186,6 @@ cdef class Driver(Negotiated):
         while call.status == WANT_READ or call.status == WANT_WRITE:
             if self.is_late(call):
                 return
-            if self.wire.fd < 0:
-                call.status = self.refused_descriptor()
-                return
             wake = self.wire.wait(call.status == WANT_WRITE, call.deadline)
             error = self.wire.await_turn(call.deadline)
             if error == EAGAIN:
@@ -195,7 +193,7 @@ cdef class Driver(Negotiated):
             if error:
                 call.status = self.refused_turn(error)
             elif wake == READY:
-                call.status = self.step(call)
+                call.status = self.step(&call.op)
             elif wake == TIMED_OUT:
                 call.timed_out = True
                 return
@@ -207,11 +205,11 @@ cdef class Driver(Negotiated):
         call.is_over = True
         if call.status == FAILED:
             call.failure = self.failure
-        if call.verb == READ:
-            self.last_read = call.got
+        if call.op.verb == READ:
+            self.last_read = call.op.got
             call.is_end = call.status == CLOSED and not SSL_get_shutdown(self.ssl) & SSL_SENT_SHUTDOWN
-            if call.raised != NULL and call.got:
-                self.keep_unread(call.data, call.got)
+            if call.op.raised != NULL and call.op.got:
+                self.keep_unread(call.op.data, call.op.got)
         self.keep_backlog(call)
 
     cdef void give_up(self, Call *call) noexcept nogil:
@@ -222,46 +220,22 @@ cdef class Driver(Negotiated):
             wt_mutex_unlock(&self.wire.lock)
 
     cdef void keep_backlog(self, Call *call) noexcept nogil:
-        if call.writing.committed > call.writing.sent and (self.wire.fd >= 0 or not self.wire.on_socket):
-            self.wire.out_of_memory = self.backlog.keep(call.data, &call.writing) < 0 or self.wire.out_of_memory
+        if call.op.writing.committed > call.op.writing.sent and (self.wire.fd >= 0 or not self.wire.on_socket):
+            self.wire.out_of_memory = self.backlog.keep(call.op.data, &call.op.writing) < 0 or self.wire.out_of_memory
 
     cdef object problem_of(self, Call *call):
         """What the call raises, or None."""
         cdef object cause = None
         cdef object problem = None
-        if call.raised != NULL:
-            cause = <object>call.raised
-            Py_XDECREF(call.raised)
-            call.raised = NULL
+        if call.op.raised != NULL:
+            cause = <object>call.op.raised
+            Py_XDECREF(call.op.raised)
+            call.op.raised = NULL
         if call.status != DONE and not call.is_end and (
-            call.verb == READ or call.writing.sent == 0 or call.status == FAILED
+            call.op.verb == READ or call.op.writing.sent == 0 or call.status == FAILED
         ):
             problem = self.exception_for(call)
         return problem if cause is None else chained(problem, cause)
-
-    cdef Status step(self, Call *call) noexcept nogil:
-        cdef Status status = self.step_of_verb(call)
-        # At once: between two steps another thread's verb may have its turn, and would raise what is not its own.
-        if call.raised == NULL:
-            call.raised = self.wire.take_raised()
-        return status
-
-    cdef Status step_of_verb(self, Call *call) noexcept nogil:
-        if self.wire.on_socket and self.wire.fd < 0:
-            # Not to be found out by OpenSSL, which would take it for a fault of the connection and say so ever after.
-            return self.refused_descriptor()
-        if call.verb == READ:
-            return self.try_read(call.data, call.size, &call.got)
-        if call.verb == WRITE:
-            return self.try_write(call.data, call.size, &call.writing)
-        if call.verb == HANDSHAKE:
-            return self.try_handshake()
-        return self.try_shutdown()
-
-    cdef Status refused_descriptor(self) noexcept nogil:
-        self.wire.error = EBADF
-        self.wire.settle()
-        return self.refused_by_system()
 
     cdef size_t take_unread(self, char *into, size_t size) noexcept nogil:
         cdef size_t count = min(size, self.unread_end - self.unread_start)
@@ -281,12 +255,6 @@ cdef class Driver(Negotiated):
         memcpy(self.unread, data, size)
         self.unread_start = 0
         self.unread_end = size
-
-    cdef void lose(self) noexcept nogil:
-        """What the caller has got or sent is unknown to it: the stream ends here."""
-        wt_mutex_lock(&self.wire.lock)
-        self.wire.out_of_memory = True
-        wt_mutex_unlock(&self.wire.lock)
 
     cdef object as_int(self, size_t count):
         """`count` as an object. Without memory for that, nobody knows how far the stream has come: it ends."""
@@ -313,7 +281,7 @@ cdef class Driver(Negotiated):
 
     cdef object exception_for(self, Call *call):
         if call.timed_out:
-            return TimeoutError(f"The {VERB_NAMES[<int>call.verb]} operation timed out")
+            return TimeoutError(f"The {VERB_NAMES[<int>call.op.verb]} operation timed out")
         if call.status == WANT_READ:
             return plain_error(SSLWantReadError, SSL_ERROR_WANT_READ, "The operation did not complete (read)")
         if call.status == WANT_WRITE:

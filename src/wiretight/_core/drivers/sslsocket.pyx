@@ -2,19 +2,16 @@
 
 from cython cimport no_gc_clear
 from cpython.buffer cimport PyBUF_SIMPLE, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
-from cpython.exc cimport PyErr_CheckSignals, PyErr_SetObject, PyErr_WriteUnraisable
 from cpython.object cimport PyObject
-from cpython.ref cimport Py_XDECREF
-from libc.errno cimport EAGAIN, EBADF
+from libc.errno cimport EBADF
 from libc.stdint cimport int64_t
 
 import weakref
 
-from wiretight._core.base.errors cimport plain_error, turn_refused
-from wiretight._core.base.mutex cimport wt_mutex_unlock
+from wiretight._core.base.errors cimport plain_error
 from wiretight._core.connection.connection cimport FROM_CONTEXT
+from wiretight._core.connection.stream cimport HANDSHAKE, READ, SHUTDOWN, WRITE
 from wiretight._core.context.versions cimport PROTOCOL_TLS_CLIENT, PROTOCOL_TLS_SERVER
-from wiretight._core.drivers.driver cimport HANDSHAKE, READ, SHUTDOWN, WRITE
 from wiretight._core.wire.memorybio cimport MemoryBIO
 from wiretight._core.wire.wire cimport Wire
 from wiretight._standard.errors import SSLError
@@ -91,7 +88,7 @@ cdef class _SSLSocket(Driver):
         if len < 0:
             raise ValueError("size should not be negative")
         if len == 0:
-            if self.at_eof:
+            if self.is_at_end():
                 self.drive(READ, NULL, 0, None)       # an end without close_notify stays an error
             return b""
         size = min(len, MOST_PER_READ)
@@ -148,26 +145,6 @@ cdef class _SSLSocket(Driver):
         self.drive(SHUTDOWN, NULL, 0, deadline)
         return self.underlying_socket() if self.wire.on_socket else None
 
-    def close_notify(self):
-        """Tells the peer that nothing follows, as far as that goes without waiting; reading goes on.
-
-        Says nothing about failures: the peer may be gone. Since 0.1. OpenSSL: SSL_shutdown(3)
-        """
-        cdef int error = EAGAIN
-        cdef PyObject *raised
-        while error == EAGAIN:
-            PyErr_CheckSignals()
-            with nogil:
-                error = self.wire.take_turn()
-                if error == 0:
-                    self.send_close_notify()
-                    raised = self.wire.take_raised()
-                    wt_mutex_unlock(&self.wire.lock)
-        if error:
-            raise turn_refused(error)
-        if raised != NULL:
-            report_raised(self, raised)
-
     # --- The descriptor -----------------------------------------------------------------------------------------------
 
     def release(self, shutdown=True):
@@ -196,15 +173,6 @@ cdef class _SSLSocket(Driver):
         return False
 
 
-cdef int report_raised(object connection, PyObject *raised) except -1:
-    """What a callback raised in a call that says nothing about failures."""
-    error = <object>raised
-    Py_XDECREF(raised)
-    PyErr_SetObject(type(error), error)
-    PyErr_WriteUnraisable(connection)
-    return 0
-
-
 cdef _SSLSocket new_connection(
     Wire wire, Context context, bint server_side, object hostname, object owner, object session,
 ):
@@ -215,7 +183,7 @@ cdef _SSLSocket new_connection(
     if hostname is not None and (not hostname or hostname.startswith(".")):
         raise ValueError("server_hostname cannot be an empty string or start with a leading dot.")
     cdef _SSLSocket connection = _SSLSocket.__new__(_SSLSocket, FROM_CONTEXT, wire)
-    connection.bind(context, server_side, hostname)
+    connection.bind(wire.bio, context, server_side, hostname)
     connection.owner = owner
     if session is not None:
         connection.session = session

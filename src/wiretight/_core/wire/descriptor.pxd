@@ -1,13 +1,14 @@
-"""Descriptor: a descriptor that is owned, and the lock of the connection that uses it."""
+"""Descriptor: a descriptor that is owned, what the kernel says of it, and the lock of the connection that uses it."""
 
 from cpython.object cimport PyObject
-from libc.stdint cimport int64_t
+from libc.stdint cimport int64_t, uint64_t
 
 from wiretight._core.base.mutex cimport atomic_uint, atomic_ulong, wt_mutex
 
 
 cdef class Descriptor:
     cdef int fd                     # -1 once it was given back, and over BIOs
+    cdef bint on_socket             # over the descriptor, not over BIOs
     cdef wt_mutex lock
     cdef atomic_ulong caller        # the thread whose verb is out in Python, 0 for none: no other verb begins meanwhile
     cdef int others                 # threads with a verb that wait for it
@@ -18,6 +19,12 @@ cdef class Descriptor:
     cdef unsigned int process       # wt_process when a thread used it last
     cdef unsigned int first_process     # and when it was made
     cdef bint orphaned
+
+    # What the kernel says
+    cdef int error                  # errno of the descriptor, 0: of a step's the first
+    cdef int ending                 # errno that the connection ended with, for every later read; 0
+    cdef bint is_gone               # the peer is, and nothing can be sent any more
+    cdef uint64_t syscalls
 
     # The lock: for a question, a change that C makes at once, and for a step of a verb
     cdef int refuse_orphan(self) except -1
@@ -39,6 +46,10 @@ cdef class Descriptor:
     cdef PyObject *take_raised(self) noexcept nogil
     cdef void unlock_to_wait(self) noexcept nogil
     cdef void relock(self) noexcept nogil
+
+    # What the kernel says
+    cdef void fail(self, int error) noexcept nogil
+    cdef void look_for_refusal(self) noexcept nogil
 
     # The end
     cdef int release(self, bint shut_down) except -1

@@ -1,4 +1,4 @@
-"""Descriptor: a descriptor that is owned, and the lock of the connection that uses it.
+"""Descriptor: a descriptor that is owned, what the kernel says of it, and the lock of the connection that uses it.
 
 One lock for OpenSSL's object and the descriptor. It is held while C computes and across calls that do not wait, never
 while waiting, and never while Python runs (see mutex.h). Whoever closes the descriptor gives it back first, through
@@ -13,7 +13,7 @@ from cython cimport no_gc_clear
 from cpython.exc cimport PyErr_CheckSignals
 from cpython.object cimport PyObject
 from cpython.ref cimport Py_INCREF, Py_XDECREF
-from libc.errno cimport EAGAIN, EBADF
+from libc.errno cimport EAGAIN, EBADF, ECONNRESET, EPIPE
 from libc.stdint cimport int64_t
 
 from wiretight._core.base.errors cimport OWN_CALLBACK, turn_refused
@@ -29,6 +29,8 @@ cdef extern from "pythread.h" nogil:
 cdef extern from "sockets.h" nogil:
     int shutdown(int fd, int how)
     int SHUT_RDWR
+    bint ends_connection "wt_ends_connection"(int error)
+    int wt_refusal(int fd)
 
 
 @no_gc_clear
@@ -37,6 +39,7 @@ cdef class Descriptor:
 
     def __cinit__(self, int fd=-1, *_):
         self.fd = fd
+        self.on_socket = fd >= 0
         self.process = self.first_process = wt_process
         wt_mutex_init(&self.lock, WT_LEVEL_CONNECTION)
 
@@ -127,8 +130,7 @@ cdef class Descriptor:
 
     cdef int yield_lock(self) noexcept nogil:
         """Between two steps of a long call: gives the lock to the threads that wait for it. 0, or as await_turn()."""
-        # What a callback raised is the verb's that runs, and not of one that would have its turn here.
-        if self.keeps_gil or self.raised != NULL or not wt_mutex_is_contended(&self.lock):
+        if self.keeps_gil or not wt_mutex_is_contended(&self.lock):
             return 0
         wt_mutex_unlock(&self.lock)
         wt_mutex_lock(&self.lock)
@@ -174,6 +176,21 @@ cdef class Descriptor:
         self.waiting -= 1
         if self.fd < 0 and self.waiting == 0:
             wt_announce()       # to release()
+
+    # --- What the kernel says -----------------------------------------------------------------------------------------
+
+    cdef void fail(self, int error) noexcept nogil:
+        """Takes down what the kernel said."""
+        self.error = self.error or error
+        self.is_gone = self.is_gone or error == ECONNRESET or error == EPIPE
+        if ends_connection(error):
+            self.ending = error
+
+    cdef void look_for_refusal(self) noexcept nogil:
+        """Takes down what a send would meet, where there is nothing to be sent."""
+        cdef int error = wt_refusal(self.fd) if self.fd >= 0 else 0
+        if error:
+            self.fail(error)
 
     # --- The end ------------------------------------------------------------------------------------------------------
 

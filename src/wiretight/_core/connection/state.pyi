@@ -1,0 +1,1 @@
+TRANSITIONS: dict[str, dict[str, str]]

@@ -1,0 +1,71 @@
+"""Stream: the verbs of a connection, as steps that move bytes between OpenSSL and its Wire."""
+
+from cpython.object cimport PyObject
+
+from wiretight._core.base.errors cimport Failure, Status
+from wiretight._core.connection.backlog cimport Backlog, Writing
+from wiretight._core.connection.negotiated cimport Negotiated
+from wiretight._core.connection.state cimport State
+from wiretight._core.wire.wire cimport Wire
+
+cdef enum Verb:
+    HANDSHAKE
+    READ
+    WRITE
+    SHUTDOWN
+    NOTIFY      # half of a shutdown: our close_notify, as far as the kernel takes it
+    FLUSH       # what the wire has of earlier calls
+    LOOK        # for an alert that explains a reset: reads nothing
+
+
+# A verb on its way, over all of its steps.
+cdef struct Operation:
+    Verb verb
+    char *data
+    size_t size
+    size_t got              # READ: bytes of the last step
+    Writing writing         # WRITE
+    PyObject *raised        # the first exception of a callback, of OpenSSL's or of a BIO; owned by the caller
+
+
+cdef class Stream(Negotiated):
+    cdef Wire wire
+    cdef Backlog backlog
+
+    cdef Failure failure            # why the last verb FAILED
+    cdef Failure deferred           # the failure that a read met behind data: the next read has it
+    cdef bint has_deferred
+    cdef bint has_failed            # in OpenSSL, once at least
+    cdef unsigned long alert        # with which the peer refused us; 0
+    cdef State state
+    cdef bint was_cut               # no close_notify: CUT, or what OP_IGNORE_UNEXPECTED_EOF takes for an end
+
+    # Called with lock and turn, by whoever waits
+    cdef Status step(self, Operation *op) noexcept nogil
+    cdef Status send(self, Operation *op) noexcept nogil
+    cdef bint has_more(self) noexcept nogil
+
+    # The parts of a step
+    cdef Status admit(self, const Operation *op) noexcept nogil
+    cdef Status operate(self, Operation *op) noexcept nogil
+    cdef Status answer(self, Operation *op, Status status) noexcept nogil
+
+    # What each verb asks of OpenSSL
+    cdef Status read_records(self, Operation *op) noexcept nogil
+    cdef Status write_records(self, Operation *op) noexcept nogil
+    cdef Status encrypt(self, const char *data, size_t size, Writing *writing) noexcept nogil
+    cdef Status shut_down(self) noexcept nogil
+
+    # What it came to
+    cdef void enter(self, State state) noexcept nogil
+    cdef void follow_wire(self) noexcept nogil
+    cdef bint is_at_end(self) noexcept nogil
+    cdef Status result(self, int ret) noexcept nogil
+    cdef bint may_go_on(self) noexcept nogil
+    cdef bint has_served(self) noexcept nogil
+    cdef Status failed_with(self, int error) noexcept nogil
+    cdef void look_for_alert(self) noexcept nogil
+    cdef Status ended(self) noexcept nogil
+    cdef Status refused_turn(self, int error) noexcept nogil
+
+    cdef void lose(self) noexcept nogil

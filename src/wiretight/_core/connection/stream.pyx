@@ -1,0 +1,447 @@
+"""Stream: the verbs of a connection, as steps that move bytes between OpenSSL and its Wire.
+
+A verb never waits; a step of it returns a Status. DONE: it did what was asked. WANT_READ, WANT_WRITE: call again when
+the descriptor can be read or written. CLOSED: the peer's close_notify has been read. FAILED: `failure` says why. AGAIN:
+call again at once. The caller has lock and turn of the wire, and the GIL only if the wire's `keeps_gil` says so.
+"""
+
+from cython cimport no_gc_clear
+from cpython.exc cimport PyErr_CheckSignals, PyErr_SetObject, PyErr_WriteUnraisable
+from cpython.object cimport PyObject
+from cpython.ref cimport Py_XDECREF
+from libc.errno cimport EAGAIN, EBADF, ECONNRESET, ENOMEM, EPIPE
+from libc.stdint cimport uint64_t
+from libc.string cimport memset
+
+from wiretight._core.base.errors cimport (
+    AGAIN, CLOSED, DONE, FAILED, Failure, Status, WANT_READ, WANT_WRITE, failed, forget_errors, is_alert, is_of_tls,
+    outcome, turn_refused,
+)
+from wiretight._core.base.mutex cimport wt_mutex_lock, wt_mutex_unlock
+from wiretight._core.connection.backlog cimport BATCH, Backlog, Writing, note
+from wiretight._core.connection.connection cimport Connection
+from wiretight._core.connection.state cimport CUT, ENDED, GONE, LOST, OPEN, RESET, State, follows
+from wiretight._core.openssl.err cimport ERR_LIB_SSL, ERR_PACK
+from wiretight._core.openssl.ssl cimport (
+    SSL, SSL_ERROR_SSL, SSL_ERROR_SYSCALL, SSL_RECEIVED_SHUTDOWN, SSL_R_BAD_WRITE_RETRY, SSL_SENT_SHUTDOWN,
+    SSL_do_handshake, SSL_get_shutdown, SSL_is_init_finished, SSL_peek_ex, SSL_pending, SSL_read_ex, SSL_shutdown,
+    SSL_version, SSL_write_ex, TLS1_3_VERSION,
+)
+
+cdef extern from "checks.h" nogil:
+    void wt_require(bint condition, const char *what)
+
+cdef extern from "compat.h" nogil:
+    bint wt_in_error_state(const SSL *ssl)
+
+cdef enum:
+    RECORD = 16384          # RFC 8446, 5.1: the most plaintext that a record carries
+    SSL_ERROR_EOF = 8       # as in errors
+
+
+@no_gc_clear
+cdef class Stream(Negotiated):
+    """One TLS connection over a Wire."""
+
+    def __cinit__(self, origin=None, Wire wire=None, *_):
+        self.wire = wire
+        self.backlog = Backlog()
+
+    @property
+    def truncated(self):
+        """Whether the peer's stream ended without its close_notify: what came may be cut short. Since 0.1.
+
+        Source: RFC 8446, section 6.1.
+        """
+        cdef bint was_cut = False
+        self.ask(ask_was_cut, &was_cut)
+        return was_cut
+
+    def counters(self):
+        """What the wire has moved: bytes and TLS records in and out, and system calls made for them.
+
+        Since 0.1.
+        """
+        cdef Counters seen
+        self.ask(ask_counters, &seen)
+        return seen
+
+    def close_notify(self):
+        """Tells the peer that nothing follows, as far as that goes without waiting; reading goes on.
+
+        Says nothing about failures: the peer may be gone. Since 0.1. OpenSSL: SSL_shutdown(3)
+        """
+        cdef int error = EAGAIN
+        cdef Operation op
+        memset(&op, 0, sizeof(Operation))
+        op.verb = NOTIFY
+        while error == EAGAIN:
+            PyErr_CheckSignals()
+            with nogil:
+                error = self.wire.take_turn()
+                if error == 0:
+                    self.step(&op)
+                    wt_mutex_unlock(&self.wire.lock)
+        if error:
+            raise turn_refused(error)
+        if op.raised != NULL:
+            report_raised(self, op.raised)
+
+    # --- A step -------------------------------------------------------------------------------------------------------
+    #
+    # OpenSSL never meets the network: it reads from the wire and writes into it, so that one frame fits every verb.
+    #
+    # 1. admit. May OpenSSL be asked? Not without a descriptor, nor once bytes of the stream were lost for want of
+    #    memory: OpenSSL would take the first for a fault of the connection and report it ever after, and go on after
+    #    the second as if nothing were missing. Where the peer has gone, each verb has an answer of its own.
+    # 2. operate. The wire begins: no error, no want, no space. The verb calls OpenSSL, one record at a time, each call
+    #    with an empty error queue, and its outcome is taken at once, in result(). Then the wire settles: what OpenSSL
+    #    has consumed leaves the kernel. Then it flushes, whatever the outcome: a failed handshake has made an alert
+    #    that the peer must see, and a read may have answered a KeyUpdate.
+    # 3. answer. Two may have failed, OpenSSL and the flush after it, and a step reports one. The handshake and the
+    #    shutdown report OpenSSL's failure, which the kernel's only follows. A write reports the kernel's, which decides
+    #    what was sent. A read reports neither here: a failed flush must not hide data that was read, and the next call
+    #    meets it again.
+    # 4. What a callback raised belongs to the verb that ran it: it is taken before anybody else gets the lock.
+    #
+    # A write of more than a batch is several such rounds, and yields the lock between them to threads that wait.
+
+    cdef Status step(self, Operation *op) noexcept nogil:
+        """Takes `op` as far as the bytes at hand and the kernel let it."""
+        cdef Status status
+        cdef int error
+        while True:
+            status = self.admit(op)
+            if status == DONE:
+                status = self.answer(op, self.operate(op))
+            if op.raised == NULL:
+                op.raised = self.wire.take_raised()
+            if status != DONE or op.verb != WRITE or op.writing.sent == op.size:
+                return status
+            error = self.wire.yield_lock()
+            if error:
+                return AGAIN if error == EAGAIN else self.refused_turn(error)
+
+    cdef Status admit(self, const Operation *op) noexcept nogil:
+        """DONE, or why the verb fails without OpenSSL."""
+        if self.wire.on_socket and self.wire.fd < 0:
+            return self.failed_with(EBADF)
+        self.follow_wire()
+        if self.state == LOST:
+            return self.failed_with(ENOMEM)
+        if op.verb == READ:
+            return self.ended() if self.is_at_end() and not self.has_deferred else DONE
+        if op.verb == NOTIFY or op.verb == FLUSH:
+            return DONE
+        if self.state == CUT:
+            return DONE if op.verb == SHUTDOWN else self.ended()
+        if self.state != OPEN and not (op.verb == HANDSHAKE and self.state != ENDED and self.has_served()):
+            # The reset itself, if no call has told of it yet.
+            return self.failed_with(self.wire.ending if self.state == GONE and self.wire.ending else EPIPE)
+        if op.verb == WRITE and self.backlog.size and op.writing.sent == op.writing.committed:
+            if not self.backlog.begins(op.data + op.writing.sent, op.size - op.writing.sent):
+                return failed(&self.failure, SSL_ERROR_SSL, 0, ERR_PACK(ERR_LIB_SSL, 0, SSL_R_BAD_WRITE_RETRY))
+        return DONE
+
+    cdef Status operate(self, Operation *op) noexcept nogil:
+        """Calls OpenSSL, and moves what it has consumed and made.
+
+        OpenSSL: SSL_do_handshake(3), SSL_peek_ex(3), SSL_shutdown(3)
+        """
+        cdef Status status = DONE
+        cdef char byte
+        cdef size_t got
+        self.wire.begin()
+        if op.verb == READ:
+            status = self.read_records(op)
+        elif op.verb == WRITE:
+            status = self.write_records(op)
+        elif op.verb == HANDSHAKE:
+            forget_errors()
+            status = self.result(SSL_do_handshake(self.ssl))
+        elif op.verb == SHUTDOWN:
+            status = self.shut_down()
+        elif op.verb == NOTIFY:
+            if SSL_is_init_finished(self.ssl) and not SSL_get_shutdown(self.ssl) & SSL_SENT_SHUTDOWN:
+                forget_errors()
+                SSL_shutdown(self.ssl)
+                forget_errors()
+        elif op.verb == LOOK:
+            self.wire.drained = False
+            forget_errors()
+            status = self.result(SSL_peek_ex(self.ssl, &byte, 1, &got))
+        self.wire.settle()
+        self.wire.flush()
+        return status
+
+    cdef Status answer(self, Operation *op, Status status) noexcept nogil:
+        """What the step reports, of OpenSSL's outcome and the kernel's."""
+        if op.verb == READ or op.verb == NOTIFY:
+            return status
+        if op.verb == WRITE:
+            note(&op.writing, self.wire.flushed)
+        if status == FAILED and not (op.verb == WRITE and op.size):
+            return FAILED
+        if self.wire.error:
+            if op.verb == HANDSHAKE and status == DONE and self.has_served():
+                return DONE
+            return self.failed_with(self.wire.error)
+        if status == FAILED:
+            return FAILED
+        # Other records may wait behind those of a write that is all in the kernel.
+        if self.wire.has_unsent() and not (op.verb == WRITE and status == DONE and op.writing.sent == op.size):
+            return WANT_WRITE
+        return status
+
+    cdef Status send(self, Operation *op) noexcept nogil:
+        """A WRITE for a caller that keeps no bytes to retry with: what is `committed` is encrypted, and the wire's.
+
+        WANT_WRITE: the kernel is full. Nothing more is taken before what the wire has is gone, so that it never has
+        more than BATCH records.
+        """
+        cdef Status status = DONE
+        if op.size == 0 or self.wire.has_unsent():
+            op.verb = FLUSH
+            status = self.step(op)
+            op.verb = WRITE
+        return self.step(op) if status == DONE and op.size else status
+
+    cdef bint has_more(self) noexcept nogil:
+        """Whether a read has its answer here, wherever the descriptor stands.
+
+        OpenSSL: SSL_pending(3), SSL_get_shutdown(3)
+        """
+        return (
+            self.wire.out_of_memory or self.wire.limited or self.wire.undiscarded
+            or self.wire.consumed < self.wire.window_size
+            or self.wire.pending_errno or self.has_deferred or self.is_at_end() or SSL_pending(self.ssl)
+            or SSL_get_shutdown(self.ssl) & SSL_RECEIVED_SHUTDOWN
+        )
+
+    # --- What each verb asks of OpenSSL -------------------------------------------------------------------------------
+
+    cdef Status read_records(self, Operation *op) noexcept nogil:
+        """Fills the caller's space from as many records as are there.
+
+        Over a descriptor it looks into the kernel once. Over BIOs it returns after one record, so that what the program
+        sees in the incoming BIO stays exactly what has not been read.
+
+        OpenSSL: SSL_read_ex(3)
+        """
+        cdef Status status
+        cdef size_t part = 0
+        cdef int ret
+        op.got = 0
+        self.wire.drop_undiscarded()
+        if self.wire.is_overfull() and not self.wire.is_gone and not self.wire.flush():
+            return WANT_WRITE
+        if self.has_deferred:
+            self.has_deferred = False
+            self.failure = self.deferred
+            return FAILED
+        while True:
+            self.wire.space = op.size - op.got
+            self.wire.has_data = op.got > 0
+            forget_errors()
+            ret = SSL_read_ex(self.ssl, op.data + op.got, op.size - op.got, &part)
+            if ret <= 0:
+                break
+            op.got += part
+            self.wire.delivered = self.wire.consumed
+            if op.got == op.size or not self.wire.may_have_more():
+                return DONE
+        status = self.result(ret)
+        if status == CLOSED and self.alert and self.wire.is_gone:
+            # To OpenSSL, an alert that was told of is an end.
+            status = self.failed_with(self.wire.ending or ECONNRESET)
+        if op.got == 0:
+            return status
+        if status == CLOSED or status == FAILED:
+            self.wire.keep_event()
+        if status == FAILED:
+            self.deferred = self.failure
+            self.has_deferred = True
+        return DONE
+
+    cdef Status write_records(self, Operation *op) noexcept nogil:
+        """Makes the next batch of the caller's bytes, unless records of it still wait for the kernel.
+
+        A write of no bytes makes no record, but shakes hands and tells what a write would.
+
+        OpenSSL: SSL_write_ex(3)
+        """
+        cdef Status status
+        cdef size_t part = 0
+        if op.size == 0:
+            forget_errors()
+            return self.result(SSL_write_ex(self.ssl, b"", 0, &part))
+        if op.writing.sent < op.writing.committed or op.writing.sent == op.size:
+            return DONE
+        if self.backlog.size:
+            self.backlog.adopt(op.size - op.writing.sent, &op.writing)
+            return DONE
+        status = self.encrypt(op.data, op.size, &op.writing)
+        if status != DONE and self.has_deferred and self.alert:
+            self.wire.look_for_refusal()    # a read has taken the alert, and not told of it yet
+        return status
+
+    cdef Status encrypt(self, const char *data, size_t size, Writing *writing) noexcept nogil:
+        """Makes the next records of `data`, at most BATCH."""
+        cdef size_t part = 0
+        cdef int ret
+        while writing.count < BATCH and writing.committed < size:
+            forget_errors()
+            ret = SSL_write_ex(self.ssl, data + writing.committed, min(<size_t>RECORD, size - writing.committed), &part)
+            if ret <= 0:
+                return self.result(ret)
+            writing.committed += part
+            writing.marks[writing.count].cipher_end = self.wire.enqueued
+            writing.marks[writing.count].plain_end = writing.committed
+            writing.count += 1
+        return DONE
+
+    cdef Status shut_down(self) noexcept nogil:
+        """Sends our close_notify, then looks for the peer's. DONE when both have passed.
+
+        OpenSSL: SSL_shutdown(3)
+        """
+        cdef int ret
+        self.wire.drop_undiscarded()
+        self.backlog.clear()
+        forget_errors()
+        ret = SSL_shutdown(self.ssl)
+        if ret == 0:
+            self.wire.flush()
+            if self.wire.error:
+                return DONE     # as far as OpenSSL is asked
+            forget_errors()
+            ret = SSL_shutdown(self.ssl)
+        return DONE if ret >= 0 else self.result(ret)
+
+    # --- What it came to ----------------------------------------------------------------------------------------------
+
+    cdef void enter(self, State state) noexcept nogil:
+        if state != self.state:
+            wt_require(follows(self.state, state), "a connection enters a state that its state does not lead to")
+            self.state = state
+
+    cdef void follow_wire(self) noexcept nogil:
+        """Enters the state that the steps before this one have left the wire in."""
+        if self.wire.out_of_memory:
+            self.enter(LOST)
+        elif self.wire.is_gone and self.state == OPEN:
+            self.enter(GONE)
+
+    cdef bint is_at_end(self) noexcept nogil:
+        """Whether nothing can be read any more."""
+        return self.state == CUT or self.state == ENDED
+
+    cdef Status result(self, int ret) noexcept nogil:
+        cdef Status status = outcome(self.ssl, ret, &self.failure)
+        if status == FAILED:
+            if is_alert(&self.failure):
+                self.alert = self.failure.code
+            if self.failure.ssl_error == SSL_ERROR_EOF:
+                self.was_cut = True
+                self.enter(ENDED if self.state == RESET or self.state == ENDED else CUT)
+            elif self.failure.ssl_error == SSL_ERROR_SYSCALL:
+                self.failure.errno_ = self.wire.error
+                if self.wire.is_gone:
+                    self.enter(ENDED if self.is_at_end() else RESET)
+                # A first failure without a reason is a want of memory, and must not be taken for the end of the stream.
+                # After another failure it is what `ssl` says ever after.
+                if not self.wire.error and not self.wire.at_eof and not self.has_failed:
+                    self.failure.ssl_error = SSL_ERROR_SSL
+            self.has_failed = True
+            if not self.may_go_on():
+                self.wire.out_of_memory = True
+        elif status == CLOSED:
+            self.was_cut = self.was_cut or self.wire.at_eof     # OP_IGNORE_UNEXPECTED_EOF
+        elif status == WANT_READ and self.wire.limited:
+            return AGAIN
+        return status
+
+    cdef bint may_go_on(self) noexcept nogil:
+        """Whether another call may follow a failed one: where OpenSSL refuses that itself, or is as it was before.
+
+        OpenSSL 3.2 to 3.6 forgets that it failed to make a record, for lack of memory: the next call takes the bytes
+        for sent, and the peer misses them (ossl_tls_handle_rlayer_return() asks the reading side for the alert of the
+        writing one; 4.0 does not). So a failure that it does not keep in mind is kept by us.
+
+        OpenSSL: SSL_state_string_long(3)
+        """
+        return (
+            self.is_at_end() or self.wire.error != 0 or wt_in_error_state(self.ssl) or is_of_tls(&self.failure)
+        )
+
+    cdef bint has_served(self) noexcept nogil:
+        """Whether a client that has gone may have what it came for: it need not read the session tickets of TLS 1.3.
+
+        OpenSSL: SSL_is_init_finished(3)
+        """
+        cdef bint is_server = self.server_side and self.wire.fd >= 0 and SSL_version(self.ssl) >= TLS1_3_VERSION
+        return is_server and SSL_is_init_finished(self.ssl)
+
+    cdef Status failed_with(self, int error) noexcept nogil:
+        """The system's `error`, and the alert that explains it."""
+        self.wire.error = error
+        self.wire.settle()
+        if error != EPIPE and error != ECONNRESET:
+            return failed(&self.failure, SSL_ERROR_SYSCALL, error, 0)
+        self.look_for_alert()
+        failed(&self.failure, SSL_ERROR_SYSCALL, error, 0)
+        self.failure.alert = self.alert
+        self.enter(ENDED if self.is_at_end() else RESET)
+        return FAILED
+
+    cdef void look_for_alert(self) noexcept nogil:
+        """A peer that refuses us sends an alert and closes: what we write then is answered by a reset, with the alert
+        still unread. Data before it stays, and the next read says what was found behind that."""
+        cdef Operation look
+        if not self.has_deferred and not self.is_at_end() and not self.alert:
+            look.verb = LOOK
+            self.has_deferred = self.operate(&look) == FAILED and self.failure.ssl_error == SSL_ERROR_SSL
+            self.deferred = self.failure
+
+    cdef Status ended(self) noexcept nogil:
+        """The end without close_notify stays the answer (CPython issue 148292)."""
+        self.wire.settle()
+        return failed(&self.failure, SSL_ERROR_EOF, 0, 0)
+
+    cdef Status refused_turn(self, int error) noexcept nogil:
+        memset(&self.failure, 0, sizeof(Failure))
+        self.failure.turn = error
+        return FAILED
+
+    cdef void lose(self) noexcept nogil:
+        """What the caller has got or sent is unknown to it: the stream ends here. Without the lock."""
+        wt_mutex_lock(&self.wire.lock)
+        self.wire.out_of_memory = True
+        wt_mutex_unlock(&self.wire.lock)
+
+
+cdef struct Counters:
+    uint64_t bytes_in, bytes_out, records_in, records_out, syscalls
+
+
+cdef int report_raised(object connection, PyObject *raised) except -1:
+    """What a callback raised in a call that says nothing about failures."""
+    error = <object>raised
+    Py_XDECREF(raised)
+    PyErr_SetObject(type(error), error)
+    PyErr_WriteUnraisable(connection)
+    return 0
+
+
+cdef void ask_was_cut(Connection connection, void *answer) noexcept nogil:
+    (<bint *>answer)[0] = (<Stream><void *>connection).was_cut
+
+
+cdef void ask_counters(Connection connection, void *answer) noexcept nogil:
+    cdef void *stream = <void *>connection
+    cdef Counters *seen = <Counters *>answer
+    seen.bytes_in = (<Stream>stream).wire.bytes_in
+    seen.bytes_out = (<Stream>stream).wire.bytes_out
+    seen.records_in = (<Stream>stream).wire.records_in.count
+    seen.records_out = (<Stream>stream).wire.records_out.count
+    seen.syscalls = (<Stream>stream).wire.syscalls

@@ -1,0 +1,46 @@
+"""Incoming: the bytes that OpenSSL reads, through a window onto the head of the kernel's queue."""
+
+from libc.stdint cimport uint64_t
+
+from wiretight._core.wire.outgoing cimport Outgoing
+from wiretight._core.wire.records cimport RecordCount
+
+
+cdef class Incoming(Outgoing):
+    # What OpenSSL has consumed of the window leaves the kernel in settle().
+    cdef unsigned char *window
+    cdef size_t window_size, consumed, delivered
+    cdef size_t space               # the caller's free space
+    cdef bint has_data              # the step has bytes for the caller: one look, and no bad news
+    cdef int fetches                # of the step
+    cdef uint64_t read_limit        # `bytes_in` at which a step without data ends
+    cdef size_t undiscarded         # bytes at the head of the kernel's queue that OpenSSL has consumed before
+    cdef bint limited               # a step without data ended at `read_limit`, and not for want of bytes
+    cdef bint drained               # the last look emptied the kernel
+    cdef bint waits                 # the caller does: its socket is not non-blocking
+    cdef bint at_eof
+    cdef bint exclusive             # nobody else reads from this descriptor: looks take what they see
+    cdef bint owns_window           # the window is our own, with what an exclusive step left over
+    cdef bint can_drop
+    cdef int pending_errno          # errno that a blocking look took, for the next step
+
+    cdef uint64_t bytes_in
+    cdef RecordCount records_in
+
+    # What OpenSSL calls
+    cdef int take(self, char *into, int size) noexcept nogil
+    cdef int fetch(self, char *into, int size) noexcept nogil
+    cdef int take_from_bio(self, char *into, int size) noexcept nogil
+
+    # The window
+    cdef size_t look_size(self, size_t needed) noexcept nogil
+    cdef void show(self, unsigned char *window, size_t size, size_t asked) noexcept nogil
+    cdef bint may_have_more(self) noexcept nogil
+    cdef void keep_event(self) noexcept nogil
+    cdef void settle(self) noexcept nogil
+    cdef void settle_window(self) noexcept nogil
+    cdef int hold(self, const unsigned char *data, size_t size) noexcept nogil
+
+    # The kernel's queue
+    cdef void drop_undiscarded(self) noexcept nogil
+    cdef bint drop(self, size_t size) noexcept nogil

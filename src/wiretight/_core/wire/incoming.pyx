@@ -1,0 +1,233 @@
+"""Incoming: the bytes that OpenSSL reads, through a window onto the head of the kernel's queue.
+
+OpenSSL asks for a record's header, then for its body. At a header the wire looks at the head of the kernel's queue
+(MSG_PEEK) through a window as large as the caller's free space; OpenSSL consumes records from the window; at the end of
+the step settle() makes the kernel drop exactly the bytes that were consumed. So many records come in one look, and yet
+the wire never holds a byte that nobody has decrypted: whatever the caller did not get is in the kernel, where select()
+sees it, or in OpenSSL, where pending() counts it. When a step has data for the caller and then meets the end of the
+stream (close_notify, an alert, a broken record), keep_event() leaves the bytes of that event in the kernel, so that
+select() reports it too; they are `undiscarded`, and the next read drops them.
+
+An `exclusive` wire consumes what it sees, and saves the second system call: for a transport, which asks the connection,
+not select(), whether there is more. What a step leaves over is kept (`owns_window`), in a buffer that lasts no longer
+than it.
+"""
+
+from cython cimport no_gc_clear
+from libc.errno cimport EBADF, EINTR, ENOMEM, errno
+from libc.stdint cimport uint64_t
+from libc.stdlib cimport free, malloc
+from libc.string cimport memcpy
+
+from wiretight._core.wire.outgoing cimport Outgoing
+from wiretight._core.wire.records cimport HEADER, count_records
+
+cdef extern from "lend.h" nogil:
+    enum:
+        WT_LENT_SIZE
+    unsigned char *wt_lend()
+    void wt_give_back(unsigned char *buffer)
+
+cdef extern from "sockets.h" nogil:
+    ssize_t wt_peek(int fd, void *buffer, size_t size)
+    ssize_t wt_recv(int fd, void *buffer, size_t size)
+    size_t wt_drop(int fd, void *scratch, size_t room, size_t size, bint can_drop, uint64_t *calls)
+    bint wt_can_drop(int fd)
+    bint would_block "wt_would_block"(int error)
+
+cdef enum:
+    # What a record is longer than its plaintext, at most (RFC 5246, 6.2.3; RFC 8446, 5.2), and a header after it.
+    OVERHEAD = 512
+    LOOK = 4096 - OVERHEAD      # a look costs what it finds, and a handshake's flight is seldom longer
+
+
+@no_gc_clear
+cdef class Incoming(Outgoing):
+    """A wire that can be read."""
+
+    def __cinit__(self, int fd=-1, *_):
+        if self.on_socket:
+            self.can_drop = wt_can_drop(fd)
+
+    def __dealloc__(self):
+        close_window(self)
+
+    # --- What OpenSSL calls -------------------------------------------------------------------------------------------
+
+    cdef int take(self, char *into, int size) noexcept nogil:
+        """The BIO's read: bytes moved, 0 at the end of the stream or on an error, -1 to try again later."""
+        cdef size_t share = self.window_size - self.consumed
+        if share == 0:
+            return self.fetch(into, size)
+        if share > <size_t>size:
+            share = size
+        memcpy(into, self.window + self.consumed, share)
+        count_records(&self.records_in, <const unsigned char *>into, share)
+        self.consumed += share
+        return <int>share
+
+    cdef int fetch(self, char *into, int size) noexcept nogil:
+        cdef ssize_t got
+        cdef size_t asked = size
+        cdef bint look = size <= HEADER or self.space > <size_t>size
+        if self.fd < 0:
+            self.error = EBADF
+            return 0
+        if self.drained or self.fetches and self.has_data:
+            return -1
+        # The bound gives the caller back the lock and its deadline when a peer floods it with records without data.
+        if self.fetches and self.bytes_in + self.consumed >= self.read_limit:
+            self.limited = True
+            return -1
+        if self.pending_errno or self.out_of_memory:
+            self.fail(self.pending_errno or ENOMEM)
+            self.pending_errno = 0
+            return 0
+        self.fetches += 1
+        self.drop_undiscarded()
+        self.settle_window()
+        if self.error:
+            return 0
+        if self.undiscarded:
+            self.drained = True
+            return -1
+        if look:
+            if self.owns_window:
+                close_window(self)
+            if self.window == NULL:
+                self.window = wt_lend()
+                look = self.window != NULL
+        if look:
+            asked = self.look_size(size)
+        while True:
+            if look:
+                got = (wt_recv if self.exclusive else wt_peek)(self.fd, self.window, asked)
+            else:
+                got = wt_recv(self.fd, into, asked)
+            self.syscalls += 1
+            if got >= 0 or errno != EINTR:
+                break
+        if got < 0:
+            if would_block(errno):
+                self.drained = True
+                return -1
+            # The kernel reports it once: with data in hand, it is kept for the next read.
+            if self.has_data:
+                self.pending_errno = errno
+                return -1
+            self.fail(errno)
+            return 0
+        if got == 0:
+            if self.has_data:
+                return -1       # the end stays in the kernel, for the next read
+            if self.ending:     # a reset that a call before has been told of is not the end of the data
+                self.fail(self.ending)
+                return 0
+            self.at_eof = True
+            return 0
+        if not look:
+            self.drained = self.waits and <size_t>got < asked
+            self.bytes_in += got
+            count_records(&self.records_in, <const unsigned char *>into, got)
+            return <int>got
+        self.bytes_in += got if self.exclusive else 0
+        self.show(self.window, got, asked)
+        return self.take(into, size)
+
+    cdef int take_from_bio(self, char *into, int size) noexcept nogil:
+        """The BIO's read over the incoming BIO, which is asked for exactly what OpenSSL asks."""
+        cdef bint at_eof
+        cdef Py_ssize_t got = self.bios.take(self, into, size, &at_eof)
+        if got > 0:
+            self.bytes_in += got
+            count_records(&self.records_in, <const unsigned char *>into, got)
+            return <int>got
+        if got < 0:
+            self.error = EBADF
+            return 0
+        self.at_eof = self.at_eof or at_eof
+        # What a foreign BIO raised is no error to OpenSSL, which would not read again: "later", and the verb raises it.
+        return 0 if self.at_eof else -1
+
+    # --- The window ---------------------------------------------------------------------------------------------------
+
+    cdef size_t look_size(self, size_t needed) noexcept nogil:
+        """How many bytes to look at, for `needed` of them and the caller's space."""
+        return min(<size_t>WT_LENT_SIZE, max(needed, max(self.space, <size_t>LOOK)) + OVERHEAD)
+
+    cdef void show(self, unsigned char *window, size_t size, size_t asked) noexcept nogil:
+        """Opens the window onto the `size` bytes that a look for `asked` found."""
+        self.window = window
+        self.window_size = size
+        # The end of the stream may lie behind a short look. A caller that waits meets it there; one that does not
+        # must hear EAGAIN from the kernel before it is told to wait, or an edge-triggered poll has nothing left to
+        # report.
+        self.drained = self.waits and size < asked
+
+    cdef bint may_have_more(self) noexcept nogil:
+        """Whether a step that has data should ask for another record: the window shows one, or there was no look
+        yet."""
+        return self.consumed < self.window_size or (self.on_socket and self.fetches == 0 and not self.drained)
+
+    cdef void keep_event(self) noexcept nogil:
+        """Leaves what was consumed since the last data in the kernel; OpenSSL remembers it for an exclusive reader."""
+        if not self.exclusive:
+            self.undiscarded = self.consumed - self.delivered
+            self.consumed = self.delivered
+
+    cdef void settle(self) noexcept nogil:
+        """Ends a step: what OpenSSL has consumed leaves the kernel, and the window goes back."""
+        if not self.exclusive or self.consumed == self.window_size:
+            self.settle_window()
+            close_window(self)
+        elif not self.owns_window and self.hold(self.window + self.consumed, self.window_size - self.consumed) < 0:
+            self.out_of_memory = True
+
+    cdef void settle_window(self) noexcept nogil:
+        if self.consumed and not self.exclusive:
+            self.drop(self.consumed)
+        self.consumed = self.window_size = self.delivered = 0
+
+    cdef int hold(self, const unsigned char *data, size_t size) noexcept nogil:
+        """Opens a window of our own onto a copy of `data`."""
+        cdef unsigned char *copy = <unsigned char *>malloc(size)
+        if copy != NULL:
+            memcpy(copy, data, size)
+        close_window(self)
+        self.window = copy
+        self.owns_window = copy != NULL
+        self.window_size = size if self.owns_window else 0
+        self.consumed = self.delivered = 0
+        return 0 if self.owns_window else -1
+
+    # --- The kernel's queue -------------------------------------------------------------------------------------------
+
+    cdef void drop_undiscarded(self) noexcept nogil:
+        """Takes a kept event off the kernel's queue: for the verbs that report it."""
+        cdef size_t size = self.undiscarded
+        if self.fd >= 0:
+            self.undiscarded = 0
+            self.drop(size)
+
+    cdef bint drop(self, size_t size) noexcept nogil:
+        """Takes `size` bytes, seen before, off the kernel's queue. What it will not give now is `undiscarded`."""
+        cdef unsigned char *scratch = NULL if self.can_drop else wt_lend()
+        cdef size_t dropped = wt_drop(self.fd, scratch, WT_LENT_SIZE, size, self.can_drop, &self.syscalls)
+        self.bytes_in += dropped
+        if dropped < size and would_block(errno):
+            self.undiscarded += size - dropped
+        elif dropped < size:    # somebody else read from this descriptor: the stream is not ours any more
+            self.error = errno
+        wt_give_back(scratch)
+        return dropped == size
+
+
+cdef void close_window(Incoming wire) noexcept nogil:
+    # No method: in __dealloc__ the table of methods may be that of a base class.
+    if wire.window != NULL:
+        if wire.owns_window:
+            free(wire.window)
+        else:
+            wt_give_back(wire.window)
+        wire.window = NULL
+    wire.owns_window = False
