@@ -1,12 +1,12 @@
-"""TLS sockets: everything that the standard library's `ssl` is, on an engine of its own.
+"""TLS sockets: everything that the standard library's `ssl` offers, on an engine of its own.
 
-Use it by `import wiretight as ssl`.
+Use it with `import wiretight as ssl`.
 """
 
 # fmt: off
 # ruff: noqa: F401, I001, RUF022
 
-# Before anything native, which raises them.
+# Before the native modules, which raise them.
 from wiretight._standard.errors import (
     HAS_STANDARD, CertificateError, SSLCertVerificationError, SSLEOFError, SSLError, SSLSyscallError, SSLWantReadError,
     SSLWantWriteError, SSLZeroReturnError, socket_error,
@@ -52,7 +52,7 @@ from wiretight._tls.certificate import (
 from wiretight._tls.socket import SSLSocket
 from wiretight._standard.typing import TYPE_CHECKING
 
-# What `ssl` has beside its public names, and programs use. To a type checker, `as` says that this is on purpose.
+# Names of `ssl` that are not public, but used by programs. For type checkers, `as` marks them as exported.
 from wiretight import _ssl as _ssl
 from wiretight._tls.constants import (
     _ASN1Object as _ASN1Object, _DEFAULT_CIPHERS as _DEFAULT_CIPHERS, _PROTOCOL_NAMES as _PROTOCOL_NAMES,
@@ -74,7 +74,7 @@ import warnings
 from collections import namedtuple
 from socket import SO_TYPE, SOCK_STREAM, SOL_SOCKET, create_connection, socket
 
-# What only this Python's `ssl` still has.
+# Names that only an older Python's `ssl` has.
 from wiretight._tls import removed as _removed
 
 globals().update(_removed.NAMES)
@@ -84,7 +84,7 @@ if TYPE_CHECKING:
 
 
 def __getattr__(name: str) -> object:
-    """What few programs use is imported when it is asked for."""
+    """Imports lazily what few programs use."""
     if name in ("install", "uninstall"):
         from wiretight import _install
 
@@ -97,7 +97,7 @@ if TYPE_CHECKING and sys.version_info < (3, 12):
 
     from wiretight._tls.removed import RAND_pseudo_bytes as RAND_pseudo_bytes, wrap_socket as wrap_socket
 
-__version__ = "0.1.0.dev0"  # that of meson.build
+__version__ = "0.1.0.dev0"  # as in meson.build
 
 __all__ = [
     "ALERT_DESCRIPTION_ACCESS_DENIED", "ALERT_DESCRIPTION_BAD_CERTIFICATE",
@@ -135,8 +135,8 @@ __all__ = [
     "create_default_context", "get_default_verify_paths", "get_protocol_name", "get_server_certificate",
     "get_sigalgs", "socket_error",
 ]
-# `ssl` has no __all__: `from ssl import *` gives what it imports for itself, too, and programs use that. install() and
-# uninstall() are not here, because names as general as these would replace a program's own.
+# `ssl` has no __all__: `from ssl import *` also imports the names that it imports for itself, and programs use them.
+# install() and uninstall() are not here, because such general names would replace a program's own.
 __all__ += [
     "SOCK_STREAM", "SOL_SOCKET", "SO_TYPE", "base64", "create_connection", "errno", "namedtuple", "os", "socket", "sys",
     "warnings",

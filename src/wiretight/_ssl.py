@@ -1,4 +1,4 @@
-"""The low level, named as in CPython's `_ssl`: programs reach it as `ssl._ssl`."""
+"""The low level, with the names of CPython's `_ssl`: programs use it as `ssl._ssl`."""
 
 from wiretight._core.base.random import RAND_add, RAND_bytes, RAND_status
 from wiretight._core.base.tables import CONSTANTS, OPENSSL_VERSION, OPENSSL_VERSION_INFO, OPENSSL_VERSION_NUMBER
@@ -54,7 +54,7 @@ __all__ = [
     "txt2obj",
 ]
 
-# As numbers, which CPython's `_ssl` has them as: exactly those of this Python's enums, which are made from that module.
+# As numbers, like in CPython's `_ssl`: exactly the members of this Python's enums, which are built from that module.
 for _enum in (
     _constants.AlertDescription,
     _constants.Options,

@@ -1,7 +1,7 @@
-"""TLS on asyncio's event loops and uvloop's, without memory BIOs: faster, and small while it is idle.
+"""TLS on the event loops of asyncio and uvloop without memory BIOs: faster, and small while idle.
 
-The functions are those of the event loop and of `asyncio`, by the same names and with the same arguments. `ssl` is a
-wiretight.SSLContext; docs/asyncio.md says what is different.
+The functions are those of the event loop and of `asyncio`, with the same names and arguments. `ssl` is a
+wiretight.SSLContext; docs/asyncio.md lists the differences.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import asyncio as _asyncio
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
-from wiretight._asyncio.endpoints import Wanted, accept, connect, serve
+from wiretight._asyncio.endpoints import NativeTLS, accept, connect, serve
 from wiretight._asyncio.start_tls import upgrade
 from wiretight._asyncio.takeover import is_ours
 from wiretight._asyncio.transport import SSLTransport as Transport
@@ -53,14 +53,14 @@ async def create_connection(
     `ssl` is a wiretight.SSLContext, or True for create_default_context(). `server_hostname` is `host` by default, and
     "" for no name. The timeouts are seconds. Other options are those of loop.create_connection().
 
-    Raises TypeError for another kind of context, SSLCertVerificationError, SSLError or OSError where the connection
-    cannot be made, ConnectionAbortedError after `ssl_handshake_timeout`. Since 0.1. Source: `loop.create_connection`.
+    Raises TypeError for another kind of context, SSLCertVerificationError, SSLError or OSError if the connection
+    fails, ConnectionAbortedError after `ssl_handshake_timeout`. Since 0.1. Source: `loop.create_connection`.
     """
-    wanted = Wanted(_client_context(ssl, server_hostname), ssl_handshake_timeout, ssl_shutdown_timeout)
+    tls = NativeTLS(_client_context(ssl, server_hostname), ssl_handshake_timeout, ssl_shutdown_timeout)
     if host is not None or port is not None:
         options.update(host=host, port=port)
     return await connect(
-        _asyncio.get_running_loop(), "create_connection", wanted, protocol_factory, server_hostname, options
+        _asyncio.get_running_loop(), "create_connection", tls, protocol_factory, server_hostname, options
     )
 
 
@@ -74,17 +74,17 @@ async def create_unix_connection(
     ssl_shutdown_timeout: float | None = None,
     **options: Any,
 ) -> tuple[Any, Any]:
-    """The same over a Unix socket, by its `path` or connected as `sock`. `server_hostname` must be given.
+    """The same over a Unix socket, by its `path` or connected as `sock`. `server_hostname` is required.
 
-    Raises what create_connection() raises. Since 0.1. Source: `loop.create_unix_connection`.
+    Raises what create_connection() does. Since 0.1. Source: `loop.create_unix_connection`.
     """
     if server_hostname is None:
         raise ValueError("you have to pass server_hostname when using ssl")
-    wanted = Wanted(_client_context(ssl, server_hostname), ssl_handshake_timeout, ssl_shutdown_timeout)
+    tls = NativeTLS(_client_context(ssl, server_hostname), ssl_handshake_timeout, ssl_shutdown_timeout)
     if path is not None:
         options["path"] = path
     return await connect(
-        _asyncio.get_running_loop(), "create_unix_connection", wanted, protocol_factory, server_hostname, options
+        _asyncio.get_running_loop(), "create_unix_connection", tls, protocol_factory, server_hostname, options
     )
 
 
@@ -100,14 +100,14 @@ async def create_server(
 ) -> _asyncio.AbstractServer:
     """Serves TLS on `host` and `port`, or on the bound `sock`. Other options are those of loop.create_server().
 
-    Raises TypeError for another kind of context, OSError where the address cannot be used. Since 0.1.
+    Raises TypeError for another kind of context, OSError if the address cannot be used. Since 0.1.
     Source: `loop.create_server`.
     """
-    wanted = Wanted(_context(ssl), ssl_handshake_timeout, ssl_shutdown_timeout)
+    tls = NativeTLS(_context(ssl), ssl_handshake_timeout, ssl_shutdown_timeout)
     if host is not None or port is not None:
         options.update(host=host, port=port)
     server: _asyncio.AbstractServer = await serve(
-        _asyncio.get_running_loop(), "create_server", wanted, protocol_factory, options
+        _asyncio.get_running_loop(), "create_server", tls, protocol_factory, options
     )
     return server
 
@@ -122,11 +122,11 @@ async def create_unix_server(
     **options: Any,
 ) -> _asyncio.AbstractServer:
     """The same on a Unix socket, by its `path` or bound as `sock`. Since 0.1. Source: `loop.create_unix_server`."""
-    wanted = Wanted(_context(ssl), ssl_handshake_timeout, ssl_shutdown_timeout)
+    tls = NativeTLS(_context(ssl), ssl_handshake_timeout, ssl_shutdown_timeout)
     if path is not None:
         options["path"] = path
     server: _asyncio.AbstractServer = await serve(
-        _asyncio.get_running_loop(), "create_unix_server", wanted, protocol_factory, options
+        _asyncio.get_running_loop(), "create_unix_server", tls, protocol_factory, options
     )
     return server
 
@@ -139,12 +139,12 @@ async def connect_accepted_socket(
     ssl_handshake_timeout: float | None = None,
     ssl_shutdown_timeout: float | None = None,
 ) -> tuple[Any, Any]:
-    """The server's end of TLS over a socket that was accepted elsewhere: (transport, protocol).
+    """The server side of TLS over a socket that was accepted elsewhere: (transport, protocol).
 
-    Raises what create_connection() raises. Since 0.1. Source: `loop.connect_accepted_socket`.
+    Raises what create_connection() does. Since 0.1. Source: `loop.connect_accepted_socket`.
     """
-    wanted = Wanted(_context(ssl), ssl_handshake_timeout, ssl_shutdown_timeout)
-    return await accept(_asyncio.get_running_loop(), wanted, protocol_factory, sock)
+    tls = NativeTLS(_context(ssl), ssl_handshake_timeout, ssl_shutdown_timeout)
+    return await accept(_asyncio.get_running_loop(), tls, protocol_factory, sock)
 
 
 async def start_tls(
@@ -157,11 +157,11 @@ async def start_tls(
     ssl_handshake_timeout: float | None = None,
     ssl_shutdown_timeout: float | None = None,
 ) -> Any:
-    """TLS on a connection that is there: the transport that `protocol` goes on with. `transport` is used up.
+    """Starts TLS on an open connection. Returns the transport that `protocol` uses from then on instead of `transport`.
 
-    Whatever was written before goes out first, as it was. Over a transport that is TLS already it is TLS inside TLS.
-    Raises TypeError for another kind of context or transport, and what create_connection() raises; the connection is
-    closed then. Since 0.1. Source: `loop.start_tls`.
+    Data written before is sent first, unencrypted. Over a TLS transport, it is TLS inside TLS. Raises TypeError for
+    another kind of context or transport, and what create_connection() does; the connection is closed then. Since 0.1.
+    Source: `loop.start_tls`.
     """
     return await upgrade(
         _asyncio.get_running_loop(),
@@ -179,10 +179,10 @@ async def start_tls(
 
 
 class _Streams(_asyncio.StreamReaderProtocol):
-    """asyncio's, except that the peer's end of file leaves our direction open, as on a plain connection."""
+    """asyncio's, except that the peer's EOF leaves our direction open, as on a plain connection."""
 
     def eof_received(self) -> bool:
-        """The reader is at its end; the writer is closed by its owner. Since 0.1."""
+        """Ends the reader; the program closes the writer. Since 0.1."""
         super().eof_received()
         return True
 
@@ -216,7 +216,7 @@ async def start_server(
 
     Since 0.1. Source: `asyncio.start_server`.
     """
-    return await create_server(_streams_for(client_connected_cb, limit), host, port, **options)
+    return await create_server(_streams_factory(client_connected_cb, limit), host, port, **options)
 
 
 async def start_unix_server(
@@ -227,20 +227,20 @@ async def start_unix_server(
     **options: Any,
 ) -> _asyncio.AbstractServer:
     """The same on a Unix socket. Since 0.1. Source: `asyncio.start_unix_server`."""
-    return await create_unix_server(_streams_for(client_connected_cb, limit), path, **options)
+    return await create_unix_server(_streams_factory(client_connected_cb, limit), path, **options)
 
 
 async def _open(
-    connecting: Callable[..., Awaitable[tuple[Any, Any]]], limit: int, *where: Any, **options: Any
+    connector: Callable[..., Awaitable[tuple[Any, Any]]], limit: int, *address: Any, **options: Any
 ) -> tuple[_asyncio.StreamReader, _asyncio.StreamWriter]:
     loop = _asyncio.get_running_loop()
     reader = _asyncio.StreamReader(limit=limit, loop=loop)
     protocol = _Streams(reader, loop=loop)
-    transport, _ = await connecting(lambda: protocol, *where, **options)
+    transport, _ = await connector(lambda: protocol, *address, **options)
     return reader, _asyncio.StreamWriter(transport, protocol, reader, loop)
 
 
-def _streams_for(client_connected_cb: Any, limit: int) -> Callable[[], _Streams]:
+def _streams_factory(client_connected_cb: Any, limit: int) -> Callable[[], _Streams]:
     loop = _asyncio.get_running_loop()
     return lambda: _Streams(_asyncio.StreamReader(limit=limit, loop=loop), client_connected_cb, loop=loop)
 

@@ -1,1 +1,1 @@
-"""python -m wiretight, as a user meets it."""
+"""python -m wiretight, from a user's point of view."""

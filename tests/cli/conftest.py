@@ -34,7 +34,7 @@ class _Pages(http.server.BaseHTTPRequestHandler):
 
 @pytest.fixture
 def serving() -> Iterator[Serving]:
-    """Start an HTTPS server on a context; gives its port. It serves until the test ends."""
+    """Start an HTTPS server with a context; returns its port. It serves until the test ends."""
     with contextlib.ExitStack() as stack:
 
         def serve(context: Any) -> int:
@@ -56,7 +56,7 @@ def web_port(serving: Serving, certificates: Certificates) -> int:
 
 @pytest.fixture
 def saying() -> Iterator[Callable[..., int]]:
-    """Start a server that says the given lines, each after it has received one; gives its port."""
+    """Start a server that sends the given lines, each after it has received one; returns its port."""
     with contextlib.ExitStack() as stack:
 
         def serve(*lines: bytes, then: Callable[[socket.socket], None] = lambda _sock: None) -> int:

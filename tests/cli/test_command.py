@@ -1,4 +1,4 @@
-"""What every command has in common: help, info, output that suits who reads it, quiet ends."""
+"""What every command has in common: help, info, output that suits its reader, quiet ends."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def test_help_fits_into_a_terminal_of_80_columns(command: str) -> None:
 
 
 @pytest.mark.parametrize("command", ["demo", "connect", "serve"])
-def test_help_teaches_with_examples(command: str) -> None:
+def test_help_contains_examples(command: str) -> None:
     examples = wiretight(command, "--help").stdout.partition("examples:")[2]
 
     assert f"python -m wiretight {command}" in examples
@@ -52,7 +52,7 @@ def test_info_names_versions_and_trust_paths() -> None:
     assert facts["ca_certificates_loaded"] >= 0
 
 
-def test_info_tells_which_openssl_it_is_and_what_it_can_negotiate() -> None:
+def test_info_reports_the_openssl_and_what_it_can_negotiate() -> None:
     facts = json.loads(wiretight("info", "--json").stdout)
 
     assert facts["openssl_is"] == ("wiretight's own" if tls.OPENSSL_STATIC else "the system's")
@@ -66,14 +66,14 @@ def test_info_tells_which_openssl_it_is_and_what_it_can_negotiate() -> None:
             assert facts[name] == "this OpenSSL cannot list them"
 
 
-def test_info_tells_what_this_openssl_can_do_that_another_cannot() -> None:
+def test_info_reports_the_optional_features_of_this_openssl() -> None:
     features = json.loads(wiretight("info", "--json").stdout)["features"]
 
     for name in ("ECH", "CERT_COMPRESSION", "PSK", "ALPN"):
         assert (name in features) is getattr(tls, f"HAS_{name}")
 
 
-def test_info_tells_where_trust_comes_from(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_info_reports_the_source_of_trust(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("SSL_CERT_FILE", raising=False)
     facts = json.loads(wiretight("info", "--json", environment={"SSL_CERT_DIR": "/"}).stdout)
     paths = tls.get_default_verify_paths()
@@ -83,14 +83,14 @@ def test_info_tells_where_trust_comes_from(monkeypatch: pytest.MonkeyPatch) -> N
     assert facts["ca_folder"] == "/ (from SSL_CERT_DIR)"
 
 
-def test_info_for_people_has_the_same_facts() -> None:
+def test_info_as_text_has_the_same_facts() -> None:
     lines = wiretight("info").stdout.splitlines()
 
     assert lines[0] == "wiretight"
     assert any(line.split() == ["openssl", *tls.OPENSSL_VERSION.split()] for line in lines)
 
 
-def test_a_reader_that_leaves_early_gets_no_traceback() -> None:
+def test_a_closed_pipe_causes_no_traceback() -> None:
     with started("info", "--json") as process:
         assert process.stdout is not None
         process.stdout.close()
@@ -108,7 +108,7 @@ def test_a_terminal_gets_colour() -> None:
     assert COLOUR.search(seen)
 
 
-def test_no_color_leaves_out_colour() -> None:
+def test_no_color_disables_colour() -> None:
     _, seen = in_terminal("info", environment={"NO_COLOR": "1"})
 
     codes = {part for code in COLOUR.findall(seen) for part in code[2:-1].split(";")}
@@ -138,5 +138,5 @@ def test_output_that_cannot_be_encoded_is_escaped() -> None:
     ("text", "shown"),
     [("plain ü", "plain ü"), ("\x1b[2J", r"\x1b[2J"), ("a\nb\tc", r"a\nb\tc"), ("\u202eevil", r"\u202eevil")],
 )
-def test_text_from_elsewhere_cannot_drive_the_terminal(text: str, shown: str) -> None:
+def test_foreign_text_cannot_control_the_terminal(text: str, shown: str) -> None:
     assert clean(text) == shown

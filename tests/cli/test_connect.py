@@ -1,4 +1,4 @@
-"""connect: what a server negotiates is shown, and why its certificate is refused is said in a sentence."""
+"""connect: shows what a server negotiates, and the reason in a sentence if its certificate is rejected."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def test_the_chain_is_reported(web_port: int, certificates: Certificates) -> Non
     assert leaf["days_left"] > 0
 
 
-def test_an_agreed_protocol_is_reported(serving: Serving, certificates: Certificates) -> None:
+def test_the_negotiated_protocol_is_reported(serving: Serving, certificates: Certificates) -> None:
     port = serving(certificates.server_context(alpn=["acme", "http/1.1"]))
 
     assert report(port, "--cafile", certificates.ca_file)["alpn"] == "http/1.1"
@@ -69,7 +69,7 @@ def test_an_address_sends_no_name(web_port: int, certificates: Certificates) -> 
     assert result.returncode == 0
 
 
-def test_the_report_for_people_is_plain_in_a_pipe(web_port: int, certificates: Certificates) -> None:
+def test_the_report_is_plain_text_in_a_pipe(web_port: int, certificates: Certificates) -> None:
     result = wiretight("connect", f"{HOST}:{web_port}", "--cafile", certificates.ca_file)
 
     for line in ("verified       yes", "session reuse  yes", "certificate 0, the server's own", "days left"):
@@ -84,13 +84,13 @@ def test_an_unknown_issuer_is_named(serving: Serving, certificates: Certificates
     refused(port, certificates, "unknown issuer", "trustme")
 
 
-def test_an_expired_certificate_says_since_when(serving: Serving, certificates: Certificates) -> None:
+def test_an_expired_certificate_is_reported_with_its_date(serving: Serving, certificates: Certificates) -> None:
     port = serving(certificates.server_context(credentials=certificates.expired))
 
     refused(port, certificates, "the certificate expired", "1 day", "ago")
 
 
-def test_a_certificate_of_the_future_says_from_when(serving: Serving, tmp_path: Path) -> None:
+def test_a_future_certificate_is_reported_with_its_date(serving: Serving, tmp_path: Path) -> None:
     ca = trustme.CA()
     future = ca.issue_cert(HOST, not_before=NOW + dt.timedelta(days=9), not_after=NOW + dt.timedelta(days=99))
     ca.cert_pem.write_to_path(tmp_path / "ca.pem")
@@ -102,13 +102,13 @@ def test_a_certificate_of_the_future_says_from_when(serving: Serving, tmp_path: 
     assert_one_line(result, "is not valid before")
 
 
-def test_a_wrong_name_says_which_names_are_right(serving: Serving, certificates: Certificates) -> None:
+def test_a_wrong_name_is_reported_with_the_valid_names(serving: Serving, certificates: Certificates) -> None:
     port = serving(certificates.server_context(credentials=certificates.elsewhere))
 
     refused(port, certificates, f"the name {HOST} is not among", "elsewhere.example")
 
 
-def test_a_wrong_address_says_which_names_are_right(serving: Serving, certificates: Certificates) -> None:
+def test_a_wrong_address_is_reported_with_the_valid_names(serving: Serving, certificates: Certificates) -> None:
     port = serving(certificates.server_context(credentials=certificates.elsewhere))
 
     result = wiretight("connect", f"{ADDRESS}:{port}", "--cafile", certificates.ca_file)
@@ -116,7 +116,7 @@ def test_a_wrong_address_says_which_names_are_right(serving: Serving, certificat
     assert_one_line(result, f"the name {ADDRESS} is not among", "elsewhere.example")
 
 
-def test_the_right_name_can_be_given_apart_from_the_host(serving: Serving, certificates: Certificates) -> None:
+def test_the_server_name_can_differ_from_the_host(serving: Serving, certificates: Certificates) -> None:
     port = serving(certificates.server_context(credentials=certificates.elsewhere))
 
     facts = report(port, "--cafile", certificates.ca_file, "--servername", "elsewhere.example")
@@ -124,7 +124,7 @@ def test_the_right_name_can_be_given_apart_from_the_host(serving: Serving, certi
     assert (facts["server_name"], facts["verified"]) == ("elsewhere.example", True)
 
 
-def test_the_chain_of_a_refused_server_is_shown(serving: Serving, certificates: Certificates) -> None:
+def test_the_chain_of_a_rejected_server_is_shown(serving: Serving, certificates: Certificates) -> None:
     port = serving(certificates.server_context(credentials=certificates.expired))
 
     result = wiretight("connect", f"{HOST}:{port}", "--cafile", certificates.ca_file)
@@ -157,7 +157,7 @@ def test_on_tls_1_2_the_same_demand_ends_the_handshake(serving: Serving, certifi
     assert_one_line(result, "demands a client certificate")
 
 
-def test_a_certificate_cannot_write_to_the_terminal(serving: Serving, tmp_path: Path) -> None:
+def test_a_certificate_cannot_control_the_terminal(serving: Serving, tmp_path: Path) -> None:
     ca = trustme.CA()
     ca.cert_pem.write_to_path(tmp_path / "ca.pem")
     context = tls.SSLContext(tls.PROTOCOL_TLS_SERVER)
@@ -173,11 +173,11 @@ def test_a_certificate_cannot_write_to_the_terminal(serving: Serving, tmp_path: 
     "address",
     ["localhost", "localhost:", ":443", "localhost:0", "localhost:65536", "localhost:x", "::1:443", "a b:1", ""],
 )
-def test_a_bad_address_is_said(address: str) -> None:
+def test_a_bad_address_is_reported(address: str) -> None:
     assert_one_line(wiretight("connect", address), "is not HOST:PORT", "[::1]:443")
 
 
-def test_a_refused_connection_is_said() -> None:
+def test_a_refused_connection_is_reported() -> None:
     with socket.create_server((ADDRESS, 0)) as listener:
         port = listener.getsockname()[1]
 
@@ -185,11 +185,11 @@ def test_a_refused_connection_is_said() -> None:
 
 
 @pytest.mark.parametrize("name", ["nobody.invalid", "a" * 64 + ".example", "a..b"])
-def test_an_unknown_host_is_said(name: str) -> None:
+def test_an_unknown_host_is_reported(name: str) -> None:
     assert_one_line(wiretight("connect", f"{name}:443"), name, "unknown host")
 
 
-def test_silence_is_said() -> None:
+def test_a_silent_server_is_reported() -> None:
     with socket.create_server((ADDRESS, 0)) as listener:
         port = listener.getsockname()[1]
         result = wiretight("connect", f"{ADDRESS}:{port}", "--timeout", "0.2")
@@ -197,25 +197,25 @@ def test_silence_is_said() -> None:
     assert_one_line(result, "did not answer within 0.2 s")
 
 
-def test_plain_http_at_the_other_end_is_said(saying: Callable[..., int]) -> None:
+def test_a_plain_http_server_is_reported(saying: Callable[..., int]) -> None:
     port = saying(b"", b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")
 
     assert_one_line(wiretight("connect", f"{ADDRESS}:{port}"), "does not speak TLS", "plain HTTP")
 
 
-def test_a_server_that_hangs_up_is_said(saying: Callable[..., int]) -> None:
+def test_a_server_that_closes_the_connection_is_reported(saying: Callable[..., int]) -> None:
     port = saying(b"", b"")
 
     assert_one_line(wiretight("connect", f"{ADDRESS}:{port}"), "closed the connection")
 
 
-def test_no_common_version_is_said(serving: Serving, certificates: Certificates) -> None:
+def test_a_missing_common_version_is_reported(serving: Serving, certificates: Certificates) -> None:
     port = serving(certificates.server_context(tls.TLSVersion.TLSv1_2))
 
     assert_one_line(wiretight("connect", f"{HOST}:{port}", "--tls", "1.3"), "shares no TLS version")
 
 
-def test_an_unusable_ca_file_is_said(certificates: Certificates, tmp_path: Path) -> None:
+def test_an_unusable_ca_file_is_reported(certificates: Certificates, tmp_path: Path) -> None:
     (tmp_path / "empty").touch()
 
     assert_one_line(wiretight("connect", "localhost:1", "--cafile", tmp_path / "no"), "cannot be read", "No such file")
@@ -225,7 +225,7 @@ def test_an_unusable_ca_file_is_said(certificates: Certificates, tmp_path: Path)
 
 
 @pytest.mark.parametrize("arguments", [["--servername", ".example"], ["--alpn", "x" * 256], ["--alpn", "ä"]])
-def test_an_impossible_name_is_said(web_port: int, arguments: list[str]) -> None:
+def test_an_invalid_name_is_reported(web_port: int, arguments: list[str]) -> None:
     assert_one_line(wiretight("connect", f"{HOST}:{web_port}", *arguments), arguments[1])
 
 
@@ -238,7 +238,7 @@ def test_an_impossible_name_is_said(web_port: int, arguments: list[str]) -> None
         ("ftp", [b"220 ready\r\n", b"234 begin\r\n"]),
     ],
 )
-def test_starttls_brings_a_plain_connection_to_tls(
+def test_starttls_upgrades_a_plain_connection(
     saying: Callable[..., int], certificates: Certificates, protocol: str, lines: list[bytes]
 ) -> None:
     context = certificates.server_context()
@@ -270,7 +270,7 @@ def test_starttls_brings_a_plain_connection_to_tls(
         ("ftp", [b""]),
     ],
 )
-def test_a_server_without_starttls_is_said(saying: Callable[..., int], protocol: str, lines: list[bytes]) -> None:
+def test_a_server_without_starttls_is_reported(saying: Callable[..., int], protocol: str, lines: list[bytes]) -> None:
     port = saying(*lines)
 
     assert_one_line(wiretight("connect", f"{ADDRESS}:{port}", "--starttls", protocol), f"{ADDRESS}:{port}")
@@ -293,7 +293,7 @@ def drop_by_drop(sock: socket.socket) -> None:
     ],
     ids=["greeting", "second line of an answer", "answer", "handshake"],
 )
-def test_an_answer_that_trickles_in_is_given_up_at_the_timeout(
+def test_a_slow_response_is_abandoned_at_the_timeout(
     saying: Callable[..., int], lines: list[bytes], arguments: list[str]
 ) -> None:
     port = saying(*lines, then=drop_by_drop)
@@ -304,5 +304,5 @@ def test_an_answer_that_trickles_in_is_given_up_at_the_timeout(
 
 
 def refused(port: int, certificates: Certificates, *words: str) -> None:
-    """The server at `port` is refused, for the reason that these words give."""
+    """The server at `port` is rejected, for a reason that contains these words."""
     assert_one_line(wiretight("connect", f"{HOST}:{port}", "--cafile", certificates.ca_file), "was refused", *words)

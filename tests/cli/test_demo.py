@@ -1,4 +1,4 @@
-"""demo: every way brings the file over whole, and none that does not goes unnoticed."""
+"""demo: every way transfers the whole file, and any failure is noticed."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ HALF_A_MEGABYTE = 512 * 1024
 
 
 @pytest.mark.parametrize(("tls", "protocol"), [("1.2", "TLSv1.2"), ("1.3", "TLSv1.3")])
-def test_every_way_brings_the_file_over_whole(tls: str, protocol: str) -> None:
+def test_every_way_transfers_the_whole_file(tls: str, protocol: str) -> None:
     result = wiretight("demo", "--size", "2M", "--tls", tls, "--json")
 
     rows = {row["way"]: row for row in json.loads(result.stdout)}
@@ -79,7 +79,7 @@ def test_a_missing_end_is_noticed(way: str) -> None:
 
 
 @pytest.mark.parametrize("way", ["curl", "openssl"])
-def test_a_changed_byte_is_noticed_in_what_another_program_fetched(way: str) -> None:
+def test_a_changed_byte_is_noticed_in_another_programs_download(way: str) -> None:
     (row,) = demo.move([way], HALF_A_MEGABYTE, fault=Fault(flip=0))
 
     if row.result.startswith("skipped"):
@@ -88,7 +88,7 @@ def test_a_changed_byte_is_noticed_in_what_another_program_fetched(way: str) -> 
     assert row.difference.endswith("first differing offset 0")
 
 
-def test_a_mismatch_is_said_on_stderr_and_in_the_exit_status(
+def test_a_mismatch_is_reported_on_stderr_and_in_the_exit_status(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     move = demo.move
@@ -102,20 +102,20 @@ def test_a_mismatch_is_said_on_stderr_and_in_the_exit_status(
     assert "wiretight: blocking: 65536 bytes expected, 65536 got" in printed.err
 
 
-def test_a_file_of_fewer_bytes_than_connections_takes_fewer_connections() -> None:
+def test_a_file_smaller_than_the_number_of_connections_uses_fewer() -> None:
     (row,) = demo.move(["selectors"], 3, connections=50)
 
     assert (row.connections, row.result) == (3, "ok")
 
 
 @pytest.mark.parametrize("size", ["1B", "16383B", "16384B", "16385B", "1M"])
-def test_sizes_around_a_record_come_over_whole(size: str) -> None:
+def test_sizes_around_a_record_are_transferred_whole(size: str) -> None:
     result = wiretight("demo", "--size", size, "--way", "blocking", "--way", "selectors", "--connections", 2)
 
     assert result.returncode == 0, result.stderr
 
 
-def test_a_full_disk_is_said_in_one_line() -> None:
+def test_a_full_disk_is_reported_in_one_line() -> None:
     # A limit on the size of files stops the same write() that a full disk would.
     result = subprocess.run(
         ["sh", "-c", 'ulimit -f 64; exec "$@"', "sh", *COMMAND, "demo", "--size", "1M"],
@@ -127,11 +127,11 @@ def test_a_full_disk_is_said_in_one_line() -> None:
     assert_one_line(result, "cannot keep its two files of 1048576 bytes", "too large")
 
 
-def test_without_trustme_the_demo_says_what_to_install() -> None:
+def test_without_trustme_the_demo_names_what_to_install() -> None:
     assert_one_line(wiretight_without("trustme", "demo"), "pip install 'wiretight[demo]'")
 
 
-def test_without_rich_the_demo_speaks_plain_text() -> None:
+def test_without_rich_the_demo_prints_plain_text() -> None:
     status, seen = in_terminal("demo", "--size", "64K", "--way", "blocking", without="rich")
 
     assert "blocking: ok" in seen

@@ -81,6 +81,6 @@ def connected(server: subprocess.Popen[bytes], port: int) -> socket.socket:
     raise AssertionError("the server ended")
 
 
-def test_the_pages_have_programs() -> None:
+def test_the_pages_contain_programs() -> None:
     assert {name.rpartition("-")[0] for name in PROGRAMS} >= {"README.md", "asyncio.md", "drop-in.md"}
     assert SERVERS

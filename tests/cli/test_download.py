@@ -1,4 +1,4 @@
-"""Download takes an HTTP answer however it is cut up, and nothing that is not the file."""
+"""Download accepts an HTTP response however it is split, and only the file."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def feed(download: Download, data: bytes, step: int) -> None:
 
 
 @pytest.mark.parametrize("step", [1, 2, 3, 56, 57, 58, 1000, len(ANSWER)])
-def test_an_answer_arrives_whole_however_it_is_cut(step: int) -> None:
+def test_a_response_arrives_whole_however_it_is_split(step: int) -> None:
     into, counts = bytearray(len(BODY)), []
     download = Download(memoryview(into), 0, counts.append)
 
@@ -42,7 +42,7 @@ def test_an_answer_arrives_whole_however_it_is_cut(step: int) -> None:
         (ANSWER + b"more", "more than was asked for"),
     ],
 )
-def test_anything_but_the_file_is_refused(answer: bytes, complaint: str) -> None:
+def test_anything_but_the_file_is_rejected(answer: bytes, complaint: str) -> None:
     download = Download(memoryview(bytearray(len(BODY))), 0, lambda _count: None)
 
     with pytest.raises(UnexpectedAnswerError, match=complaint):

@@ -38,7 +38,7 @@ def test_the_selectors_client_fetches_the_page_over_each_connection(web_port: in
 
 
 @pytest.mark.parametrize("name", CLIENTS)
-def test_a_client_refuses_a_server_that_it_does_not_trust(name: str, web_port: int, certificates: Certificates) -> None:
+def test_a_client_rejects_an_untrusted_server(name: str, web_port: int, certificates: Certificates) -> None:
     command = [sys.executable, EXAMPLES / name, HOST, str(web_port), certificates.other_ca_file]
     result = subprocess.run(command, capture_output=True, timeout=PATIENCE, check=False)
 
@@ -59,7 +59,7 @@ def test_the_server_answers_the_client(certificates: Certificates) -> None:
     assert b"TLSv1.3 TLS_" in answer
 
 
-def test_every_example_is_run_here() -> None:
+def test_every_example_is_tested() -> None:
     assert {path.name for path in EXAMPLES.glob("*.py")} == {
         "asyncio_client.py",
         "asyncio_native.py",

@@ -1,4 +1,4 @@
-"""What is said of an error that a connection met."""
+"""The sentences for the errors of a connection."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from wiretight._cli.errors import what_happened
 
 
 @pytest.mark.parametrize("kind", [ConnectionResetError, BrokenPipeError])
-def test_a_reset_is_told_by_the_alert_that_explains_it(kind: type[OSError]) -> None:
+def test_a_reset_is_reported_by_its_alert(kind: type[OSError]) -> None:
     error = kind("gone")
     assert what_happened(error) == "closed the connection abruptly"
     error.__cause__ = SSLError(1, "alert")

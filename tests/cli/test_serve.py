@@ -1,4 +1,4 @@
-"""serve: a folder over HTTPS, which no silent client can hold up."""
+"""serve: a folder over HTTPS, which no silent client can block."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def test_a_key_may_be_in_the_file_of_its_certificate(folder: Path, certificates:
         assert page(port, certificates) == "a page"
 
 
-def test_a_certificate_made_on_the_spot_comes_with_what_to_trust(folder: Path) -> None:
+def test_a_self_made_certificate_comes_with_its_ca_file(folder: Path) -> None:
     with serving_folder("--self-made", folder) as (_, port, line):
         ca_file = line.split("--cacert ")[1].split(" ")[0]
         fetched = wiretight("connect", f"{HOST}:{port}", "--cafile", ca_file)
@@ -77,7 +77,7 @@ def test_a_certificate_made_on_the_spot_comes_with_what_to_trust(folder: Path) -
         assert [path.name for path in Path(ca_file).parent.iterdir()] == ["ca.pem"]
 
 
-def test_a_silent_client_holds_up_nobody(folder: Path, certificates: Certificates) -> None:
+def test_a_silent_client_does_not_delay_others(folder: Path, certificates: Certificates) -> None:
     with (
         serving_folder("--cert", certificates.server.chain, "--key", certificates.server.key, folder) as (_, port, _),
         contextlib.ExitStack() as silent,
@@ -88,7 +88,7 @@ def test_a_silent_client_holds_up_nobody(folder: Path, certificates: Certificate
         assert page(port, certificates) == "a page"
 
 
-def test_a_silent_client_is_given_up_at_the_deadline(certificates: Certificates) -> None:
+def test_a_silent_client_is_dropped_at_the_deadline(certificates: Certificates) -> None:
     notes: queue.Queue[str] = queue.Queue()
     context = certificates.server_context()
     with HTTPSServer((ADDRESS, 0), _Pages, context, notes.put, handshake_seconds=0.1) as server:
@@ -102,7 +102,7 @@ def test_a_silent_client_is_given_up_at_the_deadline(certificates: Certificates)
             thread.join()
 
 
-def test_plain_http_is_noted_in_one_line(folder: Path, certificates: Certificates) -> None:
+def test_plain_http_is_reported_in_one_line(folder: Path, certificates: Certificates) -> None:
     with serving_folder("--cert", certificates.server.chain, "--key", certificates.server.key, folder) as served:
         process, port, _ = served
         with socket.create_connection((ADDRESS, port)) as plain:
@@ -122,15 +122,15 @@ def test_serving_ends_quietly(number: signal.Signals, status: int, folder: Path,
     assert not Path(line.split("--cacert ")[1].split(" ")[0]).exists()
 
 
-def test_no_certificate_is_said_with_the_ways_to_get_one() -> None:
+def test_a_missing_certificate_is_reported_with_ways_to_get_one() -> None:
     assert_one_line(wiretight("serve"), "--cert", "--self-made")
 
 
-def test_two_certificates_are_said(certificates: Certificates) -> None:
+def test_two_certificates_are_reported(certificates: Certificates) -> None:
     assert_one_line(wiretight("serve", "--self-made", "--cert", certificates.server.chain), "exclude each other")
 
 
-def test_unusable_files_are_said(certificates: Certificates, tmp_path: Path) -> None:
+def test_unusable_files_are_reported(certificates: Certificates, tmp_path: Path) -> None:
     chain, key = certificates.server
     junk = tmp_path / "junk.pem"
     junk.write_text("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n")
@@ -147,7 +147,7 @@ def test_unusable_files_are_said(certificates: Certificates, tmp_path: Path) -> 
     assert_one_line(serve(junk, key), "junk.pem", "cannot be used")
 
 
-def test_an_encrypted_key_is_said_and_nobody_is_asked(certificates: Certificates, tmp_path: Path) -> None:
+def test_an_encrypted_key_is_reported_without_a_prompt(certificates: Certificates, tmp_path: Path) -> None:
     key = serialization.load_pem_private_key(certificates.server.key.read_bytes(), None)
     encrypted = tmp_path / "encrypted.key"
     encrypted.write_bytes(
@@ -163,7 +163,7 @@ def test_an_encrypted_key_is_said_and_nobody_is_asked(certificates: Certificates
     assert_one_line(result, "encrypted.key is encrypted", "openssl pkey")
 
 
-def test_a_port_that_is_taken_is_said(certificates: Certificates) -> None:
+def test_a_port_in_use_is_reported(certificates: Certificates) -> None:
     chain, key = certificates.server
     with socket.create_server((ADDRESS, 0)) as listener:
         port = listener.getsockname()[1]
@@ -173,7 +173,7 @@ def test_a_port_that_is_taken_is_said(certificates: Certificates) -> None:
 
 
 @pytest.mark.parametrize("address", ["192.0.2.1", "nobody.invalid"])
-def test_an_address_of_somebody_else_is_said(certificates: Certificates, address: str) -> None:
+def test_a_foreign_address_is_reported(certificates: Certificates, address: str) -> None:
     chain, key = certificates.server
 
     result = wiretight("serve", "--cert", chain, "--key", key, "--bind", address)
@@ -181,7 +181,7 @@ def test_an_address_of_somebody_else_is_said(certificates: Certificates, address
     assert_one_line(result, f"cannot listen on {address}")
 
 
-def test_a_folder_that_is_none_is_said(tmp_path: Path) -> None:
+def test_an_invalid_folder_is_reported(tmp_path: Path) -> None:
     file = tmp_path / "file"
     file.touch()
 
@@ -189,7 +189,7 @@ def test_a_folder_that_is_none_is_said(tmp_path: Path) -> None:
     assert_one_line(wiretight("serve", "--self-made", file), "cannot be served: Not a directory")
 
 
-def test_without_trustme_a_certificate_cannot_be_made() -> None:
+def test_without_trustme_no_certificate_can_be_created() -> None:
     assert_one_line(wiretight_without("trustme", "serve", "--self-made"), "pip install 'wiretight[demo]'")
 
 

@@ -1,4 +1,4 @@
-"""serve: what of its folder goes out, and that every request on a connection is read where it begins."""
+"""serve: which files of its folder are served, and that every request on a connection is read from its beginning."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SECRET = "what nobody may see"
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A folder to serve; beside it is what is not served."""
+    """A folder to serve, beside files that are not served."""
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "elsewhere" / "secret.txt").write_text(SECRET)
     (tmp_path / "folder-of-another").mkdir()
@@ -85,7 +85,7 @@ def test_no_link_leads_out_of_the_folder(folder: Path, certificates: Certificate
         assert SECRET not in listed
 
 
-def test_a_link_that_is_put_there_meanwhile_is_not_followed(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_link_created_meanwhile_is_not_followed(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     served = ServedFolder(str(folder))
     resolved = os.path.realpath
 
@@ -119,7 +119,9 @@ def test_the_folder_itself_may_be_a_link_and_be_hidden(folder: Path, certificate
 
 
 @pytest.mark.parametrize(("arguments", "status"), [([], 404), (["--hidden"], 200)], ids=["unless asked", "if asked"])
-def test_hidden_files_stay_at_home(folder: Path, certificates: Certificates, arguments: list[str], status: int) -> None:
+def test_hidden_files_are_not_served(
+    folder: Path, certificates: Certificates, arguments: list[str], status: int
+) -> None:
     (folder / ".git").mkdir()
     (folder / ".git" / "config").write_text(SECRET)
     (folder / ".env").write_text(SECRET)
@@ -134,7 +136,7 @@ def test_hidden_files_stay_at_home(folder: Path, certificates: Certificates, arg
         assert answer(web, "/../elsewhere/secret.txt")[0] == 404
 
 
-def test_what_is_no_file_holds_up_nobody(folder: Path, certificates: Certificates) -> None:
+def test_special_files_block_nothing(folder: Path, certificates: Certificates) -> None:
     os.mkfifo(folder / "pipe")
 
     with serving(folder, certificates) as (_, port), client(port, certificates) as web:
@@ -142,14 +144,14 @@ def test_what_is_no_file_holds_up_nobody(folder: Path, certificates: Certificate
         assert ">pipe<" not in answer(web, "/")[1]
 
 
-def test_a_file_that_asks_for_a_folder_is_none(folder: Path, certificates: Certificates) -> None:
+def test_a_file_with_a_trailing_slash_is_not_found(folder: Path, certificates: Certificates) -> None:
     with serving(folder, certificates) as (_, port), client(port, certificates) as web:
         assert answer(web, "/page.txt/")[0] == 404
         assert answer(web, "/page.txt/more")[0] == 404
         assert answer(web, "/a%00b")[0] == 404
 
 
-def test_a_folder_is_sent_on_to_its_slash_on_this_server(folder: Path, certificates: Certificates) -> None:
+def test_a_folder_without_a_slash_is_redirected_on_the_same_server(folder: Path, certificates: Certificates) -> None:
     (folder / "a:b").mkdir()
 
     with serving(folder, certificates) as (_, port), client(port, certificates) as web:
@@ -167,7 +169,7 @@ def test_the_index_is_the_folders_page(folder: Path, certificates: Certificates)
         assert answer(web, "/inner/") == (200, "<p>the index")
 
 
-def test_a_name_of_any_characters_can_be_listed_and_had(folder: Path, certificates: Certificates) -> None:
+def test_names_with_any_characters_can_be_listed_and_fetched(folder: Path, certificates: Certificates) -> None:
     name = "<b>&\"' #?%ü.txt"
     (folder / name).write_text("odd")
     (folder / os.fsdecode(b"\xff.txt")).write_text("no UTF-8")
@@ -181,7 +183,7 @@ def test_a_name_of_any_characters_can_be_listed_and_had(folder: Path, certificat
             assert answer(web, "/" + link.decode()) == (200, content)
 
 
-def test_what_the_client_has_is_not_sent_again(folder: Path, certificates: Certificates) -> None:
+def test_an_unmodified_file_is_not_sent_again(folder: Path, certificates: Certificates) -> None:
     with serving(folder, certificates) as (_, port), client(port, certificates) as web:
         web.request("HEAD", "/page.txt")
         first = web.getresponse()
@@ -212,7 +214,7 @@ SMUGGLED = b"GET /smuggled HTTP/1.1\r\nHost: x\r\n\r\n"
         (b"Content-Length: 1000000", b"x" * 1_000_000),
     ],
 )
-def test_a_body_is_not_taken_for_the_next_request(
+def test_a_body_is_not_parsed_as_the_next_request(
     folder: Path, certificates: Certificates, headers: bytes, body: bytes
 ) -> None:
     with serving(folder, certificates) as (process, port), client(port, certificates) as web:
@@ -258,7 +260,7 @@ def test_a_body_is_not_taken_for_the_next_request(
         (b"Transfer-Encoding: chunked\r\n\r\n" + b"1;%s\r\nx\r\n" % (b"y" * 4000) * 300, 413),
     ],
 )
-def test_a_body_whose_end_cannot_be_told_ends_the_connection(
+def test_a_body_without_a_definite_end_closes_the_connection(
     folder: Path, certificates: Certificates, headers: bytes, status: int
 ) -> None:
     with serving(folder, certificates) as (_, port), client(port, certificates) as web:
@@ -319,12 +321,12 @@ def test_a_request_of_http_1_0_needs_no_host(folder: Path, certificates: Certifi
     assert received.endswith(b"a page")
 
 
-def test_a_client_that_goes_on_sending_hears_why_it_is_refused(folder: Path, certificates: Certificates) -> None:
+def test_a_client_that_keeps_sending_receives_the_error_response(folder: Path, certificates: Certificates) -> None:
     with serving(folder, certificates) as (_, port), client(port, certificates) as web:
         web.request("GET", "/page.txt", body=iter([bytes(100_000)] * 100), encode_chunked=True)
         assert web.getresponse().status == 413
 
 
-def test_other_methods_are_not_there(folder: Path, certificates: Certificates) -> None:
+def test_other_methods_are_not_implemented(folder: Path, certificates: Certificates) -> None:
     with serving(folder, certificates) as (_, port), client(port, certificates) as web:
         assert answer(web, "/page.txt", "DELETE")[0] == 501

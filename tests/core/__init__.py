@@ -1,1 +1,1 @@
-"""What the core promises, shown on connections whose every byte the test holds, and on threads that never rest."""
+"""The guarantees of the core, tested on connections whose every byte the test controls, and with busy threads."""

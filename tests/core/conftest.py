@@ -19,13 +19,13 @@ Transport = Callable[[], tuple[socket.socket, socket.socket]]
 
 @pytest.fixture(params=TRANSPORTS, ids=lambda transport: transport.__name__.removesuffix("_pair"))
 def transport(request: pytest.FixtureRequest) -> Transport:
-    """TCP, where the kernel drops what was looked at, and AF_UNIX, where it has to be copied out."""
+    """TCP, whose kernel discards peeked bytes, and AF_UNIX, where they must be copied out."""
     return request.param
 
 
 @pytest.fixture
 def peer(client_context: Any, server_context: Any, transport: Transport) -> Iterator[Peer]:
-    """A client's SSLSocket that has shaken hands, and the other end in the test's hands."""
+    """A client's SSLSocket after its handshake, and the other end, which the test controls."""
     with Peer(client_context, server_context, transport=transport) as peer:
         yield peer
 

@@ -1,4 +1,4 @@
-"""Somebody else, who gets a number that was a TLS socket's until now."""
+"""A foreign file that reuses the descriptor of a closed TLS socket."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Foreigner:
             os.close(own)
 
     def foreign_bytes(self) -> bytes:
-        """What somebody wrote into it."""
+        """The bytes that somebody wrote into it."""
         if self.kind == "file":
             return self.path.read_bytes()
         try:

@@ -1,4 +1,4 @@
-"""One SSLSocket, and at the other end of its transport a peer whose every byte passes through the test's hands."""
+"""One SSLSocket, and at the other end of its transport a peer whose every byte the test controls."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tests.kit.threads import PATIENCE
 
 
 def readable(sock: socket.socket) -> bool:
-    """What select() says now."""
+    """What select() reports now."""
     return bool(select.select([sock], [], [], 0)[0])
 
 
@@ -33,7 +33,7 @@ def in_kernel(sock: socket.socket) -> int:
 
 
 def asleep(thread: threading.Thread) -> bool:
-    """Whether the thread is in a system call that waits. Only Linux says so."""
+    """Whether the thread is in a waiting system call. Only Linux reports that."""
     stat = Path(f"/proc/self/task/{thread.native_id}/stat")
     if not stat.exists():
         pytest.skip("this system does not say whether a thread waits")
@@ -50,7 +50,7 @@ def until(condition: Callable[[], Any], what: str) -> None:
 
 
 class Peer:
-    """`sock`, an SSLSocket that has shaken hands and does not block; `tls`, an SSLObject, is the other end of its TLS.
+    """`sock`, a non-blocking SSLSocket after its handshake; `tls`, an SSLObject, is the other end of its TLS.
 
     `plain` is the other end of its transport. What `tls` encrypts reaches `sock` when the test delivers it, in pieces
     as the test makes them; what `sock` sends stays in the kernel until the test drains it.
@@ -87,7 +87,7 @@ class Peer:
             self.handshake()
 
     def handshake(self) -> None:
-        """Shakes hands, and leaves nothing in flight: no session ticket either."""
+        """Completes the handshake, and leaves nothing in flight, not even a session ticket."""
         unfinished = [self.sock, self.tls]
         while unfinished:
             unfinished = [side for side in unfinished if attempt(side.do_handshake) is WANT]
@@ -139,7 +139,7 @@ class Peer:
         return taken
 
     def decrypted(self) -> bytes:
-        """What `tls` can read of what was drained."""
+        """What `tls` can read of the drained bytes."""
         parts = []
         while (data := attempt(self.tls.read, 65536)) is not WANT and data:
             parts.append(data)

@@ -1,4 +1,4 @@
-"""A signal that comes while the main thread is inside a call."""
+"""A signal that arrives while the main thread is inside a call."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every callback may do anything: what test_callbacks.py asks of the name's, asked of all the others.
+"""Every callback may do anything: the tests of sni_callback in test_callbacks.py, for all the others.
 
 The same under AddressSanitizer (scripts/check --asan tests/core/test_callback_actions.py) and valgrind.
 """
@@ -123,7 +123,7 @@ def scene(
 
 
 @pytest.mark.parametrize("action", [raises, raises_base])
-def test_what_it_raises_reaches_the_caller_or_the_hook(
+def test_its_exception_reaches_the_caller_or_the_hook(
     scene: Callable[..., Scene], reports: list[Any], action: Callable[..., Any]
 ) -> None:
     made = scene(action)
@@ -139,9 +139,7 @@ def test_what_it_raises_reaches_the_caller_or_the_hook(
 
 
 @pytest.mark.parametrize("answer", WRONG, ids=repr)
-def test_what_it_should_not_return_is_refused_or_forgotten(
-    scene: Callable[..., Scene], reports: list[Any], answer: Any
-) -> None:
+def test_an_invalid_result_is_rejected_or_ignored(scene: Callable[..., Scene], reports: list[Any], answer: Any) -> None:
     made = scene(lambda _: answer)
     if made.what == "key":
         assert isinstance(made.here.pair.until_error().error, tls.SSLError)
@@ -258,7 +256,7 @@ def alarm(client_context: Any) -> Alarm:
 
 
 @reference("python/cpython#150018")
-def test_data_that_was_read_when_a_callback_raised_is_there_for_the_next_read(
+def test_data_read_before_a_callback_raises_is_kept_for_the_next_read(
     client_context: Any, server_context: Any, alarm: Alarm
 ) -> None:
     pair = Pair(client_context, server_context)
@@ -286,7 +284,7 @@ def test_data_that_was_read_when_a_callback_raised_is_there_for_the_next_read(
 
 @reference("python/cpython#150018")
 @pytest.mark.parametrize("mode", [BLOCKING, WITH_TIMEOUT], ids=lambda mode: mode.name)
-def test_so_it_is_on_sockets(client_context: Any, server_context: Any, alarm: Alarm, mode: Any) -> None:
+def test_sockets_behave_the_same(client_context: Any, server_context: Any, alarm: Alarm, mode: Any) -> None:
     with tls_sockets(client_context, server_context, mode=mode) as (client, server):
         server.sendall(b"first")
         assert client.recv(100) == b"first"
@@ -303,7 +301,9 @@ def test_so_it_is_on_sockets(client_context: Any, server_context: Any, alarm: Al
 
 
 @reference("python/cpython#150018")
-def test_what_a_callback_raises_is_not_hidden_by_a_want(client_context: Any, server_context: Any, alarm: Alarm) -> None:
+def test_an_exception_of_a_callback_is_not_hidden_by_a_want(
+    client_context: Any, server_context: Any, alarm: Alarm
+) -> None:
     """A caller that does not block would only call again."""
     pair = Pair(client_context, server_context)
     alarm.is_set = True
@@ -325,7 +325,7 @@ def is_open_as(number: int, path: Path) -> bool:
 
 @reference("Python, ssl.SSLContext.keylog_filename")
 @pytest.mark.parametrize("side", ["client", "server"])
-def test_a_key_log_that_cannot_be_written_is_an_error_of_the_handshake(
+def test_a_failed_write_to_the_key_log_fails_the_handshake(
     client_context: Any, server_context: Any, reports: list[Any], side: str, tmp_path: Path
 ) -> None:
     if not Path("/dev/full").exists():

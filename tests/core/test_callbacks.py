@@ -132,7 +132,7 @@ def calling(server_context: Any, client_context: Any, other: Any, action: Callab
 
 @reference("python/cpython#146080")
 @pytest.mark.parametrize("action", [raises, raises_base])
-def test_a_name_callback_that_raises_ends_the_handshake(
+def test_an_sni_callback_that_raises_ends_the_handshake(
     server_context: Any, client_context: Any, other: Any, reports: list[Any], action: Callable[..., Any]
 ) -> None:
     here = calling(server_context, client_context, other, action)
@@ -144,7 +144,7 @@ def test_a_name_callback_that_raises_ends_the_handshake(
 
 
 @pytest.mark.parametrize("answer", WRONG, ids=repr)
-def test_a_name_callback_that_returns_what_it_should_not(
+def test_an_invalid_result_of_an_sni_callback_ends_the_handshake(
     server_context: Any, client_context: Any, reports: list[Any], answer: Any
 ) -> None:
     server_context.sni_callback = lambda side, name, context: answer
@@ -160,7 +160,7 @@ def test_a_name_callback_that_returns_what_it_should_not(
 @pytest.mark.parametrize(
     ("number", "name"), [(40, "HANDSHAKE_FAILURE"), (49, "ACCESS_DENIED"), (112, "UNRECOGNIZED_NAME")]
 )
-def test_a_name_callback_chooses_the_alert(
+def test_an_sni_callback_chooses_the_alert(
     server_context: Any, client_context: Any, reports: list[Any], number: int, name: str
 ) -> None:
     server_context.sni_callback = lambda side, name, context: number
@@ -172,7 +172,7 @@ def test_a_name_callback_chooses_the_alert(
 
 @reference("python/cpython#146080", "python/cpython#149816")
 @pytest.mark.parametrize("action", HARMLESS)
-def test_a_name_callback_may_do_this(
+def test_an_sni_callback_may_do_this(
     server_context: Any, client_context: Any, other: Any, reports: list[Any], action: Callable[..., Any]
 ) -> None:
     here = calling(server_context, client_context, other, action)
@@ -186,7 +186,7 @@ def test_a_name_callback_may_do_this(
 
 
 @reference("python/cpython#146080")
-def test_a_name_callback_may_drop_the_last_reference(
+def test_an_sni_callback_may_drop_the_last_reference(
     server_context: Any, client_context: Any, other: Any, reports: list[Any]
 ) -> None:
     here = calling(server_context, client_context, other, drops)
@@ -200,10 +200,10 @@ def test_a_name_callback_may_drop_the_last_reference(
 
 
 @reference("python/cpython#146080")
-def test_the_owner_may_be_gone_before_the_callback_is_called(
+def test_the_owner_may_be_freed_before_the_callback_is_called(
     server_context: Any, client_context: Any, reports: list[Any]
 ) -> None:
-    """Only the connection below is left, as in a program that keeps that: nobody can be asked, so nobody is let in."""
+    """Only the native connection is left, as in a program that keeps that: without an owner, the client is rejected."""
     server_context.sni_callback = lambda side, name, context: None
     pair = Pair(client_context, server_context)
     with pytest.raises(tls.SSLWantReadError):
@@ -231,7 +231,7 @@ LETTING_GO: list[Callable[[Any], Any]] = [
 @pytest.mark.parametrize("transport", [tcp_pair, unix_pair])
 @pytest.mark.parametrize("let_go", LETTING_GO, ids=["close", "detach", "shut", "shutdown"])
 @reference("python/cpython#146080")
-def test_a_name_callback_may_close_its_socket(
+def test_an_sni_callback_may_close_its_socket(
     server_context: Any, client_context: Any, reports: list[Any], transport: Any, let_go: Callable[[Any], Any]
 ) -> None:
     server_context.sni_callback = lambda sock, name, context: let_go(sock)
@@ -249,7 +249,7 @@ def test_a_name_callback_may_close_its_socket(
     assert not reports
 
 
-def test_an_sni_callback_may_ask_its_own_connection(client_context, server_context):
+def test_an_sni_callback_may_query_its_own_connection(client_context, server_context):
     answers = []
 
     def callback(side: Any, name: str, context: Any) -> None:
@@ -262,7 +262,7 @@ def test_an_sni_callback_may_ask_its_own_connection(client_context, server_conte
     assert (name, version, pending, server_side, same) == (HOST, None, 0, True, True)
 
 
-def test_a_callback_that_closes_its_own_socket_leaves_the_number_alone(client_context, server_context, tmp_path):
+def test_a_callback_that_closes_its_socket_never_touches_a_reused_descriptor(client_context, server_context, tmp_path):
     opened = []
 
     def callback(sock: Any, name: str, context: Any) -> None:
@@ -297,7 +297,7 @@ def test_a_callback_may_use_another_connection(certificates, version, client_con
     assert other.transfer(b"again", other.server) == b"again"
 
 
-def test_a_callback_that_waits_for_another_thread_stops_no_other_connection(
+def test_a_callback_that_waits_for_another_thread_blocks_no_other_connection(
     certificates, version, client_context, server_context
 ):
     other = Pair(certificates.client_context(version), certificates.server_context(version))
@@ -316,7 +316,7 @@ def test_a_callback_that_waits_for_another_thread_stops_no_other_connection(
 @reference("python/cpython#150018")
 @pytest.mark.parametrize("action", [raises, raises_base])
 @pytest.mark.parametrize("side", ["client", "server"])
-def test_a_message_callback_that_raises_is_heard(
+def test_an_exception_of_a_message_callback_is_raised(
     server_context: Any, client_context: Any, reports: list[Any], side: str, action: Callable[..., Any]
 ) -> None:
     context = client_context if side == "client" else server_context
@@ -381,7 +381,7 @@ WRONG_ANSWERS: list[Any] = [
 @reference("RFC 4279, 2")
 @pytest.mark.parametrize("side", ["client", "server"])
 @pytest.mark.parametrize("action", [raises, raises_base])
-def test_a_key_callback_that_raises_means_that_there_is_no_key(
+def test_an_exception_of_a_psk_callback_means_no_key(
     version: Any, reports: list[Any], side: str, action: Callable[..., Any]
 ) -> None:
     def bad(_: Any) -> Any:
@@ -397,7 +397,7 @@ def test_a_key_callback_that_raises_means_that_there_is_no_key(
 @reference("RFC 4279, 2")
 @pytest.mark.parametrize("answer", WRONG_ANSWERS, ids=lambda answer: repr(answer)[:30])
 @pytest.mark.parametrize("side", ["client", "server"])
-def test_a_key_callback_that_returns_what_it_should_not(
+def test_an_invalid_result_of_a_psk_callback_means_no_key(
     version: Any, reports: list[Any], side: str, answer: Any
 ) -> None:
     if side == "client":
@@ -430,7 +430,7 @@ def encrypted(certificates: Certificates) -> Credentials:
 
 @reference("Python, ssl.SSLContext.load_cert_chain")
 @pytest.mark.parametrize("kind", [Bang, BigBang])
-def test_what_a_password_callback_raises_reaches_the_caller(
+def test_an_exception_of_a_password_callback_is_raised(
     server_context: Any, client_context: Any, encrypted: Credentials, reports: list[Any], kind: type[BaseException]
 ) -> None:
     def password() -> str:
@@ -443,7 +443,7 @@ def test_what_a_password_callback_raises_reaches_the_caller(
 
 
 @pytest.mark.parametrize("answer", [None, 1, [], object(), "x" * 2000], ids=lambda answer: repr(answer)[:20])
-def test_a_password_callback_that_returns_what_it_should_not(
+def test_an_invalid_result_of_a_password_callback_is_rejected(
     server_context: Any, client_context: Any, encrypted: Credentials, reports: list[Any], answer: Any
 ) -> None:
     with pytest.raises((TypeError, ValueError)):
@@ -468,7 +468,7 @@ def test_a_password_callback_may_load_another_key(
 
 
 class Foreign:
-    """A BIO whose read() and write() do what they are told."""
+    """A BIO with the given read() and write()."""
 
     def __init__(self, action: Callable[[], Any]) -> None:
         self.action = action
@@ -491,7 +491,7 @@ def big_bang() -> None:
 @reference("Python, ssl.MemoryBIO")
 @pytest.mark.parametrize("end", ["incoming", "outgoing"])
 @pytest.mark.parametrize("kind", [Bang, BigBang])
-def test_what_a_foreign_bio_raises_reaches_the_caller(
+def test_an_exception_of_a_foreign_bio_is_raised(
     client_context: Any, reports: list[Any], end: str, kind: type[BaseException]
 ) -> None:
     foreign = Foreign(bang if kind is Bang else big_bang)
@@ -507,7 +507,7 @@ def test_what_a_foreign_bio_raises_reaches_the_caller(
 @pytest.mark.parametrize(
     "answer", [None, "text", 1.5, object(), [300], b"x" * 100000], ids=lambda answer: repr(answer)[:20]
 )
-def test_a_foreign_bio_that_reads_what_is_no_bytes(client_context: Any, reports: list[Any], answer: Any) -> None:
+def test_a_foreign_bio_must_return_bytes(client_context: Any, reports: list[Any], answer: Any) -> None:
     client = client_context.wrap_bio(Foreign(lambda: answer), tls.MemoryBIO(), server_hostname=HOST)
     with pytest.raises((TypeError, ValueError)):
         client.do_handshake()

@@ -1,4 +1,4 @@
-"""Which certificate is good for which name: 300 pairs, each with its verdict and where that is written."""
+"""Which certificate is valid for which name: 300 pairs, each with its verdict and the source of it."""
 
 from __future__ import annotations
 
@@ -316,7 +316,7 @@ def client_context(authority: Authority) -> Any:
 
 
 def connects(client_context: Any, server_context: Any, host: str) -> bool:
-    """Whether the certificate is taken; if not, it is for the name and nothing else."""
+    """Whether the certificate is accepted; if not, the name must be the only reason."""
     pair = Pair(client_context, server_context, server_hostname=host)
     try:
         pair.handshake()
@@ -334,15 +334,13 @@ def test_there_are_three_hundred_cases() -> None:
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_a_certificate_is_good_for_its_names_and_for_no_other(
-    authority: Authority, client_context: Any, case: Case
-) -> None:
+def test_a_certificate_is_valid_only_for_its_names(authority: Authority, client_context: Any, case: Case) -> None:
     assert connects(client_context, authority.server_context(case.row), case.host) is case.good
 
 
 @reference("RFC 9525, 2")
 @pytest.mark.parametrize("row", [row for row in TABLE if not row.names and row.good])
-def test_the_common_name_can_be_left_out_of_account(authority: Authority, client_context: Any, row: Row) -> None:
+def test_the_common_name_can_be_ignored(authority: Authority, client_context: Any, row: Row) -> None:
     context = tls.SSLContext(tls.PROTOCOL_TLS_CLIENT)
     context.load_verify_locations(authority.file)
     context.hostname_checks_common_name = False
@@ -355,7 +353,7 @@ def test_the_common_name_can_be_left_out_of_account(authority: Authority, client
 @pytest.mark.parametrize(
     "host", ["", ".", ".example.com", "a..example.com", f"{'a' * 64}.example.com", "example.com\0.evil"]
 )
-def test_what_is_no_name_is_refused_before_anything_is_sent(client_context: Any, host: str) -> None:
+def test_an_invalid_name_is_rejected_before_anything_is_sent(client_context: Any, host: str) -> None:
     outgoing = tls.MemoryBIO()
     with pytest.raises((ValueError, TypeError)):
         client_context.wrap_bio(tls.MemoryBIO(), outgoing, server_hostname=host)

@@ -1,4 +1,4 @@
-"""A call has one deadline, whatever its peer sends or does not."""
+"""A call has one deadline, whatever its peer sends or does not send."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ pytestmark = reference("OpenKMIP/PyKMIP#430")
 
 
 class Trickle:
-    """Sends a byte, waits until it was taken, rests, sends the next; until it is stopped or has sent all."""
+    """Sends a byte, waits until it was received, rests, and sends the next, until it is stopped or has sent all."""
 
     def __init__(self, plain: socket.socket, raw: bytes) -> None:
         self.plain = plain
@@ -54,7 +54,7 @@ class Trickle:
         return self.sent
 
 
-def test_a_recv_has_one_deadline_however_slowly_its_record_comes(client_context, server_context):
+def test_a_recv_has_one_deadline_however_slowly_its_record_arrives(client_context, server_context):
     with Peer(client_context, server_context, transport=unix_pair) as peer:
         raw = peer.encrypt(bytes(2000))
         peer.sock.settimeout(0.2)
@@ -68,7 +68,7 @@ def test_a_recv_has_one_deadline_however_slowly_its_record_comes(client_context,
         assert peer.sock.recv(3000) == bytes(2000)
 
 
-def test_a_handshake_has_one_deadline_however_slowly_its_flight_comes(client_context, server_context):
+def test_a_handshake_has_one_deadline_however_slowly_its_flight_arrives(client_context, server_context):
     near, far = unix_pair()
     with far, client_context.wrap_socket(near, server_hostname=HOST, do_handshake_on_connect=False) as client:
         incoming, outgoing = tls.MemoryBIO(), tls.MemoryBIO()
@@ -84,7 +84,7 @@ def test_a_handshake_has_one_deadline_however_slowly_its_flight_comes(client_con
         assert 0 < trickle.ended() < len(trickle.raw)
 
 
-def test_an_unwrap_has_one_deadline_however_much_comes_instead(client_context, server_context):
+def test_an_unwrap_has_one_deadline_however_much_data_arrives_instead(client_context, server_context):
     with Peer(client_context, server_context, transport=unix_pair) as peer:
         peer.sock.settimeout(0.2)
         trickle = Trickle(peer.plain, peer.encrypt(bytes(2000)))
@@ -103,7 +103,7 @@ def test_a_timeout_leaves_the_connection_usable(peer):
         assert peer.sock.send(b"x") == 1
 
 
-def test_a_change_of_the_timeout_holds_for_the_next_call(peer):
+def test_a_changed_timeout_applies_to_the_next_call(peer):
     peer.sock.settimeout(0.01)
     with pytest.raises(TimeoutError):
         peer.sock.recv(1)
@@ -123,7 +123,7 @@ def test_a_change_of_the_timeout_holds_for_the_next_call(peer):
 
 
 @pytest.mark.parametrize("operation", ["recv", "do_handshake", "unwrap"])
-def test_a_peer_that_says_nothing(client_context: Any, server_context: Any, deadline: Any, operation: str) -> None:
+def test_a_silent_peer_times_out(client_context: Any, server_context: Any, deadline: Any, operation: str) -> None:
     with Peer(client_context, server_context, handshake=operation != "do_handshake") as peer:
         peer.sock.settimeout(TIMEOUT)
         with deadline():
@@ -131,7 +131,9 @@ def test_a_peer_that_says_nothing(client_context: Any, server_context: Any, dead
 
 
 @pytest.mark.parametrize("operation", ["send", "sendall"])
-def test_a_peer_that_never_reads(client_context: Any, server_context: Any, deadline: Any, operation: str) -> None:
+def test_a_peer_that_never_reads_times_out(
+    client_context: Any, server_context: Any, deadline: Any, operation: str
+) -> None:
     with Peer(client_context, server_context) as peer:
         peer.sock.settimeout(TIMEOUT)
         while select.select([], [peer.sock], [], 0)[1]:
@@ -171,7 +173,7 @@ def written(file: Any, data: bytes) -> Any:
 
 
 @pytest.mark.parametrize("name", SENDING)
-def test_a_peer_that_takes_a_little_now_and_then(
+def test_a_peer_that_reads_a_little_now_and_then_times_out(
     client_context: Any, server_context: Any, deadline: Any, tmp_path: Path, name: str
 ) -> None:
     """One call has one deadline, however often a part of it goes out."""

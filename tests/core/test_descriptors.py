@@ -1,4 +1,4 @@
-"""No descriptor number is used after its close: TLS bytes never reach whoever has the number next."""
+"""No descriptor is used after its close: TLS bytes never reach whoever reuses it."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ READY = ("file", "socket")
 
 @contextlib.contextmanager
 def connection(client_context: Any, server_context: Any) -> Iterator[tuple[Any, Any]]:
-    """A client whose socket is full soon, and a server that reads nothing unless it is asked to."""
+    """A client whose socket is soon full, and a server that reads only on request."""
     plain_client, plain_server = unix_pair()
     plain_client.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 20000)
     client = client_context.wrap_socket(plain_client, server_hostname=HOST, do_handshake_on_connect=False)
@@ -99,7 +99,7 @@ def test_a_close_during_a_blocked_sendall(client_context, server_context, tmp_pa
 
 
 @LET_GO
-def test_a_close_during_a_send_that_never_rests(client_context, server_context, tmp_path, let_go):
+def test_a_close_during_continuous_sends(client_context, server_context, tmp_path, let_go):
     for _ in range(250):
         with connection(client_context, server_context) as (client, server):
             spinner = Spinner(client)
@@ -118,7 +118,7 @@ def test_a_close_during_a_send_that_never_rests(client_context, server_context, 
 
 
 def test_a_detach_during_a_blocked_sendall(client_context, server_context, tmp_path):
-    """Nobody may be woken: the descriptor is the caller's. The sender ends when there is room again."""
+    """No thread may be woken, because the caller owns the descriptor. The sender ends once there is space again."""
     for _ in range(50):
         with connection(client_context, server_context) as (client, server):
             sending = Task(client.sendall, BIG)
@@ -134,7 +134,7 @@ def test_a_detach_during_a_blocked_sendall(client_context, server_context, tmp_p
 
 
 @pytest.mark.parametrize("timeout", [None, PATIENCE], ids=["blocking", "timeout"])
-def test_a_detach_during_a_blocked_recv_leaves_the_bytes_to_the_new_owner(client_context, server_context, timeout):
+def test_a_detach_during_a_blocked_recv_leaves_unread_bytes_to_the_new_owner(client_context, server_context, timeout):
     for _ in range(20):
         with connection(client_context, server_context) as (client, server):
             server.sendall(b"!")
@@ -160,7 +160,7 @@ def test_a_detach_during_a_blocked_recv_leaves_the_bytes_to_the_new_owner(client
 @pytest.mark.parametrize("timeout", [None, 1000], ids=["blocking", "timeout"])
 @pytest.mark.parametrize("verb", ["recv", "sendall"])
 def test_a_call_that_was_detached_ends_with_its_stream(client_context, server_context, verb, timeout):
-    """It does not go on to wait for whoever has the number now, and is never ready."""
+    """It does not continue to wait on a reused descriptor that is never ready."""
     with connection(client_context, server_context) as (client, server):
         client.settimeout(timeout)
         server.sendall(b"!")
@@ -252,7 +252,7 @@ def test_two_threads_that_close_at_once(client_context, server_context, tmp_path
             assert all(isinstance(error, OSError) for error in errors)
 
 
-def test_a_duplicate_lives_on_after_the_close(client_context, server_context):
+def test_a_duplicate_descriptor_works_after_the_close(client_context, server_context):
     """A program that forks keeps one: closing our number is no reason to end the connection of the other holder."""
     with connection(client_context, server_context) as (client, server):
         with socket.socket(fileno=os.dup(client.fileno())) as copy:
@@ -262,7 +262,7 @@ def test_a_duplicate_lives_on_after_the_close(client_context, server_context):
 
 
 def test_a_close_during_a_sendall_with_a_duplicate(client_context, server_context, tmp_path):
-    """The open file stays, because of the duplicate; the number does not."""
+    """The duplicate keeps the file open, but not the descriptor."""
     for _ in range(50):
         with connection(client_context, server_context) as (client, server):
             sending = Task(client.sendall, BIG)
@@ -283,7 +283,7 @@ def test_a_close_during_a_sendall_with_a_duplicate(client_context, server_contex
 
 @pytest.mark.parametrize("verb", ["sendall", "recv"])
 @LET_GO
-def test_a_signal_handler_lets_go_of_the_socket_in_mid_call(client_context, server_context, tmp_path, verb, let_go):
+def test_a_signal_handler_may_release_the_socket_during_a_call(client_context, server_context, tmp_path, verb, let_go):
     for _ in range(10):
         with connection(client_context, server_context) as (client, server):
             number = client.fileno()
@@ -301,7 +301,7 @@ def test_a_signal_handler_lets_go_of_the_socket_in_mid_call(client_context, serv
             foreigner.close()
 
 
-def test_a_connection_that_is_forgotten_closes_its_descriptor(client_context):
+def test_a_garbage_collected_connection_closes_its_descriptor(client_context):
     plain_client, plain_server = unix_pair()
     with plain_server:
         client = client_context.wrap_socket(plain_client, server_hostname=HOST, do_handshake_on_connect=False)

@@ -1,4 +1,4 @@
-"""Whoever hears a want has heard EAGAIN from the kernel: a poll that reports changes (EPOLLET) reports the next byte.
+"""A want implies EAGAIN from the kernel: edge-triggered polling (EPOLLET) reports the next byte.
 
 A step of the core takes a bounded number of bytes without data, and each bound is a place where it might stop early.
 """
@@ -71,7 +71,7 @@ def edge_on(sock: Any, events: int = select.EPOLLIN) -> Iterator[Edge]:
 
 @pytest.fixture(params=[tcp_pair, unix_pair], ids=["tcp", "unix"])
 def roomy(request: pytest.FixtureRequest) -> Callable[[], tuple[socket.socket, socket.socket]]:
-    """A transport whose kernel takes more than all bounds together."""
+    """A transport whose kernel buffers more than all limits together."""
 
     def made() -> tuple[socket.socket, socket.socket]:
         pair = request.param()
@@ -144,7 +144,7 @@ def test_key_updates_before_data(forged, size):
 
 
 @pytest.mark.parametrize("room", [1, 100, LOOK, RECORD, STEP, 1 << 20])
-def test_key_updates_before_data_for_every_room(forged, room):
+def test_key_updates_before_data_with_every_buffer_size(forged, room):
     peer, forger = forged
     with edge_on(peer.sock) as edge:
         flood = key_updates(forger, STEP + 100)
@@ -177,8 +177,8 @@ def test_session_tickets_before_data(certificates, roomy, count):
 
 
 @pytest.mark.parametrize("size", AROUND)
-def test_whatever_a_flood_ends_in_the_middle_of(forged, size):
-    """The rest of a record comes after the want."""
+def test_a_flood_that_ends_within_a_record(forged, size):
+    """The rest of a record arrives after the want."""
     peer, forger = forged
     with edge_on(peer.sock) as edge:
         stream = key_updates(forger, size - 10) + forger.data(b"data")
@@ -213,8 +213,8 @@ def test_key_updates_before_a_close_notify(forged, size):
 
 
 @pytest.mark.parametrize("size", [STEP - 1, STEP, STEP + 1, 2 * STEP])
-def test_data_that_nobody_reads_before_a_close_notify(forged, size):
-    """unwrap() refuses it, as `ssl` does, but says want only where the kernel is empty."""
+def test_unread_data_before_a_close_notify(forged, size):
+    """unwrap() rejects it, as `ssl` does, but raises a want only if the kernel is empty."""
     peer, forger = forged
     flood = b"".join(forger.data(bytes(RECORD)) for _ in range(size // RECORD + 1))
     peer.deliver(flood)
@@ -227,8 +227,8 @@ def test_data_that_nobody_reads_before_a_close_notify(forged, size):
 
 
 @pytest.mark.parametrize("size", AROUND)
-def test_a_write_in_the_middle_of_a_flood(forged, size):
-    """It looks at nothing, and takes nothing away from the next read."""
+def test_a_write_during_a_flood(forged, size):
+    """It reads nothing, and leaves everything to the next read."""
     peer, forger = forged
     with edge_on(peer.sock) as edge:
         peer.deliver(key_updates(forger, size))
@@ -268,7 +268,7 @@ def test_a_full_kernel(client_context, server_context, size):
 
 
 def finish_handshake(peer: Peer) -> None:
-    """As Peer.handshake(), but what the server sends after it stays where it is."""
+    """As Peer.handshake(), but leaves the server's later messages in the kernel."""
     with pytest.raises(standard.SSLWantReadError):
         peer.sock.do_handshake()
     peer.drain()
@@ -290,7 +290,7 @@ def long_chain(certificates: Certificates, tmp_path_factory: pytest.TempPathFact
 
 
 @pytest.mark.parametrize("cut", [*AROUND[:-3], None])
-def test_a_flight_of_more_than_a_step(certificates, version, roomy, long_chain, cut):
+def test_a_flight_larger_than_one_step(certificates, version, roomy, long_chain, cut):
     client_context = certificates.client_context(version)
     server_context = certificates.server_context(version, credentials=long_chain)
     with Peer(client_context, server_context, transport=roomy, handshake=False) as peer, edge_on(peer.sock) as edge:
@@ -320,7 +320,7 @@ def test_a_flight_of_more_than_a_step(certificates, version, roomy, long_chain, 
         assert driven(edge, peer.sock.recv, 100) == b"data"
 
 
-def test_changes_of_cipher_that_mean_nothing(certificates, roomy):
+def test_ignored_change_cipher_spec_records(certificates, roomy):
     """TLS 1.3 drops them in a handshake (RFC 8446, 5), a few in a row."""
     version = tls.TLSVersion.TLSv1_3
     client_context, server_context = certificates.client_context(version), certificates.server_context(version)

@@ -1,4 +1,4 @@
-"""What is nobody's error stays nobody's error."""
+"""Foreign entries on OpenSSL's error queue are not our errors."""
 
 from __future__ import annotations
 
@@ -65,14 +65,14 @@ def littered(litter: Callable[[], None], operation: Callable[..., Any], *args: A
     return attempt(operation, *args)
 
 
-def test_litter_does_not_change_what_an_end_is(pair, litter):
+def test_foreign_errors_do_not_change_how_a_stream_ends(pair, litter):
     pair.handshake()
     pair.to_client.incoming.write_eof()
     with pytest.raises(standard.SSLEOFError):
         littered(litter, pair.client.read)
 
 
-def test_litter_is_no_failure_of_a_context(certificates, litter):
+def test_foreign_errors_are_not_failures_of_a_context(certificates, litter):
     litter()
     context = certificates.client_context()
     for operation, argument in (
@@ -88,7 +88,7 @@ def test_litter_is_no_failure_of_a_context(certificates, litter):
     assert context.get_ca_certs()
 
 
-def test_litter_is_no_failure_of_a_question(pair, litter):
+def test_foreign_errors_are_not_failures_of_a_getter(pair, litter):
     pair.handshake()
     for question in (pair.client.getpeercert, pair.client.cipher, pair.client.pending, pair.client.version):
         litter()
@@ -97,7 +97,7 @@ def test_litter_is_no_failure_of_a_question(pair, litter):
     assert pair.client.session is not None
 
 
-def test_a_failure_of_ours_is_not_left_for_others(certificates, pair, queue):
+def test_our_failures_leave_nothing_on_the_error_queue(certificates, pair, queue):
     pair.handshake()
     pair.server.write(b"hello")
     pair.pump_altered(lambda record: record.damaged())

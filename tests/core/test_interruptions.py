@@ -1,4 +1,4 @@
-"""Signals in mid-call."""
+"""Signals during calls."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def bell() -> None:
 
 
 @pytest.mark.parametrize("timeout", [None, PATIENCE], ids=["blocking", "timeout"])
-def test_a_signal_handler_runs_during_a_recv_that_goes_on(peer, timeout):
+def test_a_recv_continues_after_a_signal_handler(peer, timeout):
     peer.sock.settimeout(timeout)
     raw = peer.encrypt(b"hello")
     handled = []
@@ -33,7 +33,7 @@ def test_a_signal_handler_runs_during_a_recv_that_goes_on(peer, timeout):
 
 
 @pytest.mark.parametrize("timeout", [None, PATIENCE], ids=["blocking", "timeout"])
-def test_a_signal_handler_that_raises_ends_the_recv_and_not_the_connection(peer, timeout):
+def test_a_signal_handler_that_raises_ends_the_recv_but_not_the_connection(peer, timeout):
     peer.sock.settimeout(timeout)
     with ringing(bell), pytest.raises(Bell):
         peer.sock.recv(100)
@@ -42,7 +42,7 @@ def test_a_signal_handler_that_raises_ends_the_recv_and_not_the_connection(peer,
     assert peer.sock.send(b"answer") == 6
 
 
-def test_a_signal_handler_that_raises_in_mid_record_loses_nothing(peer):
+def test_a_signal_handler_that_raises_within_a_record_loses_no_data(peer):
     raw = peer.encrypt(b"hello")
     peer.sock.settimeout(PATIENCE)
     peer.deliver(raw[:-1])
@@ -61,7 +61,7 @@ def test_a_signal_handler_may_use_the_connection_that_it_interrupts(peer):
     assert peer.decrypted() == b"from the handler"
 
 
-def test_a_signal_handler_that_raises_ends_a_send_whose_retry_is_safe(client_context, server_context):
+def test_a_send_can_be_retried_after_a_signal_handler_raises(client_context, server_context):
     def small() -> tuple[socket.socket, socket.socket]:
         near, far = unix_pair()
         near.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 10000)
@@ -90,7 +90,7 @@ def test_a_signal_handler_that_raises_ends_a_send_whose_retry_is_safe(client_con
         assert arrived == sent + part
 
 
-def test_a_signal_handler_that_raises_ends_a_handshake_that_goes_on_later(client_context, server_context):
+def test_a_handshake_can_be_resumed_after_a_signal_handler_raises(client_context, server_context):
     near, far = unix_pair()
     with client_context.wrap_socket(near, server_hostname=HOST, do_handshake_on_connect=False) as client:
         with server_context.wrap_socket(far, server_side=True, do_handshake_on_connect=False) as server:

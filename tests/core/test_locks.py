@@ -1,4 +1,4 @@
-"""Nobody waits for a lock with the GIL, and no lock is kept while Python runs: whatever a callback does, all go on.
+"""No thread waits for a lock with the GIL, and no lock is held while Python runs: whatever a callback does, none hangs.
 
 What would stand still here would do so with the GIL, and take pytest with it: those tests run in a child.
 """
@@ -48,14 +48,14 @@ QUESTIONS: dict[str, Callable[[Any], Any]] = {
 
 
 def ask_everything(connection: Any) -> None:
-    """Every question that a connection can be asked. Before the handshake is done some have no answer, and say so."""
+    """Calls every getter of a connection. Before the end of the handshake, some raise."""
     for question in QUESTIONS.values():
         with contextlib.suppress(ValueError):
             question(connection)
 
 
 def ask_from_another_thread(connection: Any) -> None:
-    """As a program does that has a lock of its own around what it logs."""
+    """Like a program with a lock of its own around its logging."""
     Task(ask_everything, connection).result()
 
 
@@ -64,7 +64,7 @@ def ask_from_another_thread(connection: Any) -> None:
 
 @forks
 @pytest.mark.filterwarnings("ignore:.*multi-threaded, use of fork")
-def test_an_object_writes_while_another_thread_takes_its_bytes(pair):
+def test_an_object_writes_while_another_thread_drains_its_bio(pair):
     pair.handshake()
 
     def work() -> None:
@@ -88,7 +88,7 @@ def test_an_object_writes_while_another_thread_takes_its_bytes(pair):
     assert Child(work).succeeded()
 
 
-def test_many_writers_and_readers_of_a_bio_move_every_byte_once_and_in_order():
+def test_concurrent_writers_and_readers_of_a_bio_transfer_every_byte_once_and_in_order():
     bio = tls.MemoryBIO()
     count = 3000
     writers_are_done = threading.Event()
@@ -120,7 +120,7 @@ def test_many_writers_and_readers_of_a_bio_move_every_byte_once_and_in_order():
     assert sorted(item for part in parts for item in part) == expected
 
 
-def test_a_bio_beside_its_writer_has_no_end_before_its_last_byte():
+def test_a_bio_is_not_at_eof_before_its_writers_last_byte():
     for _ in range(300):
         bio = tls.MemoryBIO()
 
@@ -142,7 +142,7 @@ def test_a_bio_beside_its_writer_has_no_end_before_its_last_byte():
         writing.result()
 
 
-def test_an_object_beside_the_writer_of_its_bio_reads_everything_before_the_end(client_context, server_context):
+def test_an_object_reads_everything_while_another_thread_writes_its_bio(client_context, server_context):
     for _ in range(100):
         pair = Pair(client_context, server_context)
         pair.handshake()
@@ -171,7 +171,7 @@ def until_read(side: Any) -> Any:
 
 @forks
 @pytest.mark.filterwarnings("ignore:.*multi-threaded, use of fork")
-def test_a_small_send_beside_a_reader_in_its_callback_and_a_question(client_context, server_context):
+def test_a_small_send_waits_for_a_readers_callback_but_a_getter_does_not(client_context, server_context):
     """The send has to wait for the reader's callback, the question has not."""
     inside, leave = threading.Event(), threading.Event()
     armed = threading.Event()
@@ -234,7 +234,7 @@ CALLBACKS = [consulting_message, consulting_sni, consulting_psk]
 
 
 @pytest.mark.parametrize("callback", CALLBACKS, ids=lambda callback: callback.__name__.removeprefix("consulting_"))
-def test_a_connection_answers_while_its_callback_waits_for_the_asker(callback, certificates, version):
+def test_getters_return_while_a_callback_waits_for_their_caller(callback, certificates, version):
     client_context, server_context = certificates.client_context(version), certificates.server_context(version)
     asked: list[Any] = []
     known: list[Any] = []
@@ -254,7 +254,7 @@ def test_a_connection_answers_while_its_callback_waits_for_the_asker(callback, c
 
 
 class ConsultingBIO:
-    """A BIO that is a program's own object, and asks about the connection that calls it."""
+    """A program's own BIO, which calls getters of the connection that calls it."""
 
     def __init__(self) -> None:
         self.bio = tls.MemoryBIO()
@@ -279,7 +279,7 @@ class ConsultingBIO:
         return int(self.bio.pending)
 
 
-def test_a_connection_answers_while_a_foreign_bio_waits_for_the_asker(client_context, server_context):
+def test_getters_return_while_a_foreign_bio_waits_for_their_caller(client_context, server_context):
     incoming, outgoing = ConsultingBIO(), ConsultingBIO()
     pair = Pair(client_context, server_context)
     pair.client = client_context.wrap_bio(incoming, outgoing, server_hostname=HOST)
@@ -295,7 +295,7 @@ def test_a_connection_answers_while_a_foreign_bio_waits_for_the_asker(client_con
     assert min(incoming.asked, outgoing.asked) > 0
 
 
-def test_the_callbacks_of_two_connections_ask_the_other_one_everything(certificates, version):
+def test_callbacks_of_two_connections_call_every_getter_of_the_other(certificates, version):
     """Both are in their callbacks at the same time, once at least."""
     server_context = certificates.server_context(version)
     both_inside = threading.Barrier(2)
@@ -323,7 +323,7 @@ def test_the_callbacks_of_two_connections_ask_the_other_one_everything(certifica
     assert [pair.client.version() for pair in pairs] == [pairs[0].server.version()] * 2
 
 
-def test_what_a_callback_raises_is_raised_by_the_verb_that_made_it_and_by_no_other(certificates):
+def test_an_exception_of_a_callback_is_raised_only_by_the_verb_that_called_it(certificates):
     """TLS 1.3: the tickets that a waiting recv() reads are no data."""
     tls13 = standard.TLSVersion.TLSv1_3
     client_context, server_context = certificates.client_context(tls13), certificates.server_context(tls13)
@@ -353,7 +353,7 @@ def test_what_a_callback_raises_is_raised_by_the_verb_that_made_it_and_by_no_oth
 
 @contextlib.contextmanager
 def in_a_circle(count: int, certificates: Any, version: Any) -> Iterator[tuple[list[Any], list[Any]]]:
-    """`count` connections, and what came of it when each was in a callback that sends on the next one."""
+    """`count` connections, each in a callback that sends on the next one; returns the results."""
     server_context = certificates.server_context(version)
     inside = threading.Barrier(count)
     clients: list[Any] = []
@@ -382,7 +382,7 @@ def in_a_circle(count: int, certificates: Any, version: Any) -> Iterator[tuple[l
 
 
 @pytest.mark.parametrize("count", [2, 3])
-def test_of_verbs_in_a_circle_of_callbacks_one_is_refused_and_the_others_go_on(certificates, version, count):
+def test_a_deadlock_between_callbacks_is_resolved_by_refusing_one_verb(certificates, version, count):
     with in_a_circle(count, certificates, version) as (clients, came):
         sending = [Task(client.send, b"data") for client in clients]
         assert [task.result() for task in sending] == [4] * count
@@ -392,7 +392,7 @@ def test_of_verbs_in_a_circle_of_callbacks_one_is_refused_and_the_others_go_on(c
         assert [sent for sent in came if not isinstance(sent, OSError)] == [15] * (count - 1)
 
 
-def test_a_verb_in_the_connection_s_own_callback_is_refused(client_context, server_context):
+def test_a_callback_cannot_call_a_verb_of_its_own_connection(client_context, server_context):
     errors: list[Exception] = []
     armed = threading.Event()
 
@@ -431,9 +431,7 @@ def test_a_close_in_a_callback_wakes_another_thread_s_recv(client_context, serve
 # --- Order ------------------------------------------------------------------------------------------------------------
 
 
-def test_a_call_with_a_timeout_does_not_outlast_it_while_a_callback_of_another_thread_runs(
-    client_context, server_context
-):
+def test_a_timeout_expires_while_a_callback_of_another_thread_runs(client_context, server_context):
     begun, over = threading.Event(), threading.Event()
     reader: list[int] = []
 
@@ -464,8 +462,8 @@ def test_a_call_with_a_timeout_does_not_outlast_it_while_a_callback_of_another_t
         assert reading.result() == b"data"
 
 
-def test_a_question_is_overtaken_by_one_step_of_a_long_send_at_most(client_context, server_context):
-    """First come, first served: between two answers a sender gets as far as it does while nobody asks, and one step."""
+def test_a_getter_waits_for_at_most_one_step_of_a_long_send(client_context, server_context):
+    """First come, first served: between two getters, a sender completes at most one step more than usual."""
     step = 4 * 16384  # as many records as are encrypted before they are sent
     with tls_sockets(client_context, server_context, transport=unix_pair) as (client, server):
         size = 100_000_000

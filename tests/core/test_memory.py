@@ -1,4 +1,4 @@
-"""An allocation of the interpreter that fails inside an answer: MemoryError, and nothing is freed twice."""
+"""An allocation of the interpreter that fails in a getter: MemoryError, and nothing is freed twice."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ MOST = 300  # allocations of one answer
         *("selected_alpn_protocol", "get_channel_binding", "version"),
     ],
 )
-def test_each_allocation_of_an_answer_may_fail(certificates: Any, version: Any, question: str, side: str) -> None:
+def test_each_allocation_of_a_getter_may_fail(certificates: Any, version: Any, question: str, side: str) -> None:
     client = certificates.client_context(version, credentials=certificates.client, alpn=["h2"])
     server = certificates.server_context(version, client_ca=certificates.ca_file, alpn=["h2"])
     pair = Pair(client, server)

@@ -1,4 +1,4 @@
-"""send() on a socket that takes no more: what it says was sent was sent, once, and nothing else can take its place."""
+"""send() on a full socket: what it reports as sent is sent exactly once, and never replaced by other bytes."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ class Sender:
         until(lambda: self.drain() or len(self.arrived) >= self.acknowledged, "what was acknowledged has arrived")
 
     def finish(self, size: int) -> None:
-        """Repeats the offer that is waiting until it has gone out."""
+        """Repeats the pending send until it is complete."""
         left = size
         while left:
             sent = self.offer(left)
@@ -100,7 +100,7 @@ class Sender:
 
 
 @pytest.mark.parametrize("size", [1, 100, RECORD, RECORD + 1, 100_000, 500_000])
-def test_what_is_acknowledged_is_in_the_kernel(peer, size):
+def test_every_acknowledged_byte_is_in_the_kernel(peer, size):
     sender = Sender(peer)
     for _ in range(20000):
         if sender.offer(size) is WANT:
@@ -130,7 +130,7 @@ def test_a_full_socket_stays_full_until_it_is_drained(unix_peer):
 
 @pytest.mark.parametrize("drained_first", [False, True], ids=["still-full", "drained"])
 @pytest.mark.parametrize("size", [1, 300, RECORD, 3 * RECORD])
-def test_a_changed_retry_is_refused_and_the_connection_goes_on(peer, size, drained_first):
+def test_a_changed_retry_is_rejected_and_the_connection_stays_usable(peer, size, drained_first):
     sender = Sender(peer)
     sender.fill(size)
     if drained_first:
@@ -147,7 +147,7 @@ def test_a_changed_retry_is_refused_and_the_connection_goes_on(peer, size, drain
     sender.finish(10_000)
 
 
-def test_sendall_of_other_bytes_is_refused_too(peer):
+def test_sendall_of_other_bytes_is_rejected_too(peer):
     sender = Sender(peer)
     sender.fill(1000)
     with pytest.raises(standard.SSLError, match="BAD_WRITE_RETRY"):
@@ -187,7 +187,7 @@ def test_the_same_bytes_in_another_object_are_a_retry(peer, kind):
     sender.finish(30_000)
 
 
-def test_a_buffer_may_change_after_its_send_was_refused(peer):
+def test_a_buffer_may_change_after_its_send_was_rejected(peer):
     """What is promised to the peer is what the buffer held then."""
     sender = Sender(peer)
     sender.fill(1000)
@@ -198,7 +198,7 @@ def test_a_buffer_may_change_after_its_send_was_refused(peer):
     assert sender.arrived.endswith(waiting)
 
 
-def test_reading_goes_on_while_the_socket_is_full(unix_peer):
+def test_reading_continues_while_the_socket_is_full(unix_peer):
     sender = Sender(unix_peer)
     sender.fill(RECORD)
     for number in range(20):
@@ -209,7 +209,7 @@ def test_reading_goes_on_while_the_socket_is_full(unix_peer):
     sender.finish(RECORD)
 
 
-def test_select_says_when_the_retry_will_move(peer):
+def test_select_reports_when_a_retry_will_make_progress(peer):
     sender = Sender(peer)
     sender.fill(RECORD)
     while sender.offer(RECORD) is WANT:
@@ -217,7 +217,7 @@ def test_select_says_when_the_retry_will_move(peer):
     sender.finish(RECORD)
 
 
-def test_a_sendall_that_had_no_time_for_its_first_byte_can_be_repeated(unix_peer):
+def test_a_sendall_that_timed_out_before_its_first_byte_can_be_repeated(unix_peer):
     sender = Sender(unix_peer)
     sender.fill(1000)
     waiting = STREAM[sender.acknowledged : sender.acknowledged + 1000]
@@ -234,7 +234,7 @@ def test_a_sendall_that_had_no_time_for_its_first_byte_can_be_repeated(unix_peer
     assert len(sender.arrived) == sender.acknowledged
 
 
-def test_a_sendall_that_ended_in_the_middle_is_not_sent_twice(peer):
+def test_a_partial_sendall_is_not_sent_twice(peer):
     """Nobody knows how much of it was sent: sending it from its start again would repeat bytes."""
     peer.sock.settimeout(0.01)
     with pytest.raises(TimeoutError):
@@ -247,7 +247,7 @@ def test_a_sendall_that_ended_in_the_middle_is_not_sent_twice(peer):
         peer.sock.sendall(STREAM[:500_000])
 
 
-def test_a_send_with_a_timeout_returns_what_went_out_in_time(peer):
+def test_a_send_with_a_timeout_returns_the_count_sent_in_time(peer):
     peer.sock.settimeout(0.01)
     sender = Sender(peer)
     sent = peer.sock.send(STREAM[:500_000])
@@ -259,7 +259,7 @@ def test_a_send_with_a_timeout_returns_what_went_out_in_time(peer):
     sender.finish(500_000)
 
 
-def test_a_sendall_with_a_timeout_goes_on_when_there_is_room(peer):
+def test_a_sendall_with_a_timeout_continues_once_there_is_space(peer):
     peer.sock.settimeout(30)
     sending = Task(peer.sock.sendall, STREAM[:1_000_000])
     sender = Sender(peer)
@@ -267,7 +267,7 @@ def test_a_sendall_with_a_timeout_goes_on_when_there_is_room(peer):
     sending.result()
 
 
-def test_unwrap_sends_what_is_waiting_before_close_notify(peer):
+def test_unwrap_sends_pending_records_before_close_notify(peer):
     """The bytes that a send did not acknowledge are promised to the peer: it gets them whole, then the end."""
     sender = Sender(peer)
     sender.fill(3 * RECORD)
@@ -355,7 +355,7 @@ class FullSocket(RuleBasedStateMachine):
             self.stack.close()
 
 
-def test_any_order_of_offers_and_drains(client_context, server_context):
+def test_sends_and_drains_in_any_order(client_context, server_context):
     machine = type("Machine", (FullSocket,), {"contexts": (client_context, server_context)})
     run_state_machine_as_test(
         machine,

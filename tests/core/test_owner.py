@@ -1,4 +1,4 @@
-"""The way back from OpenSSL's SSL_CTX to its context: open while the context lives, and no reason for it to live."""
+"""The way back from OpenSSL's SSL_CTX to its context works while the context lives, and does not keep it alive."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def test_an_ssl_ctx_keeps_no_context_alive() -> None:
     assert handle.owner is None
 
 
-def test_an_ssl_ctx_outlives_a_context_that_a_connection_has_left(certificates: Certificates) -> None:
+def test_an_ssl_ctx_outlives_the_context_of_its_connection(certificates: Certificates) -> None:
     first, second = certificates.server_context(), certificates.server_context()
     handle = handle_of(first)
 

@@ -1,4 +1,4 @@
-"""Where CA certificates are found on each system, on folders that this test makes up."""
+"""Where CA certificates are found on each system, with folders that this test creates."""
 
 from __future__ import annotations
 
@@ -37,20 +37,20 @@ def make(root: Path, path: str | None) -> str | None:
 @pytest.mark.parametrize(
     "found", [DEBIAN, FEDORA, RHEL_7, OPENSUSE, MACOS], ids=["Debian", "Fedora", "RHEL 7", "openSUSE", "macOS"]
 )
-def test_each_system_has_its_places(root: Path, found: tuple[str, str | None]) -> None:
+def test_each_systems_places_are_known(root: Path, found: tuple[str, str | None]) -> None:
     expected = tuple(make(root, path) for path in found)
 
     assert places.system_trust() == expected
 
 
-def test_places_that_appear_later_are_found_then(root: Path) -> None:
+def test_places_that_appear_later_are_found(root: Path) -> None:
     assert places.system_trust() == (None, None)
     expected = tuple(make(root, path) for path in DEBIAN)
 
     assert places.system_trust() == expected
 
 
-def test_a_folder_is_no_file(root: Path) -> None:
+def test_a_folder_is_not_a_file(root: Path) -> None:
     make(root, "etc/ssl/cert.pem/")
 
     assert places.system_trust() == (None, None)

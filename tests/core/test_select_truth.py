@@ -94,7 +94,7 @@ def test_every_byte_is_accounted_for(client_context, server_context, transport, 
 
 @many
 @given(size=st.integers(1, 16384), share=st.floats(0, 1))
-def test_a_recv_leaves_what_it_had_no_room_for_in_the_kernel(client_context, server_context, transport, size, share):
+def test_a_recv_leaves_bytes_beyond_its_buffer_in_the_kernel(client_context, server_context, transport, size, share):
     """So that another reader of the descriptor, after unwrap() or in a child, finds the stream at a record's start."""
     with Peer(client_context, server_context, transport=transport) as peer:
         second = peer.encrypt(b"second")
@@ -182,8 +182,8 @@ def test_data_is_delivered_before_what_follows_it(peer, event, read_size):
     expect(peer, event)
 
 
-def test_a_send_in_between_does_not_take_the_event_away(peer, event, read_size):
-    """A server answers the request, then waits for what comes next."""
+def test_a_send_in_between_does_not_consume_the_event(peer, event, read_size):
+    """A server sends a response, then waits for the next request."""
     deliver_with_event(peer, b"hello", event)
     received = b""
     while len(received) < 5:
@@ -232,7 +232,7 @@ def take_plain(sock: socket.socket, size: int) -> bytes:
 
 @many
 @given(after=st.binary(min_size=1, max_size=3000), room=st.sampled_from([1, 5, 6, 100, 65536]), asks=st.booleans())
-def test_what_follows_close_notify_comes_out_of_the_unwrapped_socket(
+def test_data_after_close_notify_is_read_from_the_unwrapped_socket(
     client_context, server_context, transport, after, room, asks
 ):
     """The command channel of FTP, after CCC."""
@@ -248,14 +248,14 @@ def test_what_follows_close_notify_comes_out_of_the_unwrapped_socket(
         assert take_plain(peer.sock, len(after)) == after
 
 
-def test_what_follows_close_notify_waits_for_an_unwrap_that_had_to_wait(peer):
+def test_data_after_close_notify_is_kept_for_a_delayed_unwrap(peer):
     assert attempt(peer.sock.unwrap) is WANT
     peer.deliver(peer.close_notify() + b"plain")
     assert peer.sock.unwrap() is peer.sock
     assert take_plain(peer.sock, 5) == b"plain"
 
 
-def test_plain_text_that_looks_like_a_record_is_not_touched_by_unwrap(peer):
+def test_unwrap_does_not_consume_plaintext_that_looks_like_a_record(peer):
     """Even TLS inside what was TLS."""
     looks = b"\x17\x03\x03\x40\x00" + bytes(2000)
     peer.deliver(peer.encrypt(b"hello") + peer.close_notify() + looks)

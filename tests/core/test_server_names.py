@@ -1,4 +1,4 @@
-"""The name that a client asks for reaches sni_callback whole, or the handshake ends."""
+"""The name that a client requests reaches sni_callback whole, or the handshake fails."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def test_no_session_is_resumed_under_a_malformed_name(certificates: Certificates
 
 @reference("RFC 6066, 3")
 @pytest.mark.parametrize("module", [tls, standard], ids=lambda module: module.__name__)
-def test_a_name_that_is_not_ascii_ends_it_too(
+def test_a_non_ascii_name_ends_the_handshake_too(
     certificates: Certificates, version: Any, module: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     reports: list[Any] = []
@@ -93,7 +93,7 @@ def test_a_name_that_is_not_ascii_ends_it_too(
 
 
 @pytest.mark.parametrize("name", [None, ADDRESS, HOST, HOST.upper()])
-def test_the_callback_is_asked_whatever_the_client_calls(
+def test_the_callback_is_called_for_every_requested_name(
     certificates: Certificates, version: Any, outer: Any, name: str | None
 ) -> None:
     called = []

@@ -1,4 +1,4 @@
-"""The tables that were generated, beside the standard library's, where it has the same OpenSSL."""
+"""The generated tables, compared with the standard library's if it has the same OpenSSL."""
 
 from __future__ import annotations
 

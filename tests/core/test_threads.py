@@ -36,7 +36,7 @@ def some_size(chance: random.Random) -> int:
 
 
 class Writer:
-    """Sends the stream in pieces of random sizes, by send() and by sendall(), until it is told to stop."""
+    """Sends the stream in pieces of random sizes, by send() and by sendall(), until it is stopped."""
 
     def __init__(self, sock: Any, seed: int) -> None:
         self.sock = sock
@@ -135,8 +135,8 @@ def test_a_blocked_send_does_not_delay_a_recv(client_context, server_context, mo
         assert arriving.result() == 64_000_000
 
 
-def test_many_readers_and_writers_share_what_comes(client_context, server_context):
-    """Not only one of each: the records of several senders are whole, and each is received by somebody."""
+def test_many_readers_and_writers_share_the_data(client_context, server_context):
+    """Not only one of each: the records of several senders are whole, and each is received once."""
     line = 100
     with tls_sockets(client_context, server_context) as (client, server):
 
@@ -217,7 +217,7 @@ def how_it_ended(task: Task) -> str:
 
 @waiting
 @pytest.mark.parametrize("end", ENDS, ids=lambda end: end.__name__)
-def test_a_connection_that_ends_in_mid_flight_ends_as_documented(client_context, server_context, end, mode):
+def test_a_connection_that_ends_during_calls_raises_documented_errors(client_context, server_context, end, mode):
     for seed in range(25):
         chance = random.Random(seed)
         plain_client, plain_server = tcp_pair()
@@ -246,7 +246,7 @@ def test_a_connection_that_ends_in_mid_flight_ends_as_documented(client_context,
                 how_it_ended(task)
 
 
-def test_an_unwrap_of_both_ends_after_threads_is_clean(client_context, server_context):
+def test_both_ends_unwrap_cleanly_after_use_in_threads(client_context, server_context):
     with tls_sockets(client_context, server_context, mode=WITH_TIMEOUT) as (client, server):
         writer = Writer(client, 1)
         writing = Task(writer.run)

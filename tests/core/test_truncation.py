@@ -1,4 +1,4 @@
-"""A stream that somebody cut is never taken for one that its sender ended (RFC 8446, section 6.1)."""
+"""A truncated stream is never mistaken for one that its sender ended (RFC 8446, section 6.1)."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def flight(side: Any, outgoing: Any) -> tuple[bytes, bytes]:
 
 
 def read_to_the_end(read: Any) -> tuple[bytes, Any]:
-    """The data, and what came after it: b"" or the error."""
+    """The data, and its end: b"" or the error."""
     data = b""
     while True:
         try:
@@ -98,7 +98,7 @@ def test_the_end_of_a_cut_socket_is_final(client_context, server_context, transp
                 peer.sock.send(b"x")
 
 
-def test_a_suppressed_end_is_final_too(client_context, server_context, transport):
+def test_a_suppressed_end_is_final(client_context, server_context, transport):
     with Peer(client_context, server_context, transport=transport) as peer:
         peer.plain.shutdown(socket.SHUT_WR)
         for _ in range(3):
@@ -119,7 +119,7 @@ def test_a_cut_handshake_is_never_suppressed(client_context, suppress):
 
 
 def test_an_unwrap_of_a_cut_stream_fails(client_context, server_context):
-    """Whoever asks for the peer's close_notify is told that it did not come."""
+    """An explicit wait for the peer's close_notify reports that it is missing."""
     with Peer(client_context, server_context, transport=unix_pair) as peer:
         peer.plain.shutdown(socket.SHUT_WR)
         with pytest.raises(standard.SSLEOFError):
@@ -136,7 +136,7 @@ def test_a_reset_is_not_an_end(client_context, server_context):
 
 @reference("python/cpython#72002")
 @pytest.mark.parametrize("suppress", [False, True], ids=["strict", "suppress_ragged_eofs"])
-def test_a_proper_end_is_not_one_that_was_cut(client_context: Any, server_context: Any, suppress: bool) -> None:
+def test_a_clean_end_is_not_a_truncation(client_context: Any, server_context: Any, suppress: bool) -> None:
     with Peer(client_context, server_context, transport=unix_pair, suppress_ragged_eofs=suppress) as peer:
         assert peer.sock.truncated is False
         peer.deliver(peer.encrypt(b"data") + peer.close_notify())
@@ -149,7 +149,7 @@ def test_a_proper_end_is_not_one_that_was_cut(client_context: Any, server_contex
 
 
 @reference("python/cpython#72002")
-def test_the_strict_switch_works_on_a_socket_in_use(client_context: Any, server_context: Any) -> None:
+def test_suppress_ragged_eofs_can_be_changed_on_a_socket_in_use(client_context: Any, server_context: Any) -> None:
     with Peer(client_context, server_context, transport=unix_pair) as peer:
         peer.sock.suppress_ragged_eofs = False
         peer.plain.shutdown(socket.SHUT_WR)
@@ -157,8 +157,8 @@ def test_the_strict_switch_works_on_a_socket_in_use(client_context: Any, server_
             driven(peer.sock, peer.sock.recv, 10)
 
 
-def test_a_forged_end_in_plaintext_is_no_end(pair: Pair) -> None:
-    """An alert that nobody authenticated, where close_notify should be."""
+def test_a_forged_plaintext_close_notify_is_not_an_end(pair: Pair) -> None:
+    """An unauthenticated alert in place of close_notify."""
     pair.handshake()
     pair.to_client.incoming.write(bytes.fromhex("15030300020100"))
     with pytest.raises(standard.SSLError) as error:

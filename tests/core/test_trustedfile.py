@@ -118,7 +118,7 @@ def test_default_contexts_share_the_default_file(
 
 
 @pytest.mark.parametrize("content", [None, b"", b"no certificate"], ids=["missing", "empty", "broken"])
-def test_a_default_file_that_is_of_no_use_is_no_error(
+def test_an_unusable_default_file_is_no_error(
     tmp_path: Path, content: bytes | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if content is not None:
@@ -147,7 +147,7 @@ def test_a_changed_file_is_noticed(tmp_path: Path, authorities: list[bytes], rep
 
 
 @pytest.mark.usefixtures("settled")
-def test_a_file_that_is_gone_is_missed_at_once(tmp_path: Path, authorities: list[bytes]) -> None:
+def test_a_deleted_file_is_noticed_at_once(tmp_path: Path, authorities: list[bytes]) -> None:
     (tmp_path / "ca.pem").write_bytes(authorities[0])
     trusting(tmp_path / "ca.pem")
     (tmp_path / "ca.pem").unlink()
@@ -155,9 +155,7 @@ def test_a_file_that_is_gone_is_missed_at_once(tmp_path: Path, authorities: list
         trusting(tmp_path / "ca.pem")
 
 
-def test_a_file_that_may_still_be_changing_is_read_each_time(
-    tmp_path: Path, authorities: list[bytes], reads: Counter
-) -> None:
+def test_a_recently_changed_file_is_read_each_time(tmp_path: Path, authorities: list[bytes], reads: Counter) -> None:
     (tmp_path / "ca.pem").write_bytes(authorities[0])
     before = reads()
     for _ in range(3):
@@ -191,7 +189,7 @@ def test_a_context_that_adds_certificates_does_not_change_another(tmp_path: Path
 
 
 @pytest.mark.usefixtures("settled")
-def test_the_same_certificate_counts_once(tmp_path: Path, authorities: list[bytes]) -> None:
+def test_a_duplicate_certificate_counts_once(tmp_path: Path, authorities: list[bytes]) -> None:
     (tmp_path / "twice.pem").write_bytes(authorities[0] * 2)
     (tmp_path / "again.pem").write_bytes(authorities[0] + authorities[1])
     made = trusting(tmp_path / "twice.pem")
@@ -214,7 +212,7 @@ def test_crls_are_shared_as_certificates_are(tmp_path: Path, authorities: list[b
 
 
 @pytest.mark.usefixtures("settled")
-def test_revocation_checked_by_one_context_leaves_the_other_alone(version: Any, certificates: Certificates) -> None:
+def test_revocation_checked_by_one_context_does_not_affect_another(version: Any, certificates: Certificates) -> None:
     lenient = certificates.client_context(version)
     strict = certificates.client_context(version)
     strict.verify_flags |= wiretight.VERIFY_CRL_CHECK_LEAF
@@ -265,7 +263,7 @@ def test_the_cache_can_be_cleared(tmp_path: Path, authorities: list[bytes], read
 
 
 @pytest.mark.usefixtures("settled")
-def test_threads_see_the_old_file_or_the_new_one_whole(tmp_path: Path, authorities: list[bytes]) -> None:
+def test_threads_see_either_the_old_file_or_the_new_one(tmp_path: Path, authorities: list[bytes]) -> None:
     path, done = tmp_path / "ca.pem", threading.Event()
     old, new = b"".join(authorities[:2]), b"".join(authorities[2:])
     path.write_bytes(old)

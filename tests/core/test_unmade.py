@@ -1,4 +1,4 @@
-"""A native object that is made past its constructor is refused, or answers: it never takes the process with it."""
+"""A native object created without its constructor raises or works: it never crashes the process."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def attempt(function: Any, *arguments: Any) -> Any:
 
 
 @pytest.mark.parametrize("cls", classes(), ids=lambda cls: cls.__qualname__)
-def test_a_class_made_past_its_constructor_takes_nothing_down(cls, child_environment):
+def test_an_object_created_without_its_constructor_does_not_crash(cls, child_environment):
     ran = subprocess.run(
         [sys.executable, "-X", "faulthandler", "-W", "ignore", "-c", PROGRAM, f"{cls.__module__}.{cls.__qualname__}"],
         capture_output=True,
@@ -109,7 +109,7 @@ def test_a_class_made_past_its_constructor_takes_nothing_down(cls, child_environ
 
 
 @pytest.mark.parametrize("size", [2**31, 2**40, -(2**31) - 1, 2**100])
-def test_a_size_that_is_no_c_int_overflows(size):
+def test_a_size_beyond_a_c_int_overflows(size):
     """As in `ssl`."""
     with pytest.raises(OverflowError):
         wiretight.MemoryBIO().read(size)

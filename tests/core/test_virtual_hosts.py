@@ -1,4 +1,4 @@
-"""A context that sni_callback chose applies whole: nothing is left to the context that it began with."""
+"""All settings of a context chosen by sni_callback take effect: none of the first context remains."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ TLS12, TLS13 = tls.TLSVersion.TLSv1_2, tls.TLSVersion.TLSv1_3
 
 @pytest.fixture
 def outer(certificates: Certificates, version: Any) -> Any:
-    """The context that a connection begins with; its callback takes `outer.inner` for every name."""
+    """The context that a connection begins with; its callback chooses `outer.inner` for every name."""
     context = certificates.server_context(version)
     context.inner = certificates.server_context(version)
 
@@ -58,7 +58,7 @@ def refused(client_context: Any, server_context: Any) -> Failure:
 # --- Certificate ------------------------------------------------------------------------------------------------------
 
 
-def test_its_certificate_is_shown(certificates: Certificates, version: Any, outer: Any) -> None:
+def test_its_certificate_is_sent(certificates: Certificates, version: Any, outer: Any) -> None:
     outer.inner = certificates.server_context(version, credentials=certificates.elsewhere)
     pair = shaken(certificates.client_context(version), outer, ELSEWHERE)
     assert pair.client.getpeercert()["subjectAltName"] == (("DNS", ELSEWHERE),)
@@ -69,7 +69,7 @@ def test_its_certificate_is_shown(certificates: Certificates, version: Any, oute
 
 
 @reference("openssl/openssl#352", "pyca/pyopenssl#255")
-def test_it_requires_a_certificate_where_the_first_did_not(
+def test_it_can_require_a_certificate_if_the_first_did_not(
     certificates: Certificates, version: Any, outer: Any
 ) -> None:
     outer.inner = certificates.server_context(version, client_ca=certificates.ca_file)
@@ -82,7 +82,7 @@ def test_it_requires_a_certificate_where_the_first_did_not(
 
 @reference("openssl/openssl#352", "uNetworking/uSockets#224")
 @pytest.mark.parametrize("mode", [tls.CERT_NONE, tls.CERT_OPTIONAL])
-def test_it_cannot_ask_for_less_than_the_first(
+def test_it_cannot_be_less_strict_than_the_first(
     certificates: Certificates, version: Any, outer: Any, inner: Any, mode: Any
 ) -> None:
     """But whom it trusts is its own affair."""
@@ -95,7 +95,7 @@ def test_it_cannot_ask_for_less_than_the_first(
 
 
 @reference("openssl/openssl#352")
-def test_nor_ask_later_for_what_the_first_asks_in_the_handshake(certificates: Certificates) -> None:
+def test_it_cannot_postpone_a_request_of_the_first_to_after_the_handshake(certificates: Certificates) -> None:
     outer = certificates.server_context(TLS13, client_ca=certificates.ca_file)
     inner = certificates.server_context(TLS13, client_ca=certificates.ca_file)
     inner.post_handshake_auth = True
@@ -117,7 +117,7 @@ def test_it_verifies_an_optional_certificate(certificates: Certificates, version
 
 
 @reference("CVE-2025-23048")
-def test_its_certificate_authorities_count_and_no_others(certificates: Certificates, version: Any, outer: Any) -> None:
+def test_only_its_certificate_authorities_are_trusted(certificates: Certificates, version: Any, outer: Any) -> None:
     outer.load_verify_locations(certificates.ca_file)
     outer.verify_mode = tls.CERT_REQUIRED
     outer.inner = certificates.server_context(version, client_ca=certificates.other_ca_file)
@@ -127,7 +127,7 @@ def test_its_certificate_authorities_count_and_no_others(certificates: Certifica
     assert pair.server.getpeercert()
 
 
-def test_its_verification_flags_count(certificates: Certificates, version: Any, outer: Any) -> None:
+def test_its_verification_flags_apply(certificates: Certificates, version: Any, outer: Any) -> None:
     outer.inner = certificates.server_context(version, client_ca=certificates.ca_file)
     client_context = certificates.client_context(version, credentials=certificates.client)
     shaken(client_context, outer)
@@ -137,7 +137,7 @@ def test_its_verification_flags_count(certificates: Certificates, version: Any, 
     shaken(client_context, outer)
 
 
-def test_it_may_ask_for_a_certificate_after_the_handshake(certificates: Certificates, outer: Any) -> None:
+def test_it_may_request_a_certificate_after_the_handshake(certificates: Certificates, outer: Any) -> None:
     outer.minimum_version = outer.maximum_version = TLS13
     outer.inner = certificates.server_context(TLS13, client_ca=certificates.ca_file)
     outer.inner.post_handshake_auth = True
@@ -155,7 +155,7 @@ def test_it_may_ask_for_a_certificate_after_the_handshake(certificates: Certific
 
 
 @reference("RFC 8446, 4.2.1")
-def test_its_version_is_the_one_that_is_spoken(certificates: Certificates, version: Any, outer: Any) -> None:
+def test_its_version_is_negotiated(certificates: Certificates, version: Any, outer: Any) -> None:
     """Also where the first context would have spoken another one."""
     outer.minimum_version, outer.maximum_version = TLS12, TLS13 if version == TLS12 else TLS12
     pair = shaken(certificates.client_context(), outer)
@@ -173,7 +173,7 @@ def test_it_cannot_allow_an_older_version_than_the_first(certificates: Certifica
 
 @reference("RFC 9325, 3.1.1")
 @pytest.mark.filterwarnings("ignore:.*OP_NO_TLS:DeprecationWarning")
-def test_nor_one_that_the_first_forbids_by_its_options(certificates: Certificates) -> None:
+def test_it_cannot_allow_a_version_that_the_options_of_the_first_forbid(certificates: Certificates) -> None:
     listening, chosen = certificates.server_context(), certificates.server_context()
     listening.options |= tls.OP_NO_TLSv1_2
 
@@ -199,7 +199,7 @@ def test_it_may_refuse_an_older_version(certificates: Certificates, limit: str) 
 
 
 @pytest.mark.parametrize("ours", [True, False], ids=["servers-preference", "clients-preference"])
-def test_its_options_hold_and_not_those_of_the_first(certificates: Certificates, ours: bool) -> None:
+def test_its_options_apply_and_not_those_of_the_first(certificates: Certificates, ours: bool) -> None:
     outer, inner = certificates.server_context(TLS12), certificates.server_context(TLS12)
     outer.sni_callback = lambda side, name, context: setattr(side, "context", inner)
     preference = tls.OP_CIPHER_SERVER_PREFERENCE
@@ -220,7 +220,7 @@ def test_its_options_hold_and_not_those_of_the_first(certificates: Certificates,
 
 
 @pytest.mark.parametrize("late", [False, True], ids=["from-the-start", "changed-in-use"])
-def test_its_ciphers_are_the_ones_that_are_spoken(
+def test_its_ciphers_are_negotiated(
     certificates: Certificates, version: Any, outer: Any, inner: Any, late: bool
 ) -> None:
     client_context = certificates.client_context(version)
@@ -236,15 +236,13 @@ def test_its_ciphers_are_the_ones_that_are_spoken(
     assert "NO_SHARED_CIPHER" in str(refused(client_context, outer).error)
 
 
-def test_its_groups_are_the_ones_that_are_used(
-    certificates: Certificates, version: Any, outer: Any, inner: Any
-) -> None:
+def test_its_groups_are_negotiated(certificates: Certificates, version: Any, outer: Any, inner: Any) -> None:
     inner.set_groups("secp384r1")
     assert shaken(certificates.client_context(version), outer).client.group() == "secp384r1"
 
 
 @pytest.mark.parametrize("late", [False, True], ids=["from-the-start", "changed-in-use"])
-def test_groups_of_the_first_do_not_stay(
+def test_groups_of_the_first_no_longer_apply(
     certificates: Certificates, version: Any, outer: Any, inner: Any, late: bool
 ) -> None:
     client_context = certificates.client_context(version)
@@ -257,7 +255,7 @@ def test_groups_of_the_first_do_not_stay(
 
 @reference("RFC 8446, 4.2.3")
 @pytest.mark.parametrize("late", [False, True], ids=["from-the-start", "changed-in-use"])
-def test_its_signature_algorithms_are_the_ones_that_are_used(
+def test_its_signature_algorithms_are_used(
     certificates: Certificates, version: Any, outer: Any, inner: Any, late: bool
 ) -> None:
     client_context = certificates.client_context(version)
@@ -273,7 +271,7 @@ def test_its_signature_algorithms_are_the_ones_that_are_used(
 @pytest.mark.parametrize(
     ("first", "second", "agreed"), [([], ["h2"], "h2"), (["h2"], ["http/1.1"], "http/1.1"), (["h2"], [], None)]
 )
-def test_its_application_protocols_count(
+def test_its_application_protocols_are_negotiated(
     certificates: Certificates, version: Any, outer: Any, inner: Any, first: Any, second: Any, agreed: str | None
 ) -> None:
     if first:
@@ -288,7 +286,7 @@ def test_its_application_protocols_count(
 
 
 @reference("RFC 8446, 4.6.1")
-def test_it_says_how_many_tickets_are_sent(certificates: Certificates) -> None:
+def test_it_determines_the_number_of_tickets(certificates: Certificates) -> None:
     outer, inner = certificates.server_context(TLS13), certificates.server_context(TLS13)
     outer.sni_callback = lambda side, name, context: setattr(side, "context", inner)
     client_context = certificates.client_context(TLS13)
@@ -298,7 +296,7 @@ def test_it_says_how_many_tickets_are_sent(certificates: Certificates) -> None:
 
 
 @reference("RFC 5077, 3.3")
-def test_it_says_whether_tickets_are_sent_at_all(certificates: Certificates) -> None:
+def test_it_determines_whether_tickets_are_sent(certificates: Certificates) -> None:
     outer, inner = certificates.server_context(TLS12), certificates.server_context(TLS12)
     outer.sni_callback = lambda side, name, context: setattr(side, "context", inner)
     client_context = certificates.client_context(TLS12)
@@ -312,7 +310,7 @@ def test_it_says_whether_tickets_are_sent_at_all(certificates: Certificates) -> 
 
 
 @pytest.mark.parametrize(("first", "second"), [(True, True), (True, False), (False, True)])
-def test_its_messages_are_shown_and_not_those_of_the_first(
+def test_its_message_callback_is_called_and_not_that_of_the_first(
     certificates: Certificates, version: Any, outer: Any, inner: Any, first: bool, second: bool
 ) -> None:
     seen: list[str] = []
@@ -360,7 +358,7 @@ def test_its_pre_shared_keys_are_accepted(version: Any, known: str) -> None:
 # --- Loaded later -----------------------------------------------------------------------------------------------------
 
 
-def test_what_was_loaded_into_it_after_its_first_use_counts(
+def test_what_is_loaded_into_it_after_its_first_use_applies(
     certificates: Certificates, version: Any, outer: Any
 ) -> None:
     outer.inner = inner = certificates.server_context(version, credentials=certificates.elsewhere)
@@ -377,7 +375,7 @@ def test_what_was_loaded_into_it_after_its_first_use_counts(
 
 
 @reference("RFC 8446, 4.1.2")
-def test_a_second_client_hello_goes_to_the_callback_of_the_context_that_was_chosen(certificates: Certificates) -> None:
+def test_a_second_client_hello_goes_to_the_callback_of_the_chosen_context(certificates: Certificates) -> None:
     """After a HelloRetryRequest, here for a group that the client's first one had no key for."""
     first, second, third = (certificates.server_context(TLS13) for _ in range(3))
     for context in (second, third):
@@ -397,7 +395,7 @@ def test_a_second_client_hello_goes_to_the_callback_of_the_context_that_was_chos
     assert pair.server.context is third
 
 
-def test_a_context_set_before_the_handshake_applies_whole_too(certificates: Certificates, version: Any) -> None:
+def test_all_settings_of_a_context_set_before_the_handshake_apply(certificates: Certificates, version: Any) -> None:
     closed = certificates.server_context(version, client_ca=certificates.ca_file)
     pair = Pair(certificates.client_context(version), certificates.server_context(version))
     pair.server.context = closed
@@ -405,7 +403,7 @@ def test_a_context_set_before_the_handshake_applies_whole_too(certificates: Cert
 
 
 @reference("openssl/openssl#352")
-def test_so_it_is_on_sockets(certificates: Certificates, version: Any, outer: Any) -> None:
+def test_sockets_behave_the_same(certificates: Certificates, version: Any, outer: Any) -> None:
     outer.inner = certificates.server_context(version, client_ca=certificates.ca_file, alpn=["h2"])
     with Server(outer, echo) as server:
         with server.connect(
@@ -425,7 +423,7 @@ def test_so_it_is_on_sockets(certificates: Certificates, version: Any, outer: An
 
 @reference("openssl/openssl#352")
 @pytest.mark.parametrize("module", [asyncio, wiretight.asyncio], ids=lambda module: module.__name__)
-def test_so_it_is_on_asyncio(certificates: Certificates, version: Any, outer: Any, module: Any) -> None:
+def test_asyncio_transports_behave_the_same(certificates: Certificates, version: Any, outer: Any, module: Any) -> None:
     outer.inner = certificates.server_context(version, client_ca=certificates.ca_file, alpn=["h2"])
     names = []
 

@@ -1,4 +1,4 @@
-"""What the wire moves, in how few calls, and what it asks of a BIO."""
+"""What the wire transfers, in how few system calls, and what it requests of a BIO."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def growth(before: dict[str, int], after: dict[str, int]) -> dict[str, int]:
 # --- Counters ---------------------------------------------------------------------------------------------------------
 
 
-def test_what_comes_in_is_counted(peer):
+def test_incoming_bytes_are_counted(peer):
     before = counters(peer.sock)
     raw = b"".join(peer.encrypt(bytes(size)) for size in (1, 100, RECORD))
     peer.deliver(raw)
@@ -42,7 +42,7 @@ def test_what_comes_in_is_counted(peer):
     assert grown["bytes_out"] == grown["records_out"] == 0
 
 
-def test_what_goes_out_is_counted(peer):
+def test_outgoing_bytes_are_counted(peer):
     before = counters(peer.sock)
     assert peer.sock.send(bytes(RECORD + 1)) == RECORD + 1
     grown = growth(before, counters(peer.sock))
@@ -52,7 +52,7 @@ def test_what_goes_out_is_counted(peer):
     assert grown["bytes_in"] == grown["records_in"] == 0
 
 
-def test_an_sslobject_counts_too(pair):
+def test_an_sslobject_counts_bytes_too(pair):
     pair.handshake()
     before = counters(pair.client), counters(pair.server)
     pair.transfer(b"hello", pair.server)
@@ -86,7 +86,7 @@ def receive_raw(plain: socket.socket, size: int) -> bytes:
 # --- Few system calls -------------------------------------------------------------------------------------------------
 
 
-def test_many_small_records_come_in_one_look(peer):
+def test_many_small_records_are_read_with_one_peek(peer):
     data = [os.urandom(100) for _ in range(8)]
     peer.deliver(b"".join(map(peer.encrypt, data)))
     before = counters(peer.sock)
@@ -96,7 +96,7 @@ def test_many_small_records_come_in_one_look(peer):
     assert growth(before, counters(peer.sock))["syscalls"] <= 3
 
 
-def test_one_recv_fills_its_room_from_several_records(peer):
+def test_one_recv_fills_its_buffer_from_several_records(peer):
     data = os.urandom(3000)
     peer.deliver(b"".join(peer.encrypt(data[at : at + 300]) for at in range(0, 3000, 300)))
     assert peer.sock.recv(1000) == data[:1000]
@@ -114,7 +114,7 @@ def test_recv_into_fills_its_buffer_from_several_records(peer):
     assert buffer[:200] == data[700:]
 
 
-def test_a_recv_does_not_wait_to_fill_its_room(peer):
+def test_a_recv_does_not_wait_to_fill_its_buffer(peer):
     peer.sock.settimeout(30)
     peer.deliver(peer.encrypt(b"some") + peer.encrypt(b"thing") + peer.encrypt(b"incomplete")[:-1])
     assert peer.sock.recv(65536) == b"something"
@@ -158,7 +158,7 @@ def test_the_handshake_sends_each_flight_in_one_call(client_context, server_cont
 
 
 class DuckBIO:
-    """A BIO of somebody's own. Keeps what it was asked for."""
+    """A program's own BIO, which records the requests."""
 
     def __init__(self) -> None:
         self.data = b""
@@ -191,7 +191,7 @@ KINDS = pytest.mark.parametrize(
 
 
 def over(kind: Any, client_context: Any, server_context: Any) -> Pair:
-    """A pair whose client has BIOs of this kind; it has shaken hands, and read the session tickets."""
+    """A pair whose client has BIOs of this kind, after the handshake and the session tickets."""
     pair = Pair(client_context, server_context)
     incoming, outgoing = kind(), kind()
     pair.client = client_context.wrap_bio(incoming, outgoing, server_hostname=HOST)
@@ -203,7 +203,7 @@ def over(kind: Any, client_context: Any, server_context: Any) -> Pair:
 
 
 @KINDS
-def test_any_bio_will_do(client_context, server_context, kind, delivery):
+def test_any_object_with_read_and_write_is_a_bio(client_context, server_context, kind, delivery):
     pair = over(kind, client_context, server_context)
     data = os.urandom(50_000)
     assert pair.transfer(data, pair.client, delivery) == data
@@ -213,7 +213,7 @@ def test_any_bio_will_do(client_context, server_context, kind, delivery):
 
 @KINDS
 def test_a_bio_is_asked_for_one_record_at_a_time(client_context, server_context, kind):
-    """asyncio and others look at what is left in it."""
+    """asyncio and others check what is left in it."""
     pair = over(kind, client_context, server_context)
     pair.server.write(b"one")
     pair.server.write(b"two")
@@ -239,7 +239,7 @@ def test_a_bio_is_asked_only_for_what_openssl_needs(client_context, server_conte
 
 
 @KINDS
-def test_what_follows_close_notify_stays_in_the_bio(client_context, server_context, kind):
+def test_data_after_close_notify_stays_in_the_bio(client_context, server_context, kind):
     pair = over(kind, client_context, server_context)
     pair.server.write(b"hello")
     assert attempt(pair.server.unwrap) is WANT
@@ -258,7 +258,7 @@ class OutOfOrderError(Exception):
 @pytest.mark.parametrize(
     "refusal", [OutOfOrderError("the tape is torn"), KeyboardInterrupt()], ids=["error", "interrupt"]
 )
-def test_what_a_bio_raises_while_it_is_read_comes_through(client_context, server_context, refusal):
+def test_an_exception_of_a_bios_read_propagates(client_context, server_context, refusal):
     pair = over(DuckBIO, client_context, server_context)
     pair.server.write(b"hello")
     pair.pump()
@@ -270,7 +270,7 @@ def test_what_a_bio_raises_while_it_is_read_comes_through(client_context, server
     assert pair.client.read() == b"hello"
 
 
-def test_what_a_bio_raises_while_it_is_written_comes_through(client_context, server_context):
+def test_an_exception_of_a_bios_write_propagates(client_context, server_context):
     pair = over(DuckBIO, client_context, server_context)
     pair.to_server.outgoing.refusal = OutOfOrderError("the tape is full")
     with pytest.raises(OutOfOrderError, match="full"):
@@ -279,8 +279,8 @@ def test_what_a_bio_raises_while_it_is_written_comes_through(client_context, ser
     assert pair.transfer(b"hello", pair.client) == b"hello"
 
 
-def test_other_bytes_after_a_bio_refused_a_write_are_not_mixed_up(client_context, server_context):
-    """Whatever write() says about the second, its bytes are not acknowledged while the first's go out."""
+def test_different_bytes_after_a_failed_bio_write_are_not_mixed_up(client_context, server_context):
+    """Whatever write() returns for the second, its bytes are not acknowledged while the first's are sent."""
     pair = over(DuckBIO, client_context, server_context)
     pair.to_server.outgoing.refusal = OutOfOrderError("the tape is full")
     with pytest.raises(OutOfOrderError):
@@ -294,7 +294,7 @@ def test_other_bytes_after_a_bio_refused_a_write_are_not_mixed_up(client_context
     assert pair.read_all(pair.server) == b"other"[:sent]
 
 
-def test_what_a_bio_raises_in_a_handshake_comes_through(client_context):
+def test_an_exception_of_a_bio_in_a_handshake_propagates(client_context):
     incoming, outgoing = DuckBIO(), DuckBIO()
     client = client_context.wrap_bio(incoming, outgoing, server_hostname=HOST)
     incoming.refusal = OutOfOrderError("the tape is torn")
@@ -317,19 +317,19 @@ class Wordy(DuckBIO):
         return "text"
 
 
-def test_a_bio_that_gives_more_than_it_was_asked_for_is_refused(client_context):
+def test_a_bio_that_returns_more_than_requested_is_rejected(client_context):
     client = client_context.wrap_bio(Generous(), DuckBIO(), server_hostname=HOST)
     with pytest.raises(ValueError, match=r"read\(5\).* returned"):
         client.do_handshake()
 
 
-def test_a_bio_that_takes_less_than_it_was_given_is_refused(client_context):
+def test_a_bio_with_a_partial_write_is_rejected(client_context):
     client = client_context.wrap_bio(DuckBIO(), Lazy(), server_hostname=HOST)
     with pytest.raises(ValueError, match="must take all"):
         client.do_handshake()
 
 
-def test_a_bio_that_gives_no_bytes_is_refused(client_context):
+def test_a_bio_that_does_not_return_bytes_is_rejected(client_context):
     client = client_context.wrap_bio(Wordy(), DuckBIO(), server_hostname=HOST)
     with pytest.raises(TypeError):
         client.do_handshake()

@@ -12,7 +12,7 @@ from tests.kit.sockets import WITH_TIMEOUT, tls_sockets
 
 @pytest.fixture
 def sockets(client_context: Any, server_context: Any) -> Iterator[tuple[Any, Any]]:
-    """(client, server), which have shaken hands and wait for at most the kit's patience."""
+    """(client, server) after their handshake, with a timeout of the kit's patience."""
     with tls_sockets(client_context, server_context, mode=WITH_TIMEOUT) as pair:
         yield pair
 

@@ -34,7 +34,7 @@ ACCEPTING = reference("CVE-2023-38200", "web2py/web2py#2400", "OpenKMIP/PyKMIP#4
 
 
 @ACCEPTING
-def test_accept_gives_up_a_silent_client_and_serves_the_next(
+def test_accept_drops_a_silent_client_and_serves_the_next(
     server_context: Any, client_context: Any, listener: Any, deadline: Any
 ) -> None:
     server_context.handshake_timeout = TIMEOUT
@@ -54,7 +54,9 @@ def test_accept_gives_up_a_silent_client_and_serves_the_next(
 
 
 @ACCEPTING
-def test_accept_gives_up_a_client_of_a_byte_now_and_then(server_context: Any, listener: Any, deadline: Any) -> None:
+def test_accept_drops_a_client_that_sends_a_byte_now_and_then(
+    server_context: Any, listener: Any, deadline: Any
+) -> None:
     server_context.handshake_timeout = TIMEOUT
     with socket.create_connection(listener.getsockname()) as slow:
         with Sender(slow, one_by_one(bytes.fromhex("1603010fff") + bytes(1000)), 0.05) as sender:
@@ -64,7 +66,7 @@ def test_accept_gives_up_a_client_of_a_byte_now_and_then(server_context: Any, li
 
 
 @ACCEPTING
-def test_a_server_of_the_standard_library_goes_on_as_well(certificates: Certificates, version: Any) -> None:
+def test_a_server_of_the_standard_library_keeps_serving_too(certificates: Certificates, version: Any) -> None:
     context = certificates.server_context(version)
     context.handshake_timeout = TIMEOUT
 
@@ -95,7 +97,7 @@ def test_a_server_of_the_standard_library_goes_on_as_well(certificates: Certific
 
 
 @reference("Python, ssl.SSLSocket.accept")
-def test_without_a_deadline_accept_waits_as_ever(server_context: Any, client_context: Any, listener: Any) -> None:
+def test_without_a_deadline_accept_waits_indefinitely(server_context: Any, client_context: Any, listener: Any) -> None:
     assert server_context.handshake_timeout is None
     accepting = Task(listener.accept)
     with socket.create_connection(listener.getsockname(), PATIENCE) as plain:
@@ -105,7 +107,7 @@ def test_without_a_deadline_accept_waits_as_ever(server_context: Any, client_con
 
 
 @ACCEPTING
-def test_a_deadline_has_no_say_where_accept_shakes_no_hands(server_context: Any) -> None:
+def test_a_deadline_does_not_apply_if_accept_performs_no_handshake(server_context: Any) -> None:
     server_context.handshake_timeout = TIMEOUT
     with server_context.wrap_socket(
         socket.create_server((ADDRESS, 0)), server_side=True, do_handshake_on_connect=False
@@ -118,7 +120,7 @@ def test_a_deadline_has_no_say_where_accept_shakes_no_hands(server_context: Any)
 
 @ACCEPTING
 @pytest.mark.parametrize("seconds", [0, -1, 0.0, float("nan"), float("inf"), "1", b"", []])
-def test_what_is_no_deadline_is_refused(server_context: Any, seconds: Any) -> None:
+def test_an_invalid_deadline_is_rejected(server_context: Any, seconds: Any) -> None:
     server_context.handshake_timeout = 5
     with pytest.raises((ValueError, TypeError)):
         server_context.handshake_timeout = seconds

@@ -38,7 +38,7 @@ def test_a_cipher_suite_of_tls_1_3_is_chosen(certificates: Certificates, suite: 
 
 @BOTH
 @pytest.mark.parametrize("wrong", ["nonsense", "AES128-SHA", "é"])
-def test_unknown_cipher_suites_are_refused_and_change_nothing(module: ModuleType, wrong: str) -> None:
+def test_unknown_cipher_suites_are_rejected_and_change_nothing(module: ModuleType, wrong: str) -> None:
     context = client_of(module)
     before = context.get_ciphers()
     with pytest.raises(module.SSLError, match="No cipher suite can be selected") as caught:
@@ -48,7 +48,7 @@ def test_unknown_cipher_suites_are_refused_and_change_nothing(module: ModuleType
 
 
 @BOTH
-def test_no_cipher_suites_are_accepted(module: ModuleType) -> None:
+def test_an_empty_list_of_cipher_suites_is_accepted(module: ModuleType) -> None:
     context = client_of(module)
     context.set_ciphersuites("")
     assert not [cipher for cipher in context.get_ciphers() if cipher["name"].startswith("TLS_")]
@@ -58,7 +58,7 @@ LATE, EARLY = "ECDHE-ECDSA-AES256-GCM-SHA384", "ECDHE-ECDSA-CHACHA20-POLY1305"
 
 
 def used(context: Any) -> Any:
-    """The context, which has made a connection before."""
+    """The context, after it has created a connection."""
     context.wrap_bio(tls.MemoryBIO(), tls.MemoryBIO(), server_side=True)
     return context
 
@@ -108,7 +108,7 @@ def test_without_a_common_group_there_is_no_connection(certificates: Certificate
 
 @BOTH
 @pytest.mark.parametrize("wrong", ["nonsense", "x25519:nonsense", "é"])
-def test_unknown_groups_are_refused(module: ModuleType, wrong: str) -> None:
+def test_unknown_groups_are_rejected(module: ModuleType, wrong: str) -> None:
     with pytest.raises(module.SSLError, match="unrecognized group") as caught:
         client_of(module).set_groups(wrong)
     assert caught.value.errno == 0
@@ -126,7 +126,7 @@ def test_groups_are_listed_and_every_one_can_be_set() -> None:
 
 
 @pytest.mark.skipif(FEATURES["HAS_IMPLEMENTED_GROUPS"], reason="for an OpenSSL older than 3.5")
-def test_an_older_openssl_says_which_one_lists_groups() -> None:
+def test_listing_groups_on_an_older_openssl_names_the_required_version() -> None:
     with pytest.raises(NotImplementedError, match=r"OpenSSL 3\.5"):
         client_of(tls).get_groups()
     with pytest.raises(TypeError):
@@ -161,7 +161,7 @@ def test_the_client_signs_with_what_is_allowed(certificates: Certificates, versi
 @BOTH
 @pytest.mark.parametrize("setter", ["set_client_sigalgs", "set_server_sigalgs"])
 @pytest.mark.parametrize("wrong", ["", "nonsense", "rsa_pss_rsae_sha256:nonsense", "é"])
-def test_unknown_signature_algorithms_are_refused(module: ModuleType, setter: str, wrong: str) -> None:
+def test_unknown_signature_algorithms_are_rejected(module: ModuleType, setter: str, wrong: str) -> None:
     with pytest.raises(module.SSLError, match="unrecognized signature algorithm") as caught:
         getattr(client_of(module), setter)(wrong)
     assert caught.value.errno == 0
@@ -187,14 +187,14 @@ def test_signature_algorithms_are_listed_and_can_be_set() -> None:
 
 
 @pytest.mark.skipif(FEATURES["HAS_BUILTIN_SIGALGS"], reason="for an OpenSSL older than 3.4")
-def test_an_older_openssl_says_which_one_lists_signature_algorithms() -> None:
+def test_listing_signature_algorithms_on_an_older_openssl_names_the_required_version() -> None:
     with pytest.raises(NotImplementedError, match=r"OpenSSL 3\.4"):
         tls.get_sigalgs()
 
 
 @pytest.mark.skipif(not FEATURES["HAS_SIGALG_NAMES"], reason="OpenSSL tells them from 3.5 on")
 @pytest.mark.parametrize("mutual", [False, True])
-def test_a_connection_tells_what_was_signed_with(certificates: Certificates, version: Any, mutual: bool) -> None:
+def test_a_connection_reports_the_signature_algorithms(certificates: Certificates, version: Any, mutual: bool) -> None:
     pair = Pair(
         certificates.client_context(version, credentials=certificates.client),
         certificates.server_context(client_ca=certificates.ca_file if mutual else None),
@@ -207,7 +207,7 @@ def test_a_connection_tells_what_was_signed_with(certificates: Certificates, ver
 
 
 @pytest.mark.skipif(FEATURES["HAS_SIGALG_NAMES"], reason="for an OpenSSL older than 3.5")
-def test_an_older_openssl_says_which_one_tells_them(pair: Pair) -> None:
+def test_signature_algorithms_on_an_older_openssl_name_the_required_version(pair: Pair) -> None:
     for side in (pair.client, pair.server):
         for name in ("client_sigalg", "server_sigalg"):
             with pytest.raises(NotImplementedError, match=r"OpenSSL 3\.5"):

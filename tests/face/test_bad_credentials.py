@@ -1,4 +1,4 @@
-"""Bad keys, certificates, passwords and paths: the standard exception, at once, no prompt, and nothing has changed.
+"""Bad keys, certificates, passwords and paths: the standard exception, at once, without a prompt or a change.
 
 Each case is one call on a context, made on the standard `ssl` too.
 """
@@ -231,7 +231,7 @@ def error_of(call: Call, context: Any, files: Path) -> BaseException:
 
 
 def prepared(certificates: Certificates, version: Any, module: ModuleType) -> Any:
-    """A server's context that also trusts somebody."""
+    """A server's context that also has a trusted CA."""
     context = certificates.server_context(version, module=module)
     context.load_verify_locations(certificates.ca_file)
     return context
@@ -249,7 +249,7 @@ def state(context: Any) -> tuple[Any, ...]:
 
 
 @pytest.mark.parametrize("case", TABLE)
-def test_it_fails_like_ssl_and_the_old_pair_goes_on_serving(
+def test_it_fails_like_ssl_and_the_old_pair_stays_in_use(
     case: str, certificates: Certificates, files: Path, version: Any
 ) -> None:
     context = prepared(certificates, version, tls)
@@ -297,7 +297,7 @@ for name in ("locked", "locked_legacy", "locked_cert"):
 """
 
 
-def test_nobody_is_asked_for_the_password_of_an_encrypted_key(files: Path) -> None:
+def test_nothing_prompts_for_the_password_of_an_encrypted_key(files: Path) -> None:
     # With a terminal of its own, where OpenSSL would ask.
     terminal, theirs = pty.openpty()
     paths = [str(Path(wiretight.__file__).parents[1]), *filter(None, [os.environ.get("PYTHONPATH")])]

@@ -39,12 +39,12 @@ NO_DATES = [
 
 
 @pytest.mark.parametrize("date", DATES)
-def test_a_date_is_as_many_seconds_as_the_standard_library_says(date: str) -> None:
+def test_a_date_converts_to_the_standard_librarys_seconds(date: str) -> None:
     assert tls.cert_time_to_seconds(date) == standard.cert_time_to_seconds(date)
 
 
 @pytest.mark.parametrize("text", NO_DATES)
-def test_what_is_no_date_is_refused(text: str) -> None:
+def test_an_invalid_date_is_rejected(text: str) -> None:
     with pytest.raises(ValueError, match=r"time data .* does not match format"):
         tls.cert_time_to_seconds(text)
 
@@ -65,7 +65,7 @@ def test_der_becomes_pem_and_back(size: int) -> None:
         ("-----BEGIN CERTIFICATE-----\nYWJj", "must end with -----END CERTIFICATE-----"),
     ],
 )
-def test_pem_without_header_or_footer_is_refused(text: str, message: str) -> None:
+def test_pem_without_header_or_footer_is_rejected(text: str, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         tls.PEM_cert_to_DER_cert(text)
 
@@ -75,7 +75,7 @@ def leaf(chain: Path) -> str:
 
 
 def leave(sock: Any) -> None:
-    """The handler of a server whose clients close without reading: what it sent would reset the connection."""
+    """The handler of a server whose clients close without reading: sending anything would reset the connection."""
 
 
 def test_the_certificate_of_a_server_is_fetched_without_being_verified(certificates: Certificates) -> None:
@@ -92,7 +92,7 @@ def test_it_is_verified_against_a_given_ca(certificates: Certificates) -> None:
         assert isinstance(server.next_error(), tls.SSLError)
 
 
-def test_the_default_paths_are_what_openssl_says(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_the_default_paths_are_openssls(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     paths = tls.get_default_verify_paths()
     assert (paths.openssl_cafile_env, paths.openssl_capath_env) == ("SSL_CERT_FILE", "SSL_CERT_DIR")
     assert paths.capath is None or Path(paths.capath).is_dir()
@@ -105,7 +105,7 @@ def test_the_default_paths_are_what_openssl_says(monkeypatch: pytest.MonkeyPatch
     assert paths.capath is None
 
 
-def test_a_chain_is_der_bytes_that_know_their_pem(pair: Any, certificates: Certificates) -> None:
+def test_a_chain_is_der_bytes_with_a_pem_method(pair: Any, certificates: Certificates) -> None:
     pair.handshake()
     (first, *_) = chain = pair.client.get_unverified_chain()
     assert all(isinstance(certificate, bytes) for certificate in chain)
@@ -116,7 +116,7 @@ def test_a_chain_is_der_bytes_that_know_their_pem(pair: Any, certificates: Certi
     assert pair.server.get_unverified_chain() == pair.server.get_verified_chain() == []
 
 
-def test_truststore_finds_public_bytes_on_what_an_older_python_did_not_have(pair: Any) -> None:
+def test_truststore_finds_public_bytes_on_an_older_python(pair: Any) -> None:
     pair.handshake()
     (first, *_) = pair.client.get_unverified_chain()
     assert first.public_bytes(2) == bytes(first)

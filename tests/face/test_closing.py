@@ -1,4 +1,4 @@
-"""The ends of a connection: unwrap, shutdown, close, detach, and what a socket says afterwards."""
+"""The ends of a connection: unwrap, shutdown, close, detach, and how a socket behaves afterwards."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_unwrap_returns_the_socket_for_plain_use(client: Any, server: Any) -> No
     assert client.session is client.session_reused is None
 
 
-def test_plaintext_right_behind_close_notify_is_not_lost(client: Any, server: Any) -> None:
+def test_plaintext_directly_after_close_notify_is_not_lost(client: Any, server: Any) -> None:
     def server_side() -> None:
         server.sendall(b"last of tls")
         server.unwrap()
@@ -56,7 +56,7 @@ def test_plaintext_right_behind_close_notify_is_not_lost(client: Any, server: An
     assert client.recv(65536) == b"first of plain"
 
 
-def test_a_second_unwrap_is_refused(client: Any, server: Any) -> None:
+def test_a_second_unwrap_is_an_error(client: Any, server: Any) -> None:
     unwrapped(client, server)
     for call in (client.unwrap, client.verify_client_post_handshake, client.do_handshake):
         with pytest.raises(ValueError, match="No SSL wrapper around <"):
@@ -69,7 +69,7 @@ def test_a_second_unwrap_is_refused(client: Any, server: Any) -> None:
         client.getpeercert()
 
 
-def test_unwrap_with_unread_data_says_so(client: Any, server: Any) -> None:
+def test_unwrap_with_unread_data_is_an_error(client: Any, server: Any) -> None:
     server.sendall(b"unread")
     with pytest.raises(tls.SSLError) as caught:
         client.unwrap()
@@ -105,7 +105,7 @@ def test_unwrap_before_the_handshake_is_an_error(client_context: Any) -> None:
 # --- The peer's end --------------------------------------------------------------------------------------------------
 
 
-def test_a_clean_end_is_empty_again_and_again(client: Any, server: Any) -> None:
+def test_a_clean_end_is_returned_repeatedly(client: Any, server: Any) -> None:
     task = Task(client.unwrap)
     assert server.recv(1) == b""
     assert server.recv(1) == b""
@@ -114,7 +114,9 @@ def test_a_clean_end_is_empty_again_and_again(client: Any, server: Any) -> None:
     task.result()
 
 
-def test_an_end_without_close_notify_is_an_end_unless_it_matters(client_context: Any, server_context: Any) -> None:
+def test_an_end_without_close_notify_is_an_error_only_if_not_suppressed(
+    client_context: Any, server_context: Any
+) -> None:
     for suppress in (True, False):
         with tls_sockets(client_context, server_context, suppress_ragged_eofs=suppress) as (client, server):
             server.sendall(b"x")
@@ -134,7 +136,7 @@ def test_an_end_without_close_notify_is_an_end_unless_it_matters(client_context:
 # --- shutdown: an intended difference --------------------------------------------------------------------------------
 
 
-def test_shutdown_of_writing_tells_the_peer_by_close_notify(client_context: Any, server_context: Any) -> None:
+def test_shutdown_of_writing_sends_close_notify(client_context: Any, server_context: Any) -> None:
     with tls_sockets(client_context, server_context, suppress_ragged_eofs=False) as (client, server):
         client.sendall(b"last")
         client.shutdown(socket.SHUT_WR)
@@ -142,7 +144,7 @@ def test_shutdown_of_writing_tells_the_peer_by_close_notify(client_context: Any,
         assert server.recv(100) == b""  # not SSLEOFError
 
 
-def test_a_connection_that_is_given_up_does_not_end_cleanly(client_context: Any, server_context: Any) -> None:
+def test_an_abandoned_connection_does_not_end_cleanly(client_context: Any, server_context: Any) -> None:
     with tls_sockets(client_context, server_context, suppress_ragged_eofs=False) as (client, server):
         server.sendall(b"x")
         client.recv(1)  # and with it the tickets, as above
@@ -153,7 +155,7 @@ def test_a_connection_that_is_given_up_does_not_end_cleanly(client_context: Any,
             server.recv(100)
 
 
-def test_reading_goes_on_after_a_shutdown_of_writing(client_context: Any, server_context: Any) -> None:
+def test_reading_continues_after_a_shutdown_of_writing(client_context: Any, server_context: Any) -> None:
     with tls_sockets(client_context, server_context, suppress_ragged_eofs=False) as (client, server):
         client.shutdown(socket.SHUT_WR)
         assert server.recv(1) == b""
@@ -175,7 +177,7 @@ def test_nothing_is_sent_after_a_shutdown_of_writing(client: Any, server: Any, h
     assert b"secret" not in received
 
 
-def test_shutdown_never_shows_ciphertext(client: Any, server: Any) -> None:
+def test_shutdown_never_exposes_ciphertext(client: Any, server: Any) -> None:
     server.sendall(b"data")
     client.shutdown(socket.SHUT_RD)
     assert client.recv(100) in {b"data", b""}
@@ -192,7 +194,7 @@ def test_shutdown_never_waits(client: Any, server: Any) -> None:
         pass
 
 
-def test_shutdown_wakes_a_thread_that_reads(client: Any) -> None:
+def test_shutdown_wakes_a_reading_thread(client: Any) -> None:
     task = Task(client.recv, 1)
     client.shutdown(socket.SHUT_RDWR)
     assert task.result() == b""
@@ -205,7 +207,7 @@ def test_shutdown_before_the_handshake_sends_nothing(client_context: Any) -> Non
         assert other.recv(1) == b""
 
 
-def test_a_wrong_how_is_the_systems_error(client: Any) -> None:
+def test_an_invalid_how_raises_the_systems_error(client: Any) -> None:
     with pytest.raises(OSError, match="Invalid argument"):
         client.shutdown(9)
 
@@ -223,7 +225,7 @@ def test_close_sends_no_close_notify(client_context: Any, server_context: Any) -
             server.recv(1)
 
 
-def test_a_closed_socket_says_that_it_is_closed(client: Any) -> None:
+def test_a_closed_socket_raises_its_own_error(client: Any) -> None:
     client.close()
     for call in (
         client.do_handshake,
@@ -252,7 +254,7 @@ def test_closing_ends_a_read_in_another_thread(client: Any) -> None:
         task.result()
 
 
-def test_a_detached_descriptor_is_the_callers(client: Any, server: Any) -> None:
+def test_the_caller_owns_a_detached_descriptor(client: Any, server: Any) -> None:
     number = client.detach()
     try:
         assert client.fileno() == -1
@@ -264,7 +266,7 @@ def test_a_detached_descriptor_is_the_callers(client: Any, server: Any) -> None:
         os.close(number)
 
 
-def test_a_forgotten_socket_warns_once_and_closes(client_context: Any, server_context: Any) -> None:
+def test_an_unclosed_socket_warns_once_and_closes(client_context: Any, server_context: Any) -> None:
     plain, far = socket.socketpair()
     with far, warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
@@ -285,7 +287,7 @@ def test_a_closed_socket_does_not_warn(client_context: Any) -> None:
         gc.collect()
 
 
-def test_a_failed_wrap_leaves_nothing_open(client_context: Any) -> None:
+def test_a_failed_wrap_leaves_no_descriptor_open(client_context: Any) -> None:
     plain, far = socket.socketpair()
     plain.settimeout(PATIENCE)
     far.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
@@ -297,7 +299,7 @@ def test_a_failed_wrap_leaves_nothing_open(client_context: Any) -> None:
         shut(far)
 
 
-def test_a_forgotten_socket_is_reported_at_the_line_that_forgot_it(client_context):
+def test_an_unclosed_socket_is_reported_at_the_line_of_its_last_reference(client_context):
     near, far = socket.socketpair()
     wrapped = client_context.wrap_socket(near, do_handshake_on_connect=False, server_hostname=HOST)
     number = wrapped.fileno()

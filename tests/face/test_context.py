@@ -1,4 +1,4 @@
-"""What a context can be told, and what it answers; beside the standard library's where both can be asked."""
+"""The settings of a context, compared with the standard library's where possible."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_a_default_context_has_the_standard_librarys_settings(purpose: Any, make
     assert ours == theirs
 
 
-def test_the_other_makers_are_those_that_the_standard_library_names() -> None:
+def test_the_other_factories_are_those_of_the_standard_library() -> None:
     assert tls._create_default_https_context is tls.create_default_context
     assert tls._create_stdlib_context is tls._create_unverified_context
 
@@ -107,19 +107,19 @@ def test_trust_comes_as_a_file_or_as_data(certificates: Certificates, form: str)
     Pair(context, certificates.server_context()).handshake()
 
 
-def test_a_missing_ca_file_is_named_as_missing(client: Any, tmp_path: Path) -> None:
+def test_a_missing_ca_file_is_named(client: Any, tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         client.load_verify_locations(tmp_path / "missing.pem")
     with pytest.raises(TypeError):
         client.load_verify_locations()
 
 
-def test_a_missing_certificate_is_named_as_missing(server: Any, tmp_path: Path) -> None:
+def test_a_missing_certificate_is_named(server: Any, tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         server.load_cert_chain(tmp_path / "missing.pem")
 
 
-def test_a_key_of_another_certificate_is_refused(server: Any, certificates: Certificates) -> None:
+def test_a_key_of_another_certificate_is_rejected(server: Any, certificates: Certificates) -> None:
     with pytest.raises(tls.SSLError) as caught:
         server.load_cert_chain(certificates.server.chain, certificates.client.key)
     assert (caught.value.library, caught.value.reason) == ("X509", "KEY_VALUES_MISMATCH")
@@ -128,7 +128,7 @@ def test_a_key_of_another_certificate_is_refused(server: Any, certificates: Cert
 # --- Properties ------------------------------------------------------------------------------------------------------
 
 
-def test_properties_answer_with_members_of_their_enums(client: Any) -> None:
+def test_properties_return_members_of_their_enums(client: Any) -> None:
     assert type(client.options) is tls.Options
     assert type(client.verify_flags) is tls.VerifyFlags
     assert type(client.verify_mode) is tls.VerifyMode
@@ -159,7 +159,7 @@ def test_versions_are_set(client: Any) -> None:
 
 
 @pytest.mark.skipif(tls.OPENSSL_VERSION_INFO >= (4,), reason="OpenSSL 4 has no SSLv3")
-def test_allowing_ssl3_takes_its_prohibition_back(client: Any) -> None:
+def test_allowing_ssl3_clears_its_option(client: Any) -> None:
     assert client.options & tls.OP_NO_SSLv3
     with pytest.warns(DeprecationWarning, match="TLSVersion.SSLv3 is deprecated"):
         client.minimum_version = tls.TLSVersion.SSLv3
@@ -179,7 +179,7 @@ def test_verify_mode_is_one_of_three(server: Any) -> None:
         server.verify_mode = 9
 
 
-def test_the_common_name_can_be_left_out(client: Any) -> None:
+def test_the_common_name_can_be_disabled(client: Any) -> None:
     assert client.hostname_checks_common_name is True
     client.hostname_checks_common_name = False
     assert client.hostname_checks_common_name is False
@@ -188,7 +188,7 @@ def test_the_common_name_can_be_left_out(client: Any) -> None:
 
 
 @pytest.mark.parametrize("name", ["protocol", "security_level"])
-def test_what_is_read_only_cannot_be_set(client: Any, name: str) -> None:
+def test_read_only_properties_cannot_be_set(client: Any, name: str) -> None:
     with pytest.raises(AttributeError):
         setattr(client, name, 1)
 
@@ -221,13 +221,13 @@ def warnings_of(action: Any) -> list[tuple[type, str, str]]:
         ),
     ],
 )
-def test_deprecated_names_warn_like_the_standard_librarys_and_blame_their_user(deprecated: Any) -> None:
+def test_deprecated_names_warn_at_the_line_of_their_user(deprecated: Any) -> None:
     expected = warnings_of(lambda: deprecated(standard))
     assert warnings_of(lambda: deprecated(tls)) == expected
     assert all(filename == __file__ for _, _, filename in expected)
 
 
-def test_an_unknown_protocol_is_refused() -> None:
+def test_an_unknown_protocol_is_rejected() -> None:
     with pytest.raises(ValueError, match="invalid or unsupported protocol version 99"):
         tls.SSLContext(99)
 
@@ -256,7 +256,7 @@ def test_a_protocol_name_has_1_to_255_bytes(client: Any, name: str) -> None:
         client.set_alpn_protocols([name])
 
 
-def test_no_protocols_are_legal_and_other_characters_are_not(client: Any) -> None:
+def test_an_empty_list_of_protocols_is_valid_and_non_ascii_names_are_not(client: Any) -> None:
     client.set_alpn_protocols([])
     with pytest.raises(UnicodeEncodeError):
         client.set_alpn_protocols(["é"])
@@ -289,7 +289,7 @@ def test_keys_are_logged_where_the_environment_says(
 # --- Callbacks -------------------------------------------------------------------------------------------------------
 
 
-def test_a_callback_must_be_callable_and_a_servers(client: Any, server: Any) -> None:
+def test_an_sni_callback_must_be_callable_and_on_a_server(client: Any, server: Any) -> None:
     for setter in (server.set_servername_callback, lambda callback: setattr(server, "sni_callback", callback)):
         with pytest.raises(TypeError, match="not a callable object"):
             setter(3)
@@ -297,7 +297,7 @@ def test_a_callback_must_be_callable_and_a_servers(client: Any, server: Any) -> 
         client.sni_callback = len
 
 
-def test_the_name_that_the_client_asked_for_reaches_the_callback(certificates: Certificates, version: Any) -> None:
+def test_the_requested_name_reaches_the_callback(certificates: Certificates, version: Any) -> None:
     client, server = certificates.client_context(version), certificates.server_context(version)
     client.check_hostname = False
     calls = []
@@ -307,7 +307,7 @@ def test_the_name_that_the_client_asked_for_reaches_the_callback(certificates: C
     assert calls == [(pair.server, "xn--bcher-kva.example", server)]
 
 
-def test_the_older_callback_gets_it_too_and_can_be_taken_back(certificates: Certificates) -> None:
+def test_the_older_callback_gets_it_too_and_can_be_removed(certificates: Certificates) -> None:
     server = certificates.server_context()
     names = []
     server.set_servername_callback(lambda connection, name, context: names.append(name))
@@ -319,7 +319,7 @@ def test_the_older_callback_gets_it_too_and_can_be_taken_back(certificates: Cert
     assert names == ["localhost"]
 
 
-def test_a_callback_switches_the_certificate(certificates: Certificates, version: Any) -> None:
+def test_an_sni_callback_switches_the_certificate(certificates: Certificates, version: Any) -> None:
     other = certificates.server_context(version)
     server = certificates.server_context(version, credentials=certificates.elsewhere)
 
@@ -333,7 +333,7 @@ def test_a_callback_switches_the_certificate(certificates: Certificates, version
     assert pair.server.context is other
 
 
-def test_messages_are_shown_with_names(certificates: Certificates, version: Any) -> None:
+def test_messages_are_reported_with_names(certificates: Certificates, version: Any) -> None:
     client = certificates.client_context(version)
     seen: list[Any] = []
 

@@ -1,4 +1,4 @@
-"""The keys of CAs that are in the wrong hands: no chain through one of them is taken, whatever a program trusts."""
+"""Compromised keys of CAs: no chain through one of them is accepted, whatever a program trusts."""
 
 from __future__ import annotations
 
@@ -65,17 +65,17 @@ def _keys_of_this_test_only() -> Iterator[None]:
     distrusted.use(distrusted.KEYS)
 
 
-def test_the_table_holds_digests_each_once() -> None:
+def test_the_table_contains_each_digest_once() -> None:
     assert len(set(distrusted.KEYS)) == len(distrusted.KEYS) == 8
     assert all(re.fullmatch("[0-9a-f]{64}", key) for key in distrusted.KEYS)
 
 
-def test_other_chains_are_taken(chain: Chain, version: Any) -> None:
+def test_other_chains_are_accepted(chain: Chain, version: Any) -> None:
     Pair(chain.context("client", version), chain.context("server", version, verify=False)).handshake()
 
 
 @pytest.mark.parametrize("which", ["root", "intermediate", "leaf"])
-def test_a_server_with_a_distrusted_key_in_its_chain_is_refused(chain: Chain, version: Any, which: str) -> None:
+def test_a_server_with_a_distrusted_key_in_its_chain_is_rejected(chain: Chain, version: Any, which: str) -> None:
     distrusted.use([*distrusted.KEYS, chain.digest(which)])
     pair = Pair(chain.context("client", version), chain.context("server", version, verify=False))
     failure = pair.until_error()
@@ -95,7 +95,7 @@ def test_trusting_the_distrusted_certificate_itself_does_not_help(chain: Chain, 
     assert caught.value.verify_code == CERT_REJECTED
 
 
-def test_a_client_with_a_distrusted_key_in_its_chain_is_refused(chain: Chain, version: Any) -> None:
+def test_a_client_with_a_distrusted_key_in_its_chain_is_rejected(chain: Chain, version: Any) -> None:
     distrusted.use([chain.digest("intermediate")])
     pair = Pair(chain.context("client", version, verify=False), chain.context("server", version))
     failure = pair.until_error()
@@ -103,12 +103,12 @@ def test_a_client_with_a_distrusted_key_in_its_chain_is_refused(chain: Chain, ve
     assert failure.error.verify_code == CERT_REJECTED  # type: ignore[attr-defined]
 
 
-def test_who_verifies_nothing_rejects_nothing(chain: Chain, version: Any) -> None:
+def test_without_verification_nothing_is_rejected(chain: Chain, version: Any) -> None:
     distrusted.use([chain.digest("intermediate")])
     Pair(chain.context("client", version, verify=False), chain.context("server", version, verify=False)).handshake()
 
 
-def test_an_older_reason_to_refuse_a_chain_stays_the_reason(chain: Chain, version: Any, certificates: Any) -> None:
+def test_an_earlier_verification_error_takes_precedence(chain: Chain, version: Any, certificates: Any) -> None:
     distrusted.use([chain.digest("intermediate")])
     client = certificates.client_context(version)  # trusts another CA
     with pytest.raises(tls.SSLCertVerificationError) as caught:

@@ -1,4 +1,4 @@
-"""Small things that programs written for `ssl` meet."""
+"""Details that programs written for `ssl` depend on."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ removed = pytest.mark.skipif(sys.version_info >= (3, 12), reason="Python 3.12's 
 
 
 @removed
-def test_names_that_this_pythons_ssl_still_has_are_there() -> None:
+def test_names_that_only_this_pythons_ssl_has_exist() -> None:
     assert wiretight.match_hostname is standard.match_hostname
     with pytest.deprecated_call():
         octets, strong = wiretight.RAND_pseudo_bytes(16)
@@ -26,7 +26,7 @@ def test_names_that_this_pythons_ssl_still_has_are_there() -> None:
 
 
 @removed
-def test_wrap_socket_without_a_context_makes_a_connection() -> None:
+def test_wrap_socket_without_a_context_connects() -> None:
     import socket
 
     with pytest.deprecated_call(), wiretight.wrap_socket(socket.socket()) as tls:
@@ -36,7 +36,7 @@ def test_wrap_socket_without_a_context_makes_a_connection() -> None:
 
 @removed
 @pytest.mark.parametrize("arguments", [{"server_side": True}, {"keyfile": "key.pem"}], ids=str)
-def test_wrap_socket_without_a_context_wants_a_certificate_with_its_key(arguments: dict[str, Any]) -> None:
+def test_wrap_socket_without_a_context_requires_a_certificate_with_its_key(arguments: dict[str, Any]) -> None:
     import socket
 
     refused = pytest.raises(ValueError, match="certfile must be specified")
@@ -50,7 +50,7 @@ def test_nothing_can_be_deleted_from_a_connection(pair: Pair, name: str) -> None
         delattr(pair.client._sslobj, name)
 
 
-def test_an_sni_callback_is_not_called_for_a_connection_that_nobody_holds(
+def test_an_sni_callback_is_not_called_for_an_unreferenced_connection(
     certificates: Certificates, server_context: Any, client_context: Any
 ) -> None:
     called: list[object] = []
@@ -67,7 +67,7 @@ def test_an_sni_callback_is_not_called_for_a_connection_that_nobody_holds(
     assert not called
 
 
-def test_bytes_behind_a_der_certificate_are_refused(certificates: Certificates) -> None:
+def test_bytes_after_a_der_certificate_are_rejected(certificates: Certificates) -> None:
     context = wiretight.SSLContext(wiretight.PROTOCOL_TLS_CLIENT)
     der = wiretight.PEM_cert_to_DER_cert(certificates.ca_file.read_text())
     with pytest.raises(wiretight.SSLError):
@@ -89,7 +89,7 @@ def test_a_chain_of_one_is_completed_from_the_trusted_certificates(certificates:
     assert bytes(sent[1]) == issuer
 
 
-def test_the_functions_that_make_contexts_use_the_class_that_a_program_has_put_in_place(
+def test_functions_that_create_contexts_use_a_replaced_class(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """gevent and truststore rely on it."""
@@ -107,8 +107,8 @@ def test_the_functions_that_make_contexts_use_the_class_that_a_program_has_put_i
         assert type(make()) is Mine
 
 
-def test_a_subclass_with_properties_of_its_own_is_not_asked_before_it_is_made() -> None:
-    """truststore's context hands every property on to another context, which it makes in __init__."""
+def test_properties_of_a_subclass_are_not_accessed_before_its_creation() -> None:
+    """truststore's context delegates every property to another context, which it creates in __init__."""
 
     class Outer(wiretight.SSLContext):
         def __init__(self, protocol: int) -> None:

@@ -18,13 +18,13 @@ print(*sorted(name for name in set(sys.modules) - before if not name.startswith(
 SLOW = {"asyncio", "calendar", "dataclasses", "datetime", "inspect", "locale", "textwrap", "threading", "typing"}
 
 
-def test_it_imports_nothing_that_takes_long() -> None:
+def test_it_imports_no_slow_module() -> None:
     done = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True, check=True)
     assert "cython" in done.stdout
     assert not SLOW & set(done.stdout.split())
 
 
-def test_install_is_imported_when_it_is_asked_for_and_not_by_a_star() -> None:
+def test_install_is_imported_on_demand_and_not_by_import_star() -> None:
     program = (
         "import wiretight; from wiretight import install, uninstall; assert install is wiretight.install; "
         "assert 'install' not in wiretight.__all__; print(uninstall.__name__)"
@@ -48,7 +48,7 @@ except ImportError:
 """
 
 
-def test_a_second_interpreter_of_the_process_is_told_what_to_use_instead() -> None:
+def test_a_second_interpreter_gets_an_error_with_alternatives() -> None:
     done = subprocess.run([sys.executable, "-c", SECOND_INTERPRETER], capture_output=True, text=True, check=True)
     assert "ImportError" in done.stdout
     assert "use threads or processes instead of subinterpreters" in done.stdout

@@ -1,4 +1,4 @@
-"""Nothing of the standard library's classes answers in wiretight's place: what they can do, wiretight does itself."""
+"""No method of the standard library's classes is inherited: wiretight implements everything itself."""
 
 from __future__ import annotations
 
@@ -36,14 +36,14 @@ def test_an_attribute_is_ours(kind: str, name: str) -> None:
 
 
 @pytest.mark.parametrize("kind", ["SSLSocket", "SSLObject"])
-def test_what_is_not_ours_is_a_sockets_or_an_objects(kind: str) -> None:
+def test_other_attributes_are_those_of_a_socket_or_an_object(kind: str) -> None:
     ours = getattr(wiretight, kind)
     others = {provider(ours, name).__module__ for name in dir(ours) if name not in OF_THE_LANGUAGE}
     assert {module for module in others if not module.startswith("wiretight")} <= {"socket", "_socket", "builtins"}
 
 
 @pytest.mark.parametrize("name", sorted(set(dir(standard.SSLContext)) - OF_THE_LANGUAGE))
-def test_a_context_has_every_attribute_itself(name: str) -> None:
+def test_a_context_defines_every_attribute_itself(name: str) -> None:
     if name in OF_WINDOWS and sys.platform != "win32":
         return
     assert provider(wiretight.SSLContext, name).__module__ in {"wiretight", "builtins"} | {
@@ -51,5 +51,5 @@ def test_a_context_has_every_attribute_itself(name: str) -> None:
     }
 
 
-def test_a_context_is_made_of_no_standard_class() -> None:
+def test_a_context_has_no_standard_base_class() -> None:
     assert not [base for base in wiretight.SSLContext.__mro__ if base.__module__ in {"ssl", "_ssl"}]

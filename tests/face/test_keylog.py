@@ -1,4 +1,4 @@
-"""The key log: to a file that is its owner's only, or to whatever else can be written to."""
+"""The key log: to a file readable by its owner only, or to anything else that is writable."""
 
 from __future__ import annotations
 
@@ -42,7 +42,9 @@ def umask(request: pytest.FixtureRequest) -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("umask")
-def test_a_new_file_is_its_owners_only(context: Any, certificates: Certificates, version: Any, tmp_path: Path) -> None:
+def test_a_new_file_is_readable_by_its_owner_only(
+    context: Any, certificates: Certificates, version: Any, tmp_path: Path
+) -> None:
     context.keylog_filename = tmp_path / "keys"
     assert stat.S_IMODE((tmp_path / "keys").stat().st_mode) == 0o600
     logged(context, certificates)
@@ -51,7 +53,7 @@ def test_a_new_file_is_its_owners_only(context: Any, certificates: Certificates,
     assert are_secrets(lines, version)
 
 
-def test_a_file_that_is_there_is_added_to_and_keeps_its_mode(
+def test_an_existing_file_is_appended_to_and_keeps_its_mode(
     context: Any, certificates: Certificates, version: Any, tmp_path: Path
 ) -> None:
     path = tmp_path / "keys"
@@ -65,7 +67,7 @@ def test_a_file_that_is_there_is_added_to_and_keeps_its_mode(
     assert are_secrets(path.read_text(), version)
 
 
-def test_a_link_to_a_file_that_is_not_there_makes_it(
+def test_a_link_to_a_missing_file_creates_it(
     context: Any, certificates: Certificates, version: Any, tmp_path: Path
 ) -> None:
     (tmp_path / "link").symlink_to(tmp_path / "keys")
@@ -95,7 +97,7 @@ def test_a_fifo_accepts_it(context: Any, certificates: Certificates, version: An
     os.close(reading)
 
 
-def test_a_fifo_that_nobody_reads_is_an_error_at_once(context: Any, tmp_path: Path) -> None:
+def test_a_fifo_without_a_reader_is_an_error_at_once(context: Any, tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "fifo")
     context.keylog_filename = before = tmp_path / "keys"
     with pytest.raises(OSError, match="nobody reads from this FIFO") as caught:

@@ -1,4 +1,4 @@
-"""Every name of `ssl` is there, with its value and its signature."""
+"""Every name of `ssl` exists, with its value and its signature."""
 
 from __future__ import annotations
 
@@ -82,12 +82,12 @@ CONSTANTS = [name for name in dir(standard) if re.match(r"(ALERT|CERT|OP|PROTOCO
 
 
 @pytest.mark.parametrize("name", [name for name in dir(standard) if not name.startswith("_") and name not in NOT_OURS])
-def test_every_public_name_of_this_pythons_ssl_is_there(name: str) -> None:
+def test_every_public_name_of_this_pythons_ssl_exists(name: str) -> None:
     assert hasattr(wiretight, name)
 
 
 @pytest.mark.parametrize("name", OF_3_15.split())
-def test_every_public_name_of_the_newest_ssl_is_there(name: str) -> None:
+def test_every_public_name_of_the_newest_ssl_exists(name: str) -> None:
     assert hasattr(wiretight, name)
     assert name in wiretight.__all__
 
@@ -95,12 +95,12 @@ def test_every_public_name_of_the_newest_ssl_is_there(name: str) -> None:
 @pytest.mark.parametrize(
     ("kind", "name"), [(k, name) for k, names in METHODS_OF_3_15.items() for name in names.split()]
 )
-def test_so_is_every_method(kind: str, name: str) -> None:
+def test_every_method_of_ssl_exists(kind: str, name: str) -> None:
     assert callable(getattr(getattr(wiretight, kind), name))
 
 
 @pytest.mark.parametrize("name", PRIVATE)
-def test_the_private_names_that_libraries_use_are_there(name: str) -> None:
+def test_the_private_names_that_libraries_use_exist(name: str) -> None:
     assert hasattr(wiretight, name)
 
 
@@ -112,7 +112,7 @@ def test_a_constant_has_the_standard_librarys_value_and_type(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", LATER)
-def test_what_came_later_is_there_on_every_python(name: str) -> None:
+def test_newer_names_exist_on_every_python(name: str) -> None:
     assert getattr(wiretight, name) == LATER[name]
 
 
@@ -142,7 +142,7 @@ def star(module: str) -> dict[str, Any]:
     return {name: value for name, value in given.items() if name != "__builtins__"}
 
 
-def test_import_star_gives_what_it_gives_of_ssl() -> None:
+def test_import_star_imports_the_names_of_ssl() -> None:
     ours, theirs = star("wiretight"), star("ssl")
     assert theirs.keys() - ours.keys() <= {"RAND_egd"}
     for name in theirs.keys() & ours.keys():
@@ -150,7 +150,7 @@ def test_import_star_gives_what_it_gives_of_ssl() -> None:
             assert ours[name] is theirs[name]
 
 
-def test_import_star_gives_nothing_else_that_a_program_could_have_under_that_name() -> None:
+def test_import_star_imports_no_other_name_that_a_program_may_use() -> None:
     of_newer_ones = set(OF_3_15.split()) | set(LATER)
     assert star("wiretight").keys() - star("ssl").keys() - of_newer_ones == {
         "HAS_CERT_COMPRESSION",
@@ -165,7 +165,7 @@ def test_the_version_is_that_of_the_build() -> None:
     assert f"version: '{wiretight.__version__}'" in build.read_text()
 
 
-def test_urllib3_takes_our_openssl() -> None:
+def test_urllib3_accepts_our_openssl() -> None:
     assert wiretight.OPENSSL_VERSION.startswith("OpenSSL ")
     assert wiretight.OPENSSL_VERSION_INFO >= (3, 0)
     assert wiretight.OPENSSL_VERSION_NUMBER >= 0x30000000
@@ -217,7 +217,7 @@ def test_a_native_method_takes_the_standard_librarys_arguments(name: str, argume
     assert [name for name in found if name not in {"self", "*"}] == arguments.split()
 
 
-def test_random_bytes_are_there() -> None:
+def test_random_functions_exist() -> None:
     assert len(wiretight.RAND_bytes(16)) == 16
     assert wiretight.RAND_status()
     wiretight.RAND_add(b"seed", 0.0)

@@ -1,4 +1,4 @@
-"""SSLObject: TLS over two memory BIOs, in a program that moves the bytes itself."""
+"""SSLObject: TLS over two memory BIOs, in a program that transfers the bytes itself."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ def test_bytes_arrive_however_they_are_delivered(pair: Pair, delivery: Delivery)
     pair.close()
 
 
-def test_it_asks_for_more_by_want_read(pair: Pair) -> None:
+def test_it_raises_want_read_until_data_arrives(pair: Pair) -> None:
     with pytest.raises(tls.SSLWantReadError) as caught:
         pair.client.do_handshake()
     assert caught.value.errno == tls.SSL_ERROR_WANT_READ
     assert pair.to_server.outgoing.pending > 0
 
 
-def test_reading_and_writing_shake_hands_by_themselves(pair: Pair) -> None:
+def test_reading_and_writing_perform_the_handshake(pair: Pair) -> None:
     with pytest.raises(tls.SSLWantReadError):
         pair.client.write(b"data")
     assert pair.to_server.outgoing.pending > 0
@@ -36,7 +36,7 @@ def test_reading_and_writing_shake_hands_by_themselves(pair: Pair) -> None:
         pair.server.read()
 
 
-def test_before_the_handshake_nothing_is_known(pair: Pair) -> None:
+def test_nothing_is_known_before_the_handshake(pair: Pair) -> None:
     client = pair.client
     assert client.version() is client.cipher() is client.group() is client.selected_alpn_protocol() is None
     assert client.shared_ciphers() is client.compression() is client.get_channel_binding() is None
@@ -93,7 +93,7 @@ def test_a_copy_shares_the_connection(pair: Pair) -> None:
     assert copy.copy(pair.client)._sslobj is pair.client._sslobj
 
 
-def test_the_names_of_a_wrong_host_and_a_wrong_ca_are_told(certificates: Any, version: Any) -> None:
+def test_errors_name_a_wrong_host_and_a_wrong_ca(certificates: Any, version: Any) -> None:
     wrong_name = Pair(
         certificates.client_context(version),
         certificates.server_context(version, credentials=certificates.elsewhere),

@@ -1,4 +1,4 @@
-"""What openssl.cnf sets in every new context: the same of it stays, and is reset, as in the standard library's."""
+"""The settings of openssl.cnf in a new context: the same ones stay or are reset as in the standard library's."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def shown(settings: str, certificates: Certificates, folder: Path, *modules: str
         "RecordPadding = 64",
     ],
 )
-def test_a_new_context_has_of_it_what_the_standard_librarys_has(
+def test_a_new_context_applies_the_same_settings_as_the_standard_librarys(
     certificates: Certificates, tmp_path: Path, settings: str
 ) -> None:
     settings = settings.format(other_ca=certificates.other_ca_file)
@@ -81,7 +81,7 @@ def test_a_new_context_has_of_it_what_the_standard_librarys_has(
     assert ours == theirs
 
 
-def test_settings_that_are_not_reset_have_their_effect(certificates: Certificates, tmp_path: Path) -> None:
+def test_other_settings_take_effect(certificates: Certificates, tmp_path: Path) -> None:
     """So that the test above compares something."""
     (plain,) = shown("", certificates, tmp_path, "wiretight")
     (set_,) = shown("Options = -SessionTicket\nMaxProtocol = TLSv1.2", certificates, tmp_path, "wiretight")

@@ -1,4 +1,4 @@
-"""What a program's subclass of SSLSocket overrides is called where `ssl` calls it."""
+"""Methods that a program overrides in SSLSocket are called where `ssl` calls them."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ class Base:
 
 
 class Replacing(Base):
-    """What a mix-in comes to have, or to derive from."""
+    """Methods that a mix-in gets later, or inherits."""
 
     def send(self, data: Any, flags: int = 0) -> int:
         return len(data)
@@ -200,7 +200,7 @@ def test_a_method_of_the_object_is_called(client: Any) -> None:
     assert client.send.call_count == 2
 
 
-def test_a_program_that_ssl_is_wiretight_for_counts_what_passes(certificates: Certificates) -> None:
+def test_a_program_after_install_overrides_read_and_send(certificates: Certificates) -> None:
     succeeds(
         """
         import socket, sys, threading

@@ -1,4 +1,4 @@
-"""PEM files with several kinds of blocks, as HAProxy and stunnel have them: each reader finds what is for it."""
+"""PEM files with several kinds of blocks, as for HAProxy and stunnel: each loader finds its own."""
 
 from __future__ import annotations
 
@@ -58,7 +58,9 @@ OTHERS = {"nothing": "", "text": "words\n", "another block": "-----BEGIN NOTHING
 
 @pytest.mark.parametrize("between", OTHERS.values(), ids=OTHERS)
 @pytest.mark.parametrize("name", LOADS)
-def test_each_finds_its_own_in_every_order(blocks: dict[str, str], tmp_path: Path, name: str, between: str) -> None:
+def test_each_loader_finds_its_blocks_in_every_order(
+    blocks: dict[str, str], tmp_path: Path, name: str, between: str
+) -> None:
     path = tmp_path / "all.pem"
     for order in ORDERS:
         path.write_text(between + between.join(blocks[kind] for kind in order))
@@ -69,7 +71,7 @@ def test_each_finds_its_own_in_every_order(blocks: dict[str, str], tmp_path: Pat
 
 @pytest.mark.parametrize("name", LOADS)
 @pytest.mark.parametrize("missing", ["certificate", "key", "DH"])
-def test_what_is_missing_is_said_as_the_standard_library_says_it(
+def test_a_missing_block_raises_the_standard_librarys_error(
     blocks: dict[str, str], tmp_path: Path, name: str, missing: str
 ) -> None:
     path = tmp_path / "some.pem"
@@ -88,7 +90,7 @@ def test_parameters_of_both_kinds_and_line_endings_are_read(tmp_path: Path, kind
         assert isinstance(outcome(module, LOADS["load_dh_params"], path), dict), module
 
 
-def test_the_certificate_of_a_file_is_decoded_wherever_it_stands(
+def test_the_certificate_of_a_file_is_decoded_at_any_position(
     blocks: dict[str, str], certificates: Certificates, tmp_path: Path
 ) -> None:
     path = tmp_path / "all.pem"

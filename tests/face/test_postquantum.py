@@ -1,4 +1,4 @@
-"""What a modern OpenSSL brings: a key exchange and signatures that a quantum computer does not break."""
+"""A modern OpenSSL's key exchange and signatures that a quantum computer cannot break."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_two_ends_with_default_settings_agree_on_a_hybrid_group(certificates: Ce
 
 
 @SINCE_3_5
-def test_a_peer_without_it_is_met_in_an_older_group(certificates: Certificates) -> None:
+def test_a_peer_without_it_negotiates_an_older_group(certificates: Certificates) -> None:
     client, server = certificates.client_context(), certificates.server_context()
     server.set_groups("x25519:secp256r1")
     pair = Pair(client, server)
@@ -98,7 +98,7 @@ def test_an_ml_dsa_certificate_loads_and_verifies(certificates: Certificates, si
 
 
 @SINCE_3_5
-def test_an_ml_dsa_certificate_of_somebody_else_is_refused(certificates: Certificates, signed: Credentials) -> None:
+def test_an_untrusted_ml_dsa_certificate_is_rejected(certificates: Certificates, signed: Credentials) -> None:
     failure = Pair(certificates.client_context(), certificates.server_context(credentials=signed)).until_error()
 
     assert failure.side == "client"
@@ -106,7 +106,7 @@ def test_an_ml_dsa_certificate_of_somebody_else_is_refused(certificates: Certifi
 
 
 @SINCE_3_5
-def test_a_client_proves_itself_with_ml_dsa(certificates: Certificates, signed: Credentials) -> None:
+def test_a_client_authenticates_with_ml_dsa(certificates: Certificates, signed: Credentials) -> None:
     server = certificates.server_context(client_ca=signed.chain)
     server.verify_flags |= wiretight.VERIFY_X509_PARTIAL_CHAIN
     pair = Pair(certificates.client_context(credentials=signed), server)
@@ -115,7 +115,7 @@ def test_a_client_proves_itself_with_ml_dsa(certificates: Certificates, signed: 
     assert pair.server.client_sigalg() == signed.chain.stem
 
 
-def test_flags_say_what_this_openssl_can() -> None:
+def test_flags_report_what_this_openssl_supports() -> None:
     flags: dict[str, Any] = {name: getattr(wiretight, name) for name in ("HAS_ECH", "HAS_CERT_COMPRESSION")}
 
     assert all(type(flag) is bool for flag in flags.values())

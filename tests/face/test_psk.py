@@ -17,7 +17,7 @@ MODULES = [tls, standard] if hasattr(standard.SSLContext, "set_psk_client_callba
 
 
 class Keys:
-    """Callbacks for both sides that give the same key, and remember what they were asked."""
+    """Callbacks for both sides that return the same key, and record their arguments."""
 
     def __init__(self) -> None:
         self.hints: list[str | None] = []
@@ -69,7 +69,7 @@ def refused(version: Any, client_callback: Callable[..., Any], server_callback: 
     return caught.value
 
 
-def test_features_are_told() -> None:
+def test_features_are_reported() -> None:
     assert tls.HAS_PSK is True
     assert tls.HAS_PSK_TLS13 is True
 
@@ -115,11 +115,11 @@ def test_a_key_is_any_buffer(version: Any, key: Any) -> None:
     assert pair.transfer(b"data", pair.client) == b"data"
 
 
-def test_another_key_is_refused(version: Any, keys: Keys) -> None:
+def test_a_different_key_is_rejected(version: Any, keys: Keys) -> None:
     refused(version, keys.client, lambda identity: KEY[::-1])
 
 
-def test_an_empty_key_is_none(version: Any, keys: Keys) -> None:
+def test_an_empty_key_means_no_key(version: Any, keys: Keys) -> None:
     refused(version, keys.client, lambda identity: b"")
     refused(version, lambda hint: ("me", b""), keys.server)
 
@@ -136,7 +136,7 @@ def test_an_empty_key_is_none(version: Any, keys: Keys) -> None:
         (("me", bytes(1000)), ValueError),
     ],
 )
-def test_what_is_no_identity_and_key_is_reported_and_means_none(
+def test_an_invalid_client_result_is_reported_and_means_no_key(
     version: Any, keys: Keys, unraisable: list[Any], answer: Any, error: type[Exception]
 ) -> None:
     refused(version, lambda hint: answer, keys.server)
@@ -144,7 +144,7 @@ def test_what_is_no_identity_and_key_is_reported_and_means_none(
 
 
 @pytest.mark.parametrize(("answer", "error"), [(None, TypeError), ("text", TypeError), (bytes(1000), ValueError)])
-def test_what_is_no_key_of_the_server_is_reported_and_means_none(
+def test_an_invalid_server_key_is_reported_and_means_no_key(
     version: Any, keys: Keys, unraisable: list[Any], answer: Any, error: type[Exception]
 ) -> None:
     refused(version, keys.client, lambda identity: answer)
@@ -171,7 +171,7 @@ def unraisable(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     return reports
 
 
-def test_a_callback_can_be_taken_back(version: Any, keys: Keys) -> None:
+def test_a_callback_can_be_removed(version: Any, keys: Keys) -> None:
     client, server = contexts(version)
     for context, setter, callback in (
         (client, client.set_psk_client_callback, keys.client),
@@ -206,7 +206,7 @@ def test_arguments_are_checked(module: ModuleType) -> None:
         server.set_psk_server_callback(print, "h" * 1000)
 
 
-def test_a_context_for_both_roles_takes_both() -> None:
+def test_a_context_for_both_roles_accepts_both_callbacks() -> None:
     with pytest.warns(DeprecationWarning, match="PROTOCOL_TLS is deprecated"):
         context = tls.SSLContext(tls.PROTOCOL_TLS)
     context.set_psk_client_callback(lambda hint: ("me", KEY))

@@ -59,7 +59,7 @@ def test_a_standard_context_is_an_instance_of_our_context() -> None:
     assert isinstance(standard.create_default_context(), wiretight.SSLContext)
 
 
-def test_so_is_an_instance_of_a_subclass_of_the_standard_context() -> None:
+def test_an_instance_of_a_standard_subclass_is_an_instance_of_our_context() -> None:
     class Theirs(standard.SSLContext):
         pass
 
@@ -80,7 +80,7 @@ def test_a_standard_context_is_no_instance_of_a_subclass_of_ours(context: Any) -
 
 
 @pytest.mark.parametrize("other", [None, 3, "context", object(), socket.socket])
-def test_anything_else_is_no_context(other: Any) -> None:
+def test_anything_else_is_not_a_context(other: Any) -> None:
     assert not isinstance(other, wiretight.SSLContext)
 
 
@@ -119,13 +119,13 @@ def test_a_subclass_is_its_own_class() -> None:
     assert isinstance(context, wiretight.SSLContext)
 
 
-def test_a_subclass_is_pickled_by_the_programs_recipe(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_subclass_is_pickled_by_the_programs_reduce_function(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(copyreg.dispatch_table, Hardened, lambda context: (context.__class__, (context.protocol,)))
     copied = pickle.loads(pickle.dumps(Hardened(wiretight.PROTOCOL_TLS_CLIENT)))
     assert type(copied) is Hardened
 
 
-def test_so_are_a_subclass_of_a_subclass_and_one_with_a_metaclass_of_its_own() -> None:
+def test_nested_subclasses_and_those_with_a_metaclass_are_pickled_too() -> None:
     class Registering(type(wiretight.SSLContext)):  # type: ignore[misc]
         known: ClassVar[list[type]] = []
 
@@ -142,13 +142,13 @@ def test_so_are_a_subclass_of_a_subclass_and_one_with_a_metaclass_of_its_own() -
     assert isinstance(context, standard.SSLContext)
 
 
-def test_a_method_of_the_standard_class_sets_nothing_on_a_context_of_a_subclass() -> None:
+def test_a_method_of_the_standard_class_changes_nothing_on_a_context_of_a_subclass() -> None:
     theirs: Any = standard.SSLContext
     with pytest.raises((AttributeError, TypeError)):
         theirs.options.__set__(Hardened(wiretight.PROTOCOL_TLS_CLIENT), 0)
 
 
-def test_assigning_a_class_of_another_layout_is_refused(context: Any) -> None:
+def test_assigning_a_class_with_another_layout_is_rejected(context: Any) -> None:
     with pytest.raises(TypeError):
         context.__class__ = standard.SSLContext
 
@@ -160,7 +160,7 @@ def test_sockets_and_objects_are_of_subclasses_of_the_standard_ones() -> None:
 
 
 @pytest.mark.parametrize("kind", ["SSLSocket", "SSLObject"])
-def test_nothing_that_moves_bytes_or_answers_is_inherited_from_the_standard_class(kind: str) -> None:
+def test_no_method_is_inherited_from_the_standard_class(kind: str) -> None:
     ours, theirs = getattr(wiretight, kind), getattr(standard, kind)
     inherited = [
         name
@@ -173,7 +173,7 @@ def test_nothing_that_moves_bytes_or_answers_is_inherited_from_the_standard_clas
 
 
 @pytest.mark.parametrize("kind", ["SSLSocket", "SSLObject"])
-def test_programs_cannot_make_a_connection_by_its_class(kind: str) -> None:
+def test_programs_cannot_call_the_class_of_a_connection(kind: str) -> None:
     with pytest.raises(TypeError, match=f"{kind} does not have a public constructor"):
         getattr(wiretight, kind)()
 

@@ -1,4 +1,4 @@
-"""What a program puts in place of other modules' functions and classes does not reach TLS."""
+"""A program's replacements of other modules' functions and classes do not affect TLS."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Traced(socket.socket):
     """What a tracer or a SOCKS client puts into socket.socket."""
 
 
-def test_a_class_in_place_of_socket_is_nothing_to_tls(
+def test_a_replaced_socket_class_does_not_affect_tls(
     client_context: Any, server_context: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(socket, "socket", Traced)
@@ -43,7 +43,7 @@ def test_certificates_come_from_the_real_file_system(certificates: Certificates,
 
 
 @pytest.mark.parametrize("name", FILE_FUNCTIONS)
-def test_a_default_context_trusts_what_it_always_does(
+def test_a_default_context_trusts_the_same_under_patches(
     certificates: Certificates, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     tls.clear_trust_cache()
@@ -65,7 +65,7 @@ def test_a_key_log_is_written_to_the_real_file_system(
     assert "CLIENT" in (tmp_path / "keys").read_text()
 
 
-def test_the_same_holds_for_a_program_that_ssl_is_wiretight_for(certificates: Certificates) -> None:
+def test_the_same_holds_for_a_program_after_install(certificates: Certificates) -> None:
     succeeds(
         """
         import os, socket, sys
@@ -90,7 +90,7 @@ def test_the_same_holds_for_a_program_that_ssl_is_wiretight_for(certificates: Ce
 
 
 class Double:
-    """What a test puts into ssl.SSLContext: just what is asked of it."""
+    """A test double for ssl.SSLContext, with just the methods it needs."""
 
     def __init__(self, protocol: int) -> None:
         self.made_with = protocol
@@ -100,7 +100,7 @@ class Double:
         self.purpose = purpose
 
 
-def test_a_double_of_the_context_is_set_up_by_create_default_context(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_create_default_context_configures_a_test_double(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tls, "SSLContext", Double)
     context: Any = tls.create_default_context()
     assert context.made_with == tls.PROTOCOL_TLS_CLIENT

@@ -1,4 +1,4 @@
-"""sendfile(): as much as possible with every write, and the file's position where the socket stopped."""
+"""sendfile(): as much as possible in every write, and the file's position after the last byte sent."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ DATA = bytes(range(251)) * 4000
 
 
 class Unseekable:
-    """A file that only reads, and less than it is asked for."""
+    """A file that can only be read, and returns less than requested."""
 
     mode = "rb"
 
@@ -28,7 +28,7 @@ class Unseekable:
 
 
 class Taking:
-    """A write that takes `most` bytes of every call, and raises after `limit`."""
+    """A write that accepts `most` bytes of every call, and raises after `limit`."""
 
     def __init__(self, most: int, limit: int = len(DATA)) -> None:
         self.most = most
@@ -54,21 +54,21 @@ def test_everything_is_written_once_and_in_order(most: int, file: Any, count: in
     assert write.taken == DATA[:count]
 
 
-def test_few_writes_do() -> None:
+def test_a_file_needs_few_writes() -> None:
     write = Taking(len(DATA))
     send_file(write, io.BytesIO(DATA), 0, None)
     assert write.calls == -(-len(DATA) // (128 * 1024))
 
 
 @pytest.mark.parametrize("offset", [0, 1000])
-def test_after_an_error_the_position_is_behind_what_was_sent(offset: int) -> None:
+def test_after_an_error_the_position_is_after_the_last_byte_sent(offset: int) -> None:
     file = io.BytesIO(DATA)
     with pytest.raises(TimeoutError):
         send_file(Taking(70_000, 150_000), file, offset, None)
     assert file.tell() == offset + 150_000
 
 
-def test_behind_the_end_there_is_nothing() -> None:
+def test_an_offset_beyond_the_end_sends_nothing() -> None:
     write = Taking(1)
     assert send_file(write, io.BytesIO(b"data"), 1000, None) == 0
     assert write.calls == 0
@@ -97,7 +97,7 @@ def test_arguments_are_checked(client: Any, arguments: tuple[Any, ...], error: t
         client.sendfile(io.BytesIO(DATA), *arguments)
 
 
-def test_a_file_without_positions_is_sent_from_its_beginning_only(client: Any, server: Any) -> None:
+def test_an_unseekable_file_is_sent_from_its_beginning_only(client: Any, server: Any) -> None:
     assert client.sendfile(Unseekable(b"data")) == 4
     assert server.recv(10) == b"data"
     with pytest.raises(AttributeError):

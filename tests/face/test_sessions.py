@@ -16,7 +16,7 @@ from tests.kit.threads import Task
 
 @pytest.fixture
 def session(pair: Pair) -> Any:
-    """Of a connection that has read something: in TLS 1.3 the ticket comes with it."""
+    """Of a connection that has read something: in TLS 1.3 the ticket arrives with it."""
     pair.handshake()
     pair.transfer(b"data", pair.server)
     return pair.client.session
@@ -54,7 +54,7 @@ def test_a_session_can_be_set_before_the_handshake(session: Any, client_context:
     assert again.client.session_reused is True
 
 
-def test_a_session_is_refused_where_it_has_no_meaning(
+def test_a_session_is_rejected_on_a_server(
     session: Any, pair: Pair, client_context: Any, server_context: Any, certificates: Any
 ) -> None:
     with pytest.raises(ValueError, match="Cannot set session after handshake"):
@@ -70,7 +70,7 @@ def test_a_session_is_refused_where_it_has_no_meaning(
         client_context.wrap_bio(tls.MemoryBIO(), tls.MemoryBIO(), server_hostname="localhost", session=3)
 
 
-def test_a_session_tells_its_times(session: Any) -> None:
+def test_a_session_reports_its_times(session: Any) -> None:
     assert isinstance(session.id, bytes)
     assert session.time > 1_500_000_000
     assert session.timeout > 0
@@ -85,7 +85,7 @@ def test_sessions_are_equal_by_id_and_have_no_hash(session: Any, pair: Pair) -> 
 
 
 @pytest.mark.parametrize("copied", [copy.copy, pickle.dumps])
-def test_a_session_is_neither_copied_nor_pickled_nor_made(session: Any, copied: Any) -> None:
+def test_a_session_cannot_be_copied_pickled_or_created(session: Any, copied: Any) -> None:
     with pytest.raises(TypeError, match="SSLSession"):
         copied(session)
     with pytest.raises(TypeError, match="SSLSession"):

@@ -35,7 +35,7 @@ def settable(name: str) -> bool:
     return callable(attribute) and name.lstrip("_").startswith(("set_", "load_"))
 
 
-def test_whatever_can_be_set_stands_in_the_list() -> None:
+def test_every_setting_is_in_the_list() -> None:
     found = {name for name in dir(tls.SSLContext) if not name.startswith("__") and settable(name)}
     assert found == set(SETTINGS) | OTHERS - {"sslsocket_class", "sslobject_class"}
 
@@ -91,7 +91,7 @@ def context(request: pytest.FixtureRequest) -> Any:
 
 
 @pytest.mark.parametrize("name", CHANGES)
-def test_a_setting_stays_while_the_others_are_set(certificates: Certificates, context: Any, name: str) -> None:
+def test_a_setting_survives_changes_of_the_others(certificates: Certificates, context: Any, name: str) -> None:
     change, look = CHANGES[name]
     before = look(context)
     change(context, certificates)
@@ -105,7 +105,7 @@ def test_a_setting_stays_while_the_others_are_set(certificates: Certificates, co
             assert look(context) == after, other
 
 
-def test_what_a_connection_shows_of_a_context_that_was_set_up_after_its_first_use(
+def test_settings_changed_after_the_first_use_of_a_context_apply(
     certificates: Certificates, version: Any, tmp_path: Path
 ) -> None:
     """As of one that was set up before, setting by setting."""
@@ -141,7 +141,7 @@ def test_what_a_connection_shows_of_a_context_that_was_set_up_after_its_first_us
     assert (tmp_path / "keys").stat().st_size > 100
 
 
-def test_a_connection_keeps_the_settings_that_its_context_had_when_it_was_made(
+def test_a_connection_keeps_the_settings_from_its_creation(
     certificates: Certificates, version: Any, tmp_path: Path
 ) -> None:
     """Callbacks too."""
@@ -169,7 +169,7 @@ def test_a_connection_keeps_the_settings_that_its_context_had_when_it_was_made(
     assert shown == [HOST]
 
 
-def test_what_was_set_lives_no_longer_than_that(certificates: Certificates, version: Any) -> None:
+def test_a_replaced_setting_is_freed(certificates: Certificates, version: Any) -> None:
     """In a context that has been used, too."""
 
     class Callback:
@@ -214,7 +214,7 @@ def weak(certificates: Certificates, tmp_path_factory: pytest.TempPathFactory) -
 
 
 @pytest.mark.parametrize("later", [None, "ECDHE+AESGCM"], ids=["", "then-ciphers-without-a-level"])
-def test_a_security_level_that_was_lowered_lets_a_weak_certificate_in(
+def test_a_lowered_security_level_accepts_a_weak_certificate(
     certificates: Certificates, version: Any, context: Any, weak: Path, later: str | None
 ) -> None:
     context.set_ciphers("ECDHE:@SECLEVEL=2")
@@ -235,7 +235,7 @@ def agreed_without_name(client: Any, server: Any) -> Pair:
     return agreed(client, server)
 
 
-def test_a_security_level_that_was_raised_keeps_a_weak_certificate_out(context: Any, weak: Path) -> None:
+def test_a_raised_security_level_rejects_a_weak_certificate(context: Any, weak: Path) -> None:
     context.set_ciphers("ECDHE:@SECLEVEL=0")
     context.set_ciphers("ECDHE:@SECLEVEL=2")
     assert context.security_level == 2
@@ -243,8 +243,8 @@ def test_a_security_level_that_was_raised_keeps_a_weak_certificate_out(context: 
         context.load_cert_chain(weak)
 
 
-def test_a_weak_certificate_is_named_before_its_key_is_missed(context: Any, weak: Path, tmp_path: Path) -> None:
-    """The reason that `ssl` gives."""
+def test_a_weak_certificate_is_reported_before_its_missing_key(context: Any, weak: Path, tmp_path: Path) -> None:
+    """The same reason as in `ssl`."""
     context.set_ciphers("ECDHE:@SECLEVEL=2")
     without_key = tmp_path / "certificate.pem"
     without_key.write_bytes(weak.read_bytes().partition(b"-----BEGIN PRIVATE")[0])

@@ -1,4 +1,4 @@
-"""SSLSocket as a socket: reading and writing in all their forms, and what TLS has no meaning for."""
+"""SSLSocket as a socket: reading and writing in all their forms, and the methods that TLS does not allow."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ FLAGGED = {"recv": (1, 1), "recv_into": (bytearray(1), 1, 1), "send": (b"x", 1),
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_what_would_bypass_tls_is_refused(client: Any, name: str) -> None:
+def test_methods_that_would_bypass_tls_are_rejected(client: Any, name: str) -> None:
     error, arguments = REFUSED[name]
     with pytest.raises(error, match=r"not allowed on instances of|Can't dup\(\) SSLSocket instances"):
         getattr(client, name)(*arguments)
 
 
 @pytest.mark.parametrize("name", FLAGGED)
-def test_flags_are_refused(client: Any, name: str) -> None:
+def test_flags_are_rejected(client: Any, name: str) -> None:
     with pytest.raises(ValueError, match=rf"non-zero flags not allowed in calls to {name}\(\)"):
         getattr(client, name)(*FLAGGED[name])
 
@@ -50,7 +50,7 @@ def test_a_socket_is_neither_copied_nor_pickled(client: Any, copied: Any) -> Non
 # --- Reading ---------------------------------------------------------------------------------------------------------
 
 
-def test_recv_returns_what_is_there(client: Any, server: Any) -> None:
+def test_recv_returns_what_has_arrived(client: Any, server: Any) -> None:
     client.sendall(b"hello")
     assert server.recv(2) == b"he"
     assert server.pending() == 3
@@ -85,7 +85,7 @@ def test_a_size_that_does_not_fit_means_the_whole_buffer(client: Any, server: An
     assert buffer == b"0123"
 
 
-def test_recv_into_takes_items_of_any_size(client: Any, server: Any) -> None:
+def test_recv_into_accepts_items_of_any_size(client: Any, server: Any) -> None:
     client.sendall(b"01234567")
     numbers = array.array("i", [0, 0])
     assert server.recv_into(numbers) == 8
@@ -101,7 +101,7 @@ def test_recv_into_none_returns_bytes(client: Any, server: Any) -> None:
     assert server.recv_into(None) == b"llo"
 
 
-def test_a_read_only_buffer_is_refused(client: Any) -> None:
+def test_a_read_only_buffer_is_rejected(client: Any) -> None:
     with pytest.raises((TypeError, BufferError)):
         client.recv_into(b"constant")
 
@@ -136,7 +136,7 @@ def test_sendall_sends_everything(client: Any, server: Any, kind: Any, size: int
     assert task.result() == data[:size]
 
 
-def test_sendall_goes_on_after_a_partial_count(
+def test_sendall_continues_after_a_partial_count(
     client_context: Any, server_context: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # On a non-blocking socket send() may take a part; sendall() there raises only where nothing more goes.
@@ -161,7 +161,7 @@ def test_only_buffers_are_sent(client: Any, wrong: Any) -> None:
             method(wrong)
 
 
-def test_a_buffer_with_gaps_is_refused(client: Any) -> None:
+def test_a_non_contiguous_buffer_is_rejected(client: Any) -> None:
     with pytest.raises(BufferError):
         client.send(memoryview(b"123456")[::2])
 
@@ -234,7 +234,7 @@ def test_sendfile_sends_a_file_or_a_part_of_it(
     assert task.result() == expected
 
 
-def test_sendfile_refuses_text_and_non_blocking_sockets(client: Any, tmp_path: Path) -> None:
+def test_sendfile_rejects_text_files_and_non_blocking_sockets(client: Any, tmp_path: Path) -> None:
     with (
         pytest.raises(ValueError, match="file should be opened in binary mode"),
         (tmp_path / "text").open("w+") as text,
@@ -248,7 +248,7 @@ def test_sendfile_refuses_text_and_non_blocking_sockets(client: Any, tmp_path: P
 # --- What was negotiated ---------------------------------------------------------------------------------------------
 
 
-def test_both_ends_tell_the_same(client: Any, server: Any, version: Any) -> None:
+def test_both_ends_report_the_same_parameters(client: Any, server: Any, version: Any) -> None:
     name = {tls.TLSVersion.TLSv1_2: "TLSv1.2", tls.TLSVersion.TLSv1_3: "TLSv1.3"}[version]
     assert client.version() == server.version() == name
     assert client.cipher() == server.cipher()
@@ -261,7 +261,7 @@ def test_both_ends_tell_the_same(client: Any, server: Any, version: Any) -> None
         client.get_channel_binding("x")
 
 
-def test_the_servers_certificate_is_shown(client: Any, server: Any) -> None:
+def test_the_servers_certificate_is_returned(client: Any, server: Any) -> None:
     assert ("DNS", "localhost") in client.getpeercert()["subjectAltName"]
     assert client.getpeercert(True) == client.get_unverified_chain()[0]
     assert server.getpeercert() is None
@@ -273,7 +273,7 @@ def test_the_low_level_connection_knows_its_owner(client: Any) -> None:
     assert client._sslobj.get_unverified_chain()[0].public_bytes(2) == client.getpeercert(True)
 
 
-def test_post_handshake_authentication_is_the_servers_and_of_tls_1_3(client: Any, server: Any, version: Any) -> None:
+def test_post_handshake_authentication_needs_a_server_and_tls_1_3(client: Any, server: Any, version: Any) -> None:
     with pytest.raises(tls.SSLError) as caught:
         client.verify_client_post_handshake()
     assert caught.value.reason == ("NOT_SERVER" if version == tls.TLSVersion.TLSv1_3 else "WRONG_SSL_VERSION")
@@ -291,7 +291,7 @@ def test_a_timeout_is_a_timeout_error(client: Any) -> None:
         client.recv(1)
 
 
-def test_a_non_blocking_read_wants_to_read(client: Any) -> None:
+def test_a_non_blocking_read_raises_want_read(client: Any) -> None:
     client.setblocking(False)
     with pytest.raises(tls.SSLWantReadError) as caught:
         client.recv(1)
@@ -305,7 +305,7 @@ def test_do_handshake_can_block_on_a_non_blocking_socket(client: Any, server: An
     assert client.gettimeout() == 0.0
 
 
-def test_the_longest_timeout_is_no_time_that_has_passed(client_context: Any, server_context: Any) -> None:
+def test_the_longest_timeout_does_not_expire_at_once(client_context: Any, server_context: Any) -> None:
     with tls_sockets(client_context, server_context) as (client, server):
         client.settimeout(threading.TIMEOUT_MAX)
         sending = Task(server.sendall, b"data")

@@ -1,4 +1,4 @@
-"""What a connection answers before, in the middle of and after a handshake is what the standard library answers."""
+"""A connection's getters before, during and after a handshake return what the standard library's do."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def finished(pair: Pair) -> None:
 
 
 def asked_again(pair: Pair) -> None:
-    """After verify_client_post_handshake(), if the server could ask."""
+    """After verify_client_post_handshake(), if the server can request it."""
     pair.handshake()
     try:
         pair.server.verify_client_post_handshake()
@@ -111,7 +111,7 @@ def outcome(side: Any, name: str) -> Any:
 @pytest.mark.skipif(
     standard.OPENSSL_VERSION_INFO[:2] != tls.OPENSSL_VERSION_INFO[:2], reason="`ssl` has another OpenSSL, another order"
 )
-def test_every_answer_is_the_standard_librarys(
+def test_every_result_equals_the_standard_librarys(
     certificates: Certificates, version: Any, state: Callable[[Pair], Pair | None], mutual: str
 ) -> None:
     def reached(module: ModuleType) -> Pair:
@@ -135,7 +135,7 @@ def test_every_answer_is_the_standard_librarys(
 
 @pytest.fixture
 def later(certificates: Certificates) -> Pair:
-    """A connection whose server asks for the client's certificate later."""
+    """A connection whose server requests the client's certificate later."""
     client = certificates.client_context(tls.TLSVersion.TLSv1_3, credentials=certificates.client)
     server = certificates.server_context(client_ca=certificates.ca_file)
     client.post_handshake_auth = server.post_handshake_auth = True
@@ -144,7 +144,7 @@ def later(certificates: Certificates) -> Pair:
     return pair
 
 
-def test_a_certificate_comes_when_the_server_asks_for_it(later: Pair) -> None:
+def test_a_certificate_arrives_when_the_server_requests_it(later: Pair) -> None:
     assert later.server.getpeercert() is None
     later.server.verify_client_post_handshake()
     with pytest.raises(ValueError, match="handshake not done yet"):
@@ -157,14 +157,14 @@ def test_a_certificate_comes_when_the_server_asks_for_it(later: Pair) -> None:
     assert later.server.get_verified_chain()[0] == later.server.getpeercert(True)
 
 
-def test_it_is_asked_for_once_at_a_time(later: Pair) -> None:
+def test_only_one_request_can_be_pending(later: Pair) -> None:
     later.server.verify_client_post_handshake()
     with pytest.raises(tls.SSLError) as caught:
         later.server.verify_client_post_handshake()
     assert caught.value.reason == "STILL_IN_INIT"
 
 
-def test_a_client_without_one_is_refused_where_one_is_required(certificates: Certificates) -> None:
+def test_a_client_without_a_required_certificate_is_rejected(certificates: Certificates) -> None:
     client = certificates.client_context(tls.TLSVersion.TLSv1_3)
     server = certificates.server_context(client_ca=certificates.ca_file)
     client.post_handshake_auth = server.post_handshake_auth = True
@@ -180,7 +180,7 @@ def test_a_client_without_one_is_refused_where_one_is_required(certificates: Cer
 # --- Chains ----------------------------------------------------------------------------------------------------------
 
 
-def test_the_verified_chain_ends_at_the_root_and_the_other_where_the_peer_ended(
+def test_the_verified_chain_ends_at_the_root_and_the_unverified_one_as_sent(
     certificates: Certificates, version: Any
 ) -> None:
     pair = Pair(certificates.client_context(version), certificates.server_context())
@@ -218,19 +218,19 @@ class Half:
 
 
 @pytest.mark.parametrize("wrong", [3, None, "text", b"bytes", Half(), Half(pending=0)])
-def test_what_is_no_bio_is_refused_at_once(client_context: Any, wrong: Any) -> None:
+def test_an_invalid_bio_is_rejected_at_once(client_context: Any, wrong: Any) -> None:
     with pytest.raises(TypeError, match=r"^incoming must be a MemoryBIO or have a method read\(\)"):
         client_context.wrap_bio(wrong, tls.MemoryBIO(), server_hostname=HOST)
     with pytest.raises(TypeError, match=r"^outgoing must be a MemoryBIO or have a method write\(\)"):
         client_context.wrap_bio(tls.MemoryBIO(), wrong, server_hostname=HOST)
 
 
-def test_each_bio_needs_its_own_half(client_context: Any) -> None:
+def test_each_bio_needs_its_own_method(client_context: Any) -> None:
     client_context.wrap_bio(Half(read=bytes), Half(write=len), server_hostname=HOST)
     with pytest.raises(TypeError):
         client_context.wrap_bio(Half(write=len), Half(read=bytes), server_hostname=HOST)
 
 
-def test_other_arguments_are_looked_at_first(client_context: Any) -> None:
+def test_other_arguments_are_checked_first(client_context: Any) -> None:
     with pytest.raises(ValueError, match="check_hostname requires server_hostname"):
         client_context.wrap_bio(3, 4)

@@ -1,4 +1,4 @@
-"""A Python that was built without `_ssl`: there is nothing to be taken for, and everything else works."""
+"""A Python that was built without `_ssl`: there are no classes to pass for, and everything else works."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ print(ends[0].version(), client.minimum_version.name)
 """
 
 
-def test_it_shakes_hands_with_classes_of_its_own(certificates) -> None:
+def test_it_completes_handshakes_with_its_own_classes(certificates) -> None:
     installed = Path(wiretight.__file__).parents[1]
     paths = [str(installed), *filter(None, [os.environ.get("PYTHONPATH")])]
     ran = subprocess.run(

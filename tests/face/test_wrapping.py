@@ -1,4 +1,4 @@
-"""wrap_socket() and wrap_bio(): what they refuse, and what becomes of the socket."""
+"""wrap_socket() and wrap_bio(): what they reject, and what happens to the socket."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ WRONG = [
 
 
 @pytest.mark.parametrize(("context", "arguments", "message"), WRONG)
-def test_arguments_that_do_not_belong_together_are_refused(
+def test_contradictory_arguments_are_rejected(
     request: pytest.FixtureRequest, plain: socket.socket, context: str, arguments: Any, message: str
 ) -> None:
     with pytest.raises(ValueError, match=message):
@@ -61,7 +61,7 @@ def test_arguments_that_do_not_belong_together_are_refused(
         request.getfixturevalue(context).wrap_bio(*bios(), **arguments)
 
 
-def test_a_context_serves_the_role_that_it_was_made_for(client: Any, server: Any, plain: socket.socket) -> None:
+def test_a_context_serves_only_its_own_role(client: Any, server: Any, plain: socket.socket) -> None:
     client.check_hostname = False
     with pytest.raises(tls.SSLError, match="Cannot create a server socket with a PROTOCOL_TLS_CLIENT context"):
         client.wrap_bio(*bios(), server_side=True)
@@ -76,7 +76,7 @@ def test_only_stream_sockets_are_wrapped(client: Any) -> None:
         assert datagrams.fileno() != -1
 
 
-def test_the_socket_is_taken_over_with_its_timeout(client: Any, plain: socket.socket) -> None:
+def test_the_wrapped_socket_keeps_its_timeout(client: Any, plain: socket.socket) -> None:
     plain.settimeout(3)
     number = plain.fileno()
     with client.wrap_socket(plain, server_hostname="x", do_handshake_on_connect=False) as wrapped:
@@ -89,7 +89,7 @@ def test_the_socket_is_taken_over_with_its_timeout(client: Any, plain: socket.so
         assert wrapped.server_hostname == "x"
 
 
-def test_a_non_blocking_handshake_is_not_for_wrapping(client: Any, plain: socket.socket) -> None:
+def test_wrapping_a_non_blocking_socket_cannot_include_the_handshake(client: Any, plain: socket.socket) -> None:
     plain.setblocking(False)
     with pytest.raises(ValueError, match="do_handshake_on_connect should not be specified for non-blocking sockets"):
         client.wrap_socket(plain, server_hostname="x")
@@ -127,7 +127,7 @@ def test_a_name_is_an_a_label(client: Any, given: Any, name: str | None) -> None
 
 
 @pytest.mark.parametrize("name", [".x", "a" * 64 + ".x", b"ab\xff"])
-def test_what_is_no_name_is_a_unicode_error(client: Any, plain: socket.socket, name: Any) -> None:
+def test_an_invalid_name_is_a_unicode_error(client: Any, plain: socket.socket, name: Any) -> None:
     with pytest.raises(UnicodeError):
         client.wrap_bio(*bios(), server_hostname=name)
     with pytest.raises(UnicodeError):
@@ -152,7 +152,7 @@ assert "encodings.idna" in sys.modules
 """
 
 
-def test_an_ascii_name_does_without_the_idna_codec() -> None:
+def test_an_ascii_name_does_not_use_the_idna_codec() -> None:
     subprocess.run([sys.executable, "-c", PLAIN_NAMES], check=True)
 
 
@@ -181,13 +181,13 @@ def test_a_server_may_have_a_name_of_one_letter(certificates: Certificates, vers
 
 
 @pytest.mark.parametrize("name", ["localhost.", "*.example", "a b", "-a", "localhost:443", "[::1]"])
-def test_no_certificate_is_for_what_is_no_name(certificates: Certificates, version: Any, name: str) -> None:
+def test_no_certificate_matches_an_invalid_name(certificates: Certificates, version: Any, name: str) -> None:
     pair = Pair(certificates.client_context(version), certificates.server_context(version), server_hostname=name)
     with pytest.raises(tls.SSLCertVerificationError, match=r"(?i:hostname mismatch)"):
         pair.handshake()
 
 
-def test_wrapping_takes_the_calls_of_other_libraries(certificates: Certificates) -> None:
+def test_wrapping_accepts_the_calls_of_other_libraries(certificates: Certificates) -> None:
     context = certificates.client_context()
     incoming, outgoing = bios()
     # anyio, trio and httpcore.
@@ -195,7 +195,7 @@ def test_wrapping_takes_the_calls_of_other_libraries(certificates: Certificates)
     context.wrap_bio(incoming=incoming, outgoing=outgoing, server_hostname=HOST)
 
 
-def test_the_standard_librarys_bios_are_taken(certificates: Certificates, version: Any) -> None:
+def test_the_standard_librarys_bios_are_accepted(certificates: Certificates, version: Any) -> None:
     pair = Pair(certificates.client_context(version), certificates.server_context(version))
     incoming, outgoing = standard.MemoryBIO(), standard.MemoryBIO()
     pair.client = pair.to_client.receiver = certificates.client_context(version).wrap_bio(
@@ -210,7 +210,7 @@ def test_the_standard_librarys_bios_are_taken(certificates: Certificates, versio
 # --- Classes of the caller's ----------------------------------------------------------------------------------------
 
 
-def test_a_context_makes_objects_of_the_classes_that_it_is_given(
+def test_a_context_creates_instances_of_its_configured_classes(
     certificates: Certificates, client: Any, plain: socket.socket
 ) -> None:
     class Socket(tls.SSLSocket):
@@ -285,7 +285,7 @@ def test_connect_ex_returns_the_error_of_the_connection(certificates: Certificat
             wrapped.unwrap()
 
 
-def test_a_refused_connection_can_be_tried_again(certificates: Certificates, version: Any) -> None:
+def test_a_refused_connection_can_be_retried(certificates: Certificates, version: Any) -> None:
     with socket.create_server((ADDRESS, 0)) as listener:
         nobody = listener.getsockname()
     with Server(certificates.server_context(version)) as server:
@@ -325,7 +325,7 @@ def test_a_connection_in_progress_sends_no_plaintext(certificates: Certificates,
                 assert other.recv(6) == b"secret"
 
 
-def test_a_refused_certificate_leaves_no_plaintext_connection(certificates: Certificates, version: Any) -> None:
+def test_a_rejected_certificate_leaves_no_plaintext_connection(certificates: Certificates, version: Any) -> None:
     with Server(certificates.server_context(version), ragged_eof_ok=True) as server:
         wrapped = certificates.client_context(version, ca_file=certificates.other_ca_file).wrap_socket(
             socket.socket(), server_hostname=HOST
@@ -338,7 +338,7 @@ def test_a_refused_certificate_leaves_no_plaintext_connection(certificates: Cert
         assert isinstance(server.next_error(), tls.SSLError)
 
 
-def test_a_servers_socket_does_not_connect(certificates: Certificates) -> None:
+def test_a_servers_socket_cannot_connect(certificates: Certificates) -> None:
     with certificates.server_context().wrap_socket(socket.socket(), server_side=True) as wrapped:
         with pytest.raises(ValueError, match="can't connect in server-side mode"):
             wrapped.connect((ADDRESS, 1))
@@ -360,7 +360,7 @@ def test_a_listener_accepts_tls(certificates: Certificates, version: Any) -> Non
             assert accepted.recv(5) == b"hello"
 
 
-def test_data_from_before_tls_on_a_closed_connection_is_never_shown(certificates: Certificates) -> None:
+def test_data_from_before_tls_on_a_closed_connection_is_never_returned(certificates: Certificates) -> None:
     near, far = tcp_pair()
     far.sendall(b"unauthenticated")
     far.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")

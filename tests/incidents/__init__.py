@@ -1,1 +1,1 @@
-"""The incident pack: what has gone wrong in TLS socket layers, stated as what wiretight guarantees."""
+"""The incident pack: past failures of TLS socket layers, tested as guarantees of wiretight."""

@@ -1,4 +1,4 @@
-"""Every test of the pack names its public reference, and says how often it tried."""
+"""Every test of the pack names its public reference, and reports how often it tried."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def pytest_itemcollected(item: pytest.Item) -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def build(record_testsuite_property: Callable[[str, object], None]) -> None:
-    """--junit-xml says with what the tests ran."""
+    """--junit-xml records what the tests ran with."""
     record_testsuite_property("with", f"Python {platform.python_version()} and {tls.OPENSSL_VERSION}")
 
 

@@ -1,4 +1,4 @@
-"""The ways in which a program gets a transport of ours, and a protocol that is always talking."""
+"""The ways in which a program gets one of our transports, and a protocol that sends continuously."""
 
 from __future__ import annotations
 
@@ -103,9 +103,9 @@ def sockets(number: int) -> tuple[socket.socket, socket.socket]:
 
 
 class Talker(asyncio.Protocol):
-    """Once told to, says the stream for as long as it may, and compares what it hears.
+    """Once started, sends the stream as long as it may, and compares what it receives.
 
-    `doing[place]` is done once, in the call of that name, when `enough` bytes have been heard.
+    `doing[place]` is called once, in the call of that name, when `enough` bytes have been received.
     """
 
     def __init__(self) -> None:
@@ -148,7 +148,7 @@ class Talker(asyncio.Protocol):
         self._do("data_received")
 
     def hears_more(self) -> Awaitable[Any]:
-        """Waits for what comes from now on."""
+        """Waits for more data to arrive."""
         self.news.clear()
         return self.news.wait()
 

@@ -93,7 +93,7 @@ class EchoPeer:
 
 
 class Talk:
-    """One scripted conversation of wiretight with an EchoPeer, over sockets that wait; what was said and heard."""
+    """One scripted conversation of wiretight with an EchoPeer, over blocking sockets; records both directions."""
 
     def __init__(self, case: Case, ours: Any, theirs: Any) -> None:
         near, far = case.transport()
@@ -144,7 +144,7 @@ def talk(case: Case, ours: Any, theirs: Any, *arm: Callable[[Talk], None]) -> tu
 
 
 def calls(case: Case, most: int, eintr: int, eagain: int, count: int) -> Counter[str]:
-    """Short calls, interrupted calls, calls that say "later" though there is something: all end well."""
+    """Short calls, interrupted calls, spurious EAGAIN: all end well."""
     ours, theirs = case.context(wiretight, case.server_side), case.context(standard, not case.server_side)
     outcomes: Counter[str] = Counter()
     for seed in range(1, count + 1):

@@ -1,4 +1,4 @@
-"""TLS records made by hand from a key log: what a peer may send, and no TLS library sends by itself."""
+"""TLS records forged from a key log: what a peer may send, but no TLS library sends by itself."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Forger:
         return self.record(APPLICATION_DATA, content)
 
     def key_update(self, *, requested: bool, padding: int = 0) -> bytes:
-        """A KeyUpdate, and whether it asks for one in return; the next record has the next key."""
+        """A KeyUpdate, and whether it requests one in return; the next record has the next key."""
         record = self.record(HANDSHAKE, bytes([24, 0, 0, 1, requested]), padding)
         self._use(self._expand(b"traffic upd", 32))
         return record

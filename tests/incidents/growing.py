@@ -57,7 +57,7 @@ class Connections:
         self.session = pair.client.session
 
     def asked(self) -> None:
-        """Everything that a program can ask a connection."""
+        """Calls every getter of a connection."""
         pair = Pair(self.client, self.server)
         self.talk(pair)
         for side in (pair.client, pair.server):

@@ -1,4 +1,4 @@
-"""Everything that makes an object of wiretight's, or asks one for another: a table of short calls, by name."""
+"""Every constructor and getter of wiretight's objects: a table of short calls, by name."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ RECORDS = 30_000  # bytes: two records, and a read that takes part of one
 
 
 class Workshop:
-    """What the calls need: contexts, a connection that has shaken hands, a listener."""
+    """What the calls need: contexts, a connection after its handshake, a listener."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder

@@ -41,7 +41,7 @@ UNCONNECTED = frozenset({"AttributeError", "ValueError", "OSError"})  # as in `s
 
 
 class Call(NamedTuple):
-    """A call, and what it may say: where nothing waits, as long as nobody ends the connection, and after that."""
+    """A call, and its allowed results: without waiting, while the connection is open, and after its end."""
 
     name: str
     results: frozenset[str] = ANSWER
@@ -73,7 +73,7 @@ PAIRS = list(itertools.combinations_with_replacement(CALLS.values(), 2))
 
 
 def said(call: Callable[[], Any]) -> str:
-    """In one word or two, what a call says."""
+    """The result of a call in one word or two."""
     try:
         result = call()
     except standard.SSLError as error:
@@ -88,7 +88,7 @@ def said(call: Callable[[], Any]) -> str:
 
 
 class Contexts:
-    """Of both roles, in both versions: each a pair, so that a connection can be given the other one."""
+    """Of both roles, in both versions: each a pair, so that a connection can switch to the other one."""
 
     def __init__(self, certificates: Certificates) -> None:
         self.versions = (standard.TLSVersion.TLSv1_2, standard.TLSVersion.TLSv1_3)
@@ -301,7 +301,7 @@ class Round(NamedTuple):
         return f"{self.kind}, {self.version.name}, {self.pair[0]} with {self.pair[1]}"
 
     def run(self, contexts: Contexts, times: int, at_server: bool = False) -> Counter[str]:
-        """Makes both calls `times` times in two threads each; what they said. Fails where that is none of the table."""
+        """Makes both calls `times` times in two threads each; returns the results. Fails if the table lacks one."""
         make, mode = KINDS[self.kind]
         ends = make(contexts, self.version, mode, at_server)
         ends.peer.settimeout(PATIENCE)

@@ -1,4 +1,4 @@
-"""tests/incidents/faults.c as it is once preloaded. Imported before anything that loads OpenSSL."""
+"""The preloaded tests/incidents/faults.c. Imported before anything that loads OpenSSL."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ call.argtypes = (ctypes.c_long, ctypes.py_object, ctypes.py_object)
 
 
 def core_library() -> Path:
-    """Found without importing the package: OpenSSL must hear of its allocator before it makes its first allocation."""
+    """Found without importing the package: OpenSSL's allocator must be set before its first allocation."""
     spec = importlib.util.find_spec("wiretight")
     assert spec is not None
     assert spec.submodule_search_locations

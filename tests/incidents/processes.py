@@ -1,4 +1,4 @@
-"""What the tests of descriptors ask of the process, and of a child that it forks."""
+"""What the tests of descriptors need to know of the process, and of a child that it forks."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ FORMS = {
 
 
 def reference(*sources: str) -> pytest.MarkDecorator:
-    """Marks a test, a module (`pytestmark`) or a table row (`marks=`) with the public sources of what it guarantees."""
+    """Marks a test, a module (`pytestmark`) or a table row (`marks=`) with the public sources of its guarantee."""
     return pytest.mark.reference(*sources)
 
 

@@ -1,4 +1,4 @@
-"""A peer that sends and sends."""
+"""A peer that sends continuously."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.kit.threads import PATIENCE
 
 
 class Sender:
-    """A peer that sends what `pieces` gives, a piece every `rest` seconds, until it is stopped."""
+    """A peer that sends the data of `pieces`, one every `rest` seconds, until it is stopped."""
 
     def __init__(self, plain: socket.socket, pieces: Iterator[bytes], rest: float = 0) -> None:
         plain.settimeout(PATIENCE)

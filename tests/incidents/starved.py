@@ -31,10 +31,10 @@ STANDSTILL = "nothing moves any more, and nobody says why"
 
 
 class Steps:
-    """One scripted conversation with the standard library, some of whose calls meet a fault; what was said and heard.
+    """One scripted conversation with the standard library, some of whose calls meet a fault; records both directions.
 
     `under` calls an operation of the core's with the fault armed; where it raises, the operation is tried again, as a
-    program might, without fault. Either that goes on rightly, or it is refused.
+    program might, without fault. Either that continues correctly, or it is refused.
     """
 
     def __init__(self, case: Case, theirs: Any, under: Callable[..., Any], ours: Any = None) -> None:
@@ -49,7 +49,7 @@ class Steps:
         self.connect(theirs)
 
     def connect(self, theirs: Any) -> None:
-        """Makes the peer and what is between."""
+        """Creates the peer and the transport between."""
         raise NotImplementedError
 
     def wrapped(self, context: Any) -> Any:
@@ -57,7 +57,7 @@ class Steps:
         raise NotImplementedError
 
     def driven(self, operation: Callable[..., Any], *args: Any, peer: Callable[[], Any]) -> Any:
-        """Tries until there is an answer; the `peer` does its part meanwhile."""
+        """Repeats the call until it succeeds; the `peer` does its part meanwhile."""
         raise NotImplementedError
 
     def shake_hands_to_the_end(self) -> None:
@@ -125,7 +125,7 @@ class Pumped(Steps):
         self.peer_error: OSError | None = None
 
     def shuttle(self) -> bool:
-        """Carries what is in flight; False when nothing was."""
+        """Transfers what is in flight; False if nothing was."""
         raise NotImplementedError
 
     def driven(self, operation: Callable[..., Any], *args: Any, peer: Callable[[], Any]) -> Any:
@@ -291,7 +291,7 @@ def armed(at: int, counter: list[int]) -> Callable[..., Any]:
 
 
 def allocations(case: Case, way: str, limit: int) -> Counter[str]:
-    """The first allocation fails, the second, …: each conversation goes on rightly or is refused."""
+    """The first allocation fails, the second, …: each conversation continues correctly or is refused."""
     theirs = case.context(standard, not case.server_side)
     outcomes: Counter[str] = Counter()
 

@@ -54,7 +54,7 @@ def is_of_the_interpreter(error: BaseException) -> bool:
 
 
 def making(case: str, folder: str) -> Counter[str]:
-    """The first allocation of the call fails, the second, …: it succeeds or says so, and the next one succeeds."""
+    """The first allocation of the call fails, the second, …: it succeeds or raises, and the next one succeeds."""
     shop = Workshop(Path(folder))
     outcomes: Counter[str] = Counter()
     attempt(case, shop, -1)  # what is kept from the first call is there after that

@@ -1,4 +1,4 @@
-"""Threads: four on one connection, a reader and a writer at either end, and every byte arrives in its place."""
+"""Threads: four on one connection, a reader and a writer at each end, and every byte arrives in order."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def read(sock: Any, seed: int) -> int:
         received += len(data)
 
 
-def test_every_byte_arrives_in_its_place(client_context: Any, server_context: Any, rounds: Any) -> None:
+def test_every_byte_arrives_in_order_in_both_directions(client_context: Any, server_context: Any, rounds: Any) -> None:
     """As many MiB as there are rounds, half of them in each direction."""
     total = rounds(256, 20 * 1024) * MIB // 2
     with tls_sockets(client_context, server_context) as (client, server):

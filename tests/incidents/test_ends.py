@@ -1,4 +1,4 @@
-"""Threads and interpreters that end in the middle of TLS leave nothing that somebody waits for or writes into."""
+"""Threads and interpreters that end during TLS calls leave no lock held and no memory in use."""
 
 from __future__ import annotations
 
@@ -124,7 +124,7 @@ def run(tmp_path: Path, program: str, *arguments: str) -> subprocess.CompletedPr
 @pytest.mark.parametrize("when", ["atexit", "destructor"])
 @pytest.mark.parametrize("action", AT_THE_END)
 @pytest.mark.parametrize("middle", IN_THE_MIDDLE)
-def test_the_interpreter_ends_under_a_daemon_thread(tmp_path, middle, action, when, rounds):
+def test_the_interpreter_shuts_down_while_a_daemon_thread_uses_tls(tmp_path, middle, action, when, rounds):
     (tmp_path / "end.py").write_text(MODULE.format(action=AT_THE_END[action]))
     for _ in range(rounds(1, 20)):
         ran = run(tmp_path, BEGINNING + IN_THE_MIDDLE[middle] + ENDING, when)
@@ -163,7 +163,7 @@ os._exit(0)
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux says when a thread has gone")
-def test_tls_in_a_destructor_of_a_thread_that_ends(tmp_path):
-    """Native libraries have such; it runs after those of our own, whose buffers are gone."""
+def test_tls_in_a_destructor_of_an_ending_thread(tmp_path):
+    """Native libraries have such; it runs after our own, whose buffers have been freed."""
     ran = run(tmp_path, BEGINNING + LATE)
     assert (ran.returncode, ran.stdout) == (0, "late\n"), ran.stderr

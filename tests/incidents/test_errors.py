@@ -1,4 +1,4 @@
-"""Nobody else's error is taken for ours, ours are not left to anybody, and only documented exceptions escape."""
+"""Foreign errors are never mistaken for ours, ours leave nothing behind, and only documented exceptions escape."""
 
 from __future__ import annotations
 
@@ -130,12 +130,12 @@ def littered(litter: Callable[[], None], operation: Callable[..., Any], *args: A
     return attempt(operation, *args)
 
 
-def test_there_are_forty_of_them() -> None:
+def test_there_are_forty_kinds_of_foreign_errors() -> None:
     assert len(LITTER) >= 40
 
 
 @reference("python/cpython#148594", "openssl/openssl#8470", "openssl/openssl#3690")
-def test_an_object_goes_on_after_a_call_that_failed_elsewhere(pair: Pair, litter: Callable[[], None]) -> None:
+def test_an_object_works_after_a_call_that_failed_elsewhere(pair: Pair, litter: Callable[[], None]) -> None:
     """Through a whole connection, with the litter before every single step."""
     unfinished = [pair.client, pair.server]
     while unfinished:
@@ -156,7 +156,9 @@ def test_an_object_goes_on_after_a_call_that_failed_elsewhere(pair: Pair, litter
 
 
 @reference("python/cpython#148594", "icinga/icinga2#4345")
-def test_so_does_a_socket(client_context: Any, server_context: Any, litter: Callable[[], None]) -> None:
+def test_a_socket_works_after_a_call_that_failed_elsewhere(
+    client_context: Any, server_context: Any, litter: Callable[[], None]
+) -> None:
     with Peer(client_context, server_context, transport=unix_pair) as peer:
         assert littered(litter, peer.sock.recv, 10) is WANT
         peer.deliver(peer.encrypt(b"hello"))
@@ -168,7 +170,7 @@ def test_so_does_a_socket(client_context: Any, server_context: Any, litter: Call
 
 
 @reference("python/cpython#148594")
-def test_what_a_failure_is_does_not_change(pair: Pair, litter: Callable[[], None]) -> None:
+def test_foreign_errors_do_not_change_a_failure(pair: Pair, litter: Callable[[], None]) -> None:
     pair.handshake()
     pair.server.write(b"hello")
     pair.pump_altered(lambda record: record.damaged())
@@ -179,7 +181,7 @@ def test_what_a_failure_is_does_not_change(pair: Pair, litter: Callable[[], None
 
 @reference("openssl/openssl#8470")
 @pytest.mark.parametrize("name", [name for name in CALLS if not name.startswith("standard")])
-def test_a_failure_of_ours_is_not_left_for_others(name: str) -> None:
+def test_our_failures_leave_nothing_on_the_error_queue(name: str) -> None:
     queue = Queue()
     queue.openssl.ERR_clear_error()
     with contextlib.suppress(Exception):
@@ -220,7 +222,7 @@ def mangled(raw: bytes, rng: random.Random) -> bytes:
 def test_whatever_bytes_arrive_only_documented_exceptions_escape(
     certificates: Certificates, version: Any, rounds: Callable[[int, int], int], seed: int
 ) -> None:
-    """And whoever was refused stays refused: no data comes out of a broken record."""
+    """And a failure is final: no data is ever read from a broken record."""
     client_context = certificates.client_context(version, credentials=certificates.client)
     server_context = certificates.server_context(version, client_ca=certificates.ca_file, alpn=["h2"])
     server_context.sni_callback = lambda side, name, context: None
@@ -259,7 +261,7 @@ def test_whatever_bytes_arrive_only_documented_exceptions_escape(
     ],
     ids=["http", "zeros", "ones", "huge-record", "alert"],
 )
-def test_what_is_no_tls_is_an_error_of_ssl_on_a_socket(
+def test_plaintext_is_an_ssl_error_on_a_socket(
     client_context: Any, server_context: Any, server_side: bool, raw: bytes
 ) -> None:
     near, far = unix_pair()

@@ -1,4 +1,4 @@
-"""Faults: whatever call to the system fails, whatever allocation fails, there is no crash, no hang and no wrong byte.
+"""Faults: whatever system call or allocation fails, there is no crash, no hang and no wrong byte.
 
 Each test runs faulty.py (system calls), starved.py (allocations of a connection), starved_loops.py (of what an event
 loop calls) or starved_making.py (of everything else) with faults.c preloaded; what is guaranteed is asserted there.
@@ -98,27 +98,27 @@ def starved(run: Faulty, certificates: Any, version: Any) -> Faulty:
 @sides
 @transports
 @reference("SSL_write(3)")
-def test_a_system_that_moves_one_byte_a_call_changes_nothing(faulty, side, transport):
+def test_one_byte_per_system_call_changes_nothing(faulty, side, transport):
     assert set(faulty("calls", side, transport, 1, 0, 0, 1)) == {"completed"}
 
 
 @sides
 @transports
 @reference("python/cpython#76456")
-def test_a_signal_in_half_of_all_calls_changes_nothing(faulty, side, transport, rounds):
+def test_a_signal_in_half_of_all_system_calls_changes_nothing(faulty, side, transport, rounds):
     assert set(faulty("calls", side, transport, 0, 128, 0, rounds(5, 1000))) == {"completed"}
 
 
 @sides
 @transports
-def test_a_system_that_says_later_without_need_changes_nothing(faulty, side, transport, rounds):
+def test_spurious_eagain_changes_nothing(faulty, side, transport, rounds):
     assert set(faulty("calls", side, transport, 0, 32, 160, rounds(5, 1000))) == {"completed"}
 
 
 @sides
 @pytest.mark.parametrize("how", ["fin", "rst"])
 @reference("RFC 8446, 6.1")
-def test_a_connection_that_ends_before_any_call_is_never_a_clean_end(faulty, side, how, rounds):
+def test_an_end_before_any_system_call_is_never_clean(faulty, side, how, rounds):
     outcomes = faulty("cut", side, "tcp", how, rounds(100, 10**6))
     assert set(outcomes) <= {"completed", "SSLEOFError", "ConnectionResetError", "BrokenPipeError", "SSLError"}
 
@@ -143,7 +143,7 @@ def test_each_allocation_of_openssl_may_fail(starved, side, way, rounds):
 @sides
 @pytest.mark.parametrize("kind", ["core", "openssl"])
 @reference("openssl/openssl#28078", "RFC 8446, 4.4.2.4")
-def test_no_allocation_that_fails_makes_a_peer_trusted(starved, kind, side, rounds):
+def test_no_failed_allocation_makes_a_peer_trusted(starved, kind, side, rounds):
     assert starved(kind, side, "non-blocking", rounds(150, 10**6), "untrusted")["SSLCertVerificationError"]
 
 
@@ -157,7 +157,7 @@ def test_each_allocation_of_the_interpreter_may_fail(starved, side, way):
 @pytest.mark.parametrize("kind", ["core", "openssl", "python"])
 @pytest.mark.parametrize("case", CASES)
 @reference("python/cpython#21009", "openssl/openssl#28078")
-def test_each_allocation_of_a_call_that_makes_or_asks_something_may_fail(run, certificates, kind, case):
+def test_each_allocation_of_a_constructor_or_getter_may_fail(run, certificates, kind, case):
     run("starved_making.py", kind, certificates.folder, case)
 
 

@@ -60,7 +60,7 @@ def test_a_flood_of_session_tickets(
 
 @pytest.fixture
 def forged(certificates: Certificates, tmp_path: Path) -> Iterator[tuple[Peer, Forger]]:
-    """A client's socket, and its server's records made by hand."""
+    """A client's socket, and forged records of its server."""
     server_context = certificates.server_context(tls.TLSVersion.TLSv1_3)
     server_context.num_tickets = 0
     server_context.keylog_filename = str(tmp_path / "keys")
@@ -75,7 +75,7 @@ def forged(certificates: Certificates, tmp_path: Path) -> Iterator[tuple[Peer, F
 
 
 def flood(make: Callable[[], bytes]) -> Iterator[bytes]:
-    """For ever, a few at a time."""
+    """Forever, a few at a time."""
     return (b"".join(make() for _ in range(100)) for _ in itertools.count())
 
 
@@ -104,7 +104,7 @@ def test_a_flood_of_empty_records(forged: tuple[Peer, Forger]) -> None:
 
 
 @reference("RFC 8446, 5.1")
-def test_a_few_empty_records_between_data_do_no_harm(forged: tuple[Peer, Forger]) -> None:
+def test_a_few_empty_records_between_data_are_harmless(forged: tuple[Peer, Forger]) -> None:
     peer, forger = forged
     peer.deliver(b"".join(forger.data(content) for content in [b"", b"a", b"", b"", b"b"]))
     peer.sock.settimeout(PATIENCE)

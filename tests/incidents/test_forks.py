@@ -1,4 +1,4 @@
-"""fork() while threads are at work: the child uses what they use, or hears why not, and the parent notices nothing."""
+"""fork() while threads are active: the child uses what they use, or gets an error, and the parent is not affected."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def used(work: Callable[[], Any]) -> Callable[[], None]:
     return use
 
 
-def test_a_context_of_which_threads_make_connections(client_context, server_context, rounds):
+def test_a_context_whose_connections_threads_create(client_context, server_context, rounds):
     def shake() -> None:
         Pair(client_context, server_context).handshake()
 
@@ -71,7 +71,7 @@ def test_a_context_of_which_threads_make_connections(client_context, server_cont
             assert Child(shake).succeeded()
 
 
-def test_a_context_that_is_new_while_threads_shake_hands(client_context, server_context, certificates, version, rounds):
+def test_a_new_context_while_threads_perform_handshakes(client_context, server_context, certificates, version, rounds):
     def shake() -> None:
         Pair(client_context, server_context).handshake()
 
@@ -284,7 +284,7 @@ print("forked")
 
 
 @reference("python/cpython#137583")
-def test_a_fork_that_waits_for_a_lock_under_which_threads_use_tls(tmp_path):
+def test_a_fork_that_waits_for_a_lock_held_around_tls_calls(tmp_path):
     """Whoever registers a lock for fork() has it waited for in Python, and its owner may be in the middle of a call."""
     command = [sys.executable, "-W", "ignore", "-c", HOOKS, str(tmp_path)]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), *filter(None, sys.path)])}

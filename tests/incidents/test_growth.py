@@ -36,7 +36,7 @@ SOURCES = {
 
 
 @pytest.mark.parametrize("kind", [pytest.param(kind, marks=SOURCES.get(kind, [])) for kind in KINDS])
-def test_nothing_is_left_of_a_connection(
+def test_a_connection_leaks_nothing(
     kind: str, version: Any, tmp_path: Path, rounds: Callable[[int, int], int], record_property: Callable[..., None]
 ) -> None:
     package = importlib.util.find_spec("wiretight")

@@ -36,7 +36,7 @@ pytestmark = [
         pytest.param("calls", 200_000, marks=reference("python/cpython#151508")),
     ],
 )
-def test_mutated_inputs_are_refused_or_waited_out(
+def test_mutated_inputs_are_rejected_or_time_out(
     target: str, full: int, rounds: Callable[[int, int], int], record_property: Callable[[str, object], None]
 ) -> None:
     package = importlib.util.find_spec("wiretight")

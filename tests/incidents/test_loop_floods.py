@@ -1,4 +1,4 @@
-"""Under an event loop no flood of a peer's keeps other callbacks from their turns, or takes memory without bounds."""
+"""Under an event loop, a peer's flood neither delays other callbacks nor uses unbounded memory."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class Turns:
 
 
 class Server:
-    """The far end: `tls`, an SSLObject that has shaken hands, and the socket that its records go out on."""
+    """The far end: `tls`, an SSLObject after its handshake, and the socket that sends its records."""
 
     def __init__(self, far: socket.socket, context: Any) -> None:
         self.far = far
@@ -77,7 +77,7 @@ class Server:
 async def connected(
     way: Way, client_context: Any, server_context: Any, kernels: int = 1 << 20
 ) -> AsyncIterator[tuple[Recorder, Server]]:
-    """Both, and about how many bytes the kernel takes in either direction."""
+    """Both, and about how many bytes the kernel buffers in each direction."""
     near, far = socket.socketpair()
     for sock in (near, far):
         sock.setblocking(False)
@@ -147,7 +147,7 @@ def test_a_flood_of_key_updates(
 
 
 @reference("openssl/openssl#32501")
-def test_a_flood_of_key_updates_that_want_answers(
+def test_a_flood_of_key_updates_that_request_responses(
     contexts: tuple[Any, Any], way: Way, rounds: Callable[[int, int], int], tmp_path: Path
 ) -> None:
     """Nobody reads the answers: the peer is not read any more either, until it does."""

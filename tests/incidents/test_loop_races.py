@@ -1,4 +1,4 @@
-"""Descriptors under an event loop: however a transport ends, nothing of it reaches who has its number next."""
+"""Descriptors under an event loop: however a transport ends, it never touches a reused descriptor."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def end_at(place: str, talker: Any, end: Callable[[], Any]) -> Task | None:
 
 @pytest.mark.parametrize("place", PLACES)
 @pytest.mark.parametrize("verb", ["close", "abort"])
-def test_a_transport_that_is_ended_in_mid_flight_leaves_its_number_alone(
+def test_ending_a_transport_during_transfers_never_touches_a_reused_descriptor(
     client_context: Any, server_context: Any, way: Way, tmp_path: Path, rounds: Any, verb: str, place: str
 ) -> None:
     chance = random.Random(verb + place)
@@ -110,7 +110,7 @@ def test_a_transport_that_is_ended_in_mid_flight_leaves_its_number_alone(
 
 
 class Hoarder:
-    """A thread that takes whatever number is free, for files of its own, and finds nothing in them."""
+    """A thread that opens files on every free descriptor, and checks that nothing is written into them."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -136,7 +136,7 @@ class Hoarder:
 
 @reference("python/cpython#88968")
 @pytest.mark.parametrize("verb", ["close", "abort"])
-def test_numbers_that_go_from_hand_to_hand_between_threads(
+def test_descriptors_reused_by_other_threads_are_never_touched(
     client_context: Any, server_context: Any, way: Way, tmp_path: Path, rounds: Any, verb: str
 ) -> None:
     before = open_descriptors()
@@ -164,7 +164,7 @@ def test_numbers_that_go_from_hand_to_hand_between_threads(
 
 @reference("MagicStack/uvloop#61")
 @pytest.mark.parametrize("verb", ["close", "abort"])
-def test_a_duplicate_of_the_descriptor_lives_on_and_calls_nobody(
+def test_a_duplicate_of_the_descriptor_stays_open_and_is_not_watched(
     client_context: Any, server_context: Any, way: Way, tmp_path: Path, rounds: Any, verb: str
 ) -> None:
     """The open file outlasts the number, and so would a registration of it with the loop."""
@@ -206,7 +206,7 @@ def test_a_duplicate_of_the_descriptor_lives_on_and_calls_nobody(
 
 @reference("python/asyncio#218", "python/cpython#73929")
 @pytest.mark.parametrize("side", ["client", "server", "both"])
-def test_a_handshake_that_is_cancelled_at_any_step_closes_what_it_had(
+def test_a_handshake_cancelled_at_any_step_closes_its_socket(
     client_context: Any, server_context: Any, way: Way, rounds: Any, side: str
 ) -> None:
     async def once(number: int) -> None:
@@ -237,7 +237,7 @@ def test_a_handshake_that_is_cancelled_at_any_step_closes_what_it_had(
 
 @reference("python/cpython#73929")
 @pytest.mark.parametrize("side", ["client", "server"])
-def test_a_start_tls_that_is_cancelled_at_any_step_closes_what_it_had(
+def test_a_start_tls_cancelled_at_any_step_closes_its_connection(
     client_context: Any, server_context: Any, way: Way, rounds: Any, side: str
 ) -> None:
     async def once(number: int) -> None:
@@ -272,7 +272,7 @@ def test_a_start_tls_that_is_cancelled_at_any_step_closes_what_it_had(
 
 @reference("python/cpython#74925")
 @pytest.mark.parametrize("at", ["read", "drain", "wait_closed"])
-def test_a_task_that_is_cancelled_in_an_await_loses_no_byte_and_no_descriptor(
+def test_cancelling_an_await_loses_no_byte_and_no_descriptor(
     client_context: Any, server_context: Any, way: Way, rounds: Any, at: str
 ) -> None:
     class Stream(asyncio.StreamReaderProtocol):
@@ -323,7 +323,7 @@ def test_a_task_that_is_cancelled_in_an_await_loses_no_byte_and_no_descriptor(
 
 @contextlib.contextmanager
 def unclosed() -> Iterator[None]:
-    """Around transports that are forgotten: there is a warning for each, and nothing else."""
+    """Around unclosed transports: expects one warning for each, and nothing else."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         yield
@@ -338,7 +338,7 @@ def is_open(number: int) -> bool:
 
 
 @reference("python/cpython#80890")
-def test_what_a_closed_loop_leaves_open_is_closed_when_it_is_forgotten(
+def test_transports_of_a_closed_loop_are_closed_by_their_destructors(
     client_context: Any, server_context: Any, way: Way, tmp_path: Path, rounds: Any
 ) -> None:
     """Without a word to the peer, and once: nothing that a program calls afterwards means the number."""
@@ -376,10 +376,10 @@ def test_what_a_closed_loop_leaves_open_is_closed_when_it_is_forgotten(
 
 
 @reference("python/cpython#88968")
-def test_a_transport_that_was_finalized_does_not_unregister_who_has_its_number(
+def test_a_finalized_transport_does_not_unregister_a_reused_descriptor(
     client_context: Any, server_context: Any, way: Way, rounds: Any
 ) -> None:
-    """A garbage collection may finalize it before the protocol that goes on to close it."""
+    """A garbage collection may finalize it before the protocol that then closes it."""
 
     async def once(number: int) -> None:
         loop = asyncio.get_running_loop()
@@ -456,7 +456,7 @@ CHILDREN = [os._exit, forgets, closes, aborts, writes_and_closes, has_a_loop_of_
 @reference("gevent/gevent#2196", "brianmario/mysql2#1467", "redis/redis-py#2910")
 @pytest.mark.filterwarnings("ignore:.*multi-threaded, use of fork")
 @pytest.mark.parametrize("child", CHILDREN, ids=lambda child: child.__name__.strip("_"))
-def test_a_child_says_nothing_on_the_connections_of_its_parent(
+def test_a_child_sends_nothing_on_its_parents_connections(
     client_context: Any, server_context: Any, way: Way, rounds: Any, child: Callable[..., Any]
 ) -> None:
     async def main() -> None:

@@ -152,7 +152,7 @@ class Machine(RuleBasedStateMachine):
 
     @rule(which=sides, most=st.sampled_from([1, 5, 1000, 1 << 20]))
     def carry(self, which: int, most: int = 1 << 20) -> None:
-        """What `which` has sent goes on to the other side; the tap keeps it."""
+        """Forwards what `which` has sent to the other side; the tap records it."""
         side, other = self.sides[which], self.sides[1 - which]
         with contextlib.suppress(OSError):
             data = side.tap.recv(most)
@@ -183,7 +183,7 @@ class Machine(RuleBasedStateMachine):
             side.tap.close()
 
 
-def test_every_byte_stays_in_its_place(client_context, server_context, rounds):
+def test_every_byte_arrives_at_its_position(client_context, server_context, rounds):
     run_state_machine_as_test(
         functools.partial(Machine, client_context, server_context),
         settings=settings(

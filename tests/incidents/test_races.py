@@ -1,4 +1,4 @@
-"""Descriptors and threads: closing, forking and reusing numbers, in any order, never reach what is somebody else's."""
+"""Descriptors and threads: closing, forking and reusing descriptors, in any order, never affects a foreign file."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ pytestmark = [reference("python/cpython#137583"), pytest.mark.timeout(7200)]
 @forks
 @reference("gevent/gevent#2196")
 @pytest.mark.filterwarnings("ignore:.*multi-threaded, use of fork")
-def test_a_child_closes_a_connection_that_a_thread_of_its_parent_waits_on(client_context, server_context, rounds):
+def test_a_child_can_close_a_connection_that_its_parents_thread_waits_on(client_context, server_context, rounds):
     with tls_sockets(client_context, server_context) as (client, server):
         for _ in range(rounds(20, 1000)):
             receiving = Task(client.recv, 10)
@@ -36,7 +36,7 @@ def test_a_child_closes_a_connection_that_a_thread_of_its_parent_waits_on(client
 @forks
 @reference("brianmario/mysql2#1467")
 @pytest.mark.filterwarnings("ignore:.*multi-threaded, use of fork", "ignore:unclosed:ResourceWarning")
-def test_what_a_child_forgets_says_nothing_to_the_peer(client_context, server_context, rounds):
+def test_a_childs_garbage_collected_connections_send_nothing(client_context, server_context, rounds):
     with tls_sockets(client_context, server_context) as (client, server):
         for number in range(rounds(20, 1000)):
             assert Child(client.__del__ if number % 2 else client.detach).succeeded()
@@ -49,7 +49,7 @@ def test_what_a_child_forgets_says_nothing_to_the_peer(client_context, server_co
 @forks
 @reference("openssl/openssl#19066")
 @pytest.mark.filterwarnings("ignore:.*multi-threaded, use of fork")
-def test_a_fork_while_a_thread_is_at_work_leaves_a_child_that_ends(client_context, server_context, rounds):
+def test_a_child_forked_while_a_thread_is_active_can_exit(client_context, server_context, rounds):
     with tls_sockets(client_context, server_context) as (client, server):
         stop = threading.Event()
 
@@ -82,7 +82,7 @@ def test_a_fork_while_a_thread_is_at_work_leaves_a_child_that_ends(client_contex
 
 @reference("python/cpython#151508", "signalwire/freeswitch#2283")
 @pytest.mark.parametrize("transport", [tcp_pair, unix_pair], ids=["tcp", "unix"])
-def test_closing_under_threads_at_work_writes_nothing_into_what_has_the_number_next(
+def test_closing_while_threads_are_active_never_touches_a_reused_descriptor(
     client_context, server_context, transport, rounds, tmp_path
 ):
     before = open_descriptors()
@@ -110,7 +110,7 @@ def test_closing_under_threads_at_work_writes_nothing_into_what_has_the_number_n
 
 
 @reference("RFC 8446, 6.1")
-def test_detaching_and_duplicating_leave_no_descriptor_and_no_tls_behind(client_context, server_context, rounds):
+def test_detaching_and_duplicating_leak_no_descriptor_and_no_tls(client_context, server_context, rounds):
     before = open_descriptors()
     for _ in range(rounds(60, 1000)):
         with tls_sockets(client_context, server_context) as (client, server):

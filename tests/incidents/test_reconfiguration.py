@@ -1,4 +1,4 @@
-"""Threads: a context may be changed while handshakes run on it; each sees what was there before or after, whole."""
+"""Threads: a context may be changed during its handshakes; each sees all of the settings before or after."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ def shaking(client: Any, server: Any) -> None:
 
 
 def while_changing(steps: list[Any], client: Any, server: Any, count: int) -> int:
-    """How many changes were made while THREADS threads shook hands `count` times."""
+    """The number of changes during `count` handshakes in each of THREADS threads."""
     done = threading.Event()
 
     def change() -> int:
@@ -160,7 +160,7 @@ def test_handshakes_run_while_all_settings_of_their_contexts_change(
 
 
 @reference("python/cpython#134698")
-def test_no_change_is_lost_where_several_threads_change_a_context(certificates: Certificates, rounds: Any) -> None:
+def test_no_change_is_lost_if_several_threads_change_a_context(certificates: Certificates, rounds: Any) -> None:
     def change(context: Any) -> None:
         flags = context.verify_flags
         tasks = [
@@ -210,7 +210,7 @@ def test_no_thread_finds_half_of_what_another_one_loads(certificates, many_autho
         assert looking.result() <= {1, 301}
 
 
-def test_a_connection_keeps_the_certificate_and_the_trust_it_was_made_with(certificates, version, rounds):
+def test_a_connection_keeps_the_certificate_and_trust_from_its_creation(certificates, version, rounds):
     for _ in range(rounds(50, 1000)):
         client = certificates.client_context(version)
         server = certificates.server_context(version)

@@ -24,6 +24,6 @@ def test_a_reference_can_be_looked_up(source: str, address: str) -> None:
 
 
 @pytest.mark.parametrize("source", ["", "somewhere", "RFC 8446", "CVE-2023", "python/cpython"])
-def test_what_is_no_reference_is_refused(source: str) -> None:
+def test_an_invalid_reference_is_rejected(source: str) -> None:
     with pytest.raises(ValueError, match="not a public reference"):
         link(source)

@@ -1,4 +1,4 @@
-"""A reset is an error, the same in every call and ever after, and says why the peer has refused us where it did."""
+"""A reset is an error, the same in every later call, with the peer's alert as its cause if there was one."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def hung_up(sock: socket.socket) -> bool:
 
 
 def reset(peer: Peer) -> None:
-    """The peer is gone without a word."""
+    """The peer resets the connection."""
     peer.plain.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     peer.plain.close()
     until(lambda: hung_up(peer.sock), "the reset has arrived")
@@ -72,7 +72,7 @@ def refuse(peer: Peer) -> str:
 
 
 def kind(sock: Any, call: Callable[[Any], Any]) -> Any:
-    """The class of what the call raises, or what it returns."""
+    """The class of the exception that the call raises, or its result."""
     try:
         return driven(sock, call, sock)
     except Exception as error:
@@ -154,7 +154,7 @@ def test_the_class_after_a_reset(
 @pytest.mark.parametrize(
     ("module", "place", "call"), [*SSL_AGREES, *(pytest.param(tls, *case.values[1:]) for case in SSL_AGREES)]
 )
-def test_it_is_that_of_ssl(
+def test_the_class_after_a_reset_is_that_of_ssl(
     certificates: Certificates, version: Any, mode: Mode, module: Any, place: Callable[[Peer], None], call: str
 ) -> None:
     with a_peer(certificates, version, module) as peer:
@@ -165,10 +165,10 @@ def test_it_is_that_of_ssl(
 
 
 @pytest.mark.parametrize("call", ["write", "unwrap"])
-def test_what_came_before_a_reset_can_be_read_after_it_was_told_of(
+def test_data_before_a_reset_can_be_read_after_its_error(
     certificates: Certificates, version: Any, mode: Mode, call: str
 ) -> None:
-    """And then it is not the end of the data, though the socket takes a ragged end for one."""
+    """And then it is not the end of the data, although the socket suppresses ragged ends."""
     with a_peer(certificates, version) as peer:
         peer.handshake()
         peer.deliver(peer.encrypt(b"x" * 20_000))
@@ -184,7 +184,9 @@ def test_what_came_before_a_reset_can_be_read_after_it_was_told_of(
         assert kind(peer.sock, CALLS["read"]) is ConnectionResetError
 
 
-def test_other_bytes_after_a_reset_are_no_bad_retry(certificates: Certificates, version: Any, mode: Mode) -> None:
+def test_different_bytes_after_a_reset_are_not_a_bad_retry(
+    certificates: Certificates, version: Any, mode: Mode
+) -> None:
     with a_peer(certificates, version) as peer:
         peer.handshake()
         reset(peer)
@@ -194,7 +196,7 @@ def test_other_bytes_after_a_reset_are_no_bad_retry(certificates: Certificates, 
 
 
 @pytest.mark.parametrize("call", ["write", "unwrap"])
-def test_an_end_that_was_read_stays_an_end(certificates: Certificates, version: Any, mode: Mode, call: str) -> None:
+def test_an_end_once_read_stays_an_end(certificates: Certificates, version: Any, mode: Mode, call: str) -> None:
     """Whether a reset follows it or not."""
     seen = []
     for going in (lambda peer: peer.plain.close(), leave):
@@ -255,7 +257,7 @@ def test_the_alert_is_the_cause(
 
 @pytest.mark.parametrize("going", GOING, ids=lambda going: going.__name__)
 @pytest.mark.parametrize("send", ["send", "unwrap"] if sys.version_info >= (3, 13) else ["unwrap"])
-def test_its_class_is_that_of_ssl(
+def test_the_class_after_an_alert_is_that_of_ssl(
     certificates: Certificates, version: Any, mode: Mode, send: str, going: Callable[[Peer], None]
 ) -> None:
     with a_peer(certificates, version, standard) as peer:
@@ -271,7 +273,9 @@ def test_its_class_is_that_of_ssl(
 
 
 @pytest.mark.parametrize("first", ["write", "read"])
-def test_data_before_the_alert_stays(certificates: Certificates, version: Any, mode: Mode, first: str) -> None:
+def test_data_before_the_alert_can_still_be_read(
+    certificates: Certificates, version: Any, mode: Mode, first: str
+) -> None:
     """The alert is behind it, and is the cause as soon as the data has been read."""
     with a_peer(certificates, version) as peer:
         peer.handshake()
@@ -291,7 +295,7 @@ def test_data_before_the_alert_stays(certificates: Certificates, version: Any, m
 
 @reference("python/cpython#110197", "openssl/openssl#8500")
 @pytest.mark.parametrize("going", GOING, ids=lambda going: going.__name__)
-def test_a_client_without_a_certificate_hears_that_one_is_required(
+def test_a_client_without_a_certificate_learns_that_one_is_required(
     certificates: Certificates, version: Any, mode: Mode, going: Callable[[Peer], None]
 ) -> None:
     """In TLS 1.3 its handshake has ended when the server refuses it; in TLS 1.2 the handshake fails."""
@@ -320,7 +324,7 @@ def test_a_client_without_a_certificate_hears_that_one_is_required(
 
 @contextlib.asynccontextmanager
 async def refused(way: Way, certificates: Certificates, factory: Callable[[], Any]) -> Any:
-    """A client's protocol, paused; TLS 1.3's server has refused it, and is gone."""
+    """A client's protocol, paused; TLS 1.3's server has rejected it, and closed."""
     near, far = tcp_pair()
     near.setblocking(False)
     version = tls.TLSVersion.TLSv1_3
@@ -344,7 +348,7 @@ async def refused(way: Way, certificates: Certificates, factory: Callable[[], An
 
 
 @reference("python/cpython#110197")
-def test_a_transport_that_is_refused_is_lost_for_that_reason(certificates: Certificates, way: Way) -> None:
+def test_a_rejected_transport_is_lost_with_the_alert(certificates: Certificates, way: Way) -> None:
     class Paused(Recorder):
         def connection_made(self, transport: Any) -> None:
             super().connection_made(transport)
@@ -361,7 +365,7 @@ def test_a_transport_that_is_refused_is_lost_for_that_reason(certificates: Certi
 
 
 @reference("python/cpython#110197")
-def test_a_stream_that_is_refused_says_so(certificates: Certificates, way: Way) -> None:
+def test_a_rejected_stream_raises_the_alert(certificates: Certificates, way: Way) -> None:
     class Streams(asyncio.StreamReaderProtocol):
         def __init__(self) -> None:
             self.reader = asyncio.StreamReader()

@@ -1,4 +1,4 @@
-"""A session never looks better than the handshake that it came from, whatever is changed afterwards.
+"""A session never claims stronger verification than its handshake had, whatever is changed afterwards.
 
 The table: everything that a verification depends on, times every moment and every way to change it.
 """
@@ -90,7 +90,7 @@ def strict(hosts: Hosts, version: Any) -> Any:
 
 @pytest.mark.parametrize("moment", MOMENTS)
 @pytest.mark.parametrize("weaken", WEAKENING)
-def test_a_session_does_not_look_better_after_its_context_was_made_stricter(
+def test_a_session_is_not_upgraded_when_its_context_becomes_stricter(
     strict: Any, server_context: Any, moment: str, weaken: Callable[[Any], None]
 ) -> None:
     weaken(strict)
@@ -102,7 +102,7 @@ def test_a_session_does_not_look_better_after_its_context_was_made_stricter(
 
 @pytest.mark.parametrize("moment", MOMENTS)
 @pytest.mark.parametrize("weaken", WEAKENING)
-def test_nor_worse_after_it_was_made_laxer_for_a_while(
+def test_a_session_stays_valid_after_its_context_was_temporarily_weakened(
     strict: Any, server_context: Any, moment: str, weaken: Callable[[Any], None]
 ) -> None:
     session = session_across(strict, server_context, moment, lambda pair: weaken(strict))
@@ -113,7 +113,7 @@ def test_nor_worse_after_it_was_made_laxer_for_a_while(
 
 @pytest.mark.parametrize("moment", MOMENTS)
 @pytest.mark.parametrize("load", LOADING)
-def test_what_is_loaded_is_not_what_an_earlier_session_was_verified_with(
+def test_a_load_during_a_connection_invalidates_its_session(
     strict: Any, server_context: Any, certificates: Certificates, moment: str, load: Callable[..., None]
 ) -> None:
     session = session_across(strict, server_context, moment, lambda pair: load(strict, certificates))
@@ -123,10 +123,10 @@ def test_what_is_loaded_is_not_what_an_earlier_session_was_verified_with(
 @reference("Python, ssl.SSLSocket.context")
 @pytest.mark.parametrize("moment", MOMENTS)
 @pytest.mark.parametrize("weaken", WEAKENING)
-def test_another_context_does_not_make_a_session_look_better(
+def test_a_session_is_not_upgraded_by_another_context(
     hosts: Hosts, version: Any, strict: Any, server_context: Any, moment: str, weaken: Callable[[Any], None]
 ) -> None:
-    """Its name check, for one, is that of the context that the connection was made with."""
+    """Its name check, for example, is that of the connection's first context."""
     lax = hosts.client_context(version)
     lax.set_ciphers(STRONG)
     weaken(lax)
@@ -137,7 +137,7 @@ def test_another_context_does_not_make_a_session_look_better(
 
 @reference("Python, ssl.SSLSocket.context", "CVE-2016-5419")
 @pytest.mark.parametrize("moment", ["shaking", "shaken"])
-def test_nor_does_another_context_that_differs_in_nothing_but_what_is_loaded(
+def test_a_session_is_not_upgraded_by_a_context_with_other_loaded_certificates(
     hosts: Hosts, version: Any, strict: Any, server_context: Any, moment: str
 ) -> None:
     other = hosts.client_context(version)
@@ -155,7 +155,7 @@ def test_nor_does_another_context_that_differs_in_nothing_but_what_is_loaded(
 
 
 @reference("Python, ssl.SSLSocket.context")
-def test_a_handshake_verifies_with_the_trust_that_it_began_with(
+def test_a_handshake_verifies_with_the_trust_from_its_beginning(
     hosts: Hosts, certificates: Certificates, version: Any, server_context: Any
 ) -> None:
     distrusting = certificates.client_context(version)
@@ -168,7 +168,7 @@ def test_a_handshake_verifies_with_the_trust_that_it_began_with(
 
 @reference("RFC 8446, 4.6.2", "Python, ssl.SSLSocket.verify_client_post_handshake")
 @pytest.mark.parametrize("switches", [0, 1, 2])
-def test_a_certificate_that_is_asked_for_later_is_verified_as_the_handshake_would_have(
+def test_a_certificate_requested_later_is_verified_as_in_the_handshake(
     certificates: Certificates, switches: int
 ) -> None:
     """The session that follows it is bound to the context that the server began with."""
@@ -189,7 +189,7 @@ def test_a_certificate_that_is_asked_for_later_is_verified_as_the_handshake_woul
 
 @reference("CVE-2025-23419")
 @pytest.mark.parametrize("moment", MOMENTS)
-def test_a_ticket_of_a_server_is_bound_to_what_it_was_made_with(
+def test_a_servers_ticket_is_bound_to_the_settings_of_its_connection(
     certificates: Certificates, version: Any, moment: str
 ) -> None:
     """Nobody verified this client, though the context requires certificates by the time that the tickets are sent."""

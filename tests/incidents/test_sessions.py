@@ -1,4 +1,4 @@
-"""A session is resumed only where everything that was verified for it is still asked for, and by the same side."""
+"""A session is resumed only if everything that was verified for it is still required, and by the same side."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def resumes(client_context: Any, server_context: Any, session: Any, name: str | 
 
 
 @pytest.mark.parametrize("name", [HOST, HOST.upper(), OTHER, ADDRESS, "127.0.0.2"])
-def test_a_session_is_resumed_where_nothing_has_changed(client_context: Any, server_context: Any, name: str) -> None:
+def test_a_session_is_resumed_if_nothing_has_changed(client_context: Any, server_context: Any, name: str) -> None:
     session = session_of(client_context, server_context, name)
     assert resumes(client_context, server_context, session, name)
 
@@ -105,7 +105,7 @@ def test_a_session_of_one_name_is_not_offered_to_another(
 
 
 @reference("CVE-2026-48934")
-def test_a_server_that_only_knows_the_tickets_is_not_taken_for_another_host(
+def test_a_server_that_knows_the_ticket_key_cannot_impersonate_another_host(
     client_context: Any, server_context: Any
 ) -> None:
     """The certificate is looked at although the server could resume: it is for another name."""
@@ -146,10 +146,10 @@ SETTINGS: list[Callable[[Any], None]] = [
 
 @pytest.mark.parametrize("weaken", SETTINGS)
 @reference("openssl/openssl#9964", "curl/curl#18902")
-def test_a_session_that_was_verified_less_is_not_offered_where_more_is_asked(
+def test_a_session_with_weaker_verification_is_not_offered_under_a_stricter_one(
     hosts: Hosts, version: Any, server_context: Any, weaken: Callable[[Any], None]
 ) -> None:
-    """The same context, before and after it was made to verify as it should."""
+    """The same context, before and after its verification is enabled."""
     context = hosts.client_context(version)
     strict = context.check_hostname, context.verify_mode, context.verify_flags, context._host_flags
     weaken(context)
@@ -163,7 +163,9 @@ def test_a_session_that_was_verified_less_is_not_offered_where_more_is_asked(
 
 
 @pytest.mark.parametrize("change", SETTINGS)
-def test_nor_the_other_way_round(client_context: Any, server_context: Any, change: Callable[[Any], None]) -> None:
+def test_a_session_with_stricter_verification_is_not_offered_under_a_weaker_one(
+    client_context: Any, server_context: Any, change: Callable[[Any], None]
+) -> None:
     session = session_of(client_context, server_context)
     change(client_context)
     assert not resumes(client_context, server_context, session)
@@ -196,7 +198,7 @@ LOADING = [
 
 
 @pytest.mark.parametrize("load", LOADING)
-def test_a_session_is_not_offered_after_something_was_loaded(
+def test_a_session_is_not_offered_after_a_load(
     client_context: Any, server_context: Any, certificates: Certificates, load: Callable[..., None]
 ) -> None:
     """A certificate authority, a revocation list, another certificate of the client's own."""
@@ -208,7 +210,7 @@ def test_a_session_is_not_offered_after_something_was_loaded(
 
 
 @reference("Python, ssl.SSLSession")
-def test_a_session_of_another_context_is_refused_with_an_error(
+def test_a_session_of_another_context_is_rejected(
     hosts: Hosts, version: Any, client_context: Any, server_context: Any
 ) -> None:
     session = session_of(client_context, server_context)
@@ -237,7 +239,7 @@ def test_a_session_of_a_resumed_connection_is_bound_like_the_first(client_contex
 
 @reference("CVE-2026-48934")
 @pytest.mark.parametrize("name", [HOST, OTHER])
-def test_so_it_is_on_sockets(client_context: Any, server_context: Any, name: str) -> None:
+def test_sockets_behave_the_same(client_context: Any, server_context: Any, name: str) -> None:
     session = session_of(client_context, server_context)
     with tls_sockets(client_context, server_context, server_hostname=name, session=session) as (client, server):
         assert client.session_reused is server.session_reused is (name == HOST)
@@ -284,7 +286,7 @@ def test_a_ticket_from_before_the_policy_was_tightened_does_not_resume(
 
 
 @reference("CVE-2025-23419")
-def test_a_client_without_a_certificate_cannot_go_on_where_one_is_required_by_now(
+def test_a_client_without_a_certificate_cannot_resume_after_one_became_required(
     certificates: Certificates, version: Any
 ) -> None:
     client_context, server_context = certificates.client_context(version), certificates.server_context(version)
@@ -304,7 +306,7 @@ def anyones_client(hosts: Hosts, certificates: Certificates, version: Any) -> An
 
 
 def choosing(context: Any, others: dict[str, Any]) -> Any:
-    """The context, with a callback that takes one of `others` by its name."""
+    """The context, with a callback that chooses one of `others` by its name."""
 
     def choose(side: Any, name: str | None, _: Any) -> None:
         if name in others:
@@ -332,7 +334,7 @@ def test_a_ticket_of_one_virtual_host_does_not_resume_on_another(
 
 
 @reference("CVE-2025-23419", "CVE-2025-23048")
-def test_nor_does_it_open_one_that_trusts_another_ca(
+def test_a_ticket_does_not_resume_on_a_virtual_host_that_trusts_another_ca(
     certificates: Certificates, version: Any, anyones_client: Any
 ) -> None:
     inner = certificates.server_context(version, client_ca=certificates.ca_file)
@@ -356,7 +358,7 @@ def test_a_ticket_of_one_name_does_not_resume_under_another_of_the_same_context(
     assert not resumes(anyones_client, server_context, session, None)
 
 
-def test_a_ticket_does_not_outlive_the_virtual_host_that_it_was_for(
+def test_a_ticket_does_not_outlive_its_virtual_host(
     certificates: Certificates, version: Any, anyones_client: Any
 ) -> None:
     """A reload puts a new context in the place of the old one."""
@@ -370,7 +372,7 @@ def test_a_ticket_does_not_outlive_the_virtual_host_that_it_was_for(
 
 @reference("CVE-2025-23419")
 @pytest.mark.parametrize("name", [HOST, OTHER])
-def test_so_it_is_on_sockets_of_a_server(
+def test_tickets_are_bound_on_sockets_too(
     certificates: Certificates, version: Any, anyones_client: Any, name: str
 ) -> None:
     inner = certificates.server_context(version, client_ca=certificates.ca_file)
@@ -391,7 +393,7 @@ def test_so_it_is_on_sockets_of_a_server(
 @reference("CVE-2025-23419")
 @pytest.mark.parametrize("name", [HOST, OTHER])
 @pytest.mark.parametrize("module", [asyncio, wiretight.asyncio], ids=lambda module: module.__name__)
-def test_so_it_is_on_an_asyncio_server(
+def test_tickets_are_bound_on_an_asyncio_server_too(
     certificates: Certificates, version: Any, anyones_client: Any, name: str, module: Any
 ) -> None:
     inner = certificates.server_context(version, client_ca=certificates.ca_file)
@@ -433,7 +435,7 @@ def test_so_it_is_on_an_asyncio_server(
 def test_a_session_of_one_name_is_not_offered_to_another_by_asyncio(
     client_context: Any, server_context: Any, name: str
 ) -> None:
-    """asyncio takes no session, but its protocol makes an SSLObject, which does."""
+    """asyncio accepts no session, but its protocol creates an SSLObject, which does."""
     session = session_of(client_context, server_context)
 
     async def visit(port: int) -> bool:

@@ -1,4 +1,4 @@
-"""A stream that somebody cut is never taken for one that its sender ended."""
+"""A truncated stream is never mistaken for one that its sender ended."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def flight_of(side: Any, outgoing: Any) -> bytes:
 
 
 def read_to_the_end(read: Callable[[int], bytes]) -> tuple[bytes, Any]:
-    """The data, and what came after it: b"" or the error."""
+    """The data, and its end: b"" or the error."""
     parts: list[bytes] = []
     while True:
         try:
@@ -75,7 +75,9 @@ def test_an_uncut_stream_ends_cleanly(pair: Pair) -> None:
     assert read_to_the_end(pair.client.read) == (DATA, b"")
 
 
-def test_an_object_says_so_at_every_byte(client_context: Any, server_context: Any, rounds_of_cuts: Any) -> None:
+def test_an_object_reports_a_truncation_at_every_byte(
+    client_context: Any, server_context: Any, rounds_of_cuts: Any
+) -> None:
     pair = Pair(client_context, server_context)
     pair.handshake()
     size = flight_of(pair.server, pair.to_client.outgoing)
@@ -92,10 +94,10 @@ def test_an_object_says_so_at_every_byte(client_context: Any, server_context: An
 
 @pytest.mark.parametrize("suppress", [False, True], ids=["strict", "suppress_ragged_eofs"])
 @reference("python/cpython#72002", "ioflo/hio#173")
-def test_a_socket_says_so_at_every_byte(
+def test_a_socket_reports_a_truncation_at_every_byte(
     client_context: Any, server_context: Any, rounds_of_cuts: Any, suppress: bool
 ) -> None:
-    """By SSLEOFError where it was asked to, and in any case by `truncated`."""
+    """By SSLEOFError unless suppressed, and in any case by `truncated`."""
     with Peer(client_context, server_context, transport=unix_pair) as peer:
         size = flight_of(peer.tls, peer.outgoing)
     for cut in rounds_of_cuts(size):

@@ -54,7 +54,7 @@ def test_a_failure_leaves_everything_as_it_was(step: str) -> None:
     step = {
         "first": (installation, "_rebind", 1), "third": (installation, "_rebind", 3),
         "last": (installation, "_rebind", places),
-        "contexts": (older_contexts, "keep_working", 1),
+        "contexts": (older_contexts, "install", 1),
         "loops": (import_hook, "install", 1), "end of loops": (event_loops, "install", 1),
     }[sys.argv[1]]
     restore = failing(*step)

@@ -1,4 +1,4 @@
-"""Who meets whom."""
+"""The combinations of implementations."""
 
 from __future__ import annotations
 

@@ -25,6 +25,6 @@ def send_answer(sock: Any, body: bytes) -> None:
 
 
 def answer(sock: Any) -> None:
-    """A Server's handler: one request; the answer is the request's body, or the greeting where there is none."""
+    """A Server's handler: one request; the response is the request's body, or the greeting without one."""
     _, body = read_request(sock)
     send_answer(sock, body or GREETING)

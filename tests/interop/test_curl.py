@@ -65,7 +65,7 @@ def test_curl_refuses_a_wrong_host(certificates, version, fetch):
         assert fetch(server).returncode == COULD_NOT_VERIFY
 
 
-def test_curl_gives_the_required_client_certificate(certificates, version, fetch):
+def test_curl_sends_the_required_client_certificate(certificates, version, fetch):
     context = certificates.server_context(version, client_ca=certificates.ca_file)
     with Server(context, answer) as server:
         page = fetch(server, "--cert", certificates.client.chain, "--key", certificates.client.key)

@@ -1,4 +1,4 @@
-"""http.client and urllib over a context that they are handed, and http.server behind one."""
+"""http.client and urllib over a context passed to them, and http.server with one."""
 
 import contextlib
 import hashlib

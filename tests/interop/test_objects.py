@@ -1,4 +1,4 @@
-"""Memory BIOs: the subject's SSLObject and the standard library's, in both roles, in pieces of every size."""
+"""Memory BIOs: the subject's SSLObject and the standard library's, in both roles, with data of every size."""
 
 import os
 import ssl as standard
@@ -102,7 +102,7 @@ def test_the_end_in_the_middle_of_a_record(peers):
         pair.client.read(1)
 
 
-def test_a_record_that_was_changed_in_flight(peers):
+def test_a_record_changed_in_flight(peers):
     pair = shaken(peers)
     pair.server.write(b"data")
     pair.pump_altered(lambda record: record.damaged())
@@ -113,7 +113,7 @@ def test_a_record_that_was_changed_in_flight(peers):
         pair.server.read()
 
 
-def test_a_record_that_comes_twice(peers):
+def test_a_replayed_record(peers):
     pair = shaken(peers)
     pair.client.write(b"pay once")
     pair.pump_altered(lambda record: record.raw * 2)
@@ -122,7 +122,7 @@ def test_a_record_that_comes_twice(peers):
         pair.server.read()
 
 
-def test_records_are_full_where_there_is_enough_data(peers):
+def test_records_are_full_if_there_is_enough_data(peers):
     pair = shaken(peers)
     unsent = memoryview(DATA)
     while unsent:

@@ -38,7 +38,7 @@ def test_ten_mebibytes_from_openssl(certificates, client_context, version, mode,
 @pytest.mark.parametrize(
     ("credentials", "verify_code"), [("elsewhere", 62), ("expired", 10), ("server_of_other_ca", 20)]
 )
-def test_a_bad_certificate_of_openssl_is_refused(certificates, client_context, version, credentials, verify_code):
+def test_a_bad_certificate_of_openssl_is_rejected(certificates, client_context, version, credentials, verify_code):
     with OpenSSLServer(getattr(certificates, credentials), version, "-rev") as server:
         with pytest.raises(standard.SSLCertVerificationError) as refused:
             connect(client_context, server.address)
@@ -55,7 +55,7 @@ def test_openssl_requires_a_client_certificate_and_gets_it(certificates, version
             driven(client, client.unwrap)
 
 
-def test_openssl_requires_a_client_certificate_and_misses_it(certificates, client_context, version, mode):
+def test_openssl_rejects_a_missing_client_certificate(certificates, client_context, version, mode):
     def connect_and_read():
         with connect(client_context, server.address, mode=mode) as client:
             driven(client, client.recv, 1)
@@ -149,7 +149,7 @@ def test_openssl_refuses_a_bad_certificate(certificates, version, credentials, v
         assert alert in server.next_error().reason
 
 
-def test_openssl_gives_the_required_client_certificate(certificates, version):
+def test_openssl_sends_the_required_client_certificate(certificates, version):
     context = certificates.server_context(version, client_ca=certificates.ca_file)
     own = ("-cert", certificates.client.chain, "-key", certificates.client.key)
     with Server(context) as server:
@@ -170,7 +170,7 @@ def test_openssl_has_no_client_certificate(certificates, version):
         assert server.next_error().reason == "PEER_DID_NOT_RETURN_A_CERTIFICATE"
 
 
-def test_openssl_speaks_the_chosen_application_protocol(certificates, version):
+def test_openssl_uses_the_negotiated_application_protocol(certificates, version):
     context = certificates.server_context(version, alpn=["http/1.1"])
     with Server(context) as server:
         with OpenSSLClient(server.port, certificates.ca_file, version, "-alpn", "h2,http/1.1") as client:
@@ -180,7 +180,7 @@ def test_openssl_speaks_the_chosen_application_protocol(certificates, version):
         assert server.next_seen().alpn == "http/1.1"
 
 
-def test_openssl_gets_the_context_of_the_name_it_asks_for(certificates, server_context, version):
+def test_openssl_gets_the_context_of_the_requested_name(certificates, server_context, version):
     other = certificates.server_context(version, credentials=certificates.elsewhere)
 
     def switch(sock, name, context):

@@ -75,7 +75,7 @@ def terms(
 
 
 def agree(said: Said, **facts: Any) -> None:
-    """What the peer says of the connection is this, as far as it says it."""
+    """The peer's report of the connection equals this, as far as it reports it."""
     assert {name: said.get(name, fact) for name, fact in facts.items()} == facts
 
 
@@ -146,14 +146,14 @@ def test_an_application_protocol_is_chosen_by(peer, version, terms, certificates
 
 
 @in_cell(SERVER, MEBIBYTE)
-def test_a_mebibyte_comes_back_from(peer, version, terms, client_context):
+def test_a_mebibyte_is_echoed_by(peer, version, terms, client_context):
     terms = terms(LINES_OF_A_MEBIBYTE)
     with peer.serve(terms) as serving:
         assert meet(serving, terms, client_context).answer == terms.data
 
 
 @in_cell(SERVER, HALF_CLOSE)
-def test_an_answer_after_our_close_notify_comes_from(peer, version, terms, client_context):
+def test_a_response_after_our_close_notify_comes_from(peer, version, terms, client_context):
     terms = terms(half_close=True)
     with peer.serve(terms) as serving, Tap(serving.port) as tap:
         assert meet(serving._replace(port=tap.port), terms, client_context).answer == terms.data
@@ -181,7 +181,7 @@ def test_a_verified_connection_of(peer, version, terms, server_context):
 
 
 @in_cell(CLIENT, PLAIN)
-def test_a_server_of_another_ca_is_refused_by(peer, version, terms, certificates):
+def test_a_server_of_another_ca_is_rejected_by(peer, version, terms, certificates):
     if not peer.verifies:
         pytest.skip(f"{peer.name} checks no certificate chains")
     terms = terms()
@@ -229,14 +229,14 @@ def test_an_application_protocol_is_chosen_for(peer, version, terms, certificate
 
 
 @in_cell(CLIENT, MEBIBYTE)
-def test_a_mebibyte_goes_back_to(peer, version, terms, server_context):
+def test_a_mebibyte_is_echoed_to(peer, version, terms, server_context):
     terms = terms(LINES_OF_A_MEBIBYTE)
     answer, _ = answer_call(peer, terms, server_context)
     assert answer.data == terms.data, answer.said
 
 
 @in_cell(CLIENT, HALF_CLOSE)
-def test_an_answer_after_its_close_notify_reaches(peer, version, terms, server_context):
+def test_a_response_after_its_close_notify_reaches(peer, version, terms, server_context):
     terms = terms(half_close=True)
     with Server(server_context, peer.serve_our_end(terms), ragged_eof_ok=True) as server, Tap(server.port) as tap:
         answer = peer.call(terms, tap.port)

@@ -1,4 +1,4 @@
-"""The table of docs/interoperation.md says what became of the tests, and nothing else."""
+"""The table of docs/interoperation.md reports the results of the tests, and nothing else."""
 
 from __future__ import annotations
 
@@ -48,19 +48,19 @@ def row(page: str, peer: str) -> list[str]:
     return [cell.strip() for cell in line.split("|")[2:-1]]
 
 
-def test_what_passed_in_both_versions_is_green(table):
+def test_a_test_passed_in_both_versions_is_green(table):
     assert row(table(TLSv1_2="passed", TLSv1_3="passed"), "OpenSSL")[0] == "✓"
 
 
-def test_what_failed_is_red(table):
+def test_a_failed_test_is_red(table):
     assert row(table(TLSv1_2="passed", TLSv1_3="failure"), "OpenSSL")[0] == "1.2 ✓, 1.3 ✗"
 
 
-def test_what_was_skipped_was_not_tried(table):
+def test_a_skipped_test_is_shown_as_not_tried(table):
     assert row(table(TLSv1_2="skipped", TLSv1_3="skipped"), "OpenSSL")[0] == "not tried"
 
 
-def test_what_a_peer_cannot_do_has_its_reason(table):
+def test_what_a_peer_does_not_support_has_its_reason(table):
     page = table(TLSv1_2="passed", TLSv1_3="passed")
     assert row(page, "curl")[0].startswith("no[^")
     assert f"{row(page, 'curl')[0].removeprefix('no')}: curl is a client." in page

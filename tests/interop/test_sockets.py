@@ -46,7 +46,7 @@ def test_ten_mebibytes_both_ways(peers, mode):
             driven(client, client.unwrap)
 
 
-def test_pieces_of_every_size(peers, mode, delivery):
+def test_data_of_every_size(peers, mode, delivery):
     data = os.urandom(1000)
     with Relay(delivery) as relay:
         with tls_sockets(
@@ -84,7 +84,7 @@ def test_a_bad_certificate_is_refused(peers, certificates, mode, credentials, ve
     assert refused.value.verify_code == verify_code
 
 
-def test_a_required_client_certificate_that_is_given(peers, certificates, mode):
+def test_a_required_client_certificate_is_accepted(peers, certificates, mode):
     with Server(peers.server_context(client_ca=certificates.ca_file)) as server:
         with server.connect(peers.client_context(credentials=certificates.client), mode=mode) as client:
             send_all(client, b"hello")
@@ -93,7 +93,7 @@ def test_a_required_client_certificate_that_is_given(peers, certificates, mode):
             driven(client, client.unwrap)
 
 
-def test_a_required_client_certificate_that_is_missing(peers, certificates, mode):
+def test_a_missing_client_certificate_is_rejected(peers, certificates, mode):
     def connect_and_read():
         # TLS 1.3 lets the client finish its handshake before the server has looked for its certificate.
         with server.connect(peers.client_context(), mode=mode) as client:
@@ -106,7 +106,7 @@ def test_a_required_client_certificate_that_is_missing(peers, certificates, mode
     assert "ALERT" in refused.value.reason
 
 
-def test_a_client_certificate_of_an_unknown_ca_is_refused(peers, certificates):
+def test_a_client_certificate_of_an_unknown_ca_is_rejected(peers, certificates):
     def connect_and_read():
         with server.connect(peers.client_context(credentials=certificates.client_of_other_ca)) as client:
             client.recv(1)
@@ -122,7 +122,7 @@ def test_a_client_certificate_of_an_unknown_ca_is_refused(peers, certificates):
     ("offered", "known", "chosen"),
     [(["h2", "http/1.1"], ["http/1.1", "h2"], "http/1.1"), (["h2"], ["http/1.1"], None), ([], ["h2"], None)],
 )
-def test_alpn_is_what_both_speak_in_the_order_of_the_server(peers, offered, known, chosen):
+def test_alpn_selects_a_common_protocol_in_the_servers_order(peers, offered, known, chosen):
     with Server(peers.server_context(alpn=known)) as server:
         with server.connect(peers.client_context(alpn=offered)) as client:
             assert client.selected_alpn_protocol() == server.next_seen().alpn == chosen
@@ -145,7 +145,7 @@ def test_sni_switches_to_the_context_of_that_name(peers, certificates):
     assert asked == [(ELSEWHERE, True)]
 
 
-def test_sni_can_refuse_with_an_alert(peers):
+def test_sni_can_reject_with_an_alert(peers):
     context = peers.server_context()
     context.sni_callback = lambda sock, name, context: standard.ALERT_DESCRIPTION_UNRECOGNIZED_NAME
     with Server(context) as server:
@@ -173,7 +173,7 @@ def test_a_session_is_resumed(peers, mode):
         session_of_a_connection(session, reused=True)
 
 
-def test_both_sides_close_cleanly_and_have_their_sockets_back(peers, mode):
+def test_both_sides_unwrap_cleanly_to_their_sockets(peers, mode):
     with tls_sockets(peers.client_context(), peers.server_context(), mode=mode) as (client, server):
         closing = Task(driven, client, client.unwrap)
         assert driven(server, server.recv, 1) == b""
@@ -192,7 +192,7 @@ def test_data_before_the_close_is_not_lost(peers, mode):
             driven(client, client.unwrap)
 
 
-def test_a_truncated_stream_is_told_from_a_closed_one(peers, mode):
+def test_a_truncated_stream_differs_from_a_closed_one(peers, mode):
     with Server(peers.server_context(), lambda sock: sock.sendall(b"half"), ragged_eof_ok=True) as server:
         with server.connect(peers.client_context(), mode=mode, suppress_ragged_eofs=False) as client:
             assert receive_exactly(client, 4) == b"half"
@@ -200,20 +200,20 @@ def test_a_truncated_stream_is_told_from_a_closed_one(peers, mode):
                 driven(client, client.recv, 1)
 
 
-def test_a_truncated_stream_ends_quietly_where_that_is_wanted(peers, mode):
+def test_a_truncated_stream_is_an_ordinary_end_if_suppressed(peers, mode):
     with Server(peers.server_context(), lambda sock: sock.sendall(b"half"), ragged_eof_ok=True) as server:
         with server.connect(peers.client_context(), mode=mode) as client:
             assert receive_all(client) == b"half"
 
 
-def test_a_client_without_tls_is_refused(peers):
+def test_a_client_without_tls_is_rejected(peers):
     with Server(peers.server_context()) as server:
         with socket.create_connection(server.address) as plain:
             plain.sendall(b"GET / HTTP/1.1\r\n\r\n")
             assert server.next_error().reason == "HTTP_REQUEST"
 
 
-def test_a_server_without_tls_is_refused(peers, mode):
+def test_a_server_without_tls_is_rejected(peers, mode):
     client, server = tcp_pair()
     with client, server:
         server.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
@@ -224,7 +224,7 @@ def test_a_server_without_tls_is_refused(peers, mode):
     assert refused.value.reason == "WRONG_VERSION_NUMBER"
 
 
-def test_two_sides_without_a_common_version_refuse_each_other(peers, certificates):
+def test_two_sides_without_a_common_version_fail(peers, certificates):
     (other,) = {standard.TLSVersion.TLSv1_2, standard.TLSVersion.TLSv1_3} - {peers.version}
     with Server(certificates.server_context(other, module=peers.server_module)) as server:
         with pytest.raises(standard.SSLError) as refused:

@@ -1,4 +1,4 @@
-"""Certificates made on the spot by trustme, once per session, and contexts for both roles made of them."""
+"""Certificates created by trustme, once per session, and contexts for both roles with them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Credentials(NamedTuple):
 
 
 class Certificates:
-    """A CA, another CA that nobody trusts, and what they signed."""
+    """A CA, an untrusted CA, and the certificates that they signed."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder

@@ -39,11 +39,11 @@ DELIVERIES = (whole, byte_by_byte, record_by_record)
 
 
 class Stopped(Exception):
-    """The relay was closed while the receiver had not taken everything. Nothing is wrong with that."""
+    """The relay was closed before the receiver had read everything, which is no error."""
 
 
 def deliver(sender: socket.socket, data: bytes, delivery: Delivery, stopped: threading.Event | None = None) -> None:
-    """Send `data` over an AF_UNIX stream socket, each piece once the receiver has taken the piece before."""
+    """Send `data` over an AF_UNIX stream socket, each piece once the receiver has read the one before."""
     for piece in delivery(data):
         sender.sendall(piece)
         wait_until_taken(sender, stopped)
@@ -63,7 +63,7 @@ def wait_until_taken(sender: socket.socket, stopped: threading.Event | None = No
 
 
 def unread_by_peer(sender: socket.socket) -> int:
-    """How much kernel memory the unread bytes hold: more than their number, but 0 exactly when there are none."""
+    """How much kernel memory the unread bytes use: more than their number, but 0 exactly if there are none."""
     (unread,) = struct.unpack("i", fcntl.ioctl(sender, termios.TIOCOUTQ, bytes(4)))
     return unread
 
@@ -71,7 +71,7 @@ def unread_by_peer(sender: socket.socket) -> int:
 class Relay:
     """Two connected sockets, `client` and `server`, and threads between them that deliver in pieces.
 
-    The end of one side's stream is passed on to the other. Closing the relay closes what is left of both.
+    The end of one side's stream is forwarded to the other. Closing the relay closes what is left of both.
     """
 
     def __init__(self, delivery: Delivery) -> None:

@@ -1,4 +1,4 @@
-"""How much memory this process has, once everything is collected that nobody refers to."""
+"""How much memory this process uses after a full garbage collection."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ forget_attributes = getattr(sys, "_clear_internal_caches", None) or sys._clear_t
 
 
 def allocated() -> int:
-    """Bytes that malloc() has given out and that were not freed, in all of its arenas: what leaks is in here for ever.
+    """Bytes allocated by malloc() and not freed, in all of its arenas: they include every leak.
 
     Python's own objects are among them only in an environment with COUNTING.
     """
@@ -48,14 +48,14 @@ def allocated() -> int:
 
 
 def resident() -> int:
-    """Bytes that lie in memory: those in use, and those that allocators keep for later or cannot give back."""
+    """Bytes in memory: those in use, and those that allocators keep for later or cannot return."""
     gc.collect()
     pages = int(Path("/proc/self/statm").read_text().split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE")
 
 
 class Samples:
-    """Memory, read at some counts of what was done, in room that is there from the start: it does not count itself."""
+    """Memory, sampled at some counts of iterations, into preallocated space, so that it does not count itself."""
 
     def __init__(self, size: int) -> None:
         self.size = size

@@ -1,4 +1,4 @@
-"""Two SSLObjects joined in one thread: no sockets, no threads, every byte between them in the test's hands."""
+"""Two SSLObjects joined in one thread: no sockets, no threads, every byte between them controlled by the test."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Failure(NamedTuple):
 
 
 class Link:
-    """One direction of a pair: what `outgoing` holds is in flight until it is carried to the receiver."""
+    """One direction of a pair: the contents of `outgoing` are in flight until they are carried to the receiver."""
 
     def __init__(self, outgoing: Any, incoming: Any, receiver: Any) -> None:
         self.outgoing = outgoing
@@ -155,5 +155,5 @@ class Pair:
 
 
 def memory_bio(context: Any) -> Any:
-    """A memory BIO that the context takes: the standard library's contexts insist on their own class."""
+    """A memory BIO that the context accepts: the standard library's contexts require their own class."""
     return standard.MemoryBIO() if type(context) is standard.SSLContext else tls.MemoryBIO()

@@ -1,4 +1,4 @@
-"""OpenSSL's own server and client, and curl, as processes. Ready means that they said so or answered: nobody sleeps."""
+"""OpenSSL's own server and client, and curl, as processes. Ready means that they reported it or answered: no sleeps."""
 
 from __future__ import annotations
 
@@ -137,7 +137,7 @@ class OpenSSLServer(Process):
 
 
 class OpenSSLClient(Process):
-    """`openssl s_client`, which verifies the server's chain and name. It says what it is told to."""
+    """`openssl s_client`, which verifies the server's chain and name. It sends the given text."""
 
     def __init__(
         self, port: int, ca_file: Path, version: Any, *arguments: Argument, server_hostname: str = HOST

@@ -1,4 +1,4 @@
-"""TLS records as they lie on the wire (RFC 8446 section 5.1): no keys, no decryption."""
+"""TLS records as they appear on the wire (RFC 8446 section 5.1): no keys, no decryption."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ APPLICATION_DATA = 23
 
 
 class Record(NamedTuple):
-    """One record, or what there is of one. After TLS 1.3's ServerHello every `type` is APPLICATION_DATA."""
+    """One record, or a part of one. After TLS 1.3's ServerHello every `type` is APPLICATION_DATA."""
 
     raw: bytes
     complete: bool
@@ -33,7 +33,7 @@ class Record(NamedTuple):
 
 
 def records(data: bytes) -> Iterator[Record]:
-    """The records of `data`, in order. What is left over at the end comes last, as a Record that is not complete."""
+    """The records of `data`, in order. The remainder comes last, as an incomplete Record."""
     at = 0
     while at < len(data):
         header = data[at : at + HEADER]

@@ -20,7 +20,7 @@ LENGTH = 8
 
 
 class Seen(NamedTuple):
-    """What the server's side of a connection said right after its handshake."""
+    """What the server's side of a connection reported right after its handshake."""
 
     version: str
     cipher: tuple[str, str, int]
@@ -30,7 +30,7 @@ class Seen(NamedTuple):
 
 
 def echo(sock: Any) -> None:
-    """Send back what comes, as it comes. For messages that fit into the socket buffers."""
+    """Send back data as it arrives. For messages that fit into the socket buffers."""
     while data := sock.recv(65536):
         sock.sendall(data)
 
@@ -49,7 +49,7 @@ def message(data: bytes) -> bytes:
 class Server:
     """Accepts until its `with` block ends; a thread for each connection: handshake, handler, unwrap, close.
 
-    An error of a connection is raised at the end of the block, unless the test has taken it with `next_error()`, or
+    An error of a connection is raised at the end of the block, unless the test has retrieved it with `next_error()`, or
     does not mind how connections end (`errors_ok`).
     """
 
@@ -75,7 +75,7 @@ class Server:
         return self._seen.get(timeout=PATIENCE)
 
     def all_seen(self) -> list[Seen]:
-        """The facts of every such connection that next_seen() has not told, in order. For after the block."""
+        """The facts of every such connection that next_seen() has not returned, in order. For after the block."""
         return [self._seen.get() for _ in range(self._seen.qsize())]
 
     def next_error(self) -> Exception:

@@ -38,7 +38,7 @@ def tcp_pair() -> tuple[socket.socket, socket.socket]:
 
 
 def free_port() -> int:
-    """For servers that have to be told: free now, and the kernel gives it to nobody who asks for any for a while."""
+    """For servers that need a number: free now, and the kernel will not assign it to others for a while."""
     with socket.create_server((ADDRESS, 0)) as listener:
         return listener.getsockname()[1]
 
@@ -51,7 +51,7 @@ TRANSPORTS = (tcp_pair, unix_pair)
 
 
 def driven(sock: Any, operation: Callable[..., Any], *args: Any) -> Any:
-    """What the operation returns in the end: waits with select() as often as a non-blocking socket asks for it."""
+    """The result of the operation: waits with select() as often as a non-blocking socket needs it."""
     while True:
         try:
             return operation(*args)
@@ -104,7 +104,7 @@ def connect(context: Any, address: tuple[str, int], *, mode: Mode = WITH_TIMEOUT
 
 
 def handshake(client: Any, server: Any) -> None:
-    """Complete the handshake of two wrapped sockets in one thread, then give them back their timeouts."""
+    """Complete the handshake of two wrapped sockets in one thread, then restore their timeouts."""
     timeouts = [(sock, sock.gettimeout()) for sock in (client, server)]
     unfinished = [client, server]
     for sock in unfinished:
@@ -137,7 +137,7 @@ def tls_sockets(
     session: Any = None,
     suppress_ragged_eofs: bool = True,
 ) -> Iterator[tuple[Any, Any]]:
-    """Two SSLSockets, connected, wrapped and shaken hands, both in the same mode. Closed at the end."""
+    """Two SSLSockets, connected, wrapped and after their handshake, both in the same mode. Closed at the end."""
     plain_client, plain_server = transport()
     options = {"do_handshake_on_connect": False, "suppress_ragged_eofs": suppress_ragged_eofs}
     with contextlib.ExitStack() as stack:

@@ -1,4 +1,4 @@
-"""A wire between client and server that looks at how each of them ends."""
+"""A wire between client and server that watches how each of them ends."""
 
 from __future__ import annotations
 

@@ -6,12 +6,12 @@ from tests.kit.pair import Pair
 from tests.kit.subject import tls
 
 
-def test_the_contexts_are_of_the_subject_unless_told_otherwise(certificates):
+def test_contexts_come_from_the_subject_by_default(certificates):
     assert type(certificates.client_context()) is tls.SSLContext
     assert type(certificates.server_context(module=standard)) is standard.SSLContext
 
 
-def test_a_context_speaks_one_version(certificates, version):
+def test_a_context_allows_one_version(certificates, version):
     context = certificates.server_context(version)
     assert context.minimum_version == context.maximum_version == version
 

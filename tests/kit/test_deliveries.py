@@ -26,7 +26,7 @@ def test_pieces():
     assert list(record_by_record(TWO_RECORDS)) == [TWO_RECORDS[:7], TWO_RECORDS[7:]]
 
 
-def test_every_delivery_delivers_everything_and_nothing_of_nothing(delivery):
+def test_every_delivery_is_complete(delivery):
     assert b"".join(delivery(TWO_RECORDS)) == TWO_RECORDS
     assert list(delivery(b"")) == []
 
@@ -39,7 +39,7 @@ def test_a_receiver_gets_the_pieces_as_they_were_sent(delivery):
         sending.result()
 
 
-def test_a_sender_knows_whether_everything_was_taken():
+def test_a_sender_knows_whether_everything_was_received():
     sender, receiver = socket.socketpair()
     with sender, receiver:
         sender.send(b"ab")
@@ -58,21 +58,21 @@ def test_waiting_ends_when_the_receiver_closes():
         waiting.result()
 
 
-def test_a_relay_carries_both_ways_in_pieces(delivery):
+def test_a_relay_forwards_both_directions_in_pieces(delivery):
     with Relay(delivery) as relay:
         for near, far in ((relay.client, relay.server), (relay.server, relay.client)):
             near.sendall(TWO_RECORDS)
             assert pieces(far, len(list(delivery(TWO_RECORDS)))) == list(delivery(TWO_RECORDS))
 
 
-def test_a_relay_holds_a_record_until_it_is_complete():
+def test_a_relay_keeps_a_record_until_it_is_complete():
     with Relay(record_by_record) as relay:
         relay.client.sendall(TWO_RECORDS[:3])
         relay.client.sendall(TWO_RECORDS[3:])
         assert relay.server.recv(100) == TWO_RECORDS[:7]
 
 
-def test_a_relay_passes_the_end_of_the_stream_on_and_half_a_record_before_it(delivery):
+def test_a_relay_forwards_the_end_of_the_stream_after_a_partial_record(delivery):
     with Relay(delivery) as relay:
         relay.client.sendall(TWO_RECORDS[:3])
         relay.client.shutdown(socket.SHUT_WR)
@@ -82,6 +82,6 @@ def test_a_relay_passes_the_end_of_the_stream_on_and_half_a_record_before_it(del
         assert relay.client.recv(1)
 
 
-def test_a_relay_can_be_closed_with_bytes_that_nobody_took(delivery):
+def test_a_relay_can_be_closed_with_undelivered_bytes(delivery):
     with Relay(delivery) as relay:
         relay.client.sendall(TWO_RECORDS)

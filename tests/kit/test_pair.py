@@ -17,7 +17,7 @@ def test_handshake_completes_on_both_sides(pair, version, delivery):
     assert pair.pump() == 0
 
 
-def test_handshake_says_which_side_is_stuck(pair):
+def test_handshake_reports_which_side_is_stuck(pair):
     with pytest.raises(AssertionError, match="the handshake of the client and the server has not ended"):
         pair.handshake(alter=lambda record: b"")
 
@@ -28,7 +28,7 @@ def test_handshake_raises_the_error_of_the_side_that_fails(certificates, server_
         pair.handshake()
 
 
-def test_until_error_says_which_side_failed_and_what_the_other_met(certificates, server_context, version):
+def test_until_error_reports_which_side_failed_and_the_others_error(certificates, server_context, version):
     pair = Pair(certificates.client_context(version), server_context, server_hostname=ELSEWHERE)
     side, error, peer_error = pair.until_error()
     assert side == "client"
@@ -37,7 +37,7 @@ def test_until_error_says_which_side_failed_and_what_the_other_met(certificates,
 
 
 def test_until_error_reads_after_the_handshake(certificates, version):
-    """In TLS 1.3 a client hears only then that the server wanted its certificate."""
+    """In TLS 1.3 a client learns only then that the server requires its certificate."""
     demanding = certificates.server_context(version, client_ca=certificates.ca_file)
     side, error, peer_error = Pair(certificates.client_context(version), demanding).until_error()
     assert side == "server"
@@ -45,7 +45,7 @@ def test_until_error_reads_after_the_handshake(certificates, version):
     assert "ALERT" in peer_error.reason
 
 
-def test_until_error_insists_on_an_error(pair):
+def test_until_error_requires_an_error(pair):
     with pytest.raises(AssertionError, match="neither side failed"):
         pair.until_error()
 
@@ -58,7 +58,7 @@ def test_until_error_with_a_damaged_handshake(pair, delivery):
     assert isinstance(failure.error, standard.SSLError)
 
 
-def test_pump_moves_bytes_and_calls_nobody(pair):
+def test_pump_transfers_bytes_without_calling_a_verb(pair):
     assert attempt(pair.client.do_handshake) is WANT
     assert pair.pump() > 0
     assert pair.pump() == 0
@@ -81,7 +81,7 @@ def test_pump_altered_shows_and_changes_records_in_flight(pair):
     assert pair.read_all(pair.client) == b"first"
 
 
-def test_a_damaged_record_is_refused(pair):
+def test_a_damaged_record_is_rejected(pair):
     pair.handshake()
     pair.server.write(b"data")
     pair.pump_altered(lambda record: record.damaged())

@@ -14,7 +14,7 @@ def test_a_missing_program_skips_the_test_and_names_its_package():
         programs.program("no-such-program", "some-package")
 
 
-def test_a_process_is_heard_line_by_line():
+def test_a_processs_output_is_read_line_by_line():
     with Process(sys.executable, "-c", "print('one\\ntwo'); print(input()[::-1])") as process:
         assert process.line_with("tw") == "two"
         process.say(b"abc\n")
@@ -23,7 +23,7 @@ def test_a_process_is_heard_line_by_line():
         assert process.output == "one\ntwo\ncba\n"
 
 
-def test_a_process_is_heard_across_lines():
+def test_a_processs_output_is_matched_across_lines():
     with Process(sys.executable, "-c", "print('one\\ntwo\\nthree', flush=True); input()") as process:
         assert process.says(b"ne\ntw")
         process.say(b"\n")
@@ -36,7 +36,7 @@ def test_a_process_that_ends_without_the_line_is_an_error_with_its_output():
             process.line_with("ready")
 
 
-def test_a_process_that_waits_for_ever_is_ended_with_the_block():
+def test_a_process_that_never_ends_is_ended_with_the_block():
     with Process(sys.executable, "-c", "print('up', flush=True); input()") as process:
         process.line_with("up")
     assert process.process.returncode is not None

@@ -16,7 +16,7 @@ def test_a_record_knows_its_type_and_body():
     assert (record.type, record.body) == (HANDSHAKE, b"abcd")
 
 
-def test_what_is_left_over_comes_last_and_is_not_complete():
+def test_the_remainder_comes_last_and_is_incomplete():
     for length in range(1, len(HANDSHAKE_RECORD)):
         whole, rest = records(ALERT_RECORD + HANDSHAKE_RECORD[:length])
         assert whole.complete

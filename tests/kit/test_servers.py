@@ -37,7 +37,7 @@ def test_the_server_serves_several_clients_at_once(client_context, server_contex
             client.unwrap().close()
 
 
-def test_a_message_comes_back_whole(client_context, server_context):
+def test_a_message_is_echoed_whole(client_context, server_context):
     data = bytes(1_000_000)
     with Server(server_context, echo_messages) as server:
         with server.connect(client_context) as client:
@@ -46,7 +46,7 @@ def test_a_message_comes_back_whole(client_context, server_context):
             client.unwrap()
 
 
-def test_the_server_tells_what_its_side_saw(client_context, server_context, version):
+def test_the_server_reports_what_its_side_saw(client_context, server_context, version):
     with Server(server_context) as server, server.connect(client_context) as client:
         seen = server.next_seen()
         assert seen.version == client.version()
@@ -91,6 +91,6 @@ def test_a_failed_test_does_not_wait_for_the_client(client_context, server_conte
     clients[0].close()
 
 
-def test_a_peer_that_just_closes_may_be_welcome(client_context, server_context):
+def test_a_peer_that_just_closes_can_be_allowed(client_context, server_context):
     with Server(server_context, ragged_eof_ok=True) as server:
         greet_and_hang_up(server, client_context)

@@ -41,7 +41,7 @@ def test_tls_sockets_are_connected_both_ways(client_context, server_context, mod
             assert receive_exactly(far, 5) == b"hello"
 
 
-def test_more_than_the_socket_buffers_hold(client_context, server_context, mode):
+def test_more_data_than_the_socket_buffers_can_hold(client_context, server_context, mode):
     with tls_sockets(client_context, server_context, mode=mode) as (client, server):
         receiving = Task(receive_exactly, server, len(DATA))
         send_all(client, DATA)
@@ -65,7 +65,7 @@ def test_driven_waits_until_the_socket_is_ready(client_context, server_context):
         assert receiving.result() == b"at last"
 
 
-def test_the_handshake_raises_what_the_failing_side_raises(certificates, server_context, version):
+def test_the_handshake_raises_the_failing_sides_error(certificates, server_context, version):
     with pytest.raises(standard.SSLCertVerificationError):
         with tls_sockets(certificates.client_context(version), server_context, server_hostname=ELSEWHERE):
             pass

@@ -7,7 +7,7 @@ from tests.kit.tap import Tap
 from tests.kit.threads import Task
 
 
-def test_a_goodbye_is_told_from_data(client_context, server_context):
+def test_close_notify_is_distinguished_from_data(client_context, server_context):
     with Server(server_context) as server, Tap(server.port) as tap:
         with connect(client_context, ("127.0.0.1", tap.port)) as client:
             client.sendall(b"hello")
@@ -16,7 +16,7 @@ def test_a_goodbye_is_told_from_data(client_context, server_context):
     assert tap.goodbyes() == [(True, True)]
 
 
-def test_silence_is_no_goodbye(client_context, server_context):
+def test_silence_is_not_a_close_notify(client_context, server_context):
     with Server(server_context, ragged_eof_ok=True) as server, Tap(server.port) as tap:
         with connect(client_context, ("127.0.0.1", tap.port)) as client:
             client.sendall(b"hello")
@@ -24,7 +24,7 @@ def test_silence_is_no_goodbye(client_context, server_context):
     assert [client for client, _ in tap.goodbyes()] == [False]
 
 
-def test_what_is_said_before_tls_is_no_record(client_context, server_context):
+def test_plaintext_before_tls_is_not_a_record(client_context, server_context):
     request = b"\x00\x00\x00\x08\x04\xd2\x16\x2f"  # PostgreSQL's, to go on in TLS; its answer is one byte
 
     def serve(listener: socket.socket) -> None:

@@ -1,4 +1,4 @@
-"""What watches over the tests is itself configuration that can get lost: these tests run pytest with it."""
+"""The watchdog of the tests is configuration, which can get lost: these tests run pytest with it."""
 
 import subprocess
 import sys

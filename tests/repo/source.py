@@ -1,4 +1,4 @@
-"""The repository as its own tests see it."""
+"""The repository, for its own tests."""
 
 from __future__ import annotations
 

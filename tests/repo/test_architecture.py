@@ -1,4 +1,4 @@
-"""ARCHITECTURE.md is true: its rooms are the folders, in their own words, and each hop is a function that is there."""
+"""ARCHITECTURE.md is true: its rooms are the folders with their docstrings, and each step is an existing function."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ HOP = re.compile(r"^\d+\. `([\w/]+\.pyx?)(?:: (\w+))?`", re.MULTILINE)
 LIVES = [part for part in TEXT.split("\n## ") if part.startswith("The life of")]
 
 
-def test_the_table_of_rooms_is_the_docstrings_of_the_folders() -> None:
+def test_the_table_of_rooms_matches_the_docstrings_of_the_folders() -> None:
     rows = dict(re.findall(r"^\| `([\w/]+)` \| (.+) \|$", TEXT, re.MULTILINE))
     folders = sorted(path.parent for path in PACKAGE.rglob("__init__.py") if path.parent != PACKAGE)
     folders = [folder for folder in folders if folder.relative_to(PACKAGE).parts[0] != "_cli"]
@@ -32,7 +32,7 @@ def test_every_line_of_the_layers_is_drawn() -> None:
 
 
 @pytest.mark.parametrize("life", LIVES, ids=lambda life: life.splitlines()[0])
-def test_each_hop_of_a_life_is_a_function_that_is_there_and_none_is_named_twice(life: str) -> None:
+def test_each_step_of_a_life_is_an_existing_function_named_once(life: str) -> None:
     hops = HOP.findall(life)
     assert len(hops) > 4
     assert len(hops) == len(set(hops))
@@ -41,7 +41,7 @@ def test_each_hop_of_a_life_is_a_function_that_is_there_and_none_is_named_twice(
         assert re.search(rf"^ *(def|cdef|async def)\b.*\b{function}\(", source, re.MULTILINE) or not function, function
 
 
-def test_every_file_that_is_named_exists() -> None:
+def test_every_named_file_exists() -> None:
     for name in set(
         re.findall(r"`((?:_\w+|base|wire|x509|context|session|trust|connection|callbacks|drivers)/[\w/]+\.\w+)`", TEXT)
     ):

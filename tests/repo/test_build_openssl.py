@@ -1,4 +1,4 @@
-"""The builder of OpenSSL, on a release that this test makes up."""
+"""The builder of OpenSSL, with a release that this test creates."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def test_other_compiler_flags_give_another_build(run: Run, tarball: Path) -> Non
     assert plain.stdout != debug.stdout
 
 
-def test_what_is_compiled_in_names_no_folder_that_another_user_could_make(run: Run, tarball: Path) -> None:
+def test_compiled_in_paths_cannot_be_created_by_another_user(run: Run, tarball: Path) -> None:
     folder = Path(run(WIRETIGHT_OPENSSL_TARBALL=str(tarball)).stdout.strip())
     options = (folder / "lib" / "libssl.a").read_text().split()
 
@@ -112,7 +112,7 @@ def test_what_is_compiled_in_names_no_folder_that_another_user_could_make(run: R
     assert all(path.startswith(("/usr/", "/etc/")) for path in paths)
 
 
-def test_another_tarball_is_refused(run: Run, tarball: Path) -> None:
+def test_a_different_tarball_is_rejected(run: Run, tarball: Path) -> None:
     with tarball.open("ab") as file:
         file.write(b"more")
     refused = run(WIRETIGHT_OPENSSL_TARBALL=str(tarball))
@@ -122,7 +122,7 @@ def test_another_tarball_is_refused(run: Run, tarball: Path) -> None:
     assert refused.stdout == ""
 
 
-def test_no_source_in_reach_is_said_in_one_line_with_a_status_of_its_own(run: Run) -> None:
+def test_an_unreachable_source_is_reported_in_one_line_with_its_own_status(run: Run) -> None:
     skipped = run()
 
     assert skipped.returncode == 77
@@ -135,7 +135,7 @@ def test_no_source_in_reach_is_said_in_one_line_with_a_status_of_its_own(run: Ru
     ("version", "said"),
     [("9.9", "OpenSSL 9.9 is not in openssl-releases.json: 9.8.6, 9.8.7 are"), ("9.8.70", "9.8.70 is not in")],
 )
-def test_an_unknown_version_is_refused(run: Run, version: str, said: str) -> None:
+def test_an_unknown_version_is_rejected(run: Run, version: str, said: str) -> None:
     refused = run(version)
 
     assert refused.returncode == 1

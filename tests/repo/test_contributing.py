@@ -1,4 +1,4 @@
-"""CONTRIBUTING.md is true: its first change can be made, and every file that it sends a reader to exists.
+"""CONTRIBUTING.md is true: its first change works, and every file that it mentions exists.
 
 So is the list of rooms in tests/README.md.
 """
@@ -29,7 +29,7 @@ def test_the_first_change_is_three_commands() -> None:
     assert change[:2] == ["sed", "-i"]
 
 
-def test_the_line_of_the_first_change_is_there_once_in_each_file() -> None:
+def test_the_line_of_the_first_change_appears_once_in_each_file() -> None:
     _, _, expression, *files = shlex.split(FIRST[1])
     old = expression.split("/")[1]
     assert len(files) == 2
@@ -52,7 +52,7 @@ def test_the_worked_example_names_files_that_exist(step: str) -> None:
     assert (ROOT / step).is_file()
 
 
-def test_the_worked_example_follows_a_getter_that_is_there() -> None:
+def test_the_worked_example_follows_an_existing_getter() -> None:
     assert len(STEPS) >= 10
     unrelated = {"negotiated.pxd", "differences.md"}  # only some getters need these
     for step in STEPS:

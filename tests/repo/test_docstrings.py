@@ -1,4 +1,4 @@
-"""Every public name says what it is and since when; every native function says which OpenSSL manual page it is."""
+"""Every public name documents its meaning and first version; every native function, its OpenSSL manual page."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ UPKEEP = re.compile(r"ERR_\w+|OPENSSL_free|\w+_free|\w+_up_ref|\w+_pop_free")
 
 
 def ours(value: Any) -> bool:
-    """Not the standard library's own objects, which wiretight hands on as they are, with their own documentation."""
+    """Not the standard library's own objects, which wiretight re-exports with their own documentation."""
     return str(getattr(value, "__module__", "")).startswith("wiretight")
 
 
@@ -59,7 +59,7 @@ def native_functions() -> list[Any]:
 
 
 @pytest.mark.parametrize(("name", "value"), list(public_objects()))
-def test_a_public_name_says_what_it_is_and_since_when(name: str, value: Any) -> None:
+def test_a_public_name_has_a_docstring_and_its_first_version(name: str, value: Any) -> None:
     documentation = inspect.getdoc(value) or ""
     assert documentation, f"wiretight.{name} has no docstring"
     assert SINCE.search(documentation), f"the docstring of wiretight.{name} does not say since when: 'Since 0.1.'"

@@ -1,4 +1,4 @@
-"""What is written down in two places agrees, and files stay short enough to be read."""
+"""Facts stated in two places agree, and files stay short enough to be read."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def test_every_module_of_the_core_is_built_and_loaded() -> None:
     assert files == {name.replace(".", "/") for name in _core.MODULES}
 
 
-def test_no_two_modules_of_the_core_share_the_name_by_which_python_finds_their_start() -> None:
+def test_module_names_of_the_core_are_unique() -> None:
     names = [path.stem for path in sources(".pyx")]
 
     assert len(names) == len(set(names))
@@ -46,7 +46,7 @@ def test_every_module_that_the_face_uses_has_a_stub() -> None:
     assert used <= {module_name(path).removeprefix("_core.") for path in sources(".pyi", ".py")}
 
 
-def test_the_scripts_build_with_what_the_package_asks_for() -> None:
+def test_the_scripts_use_the_packages_build_requirements() -> None:
     pyproject = (ROOT / "pyproject.toml").read_text()
     required, group = (
         re.search(rf"^{key} = \[(.*?)\]", pyproject, re.MULTILINE | re.DOTALL) for key in ("requires", "build")

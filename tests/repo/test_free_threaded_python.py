@@ -20,13 +20,13 @@ def run(tmp_path: Path, *arguments: str, **environment: str) -> subprocess.Compl
     )  # fmt: skip
 
 
-def test_none_that_was_built_is_found_in_silence(tmp_path: Path) -> None:
+def test_a_missing_build_is_skipped_silently(tmp_path: Path) -> None:
     done = run(tmp_path, "--found")
 
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
-def test_an_unknown_version_is_refused(tmp_path: Path) -> None:
+def test_an_unknown_version_is_rejected(tmp_path: Path) -> None:
     refused = run(tmp_path, "3.12")
 
     assert refused.returncode == 2

@@ -1,4 +1,4 @@
-"""What wiretight needs of the system's modules it takes when it is imported: programs replace their functions later."""
+"""wiretight binds the functions of the system's modules at import, because programs replace them later."""
 
 from __future__ import annotations
 
@@ -28,6 +28,6 @@ PROGRAMS = ("_cli/", "__main__.py")
         if not str(path.relative_to(PACKAGE)).startswith(PROGRAMS)
     ),
 )
-def test_functions_of_the_systems_modules_are_taken_at_import(name: str) -> None:
+def test_functions_of_the_systems_modules_are_bound_at_import(name: str) -> None:
     found = WHOLE_MODULE.findall((PACKAGE / name).read_text())
     assert not found or name in ALLOWED, f"{name}: take them from wiretight._standard.system, or by `from … import`"

@@ -55,7 +55,7 @@ IMPORT = re.compile(r"^\s*(?:from\s+([\w.]+)\s+)?c?import\s+(?:\(([^)]*)\)|(.+))
 
 
 def room(name: str) -> str:
-    """The entry of the table that a module belongs to: a folder, or the module itself where it lies in none."""
+    """The entry of the table that a module belongs to: a folder, or the module itself if it is in none."""
     top, _, rest = name.partition(".")
     if top != "_core":
         return top
@@ -135,7 +135,7 @@ def test_no_module_imports_itself_through_others() -> None:
         pytest.fail(f"a circle of imports: {' < '.join(error.args[1])}")
 
 
-def test_what_only_a_type_checker_imports_is_not_imported_by_the_program() -> None:
+def test_imports_for_type_checkers_are_not_run_time_imports() -> None:
     files = {module_name(path): path for path in FILES if path.suffix == ".py"}
     for module, imported in FOR_CHECKERS:
         assert f"wiretight.{imported}" in imports(files[module])
@@ -143,7 +143,7 @@ def test_what_only_a_type_checker_imports_is_not_imported_by_the_program() -> No
 
 
 @pytest.mark.parametrize("module", ONLY)
-def test_only_its_own_place_imports(module: str) -> None:
+def test_only_its_own_room_imports(module: str) -> None:
     importers = {module_name(path) for path in FILES if path.suffix != ".pyi" and module in imports(path, typing=False)}
     assert all(name in ONLY[module] or room(name) in ONLY[module] for name in importers), importers
 

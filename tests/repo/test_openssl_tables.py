@@ -1,4 +1,4 @@
-"""The generator of the tables, on the headers of an OpenSSL that this test makes up."""
+"""The generator of the tables, with headers of an OpenSSL that this test creates."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_mnemonics_are_sorted_numbers_and_the_first_name_of_a_number_counts(incl
     assert "USER" not in table
 
 
-def test_constants_are_left_to_the_compiler_and_function_like_macros_are_none(include: Path, tmp_path: Path) -> None:
+def test_constants_are_left_to_the_compiler_and_function_like_macros_are_skipped(include: Path, tmp_path: Path) -> None:
     generate(include, tmp_path / "tables.h").check_returncode()
     table = (tmp_path / "tables.h").read_text()
     assert '#ifdef SSL_OP_NO_TICKET\n    {"SSL_OP_NO_TICKET", (long long)SSL_OP_NO_TICKET},\n#endif' in table

@@ -1,4 +1,4 @@
-"""What the scripts say while they set up, and when they cannot."""
+"""What the scripts print while they set up, and if they fail to."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def bash(code: str, tmp_path: Path, **environment: str) -> subprocess.CompletedP
 
 
 @pytest.mark.parametrize("script", ["demo", "test", "check"])
-def test_without_a_python_there_is_one_line_that_says_so(script: str, tmp_path: Path) -> None:
+def test_a_missing_python_is_reported_in_one_line(script: str, tmp_path: Path) -> None:
     for command in ("bash", "dirname"):
         found = shutil.which(command)
         assert found is not None
@@ -40,7 +40,7 @@ def test_without_a_python_there_is_one_line_that_says_so(script: str, tmp_path: 
     assert done.stderr.count("\n") == 1
 
 
-def test_a_package_index_that_does_not_answer_is_said_in_one_sentence(tmp_path: Path) -> None:
+def test_an_unreachable_package_index_is_reported_in_one_sentence(tmp_path: Path) -> None:
     install = f"{sys.executable} -m pip install --retries 1 --index-url http://127.0.0.1:1/ no-such-package"
     done = bash(f"run dependencies {install}", tmp_path, PIP_CONFIG_FILE="/dev/null", PIP_EXTRA_INDEX_URL="")
 
@@ -49,7 +49,7 @@ def test_a_package_index_that_does_not_answer_is_said_in_one_sentence(tmp_path: 
     assert done.stderr.count("\n") == 2, done.stderr
 
 
-def test_what_else_fails_shows_what_it_printed(tmp_path: Path) -> None:
+def test_any_other_failure_shows_its_output(tmp_path: Path) -> None:
     done = bash("fails() { echo the reason; return 3; }; run building fails", tmp_path)
 
     assert done.returncode == 1
@@ -57,7 +57,7 @@ def test_what_else_fails_shows_what_it_printed(tmp_path: Path) -> None:
     assert "cannot be reached" not in done.stderr
 
 
-def test_what_takes_long_gives_signs_of_life_with_the_count_of_ninja(tmp_path: Path) -> None:
+def test_a_slow_build_shows_its_progress(tmp_path: Path) -> None:
     """The command ends when it has seen one."""
     said = tmp_path / "said"
     command = f"echo '[7/56] Compiling'; until grep -q ' s, .7/56. ' {said}; do read -rt 0.05 <> <(:) || :; done"
@@ -68,7 +68,7 @@ def test_what_takes_long_gives_signs_of_life_with_the_count_of_ninja(tmp_path: P
 
 
 def needs(arguments: str, tmp_path: Path, *, bare: str = "") -> tuple[set[str], set[str]]:
-    """The commands and the dependency groups that these arguments of scripts/test ask for."""
+    """The commands and the dependency groups that these arguments of scripts/test need."""
     code = f"source scripts/lib/needs.sh; bare={bare} commands=() groups=(test); need_selection {arguments}; "
     done = bash(code + 'echo "${commands[@]}"; echo "${groups[@]}"', tmp_path)
     assert done.returncode == 0, done.stderr

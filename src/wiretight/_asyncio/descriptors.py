@@ -1,4 +1,4 @@
-"""Descriptors: a loop's reader and writer calls for the sockets of our transports, which it refuses to anybody else."""
+"""Descriptors: a loop's reader and writer calls for the sockets of our transports, which are closed to anybody else."""
 
 from __future__ import annotations
 
@@ -12,11 +12,10 @@ _GUARDED = ("add_reader", "remove_reader", "add_writer", "remove_writer")
 
 
 class Descriptors:
-    """The descriptors of one loop, by number, and the calls that reach them.
+    """The descriptors of one loop, by number, and the calls that watch them.
 
-    A program that gives loop.add_reader() the number of a transport would take its events away, so that asyncio raises
-    RuntimeError. asyncio's loops know their transports, and have calls of their own for them; other loops get the same
-    check in front of theirs.
+    loop.add_reader() with a transport's descriptor would redirect its events, so asyncio raises RuntimeError. asyncio's
+    loops know their transports, and have private calls for them; on other loops, the public calls get the same check.
     """
 
     __slots__ = ("add_reader", "add_writer", "edge_triggered", "remove_reader", "remove_writer", "transports")
@@ -30,7 +29,7 @@ class Descriptors:
     def __init__(self, loop: AbstractEventLoop) -> None:
         known: Any = loop
         is_asyncios = isinstance(loop, BaseSelectorEventLoop)
-        # libuv stops watching a descriptor that is in error, after it has said so once.
+        # libuv reports a descriptor in error once, and then stops watching it.
         self.edge_triggered = not is_asyncios
         self.transports = known._transports if is_asyncios else WeakValueDictionary()
         for name in _GUARDED:
@@ -40,13 +39,13 @@ class Descriptors:
 
     def _guarded(self, method: Callable[..., Any]) -> Callable[..., Any]:
         def guarded(fd: Any, *arguments: Any) -> Any:
-            self.refuse_used(fd)
+            self.check_unused(fd)
             return method(fd, *arguments)
 
         return guarded
 
-    def refuse_used(self, fd: Any) -> None:
-        """Raises RuntimeError, in asyncio's words, if `fd`, a number or a file, is an open transport's. Since 0.1."""
+    def check_unused(self, fd: Any) -> None:
+        """Raises asyncio's RuntimeError if `fd`, a number or a file, belongs to an open transport. Since 0.1."""
         number = fd if isinstance(fd, int) else fd.fileno()
         transport = self.transports.get(number)
         if transport is not None and not transport.is_closing():
@@ -54,7 +53,7 @@ class Descriptors:
 
 
 def descriptors_of(loop: AbstractEventLoop) -> Descriptors:
-    """Those of `loop`, which keeps them: they lead back to it. Since 0.1."""
+    """The Descriptors of `loop`, which owns them because they refer to it. Since 0.1."""
     found: Descriptors | None = getattr(loop, "_wiretight_descriptors", None)
     if found is None:
         found = loop._wiretight_descriptors = Descriptors(loop)  # type: ignore[attr-defined]

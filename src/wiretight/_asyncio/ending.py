@@ -1,4 +1,4 @@
-"""Ending: the life of a transport, and how it ends: by close(), by abort(), by the peer, or by a failure."""
+"""Ending: the states of a transport, and how it ends: by close(), by abort(), by the peer, or by a failure."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ _SERVERS_KNOW_TRANSPORTS = version_info >= (3, 13)
 
 
 class Ending(Flow):
-    """A Flow that ends, once, and tells the protocol and whoever waits."""
+    """A Flow that ends once, and then informs the protocol and whoever waits for the handshake."""
 
     __slots__ = (
-        "_announces",
+        "_call_connection_made",
         "_eof_written",
         "_is_over",
         "_like_asyncio",
         "_paused",
         "_peer_ended",
-        "_reads_again",
+        "_read_scheduled",
         "_server",
         "_shutdown_timeout",
         "_ssl_object",
@@ -36,13 +36,13 @@ class Ending(Flow):
         "_waiter",
     )
 
-    _announces: bool  # the protocol has not heard of the connection: connection_made() comes first
+    _call_connection_made: bool  # not called yet: it comes before any other call of the protocol
     _eof_written: bool
-    _is_over: bool  # connection_lost() is on its way, or there is nothing to be lost
+    _is_over: bool  # connection_lost() is scheduled, or not needed
     _like_asyncio: bool
     _paused: bool
     _peer_ended: bool
-    _reads_again: bool
+    _read_scheduled: bool
     _server: Any
     _shutdown_timeout: float
     _ssl_object: Any
@@ -53,14 +53,14 @@ class Ending(Flow):
     # --- State --------------------------------------------------------------------------------------------------------
 
     def _enter(self, state: State) -> None:
-        """The only way from one state to another: one of the table."""
+        """The only way to change the state: by a transition of the table."""
         if CHECKED and state not in TRANSITIONS[self._state]:
             raise AssertionError(f"{self._state} does not lead to {state}")
         self._state = state
         self._update_flow()
 
     def _update_flow(self) -> None:
-        """Has the native half deliver, accept and discard what the state, a pause and an end allow."""
+        """Updates what the native half delivers, accepts and discards: it depends on the state, a pause or an end."""
         is_open = self._state is State.OPEN
         self._set_flow(
             is_open and not self._paused and not self._peer_ended,
@@ -72,11 +72,11 @@ class Ending(Flow):
         """Whether it is closed, or being closed. Since 0.1."""
         return self._state not in (State.HANDSHAKING, State.OPEN)
 
-    def _is_left_to_parent(self) -> bool:
-        """Whether this is the child of a fork, and does not run the loop: then the connection is its parent's.
+    def _belongs_to_parent(self) -> bool:
+        """Whether this is the child of a fork and does not run the loop: then the parent owns the connection.
 
-        What it sent would have the numbers of the parent's next records, and the loop's selector is the parent's too
-        (CPython issue 66197). A process that forks to become a daemon runs its loop, and keeps its transports.
+        Its records would have the numbers of the parent's next ones, and the parent owns the loop's selector, too
+        (CPython issue 66197). A process that forks to become a daemon runs the loop, and keeps its transports.
         """
         return self._is_inherited() and _get_running_loop() is not self._loop
 
@@ -99,12 +99,12 @@ class Ending(Flow):
     def close(self) -> None:
         """Sends what has been written, then close_notify, and waits for the peer's, at most `ssl_shutdown_timeout`.
 
-        The protocol gets no data any more, only connection_lost(), later. In the child of a fork that does not run the
-        loop, it says nothing: the connection goes on in the parent. Since 0.1. Source: RFC 8446, section 6.1.
+        The protocol gets no more data, only connection_lost() later. In the child of a fork that does not run the loop,
+        nothing is sent: the connection continues in the parent. Since 0.1. Source: RFC 8446, section 6.1.
         """
         if self.is_closing():
             return
-        if self._state is State.HANDSHAKING or self._is_left_to_parent():
+        if self._state is State.HANDSHAKING or self._belongs_to_parent():
             self.abort()
             return
         self._guarded(self._begin_to_close)
@@ -114,17 +114,17 @@ class Ending(Flow):
         self._timer = self._loop.call_later(self._shutdown_timeout, self._guarded, self._shutdown_timed_out)
         self._end_output()
         if self._state is not State.LOST and not self._peer_ended:
-            self._go_on_reading()
+            self._resume_watching()
 
     def abort(self) -> None:
-        """Ends the connection at once, without close_notify; what waits to be sent is lost. Since 0.1."""
-        if self._sock is not None and self._is_left_to_parent():
-            self._let_go()
+        """Ends the connection at once, without close_notify; buffered output is lost. Since 0.1."""
+        if self._sock is not None and self._belongs_to_parent():
+            self._abandon()
         else:
             self._end(None)
 
     def _end_output(self) -> None:
-        """Says close_notify as soon as everything that was written is out."""
+        """Sends close_notify once all output has been sent."""
         if self._is_in_callback():
             self._watch_writing(self._write_ready)
         elif not self._has_output():
@@ -147,10 +147,10 @@ class Ending(Flow):
     def _read_ended(self, status: int) -> None:
         """Nothing more can be read: for the moment, because the peer has ended, or because of a failure."""
         if status == STATUS_WANT_WRITE:
-            self._unwatch_reading()  # the peer has us answer and reads nothing: until it does
+            self._unwatch_reading()  # until the peer, which makes us respond, reads our responses
             return
         failure = None if status == STATUS_CLOSED else self._failure()
-        # Where we have said that we are leaving, a peer that leaves without a word has lost nothing of ours.
+        # After our close_notify, a peer that closes without one has lost nothing.
         is_end = isinstance(failure, SSLEOFError) and (self._like_asyncio or self.is_closing())
         if failure is not None and not is_end:
             self._fail(failure, "Fatal read error on socket transport")
@@ -178,11 +178,11 @@ class Ending(Flow):
         elif self._state is State.CLOSING and not self._has_output():
             self._end(None)
 
-    def _look_for_the_end(self) -> None:
-        """Closing: reads until the peer ends too, and forgets what it reads; the timer is its bound.
+    def _discard_until_end(self) -> None:
+        """While closing: reads and discards data until the peer ends too, or the timer expires.
 
-        To close with unread data in the kernel would be a reset, which can destroy what we have sent. And a peer that
-        answers what it gets reads on only if its answers are read.
+        Closing with unread data in the kernel would send a reset, which can destroy data that we have sent. And a peer
+        that responds to what it reads may stop reading if its responses are not read.
         """
         if self._peer_ended:
             self._unwatch_reading()
@@ -197,21 +197,21 @@ class Ending(Flow):
         elif status != STATUS_WANT_READ:
             self._read_ended(status)
 
-    def _go_on_reading(self) -> None:
-        """Watches the descriptor again, and looks at what it will not report: what the wire has taken already."""
+    def _resume_watching(self) -> None:
+        """Watches the descriptor again, and schedules a read of data that the wire has already consumed from it."""
         self._watch_reading()
         if self._has_more():
             self._read_later()
 
     def _read_later(self) -> None:
-        if not self._reads_again:
+        if not self._read_scheduled:
             self._loop.call_soon(self._guarded, self._read_again)
-            self._reads_again = True
+            self._read_scheduled = True
 
     def _read_again(self) -> None:
-        self._reads_again = False
+        self._read_scheduled = False
         if self._state in (State.FLUSHING, State.CLOSING):
-            self._look_for_the_end()
+            self._discard_until_end()
         elif self._state is State.OPEN and not self._paused and not self._peer_ended:
             self._read_ready()
 
@@ -224,9 +224,9 @@ class Ending(Flow):
         self._fail(error, f"Fatal error: protocol.{method}() call failed.")
 
     def _fail(self, error: BaseException, message: str = "Fatal error on transport") -> None:
-        """The connection cannot go on. The protocol hears of trouble with the peer; the rest is reported.
+        """Ends the connection after an error. An OSError goes to the protocol only; any other is also reported.
 
-        A CancelledError is not, as in asyncio: it means a task, and not a defect.
+        Except a CancelledError, as in asyncio, because it concerns a task and is not a defect.
         """
         try:
             if isinstance(error, OSError):
@@ -241,22 +241,22 @@ class Ending(Flow):
         self._fail(error)
 
     def _force_close(self, exc: BaseException | None) -> None:
-        """What asyncio's TLS over this transport calls."""
+        """Called by asyncio's TLS over this transport."""
         self._end(exc)
 
     # --- The end ------------------------------------------------------------------------------------------------------
 
     def _end(self, error: BaseException | None) -> None:
-        if self._is_over:  # and not where it failed in the middle, for want of memory: that goes on here
+        if self._is_over:  # not after a failure halfway, from a lack of memory: that is completed here
             return
-        shaking = self._state is State.HANDSHAKING
+        was_handshaking = self._state is State.HANDSHAKING
         if self._state is not State.LOST:
             self._enter(State.LOST)
         self._cancel_timer()
         self._unwatch_reading()
         self._unwatch_writing()
         self._drop_output()
-        if error is None and shaking:
+        if error is None and was_handshaking:
             self._wake(ConnectionAbortedError("the connection was closed during the TLS handshake"))
         else:
             self._wake(error)
@@ -265,24 +265,24 @@ class Ending(Flow):
 
     def _call_connection_lost(self, error: BaseException | None) -> None:
         try:
-            tell = self.get_protocol().connection_lost
+            connection_lost = self.get_protocol().connection_lost
         except MemoryError:
             self._loop.call_soon(self._call_connection_lost, error)
             return
         try:
-            if not self._announces:
-                tell(error)
+            if not self._call_connection_made:
+                connection_lost(error)
         finally:
-            if self._sock is not None:  # the protocol may have had it finalized
-                self._let_go()
+            if self._sock is not None:  # the protocol may have caused its destructor to run
+                self._abandon()
             self._protocol_paused = False
             self._set_protocol(None, False)
             server, self._server = self._server, None
             if server is not None:
-                server._detach(*self._to_server())
+                server._detach(*self._server_arguments())
 
-    def _let_go(self) -> None:
-        """Closes our descriptor, and tells neither the loop nor the peer."""
+    def _abandon(self) -> None:
+        """Closes our descriptor, without informing the loop or the peer."""
         self._is_over = True
         if self._state is not State.LOST:
             self._enter(State.LOST)
@@ -291,11 +291,11 @@ class Ending(Flow):
 
     # --- The server ---------------------------------------------------------------------------------------------------
 
-    def _join(self, server: AbstractServer | None) -> None:
-        """`server` waits for this connection before it is closed."""
+    def _attach_to(self, server: AbstractServer | None) -> None:
+        """Counts this connection in `server`, whose wait_closed() waits for it."""
         if server is not None:
-            server._attach(*self._to_server())  # type: ignore[attr-defined]
+            server._attach(*self._server_arguments())  # type: ignore[attr-defined]
         self._server = server
 
-    def _to_server(self) -> tuple[Ending, ...]:
+    def _server_arguments(self) -> tuple[Ending, ...]:
         return (self,) if _SERVERS_KNOW_TRANSPORTS else ()

@@ -14,31 +14,31 @@ from typing import Any
 
 from wiretight._asyncio.descriptors import descriptors_of
 from wiretight._asyncio.layered import LayeredSSLTransport
-from wiretight._asyncio.takeover import Departing, can_drive, take_socket
+from wiretight._asyncio.takeover import PausedProtocol, can_drive, take_socket
 from wiretight._asyncio.transport import HANDSHAKE_TIMEOUT, SHUTDOWN_TIMEOUT, SSLTransport, positive
 from wiretight._tls.context import SSLContext
 from wiretight._tls.socket import SSLSocket
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """What a loop's function gets for its `ssl` and hands on to _make_ssl_transport: TLS by the native transport."""
+class NativeTLS:
+    """TLS by the native transport: the `ssl` argument of a loop's function, which passes it to _make_ssl_transport."""
 
     context: SSLContext
     handshake_timeout: float | None = None
     shutdown_timeout: float | None = None
 
     def __post_init__(self) -> None:
-        """Raises ValueError for a timeout that is none, before there is a connection that it would cost."""
+        """Raises ValueError for an invalid timeout, before a connection exists that would be lost."""
         positive(self.handshake_timeout, HANDSHAKE_TIMEOUT, "ssl_handshake_timeout")
         positive(self.shutdown_timeout, SHUTDOWN_TIMEOUT, "ssl_shutdown_timeout")
 
     def transport(self, loop: AbstractEventLoop, sock: socket, protocol: Any, **options: Any) -> SSLTransport:
-        """The transport of one connection; it closes the socket if there cannot be one.
+        """Creates the transport of one connection; closes the socket if that fails.
 
-        Raises RuntimeError if the socket is another transport's, and leaves it to that. Since 0.1.
+        Raises RuntimeError, and leaves the socket open, if it belongs to another transport. Since 0.1.
         """
-        descriptors_of(loop).refuse_used(sock)
+        descriptors_of(loop).check_unused(sock)
         try:
             return SSLTransport(
                 loop, sock, protocol, self.context, handshake_timeout=self.handshake_timeout,
@@ -51,9 +51,9 @@ class Wanted:
     def transport_over(
         self, loop: AbstractEventLoop, plain: Any, protocol: Any, waiter: Future[None] | None = None, **options: Any
     ) -> SSLTransport:
-        """The same of a connection for which the loop, not asyncio's, has made a plain transport; it aborts that.
+        """The same for a connection whose loop, not asyncio's, has created a plain transport, which is aborted.
 
-        Where there is no descriptor left for a copy of its own, it is a layer over the plain one. Since 0.1.
+        If no descriptor is left for a duplicate, it is a layer over the plain transport. Since 0.1.
         """
         try:
             try:
@@ -65,7 +65,7 @@ class Wanted:
                     loop, plain, self.context, handshake_timeout=self.handshake_timeout,
                     shutdown_timeout=self.shutdown_timeout, **options,
                 )  # fmt: skip
-                layered.begin(protocol, waiter, announces=True)
+                layered.begin(protocol, waiter, call_connection_made=True)
                 return layered
         except BaseException:
             plain.abort()
@@ -73,32 +73,32 @@ class Wanted:
         return self.transport(loop, sock, protocol, waiter=waiter, **options)
 
     def for_loop(self) -> dict[str, Any]:
-        """The same for asyncio's own TLS, or uvloop's. Since 0.1."""
+        """The equivalent arguments for asyncio's own TLS, or uvloop's. Since 0.1."""
         options = {"ssl": self.context, "ssl_handshake_timeout": self.handshake_timeout}
         return options if version_info < (3, 11) else {**options, "ssl_shutdown_timeout": self.shutdown_timeout}
 
 
-def makes_transports(loop: AbstractEventLoop) -> bool:
-    """Whether `loop` asks a method of its own for TLS transports, as asyncio's do; and has it understand Wanted.
+def accepts_native_tls(loop: AbstractEventLoop) -> bool:
+    """Whether `loop` creates TLS transports in a method of its own, as asyncio's do; extends that to NativeTLS.
 
-    The method is replaced on this one loop, and goes on serving everything else as before. It is marked, because a
-    look into the loop's vars() would slow down every attribute of the loop (CPython keeps no dictionary until then).
+    The method is replaced on this one loop, and treats everything else as before. It is marked because looking it up
+    in the loop's vars() would slow down every attribute of the loop (CPython keeps no dictionary until then).
     Since 0.1.
     """
     if not isinstance(loop, BaseSelectorEventLoop):
         return False
     before = loop._make_ssl_transport  # type: ignore[attr-defined]
-    if not hasattr(before, "takes_wanted"):
+    if not hasattr(before, "accepts_native_tls"):
 
         def make_ssl_transport(rawsock: Any, protocol: Any, sslcontext: Any, waiter: Any = None, **options: Any) -> Any:
-            if not isinstance(sslcontext, Wanted):
+            if not isinstance(sslcontext, NativeTLS):
                 return before(rawsock, protocol, sslcontext, waiter, **options)
             kept = {
                 name: options[name] for name in ("server_side", "server_hostname", "extra", "server") if name in options
             }
             return sslcontext.transport(loop, rawsock, protocol, waiter=waiter, **kept)
 
-        make_ssl_transport.takes_wanted = True  # type: ignore[attr-defined]
+        make_ssl_transport.accepts_native_tls = True  # type: ignore[attr-defined]
         loop._make_ssl_transport = make_ssl_transport  # type: ignore[attr-defined]
     return True
 
@@ -106,35 +106,35 @@ def makes_transports(loop: AbstractEventLoop) -> bool:
 async def connect(
     loop: AbstractEventLoop,
     method: str,
-    wanted: Wanted,
+    tls: NativeTLS,
     protocol_factory: Callable[[], Any],
     server_hostname: str | None,
     arguments: dict[str, Any],
 ) -> tuple[Any, Any]:
-    """What `loop.create_connection` or `loop.create_unix_connection` returns, with TLS. Since 0.1."""
-    made: tuple[Any, Any]
-    if not can_drive(wanted.context):
-        arguments = {**arguments, **wanted.for_loop()}
-        made = await getattr(loop, method)(protocol_factory, server_hostname=server_hostname, **arguments)
-        return made
-    if makes_transports(loop):
-        made = await getattr(loop, method)(protocol_factory, ssl=wanted, server_hostname=server_hostname, **arguments)
-        return made
+    """`loop.create_connection` or `loop.create_unix_connection`, with TLS. Since 0.1."""
+    result: tuple[Any, Any]
+    if not can_drive(tls.context):
+        arguments = {**arguments, **tls.for_loop()}
+        result = await getattr(loop, method)(protocol_factory, server_hostname=server_hostname, **arguments)
+        return result
+    if accepts_native_tls(loop):
+        result = await getattr(loop, method)(protocol_factory, ssl=tls, server_hostname=server_hostname, **arguments)
+        return result
     if server_hostname is None:
         server_hostname = arguments.get("host")
         if not server_hostname:
             raise ValueError("You must set server_hostname when using ssl without a host")
     if arguments.get("sock") is None:
-        plain, _ = await getattr(loop, method)(Departing, **arguments)
-        return await _shaken(wanted.transport_over, loop, plain, protocol_factory, server_hostname=server_hostname)
-    sock = _suitable(method, **arguments)
-    return await over_socket(loop, wanted, protocol_factory, sock, server_side=False, server_hostname=server_hostname)
+        plain, _ = await getattr(loop, method)(PausedProtocol, **arguments)
+        return await _open(tls.transport_over, loop, plain, protocol_factory, server_hostname=server_hostname)
+    sock = _checked_socket(method, **arguments)
+    return await over_socket(loop, tls, protocol_factory, sock, server_side=False, server_hostname=server_hostname)
 
 
-def _suitable(method: str, *, sock: Any, **others: Any) -> socket:
-    """`sock`, which the loop's own method does not get to see: after what asyncio's method looks at, and in its words.
+def _checked_socket(method: str, *, sock: Any, **others: Any) -> socket:
+    """`sock`, after the checks of asyncio's method and with its messages, because the loop's method does not get it.
 
-    Raises TypeError or ValueError, and has done nothing to the socket.
+    Raises TypeError or ValueError, and leaves the socket alone.
     """
     signature(getattr(SelectorEventLoop, method)).bind(None, None, sock=sock, **others)
     if isinstance(sock, SSLSocket):
@@ -145,27 +145,27 @@ def _suitable(method: str, *, sock: Any, **others: Any) -> socket:
     is_unix = method == "create_unix_connection"
     if sock.type != SOCK_STREAM or (is_unix and sock.family != AF_UNIX):
         raise ValueError(f"A {'UNIX Domain ' * is_unix}Stream Socket was expected, got {sock!r}")
-    made: socket = sock
-    return made
+    checked: socket = sock
+    return checked
 
 
 async def over_socket(
-    loop: AbstractEventLoop, wanted: Wanted, protocol_factory: Callable[[], Any], sock: socket, **options: Any
+    loop: AbstractEventLoop, tls: NativeTLS, protocol_factory: Callable[[], Any], sock: socket, **options: Any
 ) -> tuple[Any, Any]:
-    """TLS over a connected socket, which is the transport's from here on. Since 0.1."""
+    """TLS over a connected socket, which the transport owns from now on. Since 0.1."""
     sock.setblocking(False)
-    return await _shaken(wanted.transport, loop, sock, protocol_factory, **options)
+    return await _open(tls.transport, loop, sock, protocol_factory, **options)
 
 
-async def _shaken(
+async def _open(
     make: Callable[..., SSLTransport], loop: AbstractEventLoop, below: Any, factory: Callable[[], Any], **options: Any
 ) -> tuple[Any, Any]:
-    """(transport, protocol), when they have shaken hands: what `make` makes of a socket or a transport."""
+    """(transport, protocol) after the handshake; `make` creates the transport from a socket or another transport."""
     waiter = loop.create_future()
     try:
         protocol = factory()
     except BaseException:
-        if not isinstance(below, socket):  # a program's own socket stays the program's
+        if not isinstance(below, socket):  # the program owns its own socket
             below.abort()
         raise
     transport = make(loop, below, protocol, waiter=waiter, **options)
@@ -173,34 +173,34 @@ async def _shaken(
         await waiter
     except BaseException:
         transport.close()
-        # The traceback of the exception, which the future has, must not lead back to them (CPython issue 159049).
+        # The future's exception must not refer to them through its traceback (CPython issue 159049).
         del waiter, transport, below
         raise
     return transport, protocol
 
 
 async def accept(
-    loop: AbstractEventLoop, wanted: Wanted, protocol_factory: Callable[[], Any], sock: socket
+    loop: AbstractEventLoop, tls: NativeTLS, protocol_factory: Callable[[], Any], sock: socket
 ) -> tuple[Any, Any]:
-    """What `loop.connect_accepted_socket` returns, with TLS. Since 0.1."""
-    if not can_drive(wanted.context):
-        protocol = protocol_factory()  # uvloop returns another one
-        transport, _ = await loop.connect_accepted_socket(lambda: protocol, sock, **wanted.for_loop())
+    """`loop.connect_accepted_socket`, with TLS. Since 0.1."""
+    if not can_drive(tls.context):
+        protocol = protocol_factory()  # because uvloop returns another one
+        transport, _ = await loop.connect_accepted_socket(lambda: protocol, sock, **tls.for_loop())
         return transport, protocol
-    sock = _suitable("connect_accepted_socket", sock=sock)
-    return await over_socket(loop, wanted, protocol_factory, sock, server_side=True)
+    sock = _checked_socket("connect_accepted_socket", sock=sock)
+    return await over_socket(loop, tls, protocol_factory, sock, server_side=True)
 
 
-class Arriving(Departing):
-    """The protocol of a plain connection that a server has accepted: it is the native transport's from then on."""
+class AcceptingProtocol(PausedProtocol):
+    """The protocol of a server's plain connections, which turns each into one with a native transport."""
 
-    def __init__(self, loop: AbstractEventLoop, wanted: Wanted, protocol_factory: Callable[[], Any]) -> None:
+    def __init__(self, loop: AbstractEventLoop, tls: NativeTLS, protocol_factory: Callable[[], Any]) -> None:
         self.loop = loop
-        self.wanted = wanted
+        self.tls = tls
         self.protocol_factory = protocol_factory
 
     def connection_made(self, transport: Any) -> None:
-        """Makes that transport. Since 0.1."""
+        """Creates the native transport. Since 0.1."""
         transport.pause_reading()
         try:
             protocol = self.protocol_factory()
@@ -208,7 +208,7 @@ class Arriving(Departing):
             transport.abort()
             raise
         try:
-            self.wanted.transport_over(self.loop, transport, protocol, server_side=True)
+            self.tls.transport_over(self.loop, transport, protocol, server_side=True)
         except (SystemExit, KeyboardInterrupt):
             raise
         except BaseException as error:
@@ -221,14 +221,14 @@ class Arriving(Departing):
 async def serve(
     loop: AbstractEventLoop,
     method: str,
-    wanted: Wanted,
+    tls: NativeTLS,
     protocol_factory: Callable[[], Any],
     arguments: dict[str, Any],
 ) -> Any:
-    """What `loop.create_server` or `loop.create_unix_server` returns, with TLS. Since 0.1."""
+    """`loop.create_server` or `loop.create_unix_server`, with TLS. Since 0.1."""
     make: Callable[..., Awaitable[Any]] = getattr(loop, method)
-    if not can_drive(wanted.context):
-        return await make(protocol_factory, **wanted.for_loop(), **arguments)
-    if makes_transports(loop):
-        return await make(protocol_factory, ssl=wanted, **arguments)
-    return await make(lambda: Arriving(loop, wanted, protocol_factory), **arguments)
+    if not can_drive(tls.context):
+        return await make(protocol_factory, **tls.for_loop(), **arguments)
+    if accepts_native_tls(loop):
+        return await make(protocol_factory, ssl=tls, **arguments)
+    return await make(lambda: AcceptingProtocol(loop, tls, protocol_factory), **arguments)

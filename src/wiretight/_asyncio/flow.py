@@ -1,4 +1,4 @@
-"""Flow: what a transport watches its descriptor for, and when its protocol may write."""
+"""Flow: when a transport watches its descriptor, and when its protocol may write."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from typing import Any
 from wiretight._asyncio.descriptors import descriptors_of
 from wiretight._core.drivers.channel import Channel
 
-HIGH_WATER = 512 * 1024  # as asyncio has it for TLS
+HIGH_WATER = 512 * 1024  # as in asyncio's TLS
 
 
 class Flow(Channel):
-    """A Channel on an event loop: its socket's reader and writer, and the marks of its write buffer."""
+    """A Channel on an event loop, with its socket's reader and writer and the limits of its write buffer."""
 
     __slots__ = (
         "_descriptors",
@@ -27,18 +27,18 @@ class Flow(Channel):
         "_sock",
     )
 
-    def _flow_over(self, loop: AbstractEventLoop, sock: socket) -> None:
-        """Takes the socket over."""
+    def _take_over(self, loop: AbstractEventLoop, sock: socket) -> None:
+        """Takes ownership of the socket."""
         self._descriptors = descriptors_of(loop)
         self._descriptors.transports[sock.fileno()] = self
-        # As asyncio's transports. Nagle's algorithm would hold back the first answer, which follows the session
+        # As in asyncio's transports. Nagle's algorithm would delay the first response, which follows the session
         # tickets, until the peer's delayed acknowledgement of them: 40 ms.
         if sock.family in (AF_INET, AF_INET6) and sock.proto in (0, IPPROTO_TCP):
             sock.setsockopt(IPPROTO_TCP, TCP_NODELAY, 1)
-        self._flow_on(loop, sock)
+        self._init_flow(loop, sock)
 
-    def _flow_on(self, loop: AbstractEventLoop, sock: Any) -> None:
-        """Begins, with nothing watched and nothing written."""
+    def _init_flow(self, loop: AbstractEventLoop, sock: Any) -> None:
+        """Starts with nothing watched and nothing written."""
         self._loop = loop
         self._sock = sock
         self._has_reader = self._has_writer = self._protocol_paused = False
@@ -47,11 +47,11 @@ class Flow(Channel):
     # --- The write buffer ---------------------------------------------------------------------------------------------
 
     def get_write_buffer_limits(self) -> tuple[int, int]:
-        """The marks of the write buffer, in bytes: (low, high). Since 0.1."""
+        """The limits of the write buffer, in bytes: (low, high). Since 0.1."""
         return self._low_water, self._high_water
 
     def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
-        """Sets when the protocol is told to pause writing, and when to go on, in bytes that wait.
+        """Sets at how many buffered bytes the protocol must pause writing, and at how many it may resume.
 
         Raises ValueError unless high >= low >= 0. Since 0.1.
         """
@@ -74,19 +74,19 @@ class Flow(Channel):
     def _pause_protocol(self) -> None:
         if not self._protocol_paused:
             self._protocol_paused = True
-            self._tell("pause_writing")
+            self._call_protocol("pause_writing")
 
     def _resume_protocol(self) -> None:
         if self._protocol_paused:
             self._protocol_paused = False
-            self._tell("resume_writing")
+            self._call_protocol("resume_writing")
 
-    def _tell(self, method: str) -> None:
+    def _call_protocol(self, method: str) -> None:
         try:
             getattr(self.get_protocol(), method)()
         except (SystemExit, KeyboardInterrupt):
             raise
-        except MemoryError as error:  # it may never have heard, and would wait
+        except MemoryError as error:  # the protocol may not have been called, and would wait forever
             self._broke(error)
         except BaseException as error:
             self._report(f"protocol.{method}() failed", error)
@@ -98,7 +98,7 @@ class Flow(Channel):
 
     # --- The descriptor -----------------------------------------------------------------------------------------------
 
-    # A call of the loop's that fails has changed nothing, and can be made again.
+    # A failed call of the loop has changed nothing, and can be repeated.
 
     def _watch_reading(self) -> None:
         if not self._has_reader:
@@ -121,7 +121,7 @@ class Flow(Channel):
             self._has_writer = False
 
     def _guarded(self, call: Callable[[], None]) -> None:
-        """Calls what the loop is to call: it would report an exception, and leave the connection as it was."""
+        """Runs a callback of the loop, which would only report an exception, and ends the connection if it fails."""
         try:
             call()
         except (SystemExit, KeyboardInterrupt):
@@ -130,11 +130,11 @@ class Flow(Channel):
             self._broke(error)
 
     def _broke(self, error: BaseException) -> None:
-        """Something of ours has failed, for want of memory perhaps: the connection ends."""
+        """Ends the connection after a failure of our own, maybe from a lack of memory."""
         raise NotImplementedError
 
     def _close_socket(self) -> None:
-        """Closes our descriptor, and tells neither the loop nor the peer."""
+        """Closes our descriptor, without informing the loop or the peer."""
         self._has_reader = self._has_writer = False
         sock, self._sock = self._sock, None
         sock.close()

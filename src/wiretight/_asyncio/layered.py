@@ -1,4 +1,4 @@
-"""LayeredSSLTransport: TLS over a transport that is there, which goes on carrying the ciphertext."""
+"""LayeredSSLTransport: TLS over an open transport, which then carries the ciphertext."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ from wiretight._core.wire.memorybio import MemoryBIO
 if TYPE_CHECKING:
     from wiretight._tls.context import SSLContext
 
-_MOST_ANSWERS = 128 * 1024  # bytes, to a peer that asks for them and does not read
+_MAX_RESPONSES = 128 * 1024  # bytes, to a peer that requests them but does not read
 
 
 class LayeredSSLTransport(SSLTransport):
-    """A Transport over a plain one, and two memory BIOs, instead of a socket.
+    """A Transport over a plain one and two memory BIOs, instead of a socket.
 
-    The plain transport stays what it was, so that whoever has kept it, as a StreamReader has, can go on to pause,
-    close, abort or ask it. It has the socket, the place in its server's count, and what was written before TLS. Its
-    write buffer and its marks are ours too.
+    The plain transport stays usable, so that whoever has kept it, as a StreamReader has, can still pause, close, abort
+    or query it. It keeps the socket, its server's count of it, and the data written before TLS. Its write buffer and
+    its limits are ours too.
 
     Since 0.1. Source: `loop.start_tls`.
     """
 
-    __slots__ = ("_answers", "_carrier", "_incoming", "_is_full", "_outgoing", "_plain")
+    __slots__ = ("_carrier", "_incoming", "_is_full", "_outgoing", "_plain", "_responses")
 
-    _answers: int  # bytes that went out for nothing but what the peer sent, since the plain transport was full
+    _responses: int  # bytes sent only in response to the peer's, since the plain transport was full
     _is_full: bool
 
     def __init__(
@@ -44,7 +44,7 @@ class LayeredSSLTransport(SSLTransport):
         shutdown_timeout: float | None = None,
         like_asyncio: bool = False,
     ) -> None:
-        """Looks at the arguments, and leaves `plain` alone until begin()."""
+        """Checks the arguments, and does not touch `plain` until begin()."""
         self._prepare(handshake_timeout, shutdown_timeout, like_asyncio)
         self._incoming, self._outgoing = MemoryBIO(), MemoryBIO()
         self._ssl_object = context.wrap_bio(
@@ -55,27 +55,27 @@ class LayeredSSLTransport(SSLTransport):
         self._loop = loop
         self._server = None
         self._is_full = False
-        self._answers = 0
+        self._responses = 0
 
     def begin(
-        self, protocol: BaseProtocol, waiter: Future[None] | None, *, announces: bool, early: bytes = b""
+        self, protocol: BaseProtocol, waiter: Future[None] | None, *, call_connection_made: bool, early: bytes = b""
     ) -> None:
-        """Has the plain transport carry TLS from here on; `early` is what of it has come already.
+        """Makes the plain transport carry TLS from now on; `early` is the part of it that has already arrived.
 
-        `announces`: whether the protocol hears of the connection. Since 0.1.
+        `call_connection_made`: whether the protocol is still to be informed of the connection. Since 0.1.
         """
-        self._announces = announces
+        self._call_connection_made = call_connection_made
         self._plain.pause_reading()
         self._carrier = _Carrier(self)
         self._plain.set_protocol(self._carrier)
         self._plain.set_write_buffer_limits(HIGH_WATER)
-        self._flow_on(self._loop, self._plain.get_extra_info("socket"))
+        self._init_flow(self._loop, self._plain.get_extra_info("socket"))
         self._extra = {name: self._plain.get_extra_info(name) for name in ("socket", "sockname", "peername")}
         self._incoming.write(early)
         self._start(protocol, waiter, edge_triggered=True)
 
     def get_extra_info(self, name: str, default: Any = None) -> Any:
-        """As any Transport's, and what the plain one has besides. Since 0.1."""
+        """As any Transport's, and otherwise the plain one's. Since 0.1."""
         found = super().get_extra_info(name, self)
         return self._plain.get_extra_info(name, default) if found is self else found
 
@@ -86,34 +86,34 @@ class LayeredSSLTransport(SSLTransport):
     # --- Incoming -----------------------------------------------------------------------------------------------------
 
     def received(self, data: bytes) -> None:
-        """Ciphertext has come. Since 0.1."""
+        """Ciphertext has arrived. Since 0.1."""
         self._incoming.write(data)
         self._read_ready()
 
     def ended(self) -> None:
-        """No more will come. Since 0.1."""
+        """No more will arrive. Since 0.1."""
         self._incoming.write_eof()
         self._read_ready()
 
     def lost(self, error: BaseException | None) -> None:
-        """The plain transport has gone. Since 0.1."""
+        """The plain transport has lost the connection. Since 0.1."""
         if self._peer_ended and (self._like_asyncio or self._state is State.CLOSING):
-            error = None  # the peer has said that it leaves, and has left
+            error = None  # the peer had announced that it would close
         self._end(error)
 
     def _read_ready(self) -> None:
         super()._read_ready()
-        self._answers = self._answers + self._outgoing.pending if self._is_full else 0
-        self._pass_on()
-        if self._answers > _MOST_ANSWERS:
+        self._responses = self._responses + self._outgoing.pending if self._is_full else 0
+        self._forward()
+        if self._responses > _MAX_RESPONSES:
             self._unwatch_reading()  # until the peer has read them
 
     def _progress(self) -> None:
         super()._progress()
-        self._pass_on()
+        self._forward()
 
     def _watch_reading(self) -> None:
-        # Closing, somebody else may have paused the plain transport, and the peer's end must come through.
+        # While closing, somebody else may have paused the plain transport, but the peer's end must arrive.
         if (not self._has_reader or self.is_closing()) and not self._plain.is_closing():
             self._plain.resume_reading()
             self._has_reader = True
@@ -129,25 +129,25 @@ class LayeredSSLTransport(SSLTransport):
     def write(self, data: Any) -> None:
         """As any Transport's. Since 0.1."""
         super().write(data)
-        self._guarded(self._pass_on)
+        self._guarded(self._forward)
 
     def filled(self) -> None:
-        """The plain transport has more than it should. Since 0.1."""
+        """The plain transport's buffer is full. Since 0.1."""
         self._is_full = True
         if self._state in (State.HANDSHAKING, State.OPEN):
             self._pause_protocol()
 
     def emptied(self) -> None:
-        """The plain transport can take more. Since 0.1."""
-        if not self._is_full:  # it was full before TLS, and the protocol was told
+        """The plain transport's buffer has room. Since 0.1."""
+        if not self._is_full:  # it was full before TLS, and paused the protocol
             self._protocol_paused = True
         self._is_full = False
-        self._answers = 0
+        self._responses = 0
         self._drained()
 
     def get_write_buffer_size(self) -> int:
         """As any Transport's. Since 0.1."""
-        return super().get_write_buffer_size() + (0 if self._state is State.LOST else self._in_plain())
+        return super().get_write_buffer_size() + (0 if self._state is State.LOST else self._plain_buffer_size())
 
     def get_write_buffer_limits(self) -> tuple[int, int]:
         """As any Transport's. Since 0.1."""
@@ -165,9 +165,9 @@ class LayeredSSLTransport(SSLTransport):
             self._resume_protocol()
 
     def _has_output(self) -> bool:
-        return super()._has_output() or self._in_plain() > 0
+        return super()._has_output() or self._plain_buffer_size() > 0
 
-    def _in_plain(self) -> int:
+    def _plain_buffer_size(self) -> int:
         size: int = self._plain.get_write_buffer_size()
         return size
 
@@ -180,23 +180,23 @@ class LayeredSSLTransport(SSLTransport):
         if self._has_writer:
             self._has_writer = False
             self._guarded(callback)
-            self._guarded(self._pass_on)
+            self._guarded(self._forward)
 
     def _unwatch_writing(self) -> None:
         self._has_writer = False
 
     def _end_output(self) -> None:
-        # It tells when it is empty.
+        # emptied() is then called when it is empty.
         if not self._plain.is_closing():
             self._plain.set_write_buffer_limits(0)
         super()._end_output()
 
     def _send_close_notify(self) -> None:
         super()._send_close_notify()
-        self._pass_on()
+        self._forward()
 
-    def _pass_on(self) -> None:
-        """Gives the plain transport what is encrypted."""
+    def _forward(self) -> None:
+        """Writes the ciphertext to the plain transport."""
         if self._outgoing.pending:
             data = self._outgoing.read()
             if not self._plain.is_closing():
@@ -207,7 +207,7 @@ class LayeredSSLTransport(SSLTransport):
     def _end(self, error: BaseException | None) -> None:
         if not self._is_over:
             try:
-                self._pass_on()  # the alert that says why
+                self._forward()  # the alert with the reason
             finally:
                 super()._end(error)
                 self._plain.abort()

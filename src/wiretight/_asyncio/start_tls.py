@@ -1,4 +1,4 @@
-"""start_tls(): TLS on a connection that is there already."""
+"""start_tls(): TLS on an open connection."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ async def upgrade(
     like_asyncio: bool = False,
     fallback: Any = _start_tls,
 ) -> Any:
-    """TLS over `transport`, whose protocol goes on with what this returns, or hears of the loss of the connection.
+    """TLS over `transport`: its protocol uses the returned one from then on, or learns that the connection is lost.
 
-    Over anything but a loop's own plain transport, such as TLS, and for contexts with a wrap_bio() of their own, it is
-    asyncio's. Since 0.1.
+    Over anything but a loop's own plain transport, such as TLS, and for contexts with a wrap_bio() of their own, this
+    is asyncio's. Since 0.1.
     """
     if not (can_drive(context) and is_plain(transport)):
         options: dict[str, Any] = {"ssl_shutdown_timeout": ssl_shutdown_timeout} if version_info >= (3, 11) else {}
         if not isinstance(loop, BaseEventLoop) and is_plain(transport):
-            fallback = type(loop).start_tls  # asyncio's does not know the transports of another loop
+            fallback = type(loop).start_tls  # asyncio's does not support the transports of another loop
         return await fallback(
             loop,
             transport,
@@ -49,19 +49,20 @@ async def upgrade(
         handshake_timeout=ssl_handshake_timeout, shutdown_timeout=ssl_shutdown_timeout, like_asyncio=like_asyncio,
     )  # fmt: skip
     waiter = loop.create_future()
-    upgraded.begin(protocol, waiter, announces=False, early=_early_bytes(protocol) if server_side else b"")
+    early = _early_bytes(protocol) if server_side else b""
+    upgraded.begin(protocol, waiter, call_connection_made=False, early=early)
     try:
         await waiter
     except BaseException:
         upgraded.close()
-        # The traceback of the exception, which the future has, must not lead back to them (CPython issue 159049).
+        # The future's exception must not refer to them through its traceback (CPython issue 159049).
         del waiter, upgraded, transport
         raise
     return upgraded
 
 
 def _early_bytes(protocol: Any) -> bytes:
-    """The peer's first TLS bytes, if they came with the last plain ones: a StreamReader has them (CPython issue
+    """The peer's first TLS bytes, if they arrived with the last plain ones and are in a StreamReader (CPython issue
     142352).
     """
     reader = getattr(protocol, "_stream_reader", None) if isinstance(protocol, StreamReaderProtocol) else None

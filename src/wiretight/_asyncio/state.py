@@ -1,4 +1,4 @@
-"""The states of a transport, and the table of how one leads to another. docs/asyncio.md has it as a picture."""
+"""The states of a transport, and the table of its transitions. docs/asyncio.md has it as a picture."""
 
 from __future__ import annotations
 
@@ -10,24 +10,24 @@ CHECKED = "WIRETIGHT_STATE_CHECKS" in environ
 
 
 class State(Enum):
-    """What a transport is doing; repr() shows the value. Only Ending._enter() changes it."""
+    """The state of a transport; repr() shows the value. Only Ending._enter() changes it."""
 
-    # It watches nothing, and nobody has it yet.
+    # It watches nothing, and is not in use yet.
     NEW = "new"
-    # Reads and writes for the handshake only. What the program writes is kept until it is done.
+    # Reads and writes for the handshake only. The program's writes are buffered until it is complete.
     HANDSHAKING = "shaking hands"
-    # The protocol gets what comes, and what it writes is sent. Either direction may have ended, by write_eof() or by
+    # Data is received by the protocol, and its writes are sent. Either direction may have ended, by write_eof() or by
     # the peer's close_notify.
     OPEN = "open"
-    # Closed by one side, with output left. Discards what comes, because the peer may read on only if it is read.
+    # Closed by one side, with output left. Discards incoming data, because the peer may stop reading if it is not read.
     FLUSHING = "flushing"
-    # The output ends with our close_notify. Goes on discarding until the peer's, or for ssl_shutdown_timeout.
+    # The output ends with our close_notify. Discards data until the peer's, or until ssl_shutdown_timeout.
     CLOSING = "closing"
     # Watches and sends nothing. connection_lost() follows, or has been called.
     LOST = "closed"
 
 
-# From a state, to each that may be next: why.
+# By state, each possible next one and the reason.
 TRANSITIONS: dict[State, dict[State, str]] = {
     State.NEW: {
         State.HANDSHAKING: "it begins",
@@ -51,5 +51,5 @@ TRANSITIONS: dict[State, dict[State, str]] = {
     State.LOST: {},
 }
 
-# Those in which there is a connection to end.
+# The states with a connection to end.
 LIVE = (State.HANDSHAKING, State.OPEN, State.FLUSHING, State.CLOSING)

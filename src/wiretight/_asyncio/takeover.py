@@ -1,4 +1,4 @@
-"""What a native transport is made of: which contexts it can serve, and a socket, perhaps of a plain transport."""
+"""Takeover: which contexts a native transport supports, and its socket, which may come from a plain transport."""
 
 from __future__ import annotations
 
@@ -10,33 +10,33 @@ from typing import Any
 from wiretight._tls.context import SSLContext
 from wiretight._tls.object import SSLObject
 
-# Their plain transports read from nothing but the kernel.
+# Modules whose plain transports read only from the kernel.
 _LOOPS = ("asyncio.selector_events", "uvloop.loop")
 
-# What asyncio's TLS calls for each connection, as it was when we were imported: a program may have put something of its
-# own into the classes since, that logs keys or verifies.
+# What asyncio's TLS calls for each connection, as it was when we were imported: a program may have patched the classes
+# since, to log keys or to verify.
 _wrap_bio = SSLContext.wrap_bio
 _create = SSLObject._create.__func__  # type: ignore[attr-defined]
 _driven = {name: getattr(SSLObject, name) for name in ("do_handshake", "read", "write", "unwrap")}
 
 
 def is_ours(context: object) -> bool:
-    """Whether it is a context of wiretight; isinstance() would take the standard library's for one. Since 0.1."""
+    """Whether it is a context of wiretight; isinstance() would accept the standard library's too. Since 0.1."""
     return SSLContext in type(context).__mro__
 
 
 def can_drive(context: object) -> bool:
     """Whether a connection of `context` may be driven without its wrap_bio().
 
-    Not where a subclass has its own, as that of truststore, which verifies there; or has it make objects that shake
-    hands or move data in their own way; nor where the program has replaced these in our classes. Since 0.1.
+    False if a subclass overrides that, like truststore's, which verifies there, or creates objects with their own
+    handshake or data transfer; and if the program has patched these in our classes. Since 0.1.
     """
     if not is_ours(context):
         return False
-    made: Any = context
-    kind: Any = made.sslobject_class
+    ours: Any = context
+    kind: Any = ours.sslobject_class
     return (
-        getattr(made.wrap_bio, "__func__", None) is _wrap_bio
+        getattr(ours.wrap_bio, "__func__", None) is _wrap_bio
         and SSLObject in kind.__mro__
         and getattr(kind._create, "__func__", None) is _create
         and all(getattr(kind, name) is function for name, function in _driven.items())
@@ -44,36 +44,36 @@ def can_drive(context: object) -> bool:
 
 
 def is_plain(transport: Any) -> bool:
-    """Whether `transport` is a loop's own, over a socket, without TLS. Since 0.1."""
+    """Whether `transport` is one of the loop's, over a socket, without TLS. Since 0.1."""
     if not type(transport).__module__.startswith(_LOOPS) or transport.is_closing():
         return False
     return transport.get_extra_info("socket") is not None and transport.get_extra_info("sslcontext") is None
 
 
-class Departing(Protocol):
-    """The protocol of a plain transport that gives its socket away: nothing is to be read."""
+class PausedProtocol(Protocol):
+    """The protocol of a plain transport whose socket is to be taken over: it reads nothing."""
 
     def connection_made(self, transport: Any) -> None:
-        """What comes is for the next transport. Since 0.1."""
+        """Leaves the data to the next transport. Since 0.1."""
         transport.pause_reading()
 
 
 def take_socket(transport: Any) -> socket:
-    """The socket of a plain transport whose buffer is empty; the transport is gone afterwards.
+    """The socket of a plain transport whose buffer is empty; aborts the transport.
 
-    It is a copy of the descriptor, because the loop closes its own. Raises OSError, and changes nothing, if there can
-    be none. Since 0.1.
+    It has a duplicate of the descriptor, because the loop closes its own. Raises OSError, and changes nothing, if that
+    fails. Since 0.1.
     """
-    taken = socket(fileno=dup(transport.get_extra_info("socket").fileno()))
-    taken.setblocking(False)
+    duplicate = socket(fileno=dup(transport.get_extra_info("socket").fileno()))
+    duplicate.setblocking(False)
     transport.abort()
-    return taken
+    return duplicate
 
 
 def connection_over(sock: socket, context: SSLContext, server_side: bool, hostname: str | None) -> SSLObject:
-    """An SSLObject, as callbacks and get_extra_info() give it, of a connection over the descriptor of `sock`.
+    """An SSLObject, for callbacks and get_extra_info(), of a connection over the descriptor of `sock`.
 
-    Raises what wrap_bio() raises. Since 0.1.
+    Raises what wrap_bio() does. Since 0.1.
     """
     hostname = hostname if hostname and not server_side else None
     context._check_parameters(server_side, hostname, None)
@@ -84,7 +84,7 @@ def connection_over(sock: socket, context: SSLContext, server_side: bool, hostna
 
 
 def addresses(sock: socket, extra: dict[str, Any] | None) -> dict[str, Any]:
-    """`extra` and the addresses of both ends, which a closed socket cannot tell any more. Since 0.1."""
+    """`extra` and the addresses of both ends, which a closed socket no longer has. Since 0.1."""
     known: dict[str, Any] = dict(extra or ())
     for name, method in (("sockname", sock.getsockname), ("peername", sock.getpeername)):
         if name not in known:

@@ -1,4 +1,4 @@
-"""`doctor`: what would go on using the standard `ssl` after install()."""
+"""`doctor`: what would still use the standard `ssl` after install()."""
 
 import argparse
 import importlib

@@ -1,4 +1,4 @@
-"""CommandError, one sentence for the user; and the sentences for what can go wrong on a connection."""
+"""CommandError, one sentence for the user; and the sentences for the errors of a connection."""
 
 import socket
 
@@ -14,8 +14,8 @@ _NO_COMMON_VERSION = "shares no TLS version with us (see --tls)"
 _NO_HANDSHAKE = "refused the handshake: no cipher suite or group in common, or it demands a client certificate"
 _WANTS_CERTIFICATE = "demands a client certificate"
 
-# By the mnemonic that OpenSSL 4 gives as SSLError.reason: OpenSSL 3 has SSLV3_ALERT_ for TLS_ALERT_. A plain answer has
-# several, by where its first bytes point.
+# By OpenSSL 4's mnemonic in SSLError.reason: OpenSSL 3 has SSLV3_ALERT_ for TLS_ALERT_. A plaintext response can cause
+# several, depending on its first bytes.
 _SENTENCES = {
     "WRONG_VERSION_NUMBER": _NOT_TLS,
     "PACKET_LENGTH_TOO_LONG": _NOT_TLS,
@@ -37,7 +37,7 @@ _SENTENCES = {
 
 
 def connection_failure(error: Exception, peer: str, timeout: float | None = None) -> CommandError:
-    """The sentence for an error met on the way to, or on, a connection with `peer` (its address or name)."""
+    """The sentence for an error while connecting to `peer` (its address or name) or on the connection."""
     return CommandError(f"{peer} {what_happened(error, timeout)}")
 
 
@@ -57,7 +57,7 @@ def what_happened(error: Exception, timeout: float | None = None) -> str:
     if isinstance(error, ConnectionRefusedError):
         return "refused the connection: nothing listens there"
     if isinstance(error, (ConnectionResetError, BrokenPipeError)):
-        if isinstance(error.__cause__, ssl.SSLError):  # the alert with which the peer refused us
+        if isinstance(error.__cause__, ssl.SSLError):  # the peer's alert
             return what_happened(error.__cause__)
         return "closed the connection abruptly"
     return f"cannot be reached: {getattr(error, 'strerror', None) or error}"

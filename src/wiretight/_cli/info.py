@@ -1,4 +1,4 @@
-"""`info`: the versions, features and trust paths that a report of a problem should name."""
+"""`info`: the versions, features and trust paths that a bug report should contain."""
 
 import argparse
 import importlib.metadata

@@ -23,7 +23,7 @@ PIPE_CLOSED = 141  # … by SIGPIPE
 
 
 def parser() -> argparse.ArgumentParser:
-    """The arguments of every command, with help that teaches by example."""
+    """The parser of every command, with examples in its help."""
     top = argparse.ArgumentParser(
         prog="python -m wiretight",
         description="TLS sockets for Python: try them out, look at a server, serve a folder.",
@@ -38,7 +38,7 @@ def parser() -> argparse.ArgumentParser:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command.
 
-    Returns 0 for success, 1 for a failure (said in one line on stderr), 130 after Ctrl-C; wrong usage leaves through
+    Returns 0 for success, 1 for a failure (reported in one line on stderr), 130 after Ctrl-C; wrong usage raises
     `SystemExit(2)`.
     """
     arguments = sys.argv[1:] if arguments is None else arguments
@@ -57,14 +57,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:
-        # Commands turn the network's errors into a CommandError, so this is whoever read our output, leaving early.
-        # The interpreter flushes stdout once more on its way out: that has to succeed.
+        # Commands turn network errors into a CommandError, so this one means that the reader of our output has left.
+        # The interpreter flushes stdout once more when it exits: that has to succeed.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return PIPE_CLOSED
 
 
 def _run_program(arguments: Sequence[str]) -> int:
-    # Its streams, signals and exceptions are its own.
+    # Without changes to its streams, signals and exceptions.
     try:
         program.run(arguments)
     except CommandError as failure:
@@ -74,7 +74,7 @@ def _run_program(arguments: Sequence[str]) -> int:
 
 
 def _accept_any_text() -> None:
-    # A certificate may hold any character; an ASCII terminal must not turn that into an error.
+    # A certificate may contain any character, which must not be an error on an ASCII terminal.
     for stream in (sys.stdout, sys.stderr):
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure is not None:
@@ -82,5 +82,5 @@ def _accept_any_text() -> None:
 
 
 def _terminated(_signal_number: int, _frame: FrameType | None) -> NoReturn:
-    # An exception, so that temporary files and the demo's server go the normal way.
+    # An exception, so that temporary files and the demo's server are cleaned up normally.
     sys.exit(TERMINATED)

@@ -9,7 +9,7 @@ UNKNOWN = "-"
 
 @dataclass(frozen=True)
 class Negotiated:
-    """Read from a connection once its handshake is done. What cannot be told is "-"."""
+    """Read from a connection after its handshake. Unknown values are "-"."""
 
     protocol: str
     cipher: str
@@ -18,7 +18,7 @@ class Negotiated:
 
     @classmethod
     def by(cls, connection: "ssl.SSLSocket | ssl.SSLObject") -> "Negotiated":
-        """What `connection` agreed on."""
+        """The parameters of `connection`."""
         cipher, _, bits = connection.cipher() or (UNKNOWN, "", None)
         return cls(connection.version() or UNKNOWN, cipher, bits, _group(connection))
 

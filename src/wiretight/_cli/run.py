@@ -1,4 +1,4 @@
-"""`run`: a program, started as Python would start it, whose `ssl` is wiretight."""
+"""`run`: starts a program as Python would, with wiretight as its `ssl`."""
 
 import argparse
 import builtins
@@ -18,7 +18,7 @@ USAGE = "python -m wiretight run [-m MODULE | -c CODE | PROGRAM] [ARGUMENT ...]"
 
 
 def add_arguments(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Add the command to the parser, which only explains it: what follows `run` is the program's own."""
+    """Add the command to the parser, for its help only: the arguments after `run` belong to the program."""
     commands.add_parser(
         "run",
         usage=USAGE,
@@ -30,7 +30,7 @@ def add_arguments(commands: "argparse._SubParsersAction[argparse.ArgumentParser]
 
 
 def run(arguments: Sequence[str]) -> None:
-    """Runs the program of these arguments; whatever it raises goes on, without a frame of ours in its traceback."""
+    """Runs the program of these arguments; its exceptions propagate, without our frames in their tracebacks."""
     option, target, rest = _parsed(arguments)
     wiretight.install()
     main = ModuleType("__main__")
@@ -113,13 +113,13 @@ def _from_spec(main: ModuleType, spec: importlib.machinery.ModuleSpec) -> CodeTy
 
 
 def _first_on_path(folder: str) -> None:
-    # Python put the current folder there for `-m wiretight`, unless it was told to put nothing.
+    # Python put the current folder there for `-m wiretight`, unless it was told not to.
     if not getattr(sys.flags, "safe_path", False) and not sys.flags.isolated:
         sys.path[0] = folder
 
 
 def _hide_our_frames(error: BaseException) -> None:
-    """Lets the program's excepthook, which the interpreter is about to call, see the program's own frames."""
+    """Shows only the program's own frames to its excepthook, which the interpreter is about to call."""
     own = error.__traceback__
     while own is not None and own.tb_frame.f_code.co_filename == __file__:
         own = own.tb_next

@@ -13,7 +13,7 @@ MIB = 1024 * 1024
 
 
 def clean(text: str) -> str:
-    """`text` with every control and invisible character escaped: a certificate must not drive the user's terminal."""
+    """`text` with every control and invisible character escaped: a certificate must not control the user's terminal."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
 
 
@@ -23,7 +23,7 @@ def print_json(value: object) -> None:
 
 
 def print_table(headings: Sequence[str], rows: Sequence[Sequence[str]], numeric: frozenset[str] = frozenset()) -> None:
-    """One table on stdout; the columns named in `numeric` are set to the right."""
+    """One table on stdout; the columns named in `numeric` are right-aligned."""
     rows = [[clean(cell) for cell in row] for row in rows]
     console = _console(sys.stdout)
     if console is None:
@@ -68,13 +68,13 @@ def print_facts(title: str, facts: Sequence[tuple[str, str]]) -> None:
 
 
 class Progress:
-    """How far a transfer has come, on stderr: a bar on a terminal, otherwise a line when it begins and when it ends."""
+    """The progress of a transfer, on stderr: a bar on a terminal, otherwise a line at its beginning and its end."""
 
     def __init__(self, total: int) -> None:
         self._total = total
-        self._step = max(1, total // 100)  # redrawing for every record would be a visible part of the time measured
+        self._step = max(1, total // 100)  # redrawing for every record would distort the measured time
         self._unshown = 0
-        self._bar: Any = None  # rich.progress.Progress, where there is one
+        self._bar: Any = None  # rich.progress.Progress, or None
         self._task: Any = None
         console = _console(sys.stderr)
         if console is not None:
@@ -87,7 +87,7 @@ class Progress:
                 rich.progress.TimeElapsedColumn(),
                 rich.progress.TextColumn("{task.fields[result]}", markup=False),
                 console=console,
-                refresh_per_second=5,  # each refresh takes the interpreter away from the transfer being timed
+                refresh_per_second=5,  # each refresh delays the transfer being timed
             )
 
     def __enter__(self) -> "Progress":  # noqa: PYI034  # Self came with Python 3.11
@@ -100,7 +100,7 @@ class Progress:
             self._bar.stop()
 
     def begin(self, name: str) -> Callable[[int], None]:
-        """Announce `name`; returns the function to call with every number of bytes that arrived."""
+        """Announce `name`; returns the function to call with each number of received bytes."""
         if self._bar is None:
             print(f"{name}: {self._total / MIB:,.4g} MiB ...", file=sys.stderr, flush=True)
             return lambda _count: None
@@ -109,7 +109,7 @@ class Progress:
         return self._arrived
 
     def end(self, name: str, result: str) -> None:
-        """Say how `name`, the last to begin, ended."""
+        """Report how `name`, the last to begin, ended."""
         if self._bar is None:
             print(f"{name}: {result}", file=sys.stderr, flush=True)
             return
@@ -124,7 +124,7 @@ class Progress:
 
 
 def _console(stream: TextIO) -> "rich.console.Console | None":
-    """A console of rich for a terminal that can show what it draws; None says: plain text."""
+    """A console of rich if the terminal supports it; None means plain text."""
     if not stream.isatty():
         return None
     try:

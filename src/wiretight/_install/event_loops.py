@@ -1,4 +1,4 @@
-"""What install() does to asyncio's own event loops: their `ssl=` and start_tls() use the native transport."""
+"""install() for asyncio's own event loops: their `ssl=` and start_tls() use the native transport."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ _hooks: list[Hook] = []
 
 
 def install() -> None:
-    """Has every selector loop ask here for its TLS. Since 0.1."""
+    """Makes every selector loop create its TLS transports here. Since 0.1."""
     if not _hooks:
         _replace("_make_ssl_transport", _make_ssl_transport)
         _replace("start_tls", _start_tls)
 
 
 def uninstall() -> None:
-    """Takes ours away, and nobody else's; connections that are there go on. Since 0.1."""
+    """Removes our hooks, and nobody else's; open connections continue. Since 0.1."""
     while _hooks:
         _hooks.pop().remove()
 
 
 def _replace(name: str, function: Any) -> None:
-    # In the class that has it: what a program puts there later is put over ours then, and not hidden by it.
+    # In the class that defines it, so that a later patch by a program covers ours and is not hidden by it.
     owner = next(kind for kind in BaseSelectorEventLoop.__mro__ if name in vars(kind))
     _hooks.append(Hook(owner, name, function))
 
@@ -51,7 +51,7 @@ def _make_ssl_transport(
     ssl_shutdown_timeout: float | None = None,
     **newer: Any,
 ) -> Any:
-    if not sslcontext and not server_side:  # ssl=True: the function that the package has under this name now
+    if not sslcontext and not server_side:  # ssl=True: the package's current function, which programs may replace
         sslcontext = sys.modules["wiretight"].create_default_context()
         if not server_hostname:
             sslcontext.check_hostname = False

@@ -1,4 +1,4 @@
-"""Hook: a method of a class that is not ours, replaced for a while."""
+"""Hook: a temporarily replaced method of somebody else's class."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ _ABSENT = object()
 
 
 class Hook:
-    """`function` in place of a method of `owner`, until it is removed; it gets the method, and then its arguments."""
+    """`function` in place of a method of `owner` until removed; it gets the method, and then its arguments."""
 
     def __init__(self, owner: Any, name: str, function: Any) -> None:
         self._owner = owner
@@ -20,13 +20,13 @@ class Hook:
         def hooked(this: Any, *args: Any, **options: Any) -> Any:
             if self._active:
                 return function(before, this, *args, **options)
-            return before(this, *args, **options)  # somebody has put something around this one, and it is still called
+            return before(this, *args, **options)  # removed, but somebody has wrapped it, and still calls it
 
         self._hooked = hooked
         setattr(owner, name, hooked)
 
     def remove(self) -> None:
-        """Takes ours away, and nobody else's. Since 0.1."""
+        """Restores the method, unless somebody else has replaced it meanwhile. Since 0.1."""
         self._active = False
         if vars(self._owner).get(self._name) is not self._hooked:
             return

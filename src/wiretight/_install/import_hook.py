@@ -1,4 +1,4 @@
-"""install() for asyncio: its event loops' TLS, at once or as soon as asyncio is imported."""
+"""install() for asyncio: hooks its event loops at once, or when asyncio is imported."""
 
 from __future__ import annotations
 
@@ -18,40 +18,40 @@ if TYPE_CHECKING:
 _MODULE = "asyncio.selector_events"
 
 _lock = RLock()
-_wanted = False
+_is_installed = False
 
 
 def _after_fork() -> None:
     global _lock  # noqa: PLW0603
-    _lock = RLock()  # another thread may have had it, and is not here
+    _lock = RLock()  # a thread of the parent may have held the old one
 
 
 register_at_fork(after_in_child=_after_fork)
 
 
-class _UntilImported:
-    """Finds nothing itself, but is there when asyncio's loops are imported: asyncio is slow to import for nothing."""
+class _ImportHook:
+    """A finder that waits for the import of asyncio's loops, because importing asyncio here would be slow."""
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        """The module's own, with a loader that goes on to what install() does there. Since 0.1."""
+        """The module's spec, with a loader that then installs ours. Since 0.1."""
         if fullname != _MODULE:
-            if _is_complete():  # it was being imported when install() was called, perhaps by another thread
-                _install_there()
+            if _is_imported():  # install() was called during its import, perhaps in another thread
+                _install_in_loops()
             return None
         for finder in [*sys.meta_path]:
             find = getattr(finder, "find_spec", None) if finder is not self else None
             spec: ModuleSpec | None = find(fullname, path, target) if find is not None else None
             if spec is not None:
                 if hasattr(spec.loader, "exec_module"):
-                    spec.loader = _ThenInstall(spec.loader)  # type: ignore[assignment]  # Loader is slow to import
+                    spec.loader = _InstallingLoader(spec.loader)  # type: ignore[assignment]  # Loader is slow to import
                 return spec
         return None
 
 
-class _ThenInstall:
-    """Another loader, but for what follows when the module is loaded; the module itself has that other one."""
+class _InstallingLoader:
+    """Wraps the module's loader, which the module itself gets, and installs ours once it has loaded the module."""
 
     def __init__(self, loader: Any) -> None:
         self._loader = loader
@@ -60,65 +60,65 @@ class _ThenInstall:
         return getattr(self._loader, name)
 
     def exec_module(self, module: ModuleType) -> None:
-        """Loads it, and does what install() does there. Since 0.1."""
+        """Loads the module, and installs ours. Since 0.1."""
         spec: Any = module.__spec__
         spec.loader = module.__loader__ = self._loader
         self._loader.exec_module(module)
-        if _is_there():  # a lazy loader has only made it ready to be loaded
-            _install_there()
+        if _has_loops():  # a lazy loader has only prepared it
+            _install_in_loops()
 
 
-_waiting = _UntilImported()
+_hook = _ImportHook()
 
 
 def install() -> None:
-    """Has asyncio's selector loops use the native transport for contexts of wiretight. Since 0.1."""
-    global _wanted  # noqa: PLW0603
-    _wanted = True
-    if _is_complete():
-        _install_there()
+    """Makes asyncio's selector loops use the native transport for contexts of wiretight. Since 0.1."""
+    global _is_installed  # noqa: PLW0603
+    _is_installed = True
+    if _is_imported():
+        _install_in_loops()
     else:
-        _wait()
+        _add_hook()
 
 
 def uninstall() -> None:
-    """The end of that. Since 0.1."""
-    global _wanted  # noqa: PLW0603
+    """Reverts install(). Since 0.1."""
+    global _is_installed  # noqa: PLW0603
     with _lock:
-        _wanted = False
-        _stop_waiting()
+        _is_installed = False
+        _remove_hook()
         event_loops: Any = sys.modules.get("wiretight._install.event_loops")
-        if hasattr(event_loops, "uninstall"):  # it may be in the middle of its import, and then waits for this lock
+        if hasattr(event_loops, "uninstall"):  # if it is still being imported, that import waits for this lock
             event_loops.uninstall()
 
 
-def _is_there() -> bool:
+def _has_loops() -> bool:
     return "BaseSelectorEventLoop" in namespace(sys.modules.get(_MODULE))
 
 
-def _is_complete() -> bool:
+def _is_imported() -> bool:
     spec = namespace(sys.modules.get(_MODULE)).get("__spec__")
-    return _is_there() and not getattr(spec, "_initializing", False)
+    return _has_loops() and not getattr(spec, "_initializing", False)
 
 
-def _install_there() -> None:
-    _stop_waiting()  # first: what follows imports more
+def _install_in_loops() -> None:
+    _remove_hook()  # first, because the next line imports more
     try:
-        from wiretight._install import event_loops  # not with the lock: it waits for the imports of other threads
+        from wiretight._install import event_loops  # without the lock: it waits for imports in other threads
     except BaseException:
-        _wait()
+        _add_hook()
         raise
     with _lock:
-        if _wanted:
+        if _is_installed:
             event_loops.install()
 
 
-def _wait() -> None:
+def _add_hook() -> None:
     with _lock:
-        if _wanted and not any(finder is _waiting for finder in sys.meta_path):
-            sys.meta_path.insert(0, _waiting)
+        if _is_installed and not any(finder is _hook for finder in sys.meta_path):
+            sys.meta_path.insert(0, _hook)
 
 
-def _stop_waiting() -> None:
+def _remove_hook() -> None:
     with suppress(ValueError):
-        sys.meta_path.remove(_waiting)
+        sys.meta_path.remove(_hook)

@@ -1,4 +1,4 @@
-"""install() and uninstall(): the whole program's `ssl` becomes wiretight, and back again."""
+"""install() and uninstall(): make wiretight the whole program's `ssl`, and revert that."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from threading import RLock
 from typing import Any, NamedTuple
 
 from wiretight._install import import_hook, older_contexts
-from wiretight._install.origins import chosen
+from wiretight._install.origins import from_wiretight
 from wiretight._install.references import (
     Stale,
     entries,
@@ -25,10 +25,10 @@ OwnNames = dict[int, tuple[dict[str, Any], set[str]]]  # a namespace by its id, 
 
 _ABSENT = object()
 
-# Until nothing is found: another thread may be in the middle of an import. But not for ever, should it go on like that.
-_PASSES = 10
+# Passes are repeated until one finds nothing, because other threads may be importing, but not forever.
+_MAX_PASSES = 10
 
-# Where a program may have put a function of its own, which then has to go on working (PEP 476).
+# Names that a program may have set to its own function, which must stay in effect (PEP 476).
 _HOOKS = {
     "_create_default_https_context": "create_default_context",
     "_create_stdlib_context": "_create_unverified_context",
@@ -36,7 +36,7 @@ _HOOKS = {
 
 
 class Rebound(NamedTuple):
-    """A name that stands for wiretight now: in `namespace`, where it was `before`, or nothing."""
+    """A name in `namespace` that now refers to wiretight, and what it referred to before, if anything."""
 
     module: str
     name: str
@@ -55,7 +55,7 @@ class Installation:
     def stale(self) -> list[Stale]:
         """References to the standard `ssl` that install() could not reach, as `python -m wiretight doctor` lists them.
 
-        It looks through every loaded module, which takes a moment. Since 0.1.
+        It searches every loaded module, which takes a moment. Since 0.1.
         """
         return stale_references()
 
@@ -69,84 +69,85 @@ _installation: Installation | None = None
 
 def _after_fork() -> None:
     global _lock  # noqa: PLW0603
-    _lock = RLock()  # another thread may have had it, and is not here
+    _lock = RLock()  # a thread of the parent may have held the old one
 
 
 register_at_fork(after_in_child=_after_fork)
 
 
 def install() -> Installation:
-    """Makes wiretight this program's `ssl`: for what is imported later, and for what already was.
+    """Makes wiretight this program's `ssl`, for modules imported later and for those already loaded.
 
-    Whatever a loaded module calls `ssl`, or has imported from it, stands for wiretight afterwards. What cannot be
-    reached is said by `stale()` of the result: subclasses, default arguments and contexts made before, and extension
-    modules. Call it first, before other imports, and nothing is. The standard module stays as it is, and contexts that
-    it made, or that such leftovers make of it, go on working, and verifying: its SSLContext is made to take wiretight's
-    MemoryBIOs too. It is for programs, not for libraries; a second call changes nothing.
+    In loaded modules, names for `ssl` and for what they imported from it refer to wiretight afterwards. `stale()` of
+    the result lists what cannot be reached: earlier subclasses, default arguments and contexts, and extension modules.
+    Called first, before other imports, it reaches everything. The standard module stays as it is, and its contexts,
+    earlier ones and those that such leftovers create, keep working, and verifying: its SSLContext is made to accept
+    wiretight's MemoryBIOs too. It is for programs, not for libraries; a second call changes nothing.
 
-    It is done as a whole or not at all: where an exception leaves it, everything is as it was. It asks no module for
-    anything, so that none is loaded that loads itself when it is used.
+    It takes effect as a whole or not at all: an exception leaves everything as it was. It accesses no attribute of a
+    module, so that lazy modules are not loaded.
 
-    Raises RuntimeError where something else (gevent, eventlet, truststore) has already put its own classes into `ssl`:
+    Raises RuntimeError if something else (gevent, eventlet, truststore) has already put its own classes into `ssl`:
     call install() before it. Since 0.1.
     """
     global _installation  # noqa: PLW0603
     with _lock:
         if _installation is None:
-            _refuse_a_patched_standard()
+            _check_unpatched()
             installing = Installation()
             try:
-                older_contexts.keep_working()
+                older_contexts.install()
                 _rebind_all(replacements(), installing.rebound)
                 import_hook.install()
                 _installation = installing
             except BaseException:
                 _installation = None
-                _take_back(installing)
+                _revert(installing)
                 raise
         return _installation
 
 
 def uninstall() -> None:
-    """Gives the program the standard `ssl` back, also in modules that were imported, or half imported, meanwhile.
+    """Restores the standard `ssl`, also in modules that were imported, or partly imported, meanwhile.
 
-    A name that a module has from wiretight by wiretight's own name stays, and so does what others have put in place of
-    what install() did. What was made with wiretight goes on working. Without install() it does nothing. Since 0.1.
+    Names that a module imported from `wiretight` itself stay, and so do those that others have replaced after
+    install(). Existing contexts and connections of wiretight keep working. Without install() it does nothing.
+    Since 0.1.
     """
     global _installation  # noqa: PLW0603
     with _lock:
         if _installation is not None:
-            _take_back(_installation)
+            _revert(_installation)
             _installation = None
 
 
-def _refuse_a_patched_standard() -> None:
+def _check_unpatched() -> None:
     if HAS_STANDARD and standard.SSLContext.__module__ != "ssl":
         raise RuntimeError(
-            f"ssl.SSLContext is that of {standard.SSLContext.__module__} already: call wiretight.install() before it"
+            f"{standard.SSLContext.__module__} has already replaced ssl.SSLContext: call wiretight.install() before it"
         )
 
 
 def _own_names() -> OwnNames:
-    """The names that stand for wiretight already, because a module wants it so."""
+    """The names that already refer to wiretight, because a module imported it."""
     ours = {id(new): (new, new) for _, new in replacements().values()}
     found = {}
     for _, namespace in namespaces():
         if own := {name for name, value in entries(namespace) if replacement(value, ours) is not None}:
-            found[id(namespace)] = namespace, own  # itself, too: the number of one that is gone is given to another
+            found[id(namespace)] = namespace, own  # keeps it alive, so that its id is not reused
     return found
 
 
 def _rebind_all(found: Replacements, rebound: list[Rebound]) -> None:
     own, low_level = own_modules()
-    # First, so that whatever another thread imports meanwhile gets the new one.
+    # First, so that imports in other threads get the new one meanwhile.
     for name, module in (("ssl", own), ("_ssl", low_level)):
         _rebind(rebound, "sys.modules", name, sys.modules, module)
     for name, default in _HOOKS.items() if HAS_STANDARD else ():
         hook = vars(standard).get(name)
         if hook is not None and hook is not vars(standard).get(default):
             _rebind(rebound, own.__name__, name, vars(own), replacement(hook, found) or hook)
-    for _ in range(_PASSES):
+    for _ in range(_MAX_PASSES):
         if not _rebind_globals(found, rebound):
             break
 
@@ -162,13 +163,13 @@ def _rebind_globals(found: Replacements, rebound: list[Rebound]) -> bool:
 
 
 def _rebind(rebound: list[Rebound], module: str, name: str, namespace: dict[str, Any], new: Any) -> None:
-    rebound.append(Rebound(module, name, namespace, namespace.get(name, _ABSENT), new))  # first: it may be interrupted
+    rebound.append(Rebound(module, name, namespace, namespace.get(name, _ABSENT), new))  # first, for an interrupt
     namespace[name] = new
 
 
-def _take_back(installation: Installation) -> None:
+def _revert(installation: Installation) -> None:
     import_hook.uninstall()
-    # sys.modules comes first here, too.
+    # sys.modules first here, too.
     for _, name, namespace, before, now in installation.rebound:
         if namespace.get(name) is not now:
             continue
@@ -176,16 +177,16 @@ def _take_back(installation: Installation) -> None:
             del namespace[name]
         else:
             namespace[name] = before
-    older_contexts.stop()
+    older_contexts.uninstall()
     backwards = {id(new): (new, old) for old, new in replacements().values()}
-    for _ in range(_PASSES):
-        if not _hand_back(backwards, installation.own):
+    for _ in range(_MAX_PASSES):
+        if not _restore_standard(backwards, installation.own):
             break
 
 
-def _hand_back(backwards: Replacements, own: OwnNames) -> bool:
-    """What has come to stand for wiretight since install() gets the standard objects; whether there was any."""
-    handed_back = False
+def _restore_standard(backwards: Replacements, own: OwnNames) -> bool:
+    """Restores the standard objects in names bound to wiretight since install(). Returns whether it found any."""
+    restored = False
     for _, namespace in namespaces():
         mine = own.get(id(namespace), (namespace, set()))[1]
         found = {
@@ -193,9 +194,9 @@ def _hand_back(backwards: Replacements, own: OwnNames) -> bool:
             for name, value in entries(namespace)
             if name not in mine and (old := replacement(value, backwards)) is not None
         }
-        for name in found.keys() - chosen(namespace, set(found)) if found else ():
+        for name in found.keys() - from_wiretight(namespace, set(found)) if found else ():
             value, old = found[name]
             if namespace.get(name) is value:
                 namespace[name] = old
-                handed_back = True
-    return handed_back
+                restored = True
+    return restored

@@ -1,4 +1,4 @@
-"""Where a module's names come from, as its source says: from `ssl`, or from wiretight by its own name."""
+"""The origins of a module's names according to its source: `ssl`, or `wiretight` by name."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from typing import Any
 _STANDARD = ("ssl", "_ssl")
 
 
-def chosen(namespace: dict[str, Any], names: set[str]) -> set[str]:
-    """Those of `names`, all of which stand for something of wiretight, that the module has asked wiretight for.
+def from_wiretight(namespace: dict[str, Any], names: set[str]) -> set[str]:
+    """Those of `names`, all of which refer to wiretight's objects, that the module imported from wiretight by name.
 
-    Where its source names wiretight, these are all but what it plainly imports from `ssl`. Since 0.1.
+    If its source mentions wiretight, these are all but those that it clearly imports from `ssl`. Since 0.1.
     """
     source = _source(namespace)
     if "wiretight" not in source:
@@ -46,5 +46,5 @@ def _source(namespace: dict[str, Any]) -> Any:
     loader: Any = namespace.get("__loader__") if spec is None else spec.loader  # a script has no spec
     try:
         return loader.get_source(namespace["__name__"] if spec is None else spec.name) or ""
-    except Exception:  # whatever a loader of somebody's raises
+    except Exception:  # a foreign loader may raise anything
         return ""

@@ -1,4 +1,4 @@
-"""References to the standard `ssl` in the modules that are loaded: those that can be rebound, and those that cannot."""
+"""References to the standard `ssl` in loaded modules: those that can be rebound, and those that cannot."""
 
 from __future__ import annotations
 
@@ -10,29 +10,29 @@ from typing import Any, NamedTuple
 from wiretight import _ssl
 from wiretight._standard.errors import HAS_STANDARD, standard
 
-# Extension modules that keep what they import from `ssl` where nothing in Python can see or change it.
+# Extension modules that keep what they import from `ssl` where Python code can neither see nor change it.
 _NATIVE_USERS = {
-    "uvloop.loop": "what it imported from ssl: it takes wiretight's contexts, under MemoryBIOs of the standard ssl",
-    "winloop.loop": "what it imported from ssl: it takes wiretight's contexts, under MemoryBIOs of the standard ssl",
+    "uvloop.loop": "what it imported from ssl: it accepts wiretight's contexts, with MemoryBIOs of the standard ssl",
+    "winloop.loop": "what it imported from ssl: it accepts wiretight's contexts, with MemoryBIOs of the standard ssl",
 }
 
 
 class Stale(NamedTuple):
-    """Where a reference is ("module.name"), what it refers to ("ssl.SSLContext"), and what kind of place it is."""
+    """The place of a reference ("module.name"), its target ("ssl.SSLContext"), and the kind of place."""
 
     where: str
     refers_to: str
     kind: str
 
 
-# They ask no object: a module may load itself when it is asked (importlib.util.LazyLoader), a proxy may fail.
+# These bypass attribute access, which loads a lazy module (importlib.util.LazyLoader), and may fail on a proxy.
 _NAMESPACE: Any = vars(ModuleType)["__dict__"]
 _MEMBERS: Any = vars(type)["__dict__"]
 _BASES: Any = vars(type)["__bases__"]
 
 
 def own_modules() -> tuple[ModuleType, ModuleType]:
-    """What stands for `ssl` and for `_ssl`. Since 0.1."""
+    """The replacements of `ssl` and `_ssl`. Since 0.1."""
     return sys.modules["wiretight"], _ssl
 
 
@@ -47,25 +47,25 @@ def namespaces() -> Iterator[tuple[str, dict[str, Any]]]:
     loaded = entries(sys.modules)
     excluded = {id(module) for module in _standard_modules()}
     excluded.update(id(module) for name, module in loaded if name.partition(".")[0] == "wiretight")
-    for name, module in loaded:  # a few programs put other things there
+    for name, module in loaded:  # some programs put other objects there
         if id(module) not in excluded:
             yield name, namespace(module)
 
 
 def entries(among: Any) -> list[tuple[str, Any]]:
-    """Names and values of a namespace as it is now: other threads may go on changing it. Since 0.1."""
+    """A snapshot of a namespace's names and values: other threads may change it meanwhile. Since 0.1."""
     return [(name, value) for name, value in among.copy().items() if type(name) is str]
 
 
 def is_a(value: object, *kinds: type) -> bool:
-    """isinstance() without asking `value`, which would believe the __class__ of a proxy. Since 0.1."""
+    """isinstance() by the real type of `value`, whatever a proxy's __class__ claims. Since 0.1."""
     return issubclass(type(value), kinds)
 
 
 def replacements() -> dict[int, tuple[Any, Any]]:
-    """By its id, every object of the standard `ssl` for which wiretight has another, with that one.
+    """By id, every object of the standard `ssl` that wiretight replaces, with its replacement.
 
-    What a program has put into the standard `ssl` is its own, and not among them. Since 0.1.
+    Objects that a program has put into the standard `ssl` itself are not among them. Since 0.1.
     """
     found: dict[int, tuple[Any, Any]] = {}
     for theirs, ours in zip(_standard_modules(), own_modules(), strict=False):
@@ -75,14 +75,14 @@ def replacements() -> dict[int, tuple[Any, Any]]:
             if (
                 new is not old
                 and is_a(old, type, FunctionType, BuiltinFunctionType)
-                and _made_in(old) in ("ssl", "_ssl")
+                and _defining_module(old) in ("ssl", "_ssl")
             ):
                 found.setdefault(id(old), (old, new))
     return found
 
 
 def replacement(value: Any, among: dict[int, tuple[Any, Any]]) -> Any:
-    """What stands for `value`: its replacement, or for a tuple one with the replaced items; None for anything else."""
+    """The replacement of `value`; for a tuple, one with its items replaced; None for anything else."""
     if id(value) in among:
         return among[id(value)][1]
     if type(value) is tuple and any(id(item) in among for item in value):
@@ -91,11 +91,10 @@ def replacement(value: Any, among: dict[int, tuple[Any, Any]]) -> Any:
 
 
 def stale_references() -> list[Stale]:
-    """The references to the standard `ssl` that install() cannot rebind, or has not, sorted by their places.
+    """The references to the standard `ssl` that install() cannot rebind, or has not, sorted by place.
 
-    It looks at the globals of every loaded module, into the containers and classes there, at default arguments and
-    closures, base classes, and contexts made before; and names extension modules known to keep references of their own.
-    Since 0.1.
+    It searches the globals of every loaded module, with their containers and classes, default arguments, closures, base
+    classes and existing contexts, and lists extension modules that are known to keep references. Since 0.1.
     """
     found = set(_Search().run())
     found.update(Stale(name, what, "extension module") for name, what in _NATIVE_USERS.items() if name in sys.modules)
@@ -106,12 +105,12 @@ def _standard_modules() -> tuple[ModuleType, ...]:
     return (standard, standard._ssl) if HAS_STANDARD else ()  # type: ignore[attr-defined]
 
 
-def _made_in(value: Any) -> object:
+def _defining_module(value: Any) -> object:
     return _MEMBERS.__get__(value).get("__module__") if is_a(value, type) else value.__module__
 
 
 class _Search:
-    """One walk through the loaded modules."""
+    """One search of the loaded modules."""
 
     def __init__(self) -> None:
         self.replaced = replacements()
@@ -120,16 +119,16 @@ class _Search:
         for module, globals_ in namespaces():
             for name, value in entries(globals_):
                 if not name.startswith("__"):
-                    yield from self.look(f"{module}.{name}", value, module)
+                    yield from self.search(f"{module}.{name}", value, module)
 
-    def look(self, where: str, value: Any, module: str) -> Iterator[Stale]:
+    def search(self, where: str, value: Any, module: str) -> Iterator[Stale]:
         yield from self.referred(where, value, "global")
         if type(value) in (list, tuple, set, frozenset, dict):
             for item in tuple(value.copy().values() if type(value) is dict else value):
                 yield from self.referred(where, item, f"in a {type(value).__name__}")
         elif is_a(value, FunctionType):
             yield from self.function(where, value)
-        elif is_a(value, type) and _made_in(value) == module:
+        elif is_a(value, type) and _defining_module(value) == module:
             yield from self.members(where, value)
 
     def members(self, where: str, owner: type) -> Iterator[Stale]:
@@ -148,7 +147,7 @@ class _Search:
         for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
             try:
                 content = cell.cell_contents
-            except ValueError:  # nothing is in it yet
+            except ValueError:  # it is still empty
                 continue
             yield from self.referred(f"{where}, {name}", content, "closure")
 
@@ -156,5 +155,5 @@ class _Search:
         if id(value) in self.replaced:
             name: str = value.__name__
             yield Stale(where, name if name in ("ssl", "_ssl") else f"ssl.{name}", kind)
-        elif HAS_STANDARD and is_a(value, standard._SSLContext):  # type: ignore[attr-defined]  # ours pass for the other
+        elif HAS_STANDARD and is_a(value, standard._SSLContext):  # type: ignore[attr-defined]  # as in older_contexts
             yield Stale(where, "a context that the standard ssl made", kind)

@@ -1,7 +1,7 @@
 """The exceptions, and the one place that imports the standard library's `ssl`.
 
-An `except ssl.SSLError` written long before wiretight must catch what wiretight raises, and the other way round: so
-these are the standard library's own objects. A Python that was built without `_ssl` gets classes of the same shape.
+An existing `except ssl.SSLError` must catch wiretight's exceptions, and the other way round: so these are the standard
+library's own classes. A Python that was built without `_ssl` gets equivalent ones.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ if TYPE_CHECKING or HAS_STANDARD:
 else:
 
     class SSLError(OSError):
-        """TLS failed; `library` and `reason` name OpenSSL's mnemonics where it gave them. Since 0.1."""
+        """TLS failed; `library` and `reason` are OpenSSL's mnemonics, or None. Since 0.1."""
 
         library: str | None
         reason: str | None
@@ -38,19 +38,19 @@ else:
         """The connection was closed cleanly, by close_notify. Since 0.1."""
 
     class SSLWantReadError(SSLError):
-        """Call again when the transport has something to read. Since 0.1."""
+        """Call again when the transport is readable. Since 0.1."""
 
     class SSLWantWriteError(SSLError):
-        """Call again when the transport takes bytes. Since 0.1."""
+        """Call again when the transport is writable. Since 0.1."""
 
     class SSLSyscallError(SSLError):
-        """The system refused an operation. Since 0.1."""
+        """A system call failed. Since 0.1."""
 
     class SSLEOFError(SSLError):
-        """The peer's stream ended without close_notify: what came may be cut short. Since 0.1."""
+        """The peer's stream ended without close_notify: the data may be truncated. Since 0.1."""
 
     class SSLCertVerificationError(SSLError, ValueError):
-        """The peer's certificate was refused: `verify_code` is OpenSSL's X509_V_ERR_*, `verify_message` says why.
+        """The peer's certificate was rejected: `verify_code` is OpenSSL's X509_V_ERR_*, `verify_message` the reason.
 
         Since 0.1.
         """

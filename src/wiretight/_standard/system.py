@@ -1,11 +1,11 @@
 """The operating system's functions as they were when wiretight was imported.
 
-Certificates, keys and key logs are on the real file system, as everything is that OpenSSL opens itself. A program that
-replaces `os.stat` or `open` for its own tests (mock.patch, pyfakefs) must not decide by that whom its contexts trust:
-pytest-dev/pyfakefs#674. Each is in an object of its own, because such tools go through the globals of modules too.
+Certificates, keys and key logs are on the real file system, like everything that OpenSSL opens itself. A program that
+replaces `os.stat` or `open` for its own tests (mock.patch, pyfakefs) must not thereby change whom its contexts trust:
+pytest-dev/pyfakefs#674. Each is in an object of its own, because such tools patch the globals of modules too.
 """
 
-# ruff: noqa: PLC0414  to a type checker the alias says that the name is exported
+# ruff: noqa: PLC0414  the alias marks an exported name for type checkers
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""What annotations need of `typing`, for type checkers only: importing it takes as long as wiretight's own Python."""
+"""The part of `typing` that annotations need, for type checkers only: importing it takes as long as our own Python."""
 
-# ruff: noqa: PLC0414  an alias that renames nothing says that the name is exported
+# ruff: noqa: PLC0414  the alias marks an exported name
 
-# A type checker takes this name for true, and reads the first branch; the running program the second.
+# A type checker treats this name as true, and reads the first branch; the running program the second.
 TYPE_CHECKING = False
 
 if TYPE_CHECKING:

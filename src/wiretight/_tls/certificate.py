@@ -31,9 +31,9 @@ def DER_cert_to_PEM_cert(der_cert_bytes: Buffer) -> str:
 
 
 def PEM_cert_to_DER_cert(pem_cert_string: str) -> bytes:
-    """The DER bytes of a certificate in PEM text, which must hold that one certificate and nothing else.
+    """The DER bytes of a certificate in PEM text, which must contain that certificate and nothing else.
 
-    Raises ValueError where the header or the footer is missing. Since 0.1. Source: RFC 7468, section 5.
+    Raises ValueError if the header or the footer is missing. Since 0.1. Source: RFC 7468, section 5.
     """
     if not pem_cert_string.startswith(PEM_HEADER):
         raise ValueError(f"Invalid PEM encoding; must start with {PEM_HEADER}")
@@ -44,14 +44,14 @@ def PEM_cert_to_DER_cert(pem_cert_string: str) -> bytes:
 
 
 def cert_time_to_seconds(cert_time: str) -> int:
-    """Seconds since the Epoch (UTC) for a date as getpeercert() has it: "Jan  5 09:34:43 2018 GMT".
+    """Seconds since the Epoch (UTC) for a date in the format of getpeercert(): "Jan  5 09:34:43 2018 GMT".
 
     Raises ValueError for anything else; month names are English whatever the locale.
     Since 0.1. Source: RFC 5280, section 4.1.2.5.
     """
-    from calendar import timegm  # here: it takes longer to import than most of wiretight, and few ask for a date
+    from calendar import timegm  # here, because it is slow to import, and few programs need it
 
-    parts = re.fullmatch(_CERT_TIME, cert_time.lower(), re.ASCII)  # compiled at the first date
+    parts = re.fullmatch(_CERT_TIME, cert_time.lower(), re.ASCII)  # compiled for the first date
     if parts is not None and parts[1] in _MONTHS:
         day, hour, minute, second, year = map(int, parts.group(2, 3, 4, 5, 6))
         if 1 <= day <= 31 and hour < 24 and minute < 60 and second < 62:
@@ -62,8 +62,8 @@ def cert_time_to_seconds(cert_time: str) -> int:
 class CertificateBytes(bytes):
     """The DER bytes of one certificate of a chain.
 
-    They are `bytes`, as in Python 3.13, with the method that the certificates of `_sslobj` have: code that was written
-    for an older Python, where SSLSocket.get_unverified_chain() does not exist, takes ours for that one. Since 0.1.
+    They are `bytes`, as in Python 3.13, with the method that the certificates of `_sslobj` have: code for an older
+    Python, which lacks SSLSocket.get_unverified_chain(), expects that method and finds it here. Since 0.1.
     """
 
     __slots__ = ()

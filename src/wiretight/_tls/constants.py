@@ -1,6 +1,7 @@
 """Enums, flags and constants. Enums are the standard library's own; numbers are those of the OpenSSL in use.
 
-What the enum of an older Python lacks is still here as a value of that enum: `OP_ENABLE_KTLS` is `Options(8)` on 3.10.
+A member that an older Python's enum lacks is still here, as a value of that enum: `OP_ENABLE_KTLS` is `Options(8)` on
+3.10.
 """
 
 from __future__ import annotations
@@ -69,7 +70,7 @@ VERIFY_ALLOW_PROXY_CERTS = VerifyFlags(CONSTANTS["X509_V_FLAG_ALLOW_PROXY_CERTS"
 VERIFY_X509_PARTIAL_CHAIN = VerifyFlags(CONSTANTS["X509_V_FLAG_PARTIAL_CHAIN"])
 
 # Options
-# As in `ssl`, without the bit that would switch off a defence of TLS 1.0 against BEAST.
+# As in `ssl`, without the bit that would disable a defence of TLS 1.0 against BEAST.
 OP_ALL: Options = _option("ALL") & ~_option("DONT_INSERT_EMPTY_FRAGMENTS")
 OP_NO_SSLv2: Options = _option("NO_SSLv2")
 OP_NO_SSLv3: Options = _option("NO_SSLv3")
@@ -149,7 +150,7 @@ HAS_CERT_COMPRESSION: bool = FEATURES["HAS_CERT_COMPRESSION"]  # RFC 8879
 CHANNEL_BINDING_TYPES: list[str] = ["tls-unique"]
 HOSTFLAG_NEVER_CHECK_SUBJECT = CONSTANTS["X509_CHECK_FLAG_NEVER_CHECK_SUBJECT"]
 
-# What programs hand to set_ciphers() to get the interpreter's choice back.
+# Programs pass it to set_ciphers() to restore the interpreter's default.
 _DEFAULT_CIPHERS: str = getattr(standard, "_DEFAULT_CIPHERS", "DEFAULT")
 _RESTRICTED_SERVER_CIPHERS: str = getattr(standard, "_RESTRICTED_SERVER_CIPHERS", "DEFAULT")
 

@@ -1,4 +1,4 @@
-"""SSLContext: what every connection made from it starts with."""
+"""SSLContext: the settings of the connections made from it."""
 
 # ruff: noqa: N805  the first argument of a metaclass is a class
 
@@ -39,11 +39,11 @@ if TYPE_CHECKING:
     from wiretight._core.sslcontext import _BIO
 
     class _Base(_SSLContext, _Standard):  # type: ignore[misc, override]
-        """To a type checker it is a subclass, so that it can go wherever a standard context can."""
+        """A subclass for type checkers only, so that they accept it wherever a standard context fits."""
 else:
     _Base = _SSLContext
 
-_native: Any = _SSLContext  # whose descriptors lie under the properties of the same names
+_native: Any = _SSLContext  # its descriptors implement the properties of the same names
 
 _MESSAGE_TYPES = {
     _TLSContentType.ALERT: _TLSAlertType,
@@ -53,7 +53,7 @@ _MESSAGE_TYPES = {
 
 
 def _named(kind: Any, number: int) -> Any:
-    """The member of an enum, or the number itself where the enum has no name for it."""
+    """The member of an enum, or the number itself if the enum has no name for it."""
     try:
         return kind(number)
     except ValueError:
@@ -61,9 +61,9 @@ def _named(kind: Any, number: int) -> Any:
 
 
 class _PassesForStandard(TakesStandard):
-    """Lets isinstance(context, standard.SSLContext) be true of contexts of a program's subclass.
+    """Makes isinstance(context, standard.SSLContext) true of contexts of a program's subclass.
 
-    `__class__` does it for SSLContext itself; in a method of a subclass it has to be that subclass.
+    `__class__` does that for SSLContext itself, but in a subclass it must be the subclass.
     """
 
     def __init__(cls, *args: Any, **kwargs: Any) -> None:
@@ -78,7 +78,7 @@ class _PassesForStandard(TakesStandard):
         return counterpart is not None and issubclass(subclass, counterpart)
 
     def mro(cls) -> list[type]:
-        """The classes that Python itself may know of: it would refuse the other, whose layout is its own. Since 0.1."""
+        """Without the standard class, which Python itself would reject because its layout differs. Since 0.1."""
         return [kind for kind in super().mro() if not HAS_STANDARD or kind is not standard.SSLContext]
 
 
@@ -86,10 +86,10 @@ class SSLContext(_Base, metaclass=_PassesForStandard):
     """Certificates, keys, trust and options, shared by the connections that are made from it.
 
     `protocol` is PROTOCOL_TLS_CLIENT (verifies the server's certificate and name) or PROTOCOL_TLS_SERVER. Raises
-    ValueError for an unknown one; the others are deprecated, as is none.
+    ValueError for an unknown one; the others, and no argument, are deprecated.
 
     It passes for the standard library's: isinstance(context, ssl.SSLContext) is true, and so is the reverse for that
-    library's own contexts. It is no subclass: that would hold a second, unconfigured context, which any method that is
+    library's own contexts. It is not a subclass: that would contain a second, unconfigured context, which any method
     missing here would silently configure instead.
 
     Since 0.1. Source: `ssl.SSLContext`.
@@ -97,8 +97,8 @@ class SSLContext(_Base, metaclass=_PassesForStandard):
     """
 
     __module__ = "wiretight"
-    # A library that holds a context of the standard library and asks us "is this a context?" must hear yes: after a no
-    # it could go on without one, that is, without verification. Subclasses of ours inherit nothing of this.
+    # isinstance() must accept a context of the standard library: a library whose check fails could continue without
+    # a context, that is, without verification. Our subclasses do not inherit this.
     _counterpart: ClassVar[type | None] = standard.SSLContext if HAS_STANDARD else None
 
     sslsocket_class: type[SSLSocket] = SSLSocket
@@ -136,12 +136,12 @@ class SSLContext(_Base, metaclass=_PassesForStandard):
     ) -> SSLSocket:
         """A TLS connection over a stream socket, which it takes over: `sock` is detached.
 
-        `server_hostname` is sent to the server, and verified if `check_hostname`; an address is verified only.
+        `server_hostname` is sent to the server, and verified if `check_hostname`; an address is only verified.
         `suppress_ragged_eofs` turns the peer's end without close_notify into an ordinary end of data. The handshake
         happens here if the socket is connected, otherwise in connect(), or in accept() on the accepted socket.
 
-        Raises ValueError for arguments that don't belong together, NotImplementedError for another kind of socket,
-        SSLError or OSError where the handshake fails, and closes the socket then. Since 0.1. Source: RFC 8446.
+        Raises ValueError for arguments that contradict each other, NotImplementedError for another kind of socket,
+        SSLError or OSError if the handshake fails, and then closes the socket. Since 0.1. Source: RFC 8446.
         """
         return self.sslsocket_class._create(
             sock=sock,
@@ -161,9 +161,9 @@ class SSLContext(_Base, metaclass=_PassesForStandard):
         server_hostname: str | bytes | None = None,
         session: SSLSession | None = None,
     ) -> SSLObject:
-        """A TLS connection over two memory BIOs: MemoryBIO, the standard library's, or anything alike.
+        """A TLS connection over two memory BIOs: MemoryBIO, the standard library's, or anything similar.
 
-        Raises ValueError for arguments that don't belong together. Since 0.1. Source: RFC 8446.
+        Raises ValueError for arguments that contradict each other. Since 0.1. Source: RFC 8446.
         """
         self._check_parameters(server_side, server_hostname, session)
         return self.sslobject_class._create(
@@ -185,9 +185,9 @@ class SSLContext(_Base, metaclass=_PassesForStandard):
 
     @property
     def handshake_timeout(self) -> float | None:
-        """How many seconds the accept() of a listening SSLSocket gives a client for its handshake, in all.
+        """The most seconds that the handshake in a listening SSLSocket's accept() may take, in all.
 
-        None, the default, sets no limit, as in `ssl`. Raises ValueError for what is not a positive number. Since 0.1.
+        None, the default, sets no limit, as in `ssl`. Raises ValueError unless it is a positive number. Since 0.1.
         Source: an addition to `ssl`.
         """
         return self._handshake_timeout
@@ -198,11 +198,11 @@ class SSLContext(_Base, metaclass=_PassesForStandard):
             raise ValueError(f"handshake_timeout must be a positive number of seconds or None, not {seconds!r}")
         self._handshake_timeout = seconds
 
-    # --- What a connection may negotiate ------------------------------------------------------------------------------
+    # --- Negotiation --------------------------------------------------------------------------------------------------
 
     @property
     def protocol(self) -> _SSLMethod:  # type: ignore[override]
-        """The PROTOCOL_* that this context was made with. Since 0.1."""
+        """The PROTOCOL_* that this context was created with. Since 0.1."""
         return _SSLMethod(_native.protocol.__get__(self))
 
     @property
@@ -263,9 +263,9 @@ class SSLContext(_Base, metaclass=_PassesForStandard):
         raise NotImplementedError("OpenSSL has no NPN any more: use set_alpn_protocols()")
 
     def set_servername_callback(self, server_name_callback: Callable[..., int | None] | None) -> None:
-        """Like sni_callback, which new code uses; the name reaches it in the encoding of `ssl` 3.6. Since 0.1.
+        """Like sni_callback, which new code uses; it gets the name in the encoding of `ssl` in Python 3.6. Since 0.1.
 
-        Raises TypeError for what cannot be called. Source: RFC 6066, section 3.
+        Raises TypeError if it is not callable. Source: RFC 6066, section 3.
         """
         if server_name_callback is None:
             self.sni_callback = None
@@ -282,7 +282,7 @@ class SSLContext(_Base, metaclass=_PassesForStandard):
 
     @property
     def verify_mode(self) -> VerifyMode:
-        """CERT_NONE, CERT_OPTIONAL or CERT_REQUIRED: whether the peer must show a certificate that verifies.
+        """CERT_NONE, CERT_OPTIONAL or CERT_REQUIRED: whether the peer must present a valid certificate.
 
         Raises ValueError for CERT_NONE while check_hostname is on. Since 0.1.
         OpenSSL: SSL_CTX_set_verify(3)
@@ -307,9 +307,9 @@ class SSLContext(_Base, metaclass=_PassesForStandard):
 
     @property
     def hostname_checks_common_name(self) -> bool:
-        """Whether a certificate without names of its own (SAN) may name the host in its subject. Since 0.1.
+        """Whether a certificate without alternative names (SAN) may name the host in its subject. Since 0.1.
 
-        Source: RFC 9525, section 2, says not to. OpenSSL: X509_VERIFY_PARAM_set_hostflags(3)
+        Source: RFC 9525, section 2, which advises against it. OpenSSL: X509_VERIFY_PARAM_set_hostflags(3)
         """
         return not self._host_flags & HOSTFLAG_NEVER_CHECK_SUBJECT
 
@@ -321,7 +321,7 @@ class SSLContext(_Base, metaclass=_PassesForStandard):
             self._host_flags |= HOSTFLAG_NEVER_CHECK_SUBJECT
 
     def load_default_certs(self, purpose: Purpose = Purpose.SERVER_AUTH) -> None:
-        """Trusts the CA certificates that this system has for `purpose`.
+        """Trusts this system's CA certificates for `purpose`.
 
         Raises TypeError for another kind of purpose. Since 0.1.
         OpenSSL: SSL_CTX_set_default_verify_paths(3)
@@ -330,7 +330,7 @@ class SSLContext(_Base, metaclass=_PassesForStandard):
             raise TypeError(purpose)
         self.set_default_verify_paths()
 
-    # --- Watching -----------------------------------------------------------------------------------------------------
+    # --- Debugging ----------------------------------------------------------------------------------------------------
 
     @property
     def _msg_callback(self) -> Callable[..., object] | None:

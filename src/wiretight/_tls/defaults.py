@@ -1,4 +1,4 @@
-"""What most programs begin with: contexts with the right settings, and where this system has its CA certificates."""
+"""Defaults: contexts with the right settings for most programs, and the places of this system's CA certificates."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 def new_context(protocol: int) -> SSLContext:
-    """A context of the class that the package has under this name now: gevent, truststore and tests put theirs there.
+    """A context of the package's current SSLContext class, which gevent, truststore and tests replace.
 
     Since 0.1.
     """
@@ -43,11 +43,11 @@ def create_default_context(
     capath: _Path | None = None,
     cadata: str | Buffer | None = None,
 ) -> SSLContext:
-    """A context with the settings that are right for most programs.
+    """A context with the right settings for most programs.
 
-    With SERVER_AUTH, for a client: certificate and name of the server are verified, against the given CA certificates
-    (a file, a folder of hashed files, PEM text or DER bytes) or else the system's. With CLIENT_AUTH, for a server.
-    Writes the keys of its connections to the file that SSLKEYLOGFILE names.
+    SERVER_AUTH is for a client, which verifies the server's certificate and name, against the given CA certificates (a
+    file, a folder of hashed files, PEM text or DER bytes) or else the system's. CLIENT_AUTH is for a server. The keys
+    of its connections are written to the file that SSLKEYLOGFILE names.
 
     Raises TypeError or ValueError for another purpose, OSError or SSLError for certificates that cannot be read.
     Since 0.1. Source: `ssl.create_default_context` of Python 3.13 (VERIFY_X509_STRICT, VERIFY_X509_PARTIAL_CHAIN).
@@ -74,9 +74,9 @@ def _create_unverified_context(
     capath: _Path | None = None,
     cadata: str | Buffer | None = None,
 ) -> SSLContext:
-    """A context that verifies nothing unless it is told to. The standard library's clients know it by this name.
+    """A context that verifies nothing by default. The standard library's clients use it by this name.
 
-    Raises as create_default_context(), and ValueError for a key without its certificate. Since 0.1.
+    Raises what create_default_context() does, and ValueError for a key without its certificate. Since 0.1.
     """
     implied = _protocol_for(purpose)
     context = new_context(implied if protocol is None else protocol)
@@ -126,8 +126,8 @@ def get_server_certificate(
     """The certificate of the server at `addr`, (host, port), as PEM text.
 
     It is verified only against `ca_certs`, a file of CA certificates, and not at all without one. `timeout` is in
-    seconds, for connecting and for each step of the handshake. Raises OSError where the host is not reached, SSLError
-    where the handshake or the verification fails.
+    seconds, for connecting and for each step of the handshake. Raises OSError if the host cannot be reached, SSLError
+    if the handshake or the verification fails.
 
     Since 0.1. Source: `ssl.get_server_certificate`.
     """
@@ -139,16 +139,16 @@ def get_server_certificate(
     with create_connection(addr, timeout=timeout) as raw, context.wrap_socket(raw, server_hostname=addr[0]) as tls:
         certificate = tls.getpeercert(True)
     if certificate is None:
-        raise ValueError(f"{addr[0]}:{addr[1]} showed no certificate")
+        raise ValueError(f"{addr[0]}:{addr[1]} presented no certificate")
     return DER_cert_to_PEM_cert(certificate)
 
 
 def get_default_verify_paths() -> DefaultVerifyPaths:
     """Where the OpenSSL in use looks for CA certificates.
 
-    `cafile` and `capath` are what is there (None if nothing is): the environment variables SSL_CERT_FILE and
-    SSL_CERT_DIR, otherwise the paths that the system's OpenSSL was built with, or where an OpenSSL of wiretight's own
-    (OPENSSL_STATIC) finds this system's certificates now. Since 0.1.
+    `cafile` and `capath` are None unless they exist. They come from the environment variables SSL_CERT_FILE and
+    SSL_CERT_DIR; otherwise they are the paths that the system's OpenSSL was built with, or those where an OpenSSL of
+    wiretight's own (OPENSSL_STATIC) finds this system's certificates now. Since 0.1.
     OpenSSL: X509_get_default_cert_file(3)
     """
     file_env, file, path_env, path = default_verify_paths()

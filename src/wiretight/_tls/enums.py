@@ -1,4 +1,4 @@
-"""The enums for a Python that was built without `_ssl`; every other Python's are the standard library's own."""
+"""The enums for a Python that was built without `_ssl`; any other uses the standard library's."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from wiretight._core.base.tables import CONSTANTS
 
 
 def _renamed(prefix: str, name: str) -> dict[str, int]:
-    """OpenSSL's constants that begin with `prefix`, as `ssl` calls them."""
+    """OpenSSL's constants that begin with `prefix`, under the names of `ssl`."""
     return {name + key.removeprefix(prefix): value for key, value in CONSTANTS.items() if key.startswith(prefix)}
 
 
@@ -21,7 +21,7 @@ _TLSAlertType = IntEnum("_TLSAlertType", _renamed("SSL_AD_", ""))  # type: ignor
 
 
 class VerifyMode(IntEnum):
-    """Whether a peer must show a certificate. Since 0.1."""
+    """Whether a peer must present a certificate. Since 0.1."""
 
     CERT_NONE = 0
     CERT_OPTIONAL = 1
@@ -29,7 +29,7 @@ class VerifyMode(IntEnum):
 
 
 class TLSVersion(IntEnum):
-    """Protocol versions, as they stand on the wire. Since 0.1. Source: RFC 8446, appendix B.1."""
+    """Protocol versions, as encoded on the wire. Since 0.1. Source: RFC 8446, appendix B.1."""
 
     MINIMUM_SUPPORTED = -2
     SSLv3 = 0x300

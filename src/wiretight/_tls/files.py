@@ -1,4 +1,4 @@
-"""The files of makefile() that are written through a buffer: one deadline for what a buffer writes at once."""
+"""The files of makefile() that are written through a buffer: one deadline for everything a buffer writes at once."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ if TYPE_CHECKING:
 
 
 class MakesFiles:
-    """The part of SSLSocket that makes files. Those that only read, and those without a buffer, are as any socket's."""
+    """makefile() of SSLSocket. Files that only read, and those without a buffer, are as any socket's."""
 
     if not TYPE_CHECKING:  # where it has the types of a socket's
 
         def makefile(self, mode="r", buffering=None, *, encoding=None, errors=None, newline=None):
-            """A file over this connection, as of any socket; what it is asked to write has the socket's timeout.
+            """A file over this connection, as of any socket; the socket's timeout applies to each of its writes.
 
-            Raises ValueError for another mode than of "r", "w" and "b". Since 0.1. Source: `socket.socket.makefile`.
+            Raises ValueError for a mode other than "r", "w" and "b". Since 0.1. Source: `socket.socket.makefile`.
             """
             if "w" not in mode or buffering == 0:
                 text = {"encoding": encoding, "errors": errors, "newline": newline}
@@ -40,25 +40,25 @@ class MakesFiles:
 
 
 class _Writing(SocketIO):
-    """What a buffer writes to, again and again until everything is gone.
+    """The raw file that a buffer writes to, again and again until everything is sent.
 
-    A send() whose time is up after a part says how much that was. The buffer then goes on with the rest, and must not
-    get all of the time anew: a peer that takes a byte now and then would keep the caller for ever.
+    A send() that times out after a part returns its length. The buffer then continues with the rest, and must not get
+    the full timeout again: a peer that reads a byte now and then would keep the caller waiting forever.
     """
 
     _sock: Any
-    _goes_on: Callable[[Buffer], int] | None = None  # within the time of the write before, which sent a part
+    _unfinished: Callable[[Buffer], int] | None = None  # with the deadline of the previous write, which sent a part
 
     def write(self, b: Buffer) -> int | None:
         sslobj = getattr(self._sock, "_sslobj", None)
         if sslobj is None:
             return super().write(b)
-        send = self._goes_on or part_sender(self._sock, sslobj)
-        self._goes_on = None
+        send = self._unfinished or part_sender(self._sock, sslobj)
+        self._unfinished = None
         try:
             sent = send(b)
-        except BlockingIOError:  # of a program's send(); to a buffer it is None
+        except BlockingIOError:  # from a program's send(); a buffer expects None
             return None
         if sent < memoryview(b).nbytes:
-            self._goes_on = send
+            self._unfinished = send
         return sent

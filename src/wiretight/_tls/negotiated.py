@@ -1,4 +1,4 @@
-"""Negotiated: what a connection can tell about itself, the same for SSLSocket and SSLObject."""
+"""Negotiated: the facts about a connection, the same for SSLSocket and SSLObject."""
 
 from __future__ import annotations
 
@@ -20,25 +20,25 @@ def _der(chain: list[Certificate] | None) -> list[bytes]:
     return [CertificateBytes(cast("bytes", certificate.public_bytes(ENCODING_DER))) for certificate in chain or ()]
 
 
-def close_forgotten(kind: str, forgotten: object, close: Callable[[], None]) -> None:
-    """For a destructor: closes what a program forgot to close, and warns with the program's line; socket's own would
-    name a line of ours.
+def close_unclosed(kind: str, unclosed: object, close: Callable[[], None]) -> None:
+    """For a destructor: closes what a program failed to close, and warns with the program's line; the warning of
+    socket.socket would name one of ours.
     """
     try:
-        shown = repr(forgotten)
-    finally:  # without memory for a name it is closed as well
+        shown = repr(unclosed)
+    finally:  # even without memory for the text
         close()
-    warnings.warn(f"unclosed {kind}{shown}", ResourceWarning, source=forgotten, stacklevel=3)
+    warnings.warn(f"unclosed {kind}{shown}", ResourceWarning, source=unclosed, stacklevel=3)
 
 
 class Negotiated:
-    """The part of SSLSocket and SSLObject that moves no bytes. Everything is None while there is no connection."""
+    """The part of SSLSocket and SSLObject that transfers no data. Everything is None without a connection."""
 
     __slots__ = ()
     _sslobj: _SSLSocket | None
 
     def _connection(self) -> _SSLSocket:
-        """The connection, for what has no answer without one. Raises AttributeError, as `ssl` does."""
+        """The connection, for methods that need one. Raises AttributeError, as `ssl` does."""
         sslobj = self._sslobj
         if sslobj is None:
             raise AttributeError(f"{self} has no TLS connection: it is not connected yet, closed, or unwrapped")
@@ -51,23 +51,23 @@ class Negotiated:
     @overload
     def getpeercert(self, binary_form: bool) -> _PeerCertificate | bytes | None: ...
     def getpeercert(self, binary_form: bool = False) -> _PeerCertificate | bytes | None:
-        """The peer's certificate: a dict, or with `binary_form` its DER bytes; None if the peer showed none.
+        """The peer's certificate: a dict, or with `binary_form` its DER bytes; None if the peer sent none.
 
-        The dict is empty where the certificate was not verified (CERT_NONE). Raises ValueError before the handshake is
-        done. Since 0.1. Source: RFC 5280.
+        The dict is empty if the certificate was not verified (CERT_NONE). Raises ValueError before the handshake is
+        complete. Since 0.1. Source: RFC 5280.
         """
         return self._connection().getpeercert(binary_form)
 
     def get_verified_chain(self) -> list[bytes]:
-        """The DER certificates from the peer's up to the trusted root, as verification built them.
+        """The DER certificates of the verified chain, from the peer's up to the trusted root.
 
-        Empty where the session was resumed. Since 0.1.
+        Empty if the session was resumed. Since 0.1.
         OpenSSL: SSL_get0_verified_chain(3)
         """
         return _der(self._connection().get_verified_chain())
 
     def get_unverified_chain(self) -> list[bytes]:
-        """The DER certificates that the peer sent, its own first; nothing about them has been checked here.
+        """The DER certificates that the peer sent, its own first; unchecked.
 
         Since 0.1.
         OpenSSL: SSL_get_peer_cert_chain(3)
@@ -94,7 +94,7 @@ class Negotiated:
         return None if sslobj is None else sslobj.group()
 
     def client_sigalg(self) -> str | None:
-        """The algorithm that the client signed with ("ed25519"), or None if it showed no certificate.
+        """The algorithm that the client signed with ("ed25519"), or None if it sent no certificate.
 
         Raises NotImplementedError on an OpenSSL older than 3.5. Since 0.1. Source: RFC 8446, section 4.2.3.
         """
@@ -102,7 +102,7 @@ class Negotiated:
         return None if sslobj is None else sslobj.client_sigalg()
 
     def server_sigalg(self) -> str | None:
-        """The algorithm that the server signed with ("rsa_pss_rsae_sha256"), or None if it showed no certificate.
+        """The algorithm that the server signed with ("rsa_pss_rsae_sha256"), or None if it sent no certificate.
 
         Raises NotImplementedError on an OpenSSL older than 3.5. Since 0.1. Source: RFC 8446, section 4.2.3.
         """
@@ -134,10 +134,10 @@ class Negotiated:
 
     @property
     def truncated(self) -> bool | None:
-        """Whether the data ended without the peer's close_notify: somebody may have cut it. None without a connection.
+        """Whether the data ended without the peer's close_notify, maybe cut by an attacker. None without a connection.
 
         With suppress_ragged_eofs, the default, recv() returns b"" there as it does at a proper end: a protocol in
-        which the end of the connection ends a message looks here, or passes False. Since 0.1.
+        which the end of the connection ends a message must check this, or pass False. Since 0.1.
         Source: RFC 8446, section 6.1; an addition to `ssl`.
         """
         sslobj = self._sslobj
@@ -146,8 +146,8 @@ class Negotiated:
     def get_channel_binding(self, cb_type: str = "tls-unique") -> bytes | None:
         """The bytes that bind an authentication to this connection, or None before the handshake.
 
-        Raises ValueError for a `cb_type` that is not in CHANNEL_BINDING_TYPES. As in `ssl`, "tls-unique" is answered on
-        TLS 1.3 too, where RFC 8446 (appendix C.5) does not define it. Since 0.1. Source: RFC 5929.
+        Raises ValueError for a `cb_type` that is not in CHANNEL_BINDING_TYPES. As in `ssl`, "tls-unique" works on TLS
+        1.3 too, where RFC 8446 (appendix C.5) does not define it. Since 0.1. Source: RFC 5929.
         """
         if (sslobj := self._sslobj) is not None:
             return sslobj.get_channel_binding(cb_type)
@@ -156,10 +156,10 @@ class Negotiated:
         return None
 
     def verify_client_post_handshake(self) -> None:
-        """Asks a TLS 1.3 client for its certificate; the request leaves with the next write.
+        """Requests a TLS 1.3 client's certificate; the request is sent with the next write.
 
-        Raises SSLError on a client, on TLS 1.2, or where the client did not offer it (SSLContext.post_handshake_auth);
-        ValueError where there is no connection. Since 0.1. Source: RFC 8446, section 4.6.2.
+        Raises SSLError on a client, on TLS 1.2, or if the client did not offer it (SSLContext.post_handshake_auth);
+        ValueError without a connection. Since 0.1. Source: RFC 8446, section 4.6.2.
         """
         sslobj = self._sslobj
         if sslobj is None:

@@ -1,4 +1,4 @@
-"""SSLObject: a TLS connection over two memory BIOs; its program moves the bytes."""
+"""SSLObject: a TLS connection over two memory BIOs; the program transfers the bytes."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ else:
 
 
 class SSLObject(Negotiated, _Standard, metaclass=TakesStandard):
-    """A TLS connection over two memory BIOs, made by SSLContext.wrap_bio().
+    """A TLS connection over two memory BIOs, created by SSLContext.wrap_bio().
 
-    Any operation raises SSLWantReadError when it needs more in the incoming BIO: feed it, call again. What is in the
-    outgoing BIO afterwards must be sent in any case.
+    Any operation raises SSLWantReadError if it needs more data in the incoming BIO: feed it, and call again. Always
+    send the contents of the outgoing BIO afterwards.
 
     Since 0.1. Source: `ssl.SSLObject`, of which it is a subclass.
     """
@@ -55,8 +55,8 @@ class SSLObject(Negotiated, _Standard, metaclass=TakesStandard):
 
     @property  # type: ignore[override]
     def context(self) -> SSLContext:
-        """The context in use. Another one that an sni_callback assigns counts whole from there: certificate, CAs and
-        verification, versions, options, algorithms, ALPN, tickets. Raises TypeError for anything else.
+        """The context in use. An sni_callback may assign another one, and all of its settings take effect: certificate,
+        CAs, verification, versions, options, algorithms, ALPN, tickets. Raises TypeError for anything else.
 
         Intended difference: `ssl` keeps the first context's verify_mode, versions and options. Since 0.1.
         """
@@ -68,10 +68,10 @@ class SSLObject(Negotiated, _Standard, metaclass=TakesStandard):
 
     @property  # type: ignore[override]
     def session(self) -> SSLSession | None:
-        """The session, to be resumed by giving it to wrap_bio(); None if there is none.
+        """The session, or None. Pass it to wrap_bio() to resume it.
 
-        A client may set it before the handshake; raises ValueError later, on a server, or for another context's
-        session, TypeError for anything else. Since 0.1. Source: RFC 8446, section 2.2.
+        A client may set it before the handshake. Raises ValueError later, on a server, or for another context's
+        session; TypeError for anything else. Since 0.1. Source: RFC 8446, section 2.2.
         """
         return self._sslobj.session
 
@@ -86,7 +86,7 @@ class SSLObject(Negotiated, _Standard, metaclass=TakesStandard):
 
     @property
     def server_side(self) -> bool:
-        """Whether this is the server's end. Since 0.1."""
+        """Whether this is the server side. Since 0.1."""
         return self._sslobj.server_side
 
     @property
@@ -95,9 +95,9 @@ class SSLObject(Negotiated, _Standard, metaclass=TakesStandard):
         return self._sslobj.server_hostname
 
     def do_handshake(self) -> None:
-        """Takes the handshake as far as the incoming bytes allow.
+        """Performs the handshake as far as the incoming bytes allow.
 
-        Raises SSLWantReadError until the peer has answered, SSLCertVerificationError where its certificate is refused,
+        Raises SSLWantReadError until the peer has answered, SSLCertVerificationError if its certificate is rejected,
         SSLError for any other failure. Since 0.1.
         OpenSSL: SSL_do_handshake(3)
         """
@@ -112,16 +112,16 @@ class SSLObject(Negotiated, _Standard, metaclass=TakesStandard):
     def read(self, len: int = 1024, buffer: Buffer | None = None) -> bytes | int:
         """Up to `len` decrypted bytes; with `buffer`, reads into it and returns their number.
 
-        b"" or 0 means the peer's close_notify. Raises SSLWantReadError while nothing has come, SSLEOFError where the
-        incoming BIO ended without close_notify: the data may be cut short. Since 0.1.
+        b"" or 0 means the peer's close_notify. Raises SSLWantReadError until data arrives, SSLEOFError if the incoming
+        BIO ended without close_notify: the data may be truncated. Since 0.1.
         OpenSSL: SSL_read_ex(3)
         """
         return self._sslobj.read(len) if buffer is None else self._sslobj.read(len, buffer)
 
     def write(self, data: Buffer) -> int:
-        """Encrypts the bytes-like `data` into the outgoing BIO and returns how many bytes of it were taken.
+        """Encrypts the bytes-like `data` into the outgoing BIO, and returns how many of its bytes.
 
-        Raises SSLWantReadError where the handshake needs the peer first, SSLError after unwrap(). Since 0.1.
+        Raises SSLWantReadError if the handshake needs the peer first, SSLError after unwrap(). Since 0.1.
         OpenSSL: SSL_write_ex(3)
         """
         return self._sslobj.write(data)
@@ -129,7 +129,7 @@ class SSLObject(Negotiated, _Standard, metaclass=TakesStandard):
     def unwrap(self) -> None:
         """Sends close_notify and reads the peer's.
 
-        Raises SSLWantReadError until that has come: call it again then. Since 0.1. Source: RFC 8446, section 6.1.
+        Raises SSLWantReadError until that has arrived: then call it again. Since 0.1. Source: RFC 8446, section 6.1.
         OpenSSL: SSL_shutdown(3)
         """
         self._sslobj.shutdown()

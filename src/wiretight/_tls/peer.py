@@ -1,7 +1,7 @@
-"""The peer, before TLS: the name that it has to show, and whether it is there.
+"""The peer, before TLS: the name that its certificate must match, and whether it is connected.
 
-An empty name and a leading dot are refused by the core, where a connection is made: programs also come there with names
-that they have encoded themselves.
+The core rejects an empty name and a leading dot when it creates a connection, because programs also pass it names that
+they have encoded themselves.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ import errno
 from wiretight._standard.errors import SSLError
 from wiretight._standard.typing import Any
 
-_IN_PROGRESS = (errno.ENOTCONN, errno.EINVAL)  # an unconnected AF_UNIX socket says EINVAL
+_IN_PROGRESS = (errno.ENOTCONN, errno.EINVAL)  # EINVAL: an unconnected AF_UNIX socket
 
 
 def check_parameters(context: Any, server_side: bool, server_hostname: str | bytes | None, session: Any) -> None:
-    """Raises ValueError for arguments of wrap_socket() or wrap_bio() that don't belong together. Since 0.1."""
+    """Raises ValueError for arguments of wrap_socket() or wrap_bio() that contradict each other. Since 0.1."""
     if server_side and server_hostname:
         raise ValueError("server_hostname can only be specified in client mode")
     if server_side and session is not None:
@@ -25,9 +25,9 @@ def check_parameters(context: Any, server_side: bool, server_hostname: str | byt
 
 
 def encode_hostname(hostname: str | bytes | None) -> str | None:
-    """A host name as an A-label; bytes are taken to be one. Raises UnicodeError for what cannot be encoded. Since 0.1.
+    """A host name as an A-label; bytes must be one already. Raises UnicodeError if it cannot be encoded. Since 0.1.
 
-    Source: RFC 3490 (IDNA 2003), as `ssl` has it.
+    Source: RFC 3490 (IDNA 2003), as in `ssl`.
     """
     if hostname is None:
         return None
@@ -37,17 +37,16 @@ def encode_hostname(hostname: str | bytes | None) -> str | None:
 
 
 def _is_a_label(hostname: str) -> bool:
-    """Whether IDNA leaves it as it is: the codec costs as much as the rest of making a connection."""
+    """Whether IDNA would not change it: the codec costs as much as the rest of creating a connection."""
     if type(hostname) is not str or not hostname.isascii() or hostname.startswith(".") or ".." in hostname:
         return False
     return len(hostname) < 64 or len(max(hostname.split("."), key=len)) < 64
 
 
 def has_peer(sock: Any) -> bool:
-    """Whether the socket is connected. Raises SSLError where it no longer is, but left data behind.
+    """Whether the socket is connected. Raises SSLError if it no longer is, but has unread data.
 
-    What came before TLS would otherwise be read by a program that takes it for authenticated (CVE-2023-40217).
-    Since 0.1.
+    A program would otherwise read data from before TLS and mistake it for authenticated (CVE-2023-40217). Since 0.1.
     """
     try:
         sock.getpeername()
@@ -55,21 +54,21 @@ def has_peer(sock: Any) -> bool:
     except OSError as error:
         if error.errno not in _IN_PROGRESS:
             raise
-    # Whatever the timeout: a socket that has one waits before recv(), and a listener has nothing to wait for.
+    # Whatever the timeout: with one, the socket would wait before recv(), and a listener never gets data.
     blocking = sock.getblocking()
     sock.setblocking(False)
     try:
-        left = sock.recv(1)
+        unread = sock.recv(1)
     except OSError as error:
         if error.errno not in _IN_PROGRESS:
             raise
         return False
     finally:
         sock.setblocking(blocking)
-    if left:
+    if unread:
         reason = "Closed before TLS handshake with data in recv buffer."
-        refusal = SSLError(errno.ENOTCONN, reason)
-        refusal.reason = reason
-        refusal.library = None  # type: ignore[assignment]
-        raise refusal
+        rejected = SSLError(errno.ENOTCONN, reason)
+        rejected.reason = reason
+        rejected.library = None  # type: ignore[assignment]
+        raise rejected
     return False

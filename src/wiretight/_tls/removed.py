@@ -1,4 +1,4 @@
-"""What `ssl` still has on Python 3.10 and 3.11, and no longer has on newer ones: programs that run there may use it."""
+"""Removed: what only the `ssl` of Python 3.10 and 3.11 has, for programs that run there."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
     from wiretight._tls.socket import SSLSocket
 
-# Made here.
+# Replaced here.
 _REPLACED = ("RAND_pseudo_bytes", "wrap_socket")
-# The standard library's own: these look at a dictionary or a string, and make no TLS.
+# The standard library's own: these inspect a dictionary or a string, and use no TLS.
 _KEPT = ("match_hostname", "_dnsname_match", "_inet_paton", "_ipaddress_match")
 
 
@@ -42,7 +42,7 @@ def wrap_socket(
 ) -> SSLSocket:
     """A TLS connection without a context, which never verifies the name of the server.
 
-    Deprecated: use SSLContext.wrap_socket(). Raises ValueError for arguments that don't belong together. Since 0.1.
+    Deprecated: use SSLContext.wrap_socket(). Raises ValueError for arguments that contradict each other. Since 0.1.
     Source: `ssl.wrap_socket` of Python 3.11.
     """
     warnings.warn("ssl.wrap_socket() is deprecated, use SSLContext.wrap_socket()", DeprecationWarning, stacklevel=2)

@@ -1,4 +1,4 @@
-"""What is sent in parts: a file, which the kernel can send through TLS only where it encrypts itself; and sendall()."""
+"""Sending in parts: sendall(), and sendfile(), which the kernel could do itself only if it encrypted the data."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ if TYPE_CHECKING:
 
     from wiretight._core.drivers.sslsocket import _SSLSocket
 
-# What one write gathers for the system: 8 records of 16 KiB.
-_PIECE = 128 * 1024
+# What one write passes to the system: 8 records of 16 KiB.
+_CHUNK_SIZE = 128 * 1024
 
 
 def part_sender(sock: Any, sslobj: _SSLSocket) -> Callable[[Buffer], int]:
-    """send() for a call that sends in parts, and has one deadline for them all: the timeout of the socket from now on.
+    """send() for a call that sends in parts, with one deadline for all of them: the socket's timeout, starting now.
 
-    It is the program's send() where there is one, and then it is looked at the time between the parts.
+    If the program has overridden send(), it is called, and the deadline is checked between the parts.
     """
     deadline = sslobj.deadline()
     if not overrides(sock, "send"):
@@ -36,21 +36,21 @@ def part_sender(sock: Any, sslobj: _SSLSocket) -> Callable[[Buffer], int]:
 
 
 def timed_out() -> TimeoutError:
-    """The error of a call whose time was up after a part. Since 0.1."""
+    """The error of a call that has timed out after a part. Since 0.1."""
     return TimeoutError("The write operation timed out")
 
 
 def send_file(write: Callable[[memoryview], int], file: Any, offset: int, count: int | None) -> int:
     """Writes `file` from `offset` on, all of it or `count` bytes, and returns how many bytes were written.
 
-    The file's position ends behind what was written, also where an exception ends it.
+    The file's position is left after the last byte written, even by an exception.
     """
     if offset:
         file.seek(offset)
     sent = 0
     try:
-        for piece in _pieces(file, count):
-            rest = piece
+        for chunk in _chunks(file, count):
+            rest = chunk
             while rest:
                 written = write(rest)
                 sent += written
@@ -61,16 +61,16 @@ def send_file(write: Callable[[memoryview], int], file: Any, offset: int, count:
     return sent
 
 
-def _pieces(file: Any, count: int | None) -> Any:
-    """The file's bytes, in one buffer for all pieces if the file can read into one."""
+def _chunks(file: Any, count: int | None) -> Any:
+    """The file's bytes, in one buffer for all chunks if the file can read into one."""
     left = count
-    space = memoryview(bytearray(_PIECE if count is None else min(count, _PIECE)))
-    into = getattr(file, "readinto", None)
+    buffer = memoryview(bytearray(_CHUNK_SIZE if count is None else min(count, _CHUNK_SIZE)))
+    readinto = getattr(file, "readinto", None)
     while left is None or left > 0:
-        wanted = _PIECE if left is None else min(left, _PIECE)
-        piece = memoryview(file.read(wanted)) if into is None else space[: into(space[:wanted])]
-        if not piece:
+        wanted = _CHUNK_SIZE if left is None else min(left, _CHUNK_SIZE)
+        chunk = memoryview(file.read(wanted)) if readinto is None else buffer[: readinto(buffer[:wanted])]
+        if not chunk:
             return
-        yield piece
+        yield chunk
         if left is not None:
-            left -= len(piece)
+            left -= len(chunk)

@@ -1,10 +1,10 @@
 """SSLSocket: a socket that speaks TLS.
 
-Everything that it does to the socket itself is `PlainSocket.X(self, …)`, never super(): between the two stands the
-standard library's SSLSocket, which is here for isinstance() only. Nor `socket.socket.X`: programs put classes of their
-own there (PySocks, tracers, pytest-socket), and ours is no subclass of those.
+It calls methods of the socket itself as `PlainSocket.X(self, …)`, never through super(): the class between the two is
+the standard library's SSLSocket, which is a base for isinstance() only. Nor as `socket.socket.X`: programs replace that
+class with their own (PySocks, tracers, pytest-socket), and ours is not a subclass of those.
 
-What `ssl` calls through `self`, a method that a program may override, is called so here.
+Methods that `ssl` calls through `self`, where a program may override them, are called so here too.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from wiretight._core.drivers.sslsocket import _SSLSocket
 from wiretight._standard.errors import HAS_STANDARD, SSLEOFError, SSLError, SSLZeroReturnError, standard
 from wiretight._standard.typing import TYPE_CHECKING, Any, ClassVar, overload
 from wiretight._tls.files import MakesFiles
-from wiretight._tls.negotiated import Negotiated, close_forgotten
+from wiretight._tls.negotiated import Negotiated, close_unclosed
 from wiretight._tls.overrides import OVERRIDABLE, WatchesOverrides
 from wiretight._tls.peer import has_peer
 from wiretight._tls.sendfile import part_sender, send_file, timed_out
@@ -35,11 +35,12 @@ PlainSocket = socket  # what wrap_socket() takes over
 
 
 class SSLSocket(Negotiated, StreamOnly, MakesFiles, _Standard, metaclass=WatchesOverrides):
-    """A TLS connection over a socket, made by SSLContext.wrap_socket(). It is a socket.socket.
+    """A TLS connection over a socket, created by SSLContext.wrap_socket(). It is a socket.socket.
 
     Two threads may use it at once, one receiving and one sending, and any thread may close it. Its timeout (seconds;
-    None blocks, 0 never waits) is for each call as a whole: TimeoutError where it passes. A non-blocking operation
-    raises SSLWantReadError or SSLWantWriteError: wait for that and call it again, a send with the same bytes.
+    None blocks, 0 never waits) applies to each call as a whole, which raises TimeoutError when it expires. A
+    non-blocking operation raises SSLWantReadError or SSLWantWriteError: wait, and call it again, a send with the same
+    bytes.
 
     Since 0.1. Source: `ssl.SSLSocket`, of which it is a subclass.
     """
@@ -49,8 +50,8 @@ class SSLSocket(Negotiated, StreamOnly, MakesFiles, _Standard, metaclass=Watches
 
     _sslobj: _SSLSocket | None = None  # the connection; None before connect(), after unwrap() and close()
     _connected: bool = False
-    _write_is_shut: bool = False  # by shutdown(); reading goes on to the peer's end
-    _overridden: bool  # whether read() or send() may be a program's; the class looks
+    _write_is_shut: bool = False  # by shutdown(); reading continues to the peer's end
+    _overridden: bool  # whether the program may have overridden read() or send(); its class sets it
     _deadline: int | None = None  # of the handshake in connect()
     _context: SSLContext
     _session: SSLSession | None
@@ -92,7 +93,7 @@ class SSLSocket(Negotiated, StreamOnly, MakesFiles, _Standard, metaclass=Watches
             raise
         try:
             sock.detach()
-        except MemoryError:  # there was none for the method
+        except MemoryError:  # looking up the method ran out of memory
             PlainSocket.detach(sock)
             raise
         try:
@@ -127,7 +128,7 @@ class SSLSocket(Negotiated, StreamOnly, MakesFiles, _Standard, metaclass=Watches
     def recv(self, buflen: int = 1024, flags: int = 0) -> bytes:
         """Up to `buflen` decrypted bytes, b"" at the end; `flags` must be 0.
 
-        It takes what is there, from several records if need be, and waits only for the first byte. Raises
+        It returns what has arrived, from several records if need be, and waits only for the first byte. Raises
         SSLWantReadError on a non-blocking socket, SSLEOFError for an end without close_notify unless
         suppress_ragged_eofs, ValueError for flags. Since 0.1.
         OpenSSL: SSL_read_ex(3)
@@ -149,7 +150,7 @@ class SSLSocket(Negotiated, StreamOnly, MakesFiles, _Standard, metaclass=Watches
     @overload
     def recv_into(self, buffer: None, nbytes: int | None = None, flags: int = 0) -> bytes: ...
     def recv_into(self, buffer: Buffer | None, nbytes: int | None = None, flags: int = 0) -> int | bytes:
-        """As recv(), into a writable buffer: the number of bytes, 0 at the end.
+        """As recv(), into a writable buffer. Returns the number of bytes, 0 at the end.
 
         Without `nbytes` (or with 0) it may fill the whole buffer. Since 0.1.
         OpenSSL: SSL_read_ex(3)
@@ -169,17 +170,17 @@ class SSLSocket(Negotiated, StreamOnly, MakesFiles, _Standard, metaclass=Watches
             return b"" if buffer is None else 0
 
     def _read_into(self, buffer: Buffer | None, nbytes: int | None) -> int | bytes:
-        """recv_into() by a program's read(), which needs not know that no number of bytes is the whole buffer."""
+        """recv_into() through a program's read(), which need not know that 0 bytes means the whole buffer."""
         if buffer is None:
             return self.read(1024 if nbytes is None else nbytes)
         return self.read(nbytes or memoryview(buffer).nbytes, buffer)
 
     def send(self, data: Buffer, flags: int = 0) -> int:
-        """Encrypts and sends bytes, and returns how many of them the system has taken; `flags` must be 0.
+        """Encrypts and sends bytes, and returns how many of them the system has accepted; `flags` must be 0.
 
-        That is all of them, except on a non-blocking socket, and where the timeout passes after a part. Raises
-        SSLWantWriteError where it took none: call again with the same bytes. Raises SSLError (reason BAD_WRITE_RETRY)
-        for other bytes after a record that has gone out in part; the connection stays usable. Since 0.1.
+        That is all of them, except on a non-blocking socket, and if the timeout expires after a part. Raises
+        SSLWantWriteError if it accepted none: call again with the same bytes. Raises SSLError (reason BAD_WRITE_RETRY)
+        for other bytes after a partly sent record; the connection stays usable. Since 0.1.
         OpenSSL: SSL_write_ex(3)
         """
         if (sslobj := self._sslobj) is None or flags != 0:
@@ -188,9 +189,9 @@ class SSLSocket(Negotiated, StreamOnly, MakesFiles, _Standard, metaclass=Watches
         return sslobj.write(data)
 
     def sendall(self, data: Buffer, flags: int = 0) -> None:
-        """Sends all of `data`, any buffer; `flags` must be 0. The timeout is for all of it.
+        """Sends all of `data`, any buffer; `flags` must be 0. The timeout applies to all of it.
 
-        After an exception it is unknown how much was sent. Since 0.1.
+        After an exception, it is unknown how much was sent. Since 0.1.
         OpenSSL: SSL_write_ex(3)
         """
         if (sslobj := self._sslobj) is None or flags != 0:
@@ -203,7 +204,7 @@ class SSLSocket(Negotiated, StreamOnly, MakesFiles, _Standard, metaclass=Watches
             sent = sslobj.write(data)
             if sent == (len(data) if type(data) is bytes else memoryview(data).nbytes):
                 return None
-            if PlainSocket.gettimeout(self):  # a part is what a send returns when the time is up
+            if PlainSocket.gettimeout(self):  # with a timeout, a send of a part means that it expired
                 raise timed_out()
             send = sslobj.write
         with memoryview(data) as view, view.cast("B") as rest:
@@ -220,7 +221,7 @@ class SSLSocket(Negotiated, StreamOnly, MakesFiles, _Standard, metaclass=Watches
     def read(self, len: int = 1024, buffer: Buffer | None = None) -> bytes | int:
         """As recv(), or with `buffer` as recv_into(). Since 0.1.
 
-        Raises ValueError where there is no TLS connection. OpenSSL: SSL_read_ex(3)
+        Raises ValueError without a TLS connection. OpenSSL: SSL_read_ex(3)
         """
         if (sslobj := self._sslobj) is None:
             raise ValueError("Read on closed or unwrapped SSL socket.")
@@ -232,7 +233,7 @@ class SSLSocket(Negotiated, StreamOnly, MakesFiles, _Standard, metaclass=Watches
             return b"" if buffer is None else 0
 
     def write(self, data: Buffer) -> int:
-        """As send(). Raises ValueError where there is no TLS connection. Since 0.1.
+        """As send(). Raises ValueError without a TLS connection. Since 0.1.
 
         OpenSSL: SSL_write_ex(3)
         """
@@ -243,8 +244,9 @@ class SSLSocket(Negotiated, StreamOnly, MakesFiles, _Standard, metaclass=Watches
     def sendfile(self, file: Any, offset: int = 0, count: int | None = None) -> int:
         """Sends a file, opened in binary mode, from `offset`, all of it or `count` bytes; returns how many were sent.
 
-        The file's position ends behind what was sent. The timeout is for all of it. Raises ValueError for a text file,
-        a non-blocking socket or a `count` below 1, and what send() raises. Since 0.1. Source: `socket.socket.sendfile`.
+        The file's position is left after the last byte sent. The timeout applies to all of it. Raises ValueError for a
+        text file, a non-blocking socket or a `count` below 1, and what send() does. Since 0.1.
+        Source: `socket.socket.sendfile`.
         """
         if (sslobj := self._sslobj) is None:
             return PlainSocket.sendfile(self, file, offset, count)
@@ -254,7 +256,7 @@ class SSLSocket(Negotiated, StreamOnly, MakesFiles, _Standard, metaclass=Watches
         return send_file(part_sender(self, sslobj), file, offset, count)
 
     def _is_end(self, error: SSLError) -> bool:
-        """Whether this error of a read is the end of the data to this program."""
+        """Whether this error of a read means the end of data to this program."""
         return self.suppress_ragged_eofs if isinstance(error, SSLEOFError) else self._write_is_shut
 
     # --- Connecting ---------------------------------------------------------------------------------------------------
@@ -262,13 +264,13 @@ class SSLSocket(Negotiated, StreamOnly, MakesFiles, _Standard, metaclass=Watches
     def do_handshake(self, block: bool = False) -> None:
         """Performs the handshake; with `block`, waits for its end on a non-blocking socket too.
 
-        Raises SSLCertVerificationError where the peer's certificate is refused, SSLError for any other failure, OSError
-        where there is no peer, TimeoutError. Since 0.1.
+        Raises SSLCertVerificationError if the peer's certificate is rejected, SSLError for any other failure, OSError
+        without a peer, TimeoutError. Since 0.1.
         OpenSSL: SSL_do_handshake(3)
         """
         self._check_connected()
         if (sslobj := self._sslobj) is None:
-            self.getpeername()  # a closed socket says so itself
+            self.getpeername()  # raises the error of a closed socket
             raise ValueError(f"No SSL wrapper around {self}")
         if block and self.gettimeout() == 0.0:
             self.settimeout(None)
@@ -283,12 +285,12 @@ class SSLSocket(Negotiated, StreamOnly, MakesFiles, _Standard, metaclass=Watches
         """Connects to `addr`, then performs the handshake if do_handshake_on_connect.
 
         Raises ValueError on a server's socket or a connected one, otherwise what connect() of a socket and
-        do_handshake() raise. Since 0.1.
+        do_handshake() do. Since 0.1.
         """
         self._real_connect(addr, False)
 
     def connect_ex(self, addr: Any) -> int:
-        """As connect(), but returns the errno where the connection fails, 0 otherwise. The handshake still raises.
+        """As connect(), but returns the errno if the connection fails, 0 otherwise. The handshake still raises.
 
         Since 0.1.
         """
@@ -312,10 +314,10 @@ class SSLSocket(Negotiated, StreamOnly, MakesFiles, _Standard, metaclass=Watches
         return 0 if connect_ex else None
 
     def _before_connect(self) -> _SSLSocket:
-        """Puts TLS on the socket before there is anything to send to, and leaves it there whatever comes.
+        """Sets up TLS on the socket before it has a peer, and keeps it whatever happens.
 
-        `ssl` takes it off again where connect() fails, and a connection in progress counts as that (EINPROGRESS, a
-        timeout): what is sent then goes out in plaintext.
+        `ssl` removes it again if connect() fails, even with a connection in progress (EINPROGRESS, a timeout): data
+        sent after that goes out in plaintext.
         """
         if self.server_side:
             raise ValueError("can't connect in server-side mode")
@@ -328,11 +330,11 @@ class SSLSocket(Negotiated, StreamOnly, MakesFiles, _Standard, metaclass=Watches
     def accept(self) -> tuple[SSLSocket, Any]:
         """A new connection and its address, after the handshake if do_handshake_on_connect.
 
-        The handshake has the time that the context's `handshake_timeout` gives it, without one all the time in the
-        world, as in `ssl`, and then one silent client keeps all others waiting: set it, or do_handshake_on_connect to
-        False and perform the handshake in the thread that serves the connection. Raises TimeoutError when the time is
-        up; the client is gone then, and accept() can be called again. The listener's own timeout is for the wait for a
-        client, and a client that comes late in it has no less time. Since 0.1.
+        The context's `handshake_timeout` limits the handshake. Without it nothing does, as in `ssl`, and one silent
+        client keeps all others waiting: set it, or set do_handshake_on_connect to False and perform the handshake in
+        the thread that serves the connection. Raises TimeoutError when it expires; the client is disconnected then, and
+        accept() can be called again. The listener's own timeout applies only to the wait for a client, and does not
+        shorten the handshake of a late one. Since 0.1.
         """
         raw, address = PlainSocket.accept(self)
         timeout = raw.gettimeout()
@@ -356,10 +358,10 @@ class SSLSocket(Negotiated, StreamOnly, MakesFiles, _Standard, metaclass=Watches
     def _check_connected(self) -> None:
         if not self._connected:
             self.getpeername()
-            self._connected = self._sslobj is not None  # a connect() that was in progress has come through
+            self._connected = self._sslobj is not None  # a connect() that was in progress has succeeded
 
     def _checkClosed(self, msg: object = None) -> None:  # noqa: N802
-        """Nothing: the name is part of what programs know of `ssl`."""
+        """Does nothing: programs know the name from `ssl`."""
 
     def _connection(self) -> _SSLSocket:
         self._check_connected()
@@ -370,8 +372,8 @@ class SSLSocket(Negotiated, StreamOnly, MakesFiles, _Standard, metaclass=Watches
     def unwrap(self) -> PlainSocket:
         """Sends close_notify, waits for the peer's, and returns this socket, now without TLS.
 
-        Raises ValueError where there is no TLS connection, SSLError (APPLICATION_DATA_AFTER_CLOSE_NOTIFY) where the
-        peer still sends data: read it first. On a non-blocking socket, call it again after SSLWantReadError.
+        Raises ValueError without a TLS connection, SSLError (APPLICATION_DATA_AFTER_CLOSE_NOTIFY) if the peer still
+        sends data: read it first. On a non-blocking socket, call it again after SSLWantReadError.
         Since 0.1. Source: RFC 8446, section 6.1.
         OpenSSL: SSL_shutdown(3)
         """
@@ -386,9 +388,9 @@ class SSLSocket(Negotiated, StreamOnly, MakesFiles, _Standard, metaclass=Watches
     def shutdown(self, how: int) -> None:
         """Shuts down reading (SHUT_RD), writing (SHUT_WR) or both (SHUT_RDWR) of the socket.
 
-        SHUT_WR tells the peer by close_notify first, as far as that goes without waiting, and what the peer still sends
-        is read as ever. SHUT_RDWR is how programs give a connection up: it tells nothing, so that an answer which was
-        cut short does not look whole. After either a send fails.
+        SHUT_WR first sends close_notify, if that is possible without waiting; the peer's data can still be read.
+        SHUT_RDWR is how programs abandon a connection: it sends no close_notify, so that a truncated response does not
+        look complete. After either, a send fails.
 
         Intended difference: `ssl` drops TLS here, so that recv() returns ciphertext and send() sends plaintext
         (CPython issue 124618). Since 0.1. Source: RFC 8446, section 6.1.
@@ -400,26 +402,26 @@ class SSLSocket(Negotiated, StreamOnly, MakesFiles, _Standard, metaclass=Watches
         PlainSocket.shutdown(self, how)
 
     def detach(self) -> int:
-        """The descriptor, which is the caller's from now on; TLS is gone from it. Since 0.1."""
+        """Returns the descriptor, which the caller owns from now on, without TLS. Since 0.1."""
         self._release(False)
         descriptor = PlainSocket.detach(self)
         self._sslobj = None
         return descriptor
 
-    def _real_close(self) -> None:  # close() calls it, when the last file of makefile() is closed too
+    def _real_close(self) -> None:  # called once the socket and the last file of makefile() are closed
         self._release(True)
         PlainSocket._real_close(self)  # type: ignore[attr-defined]
         self._sslobj = None
 
     def __del__(self) -> None:
         if self.fileno() >= 0:
-            close_forgotten("", self, self._real_close)
+            close_unclosed("", self, self._real_close)
 
     def _release(self, shut_down: bool) -> None:
-        """Makes the connection forget the descriptor, before that is anybody else's.
+        """Has the connection release the descriptor, before somebody else owns it.
 
-        Threads that are inside a call return first; `shut_down` shuts the socket down to wake them. `_sslobj` stays
-        until the descriptor is gone: without it, another thread's send() would go out in plaintext.
+        Threads inside a call return first; `shut_down` shuts the socket down to wake them. `_sslobj` stays until the
+        descriptor is gone: without it, another thread's send() would go out in plaintext.
         """
         if (sslobj := self._sslobj) is not None:
             sslobj.release(shut_down)
@@ -428,8 +430,8 @@ class SSLSocket(Negotiated, StreamOnly, MakesFiles, _Standard, metaclass=Watches
 
     @property  # type: ignore[override]
     def context(self) -> SSLContext:
-        """The context in use. Another one that an sni_callback assigns counts whole from there: certificate, CAs and
-        verification, versions, options, algorithms, ALPN, tickets. Raises TypeError for anything else.
+        """The context in use. An sni_callback may assign another one, and all of its settings take effect: certificate,
+        CAs, verification, versions, options, algorithms, ALPN, tickets. Raises TypeError for anything else.
 
         Intended difference: `ssl` keeps the first context's verify_mode, versions and options. Since 0.1.
         """
@@ -442,10 +444,10 @@ class SSLSocket(Negotiated, StreamOnly, MakesFiles, _Standard, metaclass=Watches
 
     @property  # type: ignore[override]
     def session(self) -> SSLSession | None:
-        """The session, to be resumed by giving it to wrap_socket(); None if there is none.
+        """The session, or None. Pass it to wrap_socket() to resume it.
 
-        A client may set it before the handshake; raises ValueError later, on a server, or for another context's
-        session, TypeError for anything else. Since 0.1. Source: RFC 8446, section 2.2.
+        A client may set it before the handshake. Raises ValueError later, on a server, or for another context's
+        session; TypeError for anything else. Since 0.1. Source: RFC 8446, section 2.2.
         """
         return None if (sslobj := self._sslobj) is None else sslobj.session
 
@@ -461,4 +463,4 @@ class SSLSocket(Negotiated, StreamOnly, MakesFiles, _Standard, metaclass=Watches
         return None if (sslobj := self._sslobj) is None else sslobj.session_reused
 
 
-SSLSocket.own_methods_are_these()
+SSLSocket.register_own_methods()

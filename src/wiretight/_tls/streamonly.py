@@ -1,4 +1,4 @@
-"""What a socket has and a TLS connection has no meaning for: datagrams, ancillary data, a second descriptor."""
+"""The methods of a socket that make no sense for a TLS connection: datagrams, ancillary data, a second descriptor."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from wiretight._standard.typing import TYPE_CHECKING, Any, NoReturn, overload
 if TYPE_CHECKING:
     from typing_extensions import Buffer
 
-    # SSLSocket is one; here a base would have its methods come before those of `ssl` that ours replace.
+    # SSLSocket is one; as a base here, it would put its methods before those of `ssl` that ours replace.
     _Base = PlainSocket
 else:
     _Base = object
 
 
 class StreamOnly(_Base):
-    """The part of SSLSocket that refuses."""
+    """The methods that SSLSocket refuses."""
 
     _sslobj: _SSLSocket | None
 

@@ -84,7 +84,7 @@ class Chromium(Browser):
 
 
 def with_policies(folder: Path, policies: dict[str, Any]) -> list[Argument]:
-    """Runs a program that sees these policies, and nobody else does: Chromium reads them in one place of the system."""
+    """Runs a program with these policies, unseen by any other: Chromium reads them in one place of the system."""
     managed = folder / "chromium" / "policies" / "managed"
     managed.mkdir(parents=True, exist_ok=True)
     (managed / "interop.json").write_text(json.dumps(policies))

@@ -96,6 +96,6 @@ def spoken(text: str) -> Said:
 
 
 def spoken_by_server(server: Process, terms: Terms) -> Said:
-    """What gnutls-serv has written about the last connection; the line that comes last is waited for."""
+    """What gnutls-serv has written about the last connection; waits for its last line."""
     server.line_with("received cmd: ", terms.connections)
     return spoken(server.output)

@@ -76,7 +76,7 @@ def only(terms: Terms) -> str:
 
 
 def in_one_file(credentials: Credentials, folder: Path) -> Path:
-    """A chain and its key, as haproxy takes them."""
+    """A chain and its key, in haproxy's format."""
     path = folder / "own.pem"
     path.write_bytes(credentials.chain.read_bytes() + credentials.key.read_bytes())
     return path

@@ -79,7 +79,7 @@ def spoken(text: str) -> Said:
 
 
 def spoken_by_server(server: Process, terms: Terms) -> Said:
-    """What s_server has written about the last connection; the line that comes last is waited for."""
+    """What s_server has written about the last connection; waits for its last line."""
     # Up to 3.4 "Secure Renegotiation IS ...", since 3.5 in TLS 1.3 "This TLS version forbids renegotiation."
     server.line_with("enegotiation", terms.connections)
     protocols = re.findall(r"^ALPN protocols selected: (\S+)", server.output, re.MULTILINE)

@@ -45,11 +45,11 @@ class Peer:
 
     @property
     def install(self) -> str:
-        """The command that brings what is missing."""
+        """The command that installs what is missing."""
         return f"apt-get install {' '.join(self.packages)}"
 
     def version(self) -> str:
-        """As the program itself says it."""
+        """As the program itself reports it."""
         raise NotImplementedError
 
     def reason(self, role: str, capability: str, version: str) -> str | None:
@@ -93,7 +93,7 @@ def ask(sock: Any, terms: Terms) -> bytes:
 
 
 def output(*command: object, data: bytes = b"", **options: Any) -> str:
-    """What the program says, on whichever stream. For a client that is over by itself."""
+    """The program's output, on whichever stream. For a client that ends by itself."""
     done = subprocess.run(
         [str(part) for part in command],
         input=data,

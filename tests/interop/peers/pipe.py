@@ -9,7 +9,7 @@ from tests.kit.programs import Process
 
 
 def converse(process: Process, terms: Terms) -> bytes:
-    """A client's half of an exchange, said to such a program; what came back for it."""
+    """A client's half of an exchange, sent to such a program; returns what came back."""
     with contextlib.suppress(BrokenPipeError):  # its handshake has failed
         process.say(terms.data)
     if terms.half_close:

@@ -54,7 +54,7 @@ class Scripted(Peer):
             yield Serving(port, lambda: facts(server.line_with(f"connection {terms.connections} ")), ask)
 
     def arguments(self, role: str, terms: Terms, port: int) -> list[str]:
-        """What the program is told."""
+        """The program's arguments."""
         chain, key = credentials_of(role, terms) or (None, None)
         arguments: dict[str, Any] = {
             "role": role,
@@ -85,7 +85,7 @@ class Compiled(Scripted):
     """A program that is compiled, once for each run of the tests."""
 
     def compile(self, folder: Path) -> Path:
-        """The program, made in this folder."""
+        """The program, built in this folder."""
         raise NotImplementedError
 
     def command(self) -> list[str]:

@@ -25,7 +25,7 @@ VERSIONS = (standard.TLSVersion.TLSv1_2, standard.TLSVersion.TLSv1_3)
 
 
 def lines_of_digits(count: int) -> bytes:
-    """Random lines of 64 bytes: programs for terminals take data in lines, and letters for commands."""
+    """Random lines of 64 bytes: programs for terminals read data by lines, and interpret letters as commands."""
     return b"".join(b"%063d\n" % (int.from_bytes(os.urandom(26), "big") % 10**63) for _ in range(count))
 
 
@@ -67,7 +67,7 @@ Said = dict[str, Any]
 
 
 class Answer(NamedTuple):
-    """What came back to a peer that is a client, and what it says of the connection."""
+    """What a peer received as a client, and what it reports of the connection."""
 
     data: bytes
     said: Said

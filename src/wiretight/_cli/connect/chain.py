@@ -1,4 +1,4 @@
-"""Chain: the certificates that a peer sent, decoded; and why verification refused them, in a sentence."""
+"""Chain: the certificates that a peer sent, decoded; and the reason why verification failed, in a sentence."""
 
 import hashlib
 import ipaddress
@@ -19,7 +19,7 @@ _WRONG_NAME, _WRONG_ADDRESS = 62, 64
 
 @dataclass(frozen=True)
 class Certificate:
-    """One certificate, in words. `days_left` counts whole days, and is negative or 0 once it has `expired`."""
+    """One certificate, as text. `days_left` counts whole days, and is negative or 0 once it has `expired`."""
 
     subject: str
     issuer: str
@@ -32,7 +32,7 @@ class Certificate:
 
     @property
     def valid(self) -> str:
-        """The time of validity, with what is left of it."""
+        """The validity period, with the time left."""
         days = _days(abs(self.days_left))
         left = f"expired {days} ago" if self.expired else f"{days} left"
         return f"{self.not_before} to {self.not_after}, {left}"
@@ -40,13 +40,13 @@ class Certificate:
 
 def sent_by(connection: ssl.SSLSocket) -> list[Certificate]:
     """The chain as the peer sent it, its own certificate first; needs no verification."""
-    # Decoded certificates, as every version of the interface from Python 3.10 on has them on its inner object only.
+    # Decoded certificates, which the interface has since Python 3.10 on its inner object only.
     inner = connection._sslobj
     return [] if inner is None else [_decoded(native) for native in inner.get_unverified_chain() or ()]
 
 
 def reason(error: ssl.SSLCertVerificationError, name: str, chain: list[Certificate]) -> str:
-    """Why the chain was refused for the server `name`."""
+    """Why the chain was rejected for the server `name`."""
     code = error.verify_code
     last = chain[-1] if chain else None
     if code == _EXPIRED and (late := min(chain, key=lambda it: _seconds(it.not_after), default=None)):
@@ -67,7 +67,7 @@ def reason(error: ssl.SSLCertVerificationError, name: str, chain: list[Certifica
 
 
 def is_address(name: str) -> bool:
-    """`name` is an IP address, for which TLS sends no server name (RFC 6066 section 3)."""
+    """Whether `name` is an IP address, for which TLS sends no server name (RFC 6066 section 3)."""
     try:
         ipaddress.ip_address(name)
     except ValueError:

@@ -1,4 +1,4 @@
-"""`connect`: what a server negotiates, its certificates, and why they were refused."""
+"""`connect`: what a server negotiates, its certificates, and why they were rejected."""
 
 import argparse
 import contextlib
@@ -25,7 +25,7 @@ _WEB = "h2,http/1.1"
 
 @dataclass
 class Report:
-    """What was found out about a server. `verified` is None where nobody asked; `refused` says why it is False."""
+    """The findings about a server. `verified` is None with --insecure; `refused` is the reason if it is False."""
 
     host: str
     port: int
@@ -74,12 +74,12 @@ def add_arguments(commands: "argparse._SubParsersAction[argparse.ArgumentParser]
 
 
 def run(options: argparse.Namespace) -> int:
-    """Run the command; 1 if the certificate was refused."""
+    """Run the command; 1 if the certificate was rejected."""
     host, port = split_address(options.address)
     if options.cafile is not None:
         readable(options.cafile)
     dialler = _Dialler(host, port, options)
-    report = _look(dialler, Report(host, port), verify=not options.insecure)
+    report = _examine(dialler, Report(host, port), verify=not options.insecure)
     if options.json:
         print_json(asdict(report))
     else:
@@ -100,7 +100,7 @@ def split_address(text: str) -> tuple[str, int]:
 
 
 class _Dialler:
-    """Makes connections to one server, as the options say."""
+    """Connects to one server, as the options specify."""
 
     def __init__(self, host: str, port: int, options: argparse.Namespace) -> None:
         self.name: str = options.servername or host
@@ -109,7 +109,7 @@ class _Dialler:
         self._options = options
 
     def context(self, verify: bool) -> ssl.SSLContext:
-        """A client's context; without `verify` it takes any certificate."""
+        """A client's context; without `verify` it accepts any certificate."""
         options = self._options
         try:
             context = ssl.create_default_context(cafile=options.cafile)
@@ -129,9 +129,9 @@ class _Dialler:
     def dial(self, context: ssl.SSLContext, session: ssl.SSLSession | None = None) -> ssl.SSLSocket:
         """A connection after its handshake.
 
-        Raises `CommandError`, or SSLCertVerificationError for a certificate that was refused.
+        Raises `CommandError`, or SSLCertVerificationError for a rejected certificate.
         """
-        raw = self._reach()
+        raw = self._connect()
         try:
             if self._options.starttls:
                 starttls.start(raw, self._options.starttls, self.peer, self._options.timeout)
@@ -143,22 +143,22 @@ class _Dialler:
         except ValueError as error:
             raise CommandError(f"{self.name!r} cannot be a server's name: {error}") from error
         finally:
-            raw.close()  # once wrapped it is an empty shell
+            raw.close()  # which does nothing once it is wrapped
 
-    def _reach(self) -> socket.socket:
+    def _connect(self) -> socket.socket:
         try:
             return socket.create_connection(self._address, timeout=self._options.timeout)
-        except (OSError, UnicodeError) as error:  # UnicodeError: a name that the DNS cannot have
+        except (OSError, UnicodeError) as error:  # UnicodeError: not a possible DNS name
             raise connection_failure(error, self.peer, self._options.timeout) from error
 
 
-def _look(dialler: _Dialler, report: Report, verify: bool) -> Report:
+def _examine(dialler: _Dialler, report: Report, verify: bool) -> Report:
     context = dialler.context(verify)
     try:
         connection = dialler.dial(context)
     except ssl.SSLCertVerificationError as error:
-        with contextlib.suppress(CommandError):  # what went wrong first is what the user has to know
-            _look(dialler, report, verify=False)
+        with contextlib.suppress(CommandError):  # the user must learn the first error
+            _examine(dialler, report, verify=False)
         report.verified, report.refused = False, reason(error, dialler.name, report.chain)
         return report
     with connection:
@@ -172,13 +172,13 @@ def _look(dialler: _Dialler, report: Report, verify: bool) -> Report:
         report.chain = sent_by(connection)
         report.client_certificate_demanded = _demands_certificate(connection)
         session = connection.session
-        _say_goodbye(connection)
+        _close(connection)
     report.session_reused = _is_reused(dialler, context, session)
     return report
 
 
 def _demands_certificate(connection: ssl.SSLSocket) -> bool:
-    """Give the server time for what TLS 1.3 sends after the handshake: session tickets, or the alert asked for here."""
+    """Wait for what a TLS 1.3 server sends after the handshake: session tickets, or the alert in question."""
     connection.settimeout(0)
     deadline = time.monotonic() + _TICKET_SECONDS
     while not (connection.session is not None and connection.session.has_ticket):
@@ -200,8 +200,8 @@ def _readable(connection: socket.socket, seconds: float) -> bool:
     return bool(seconds > 0 and select.select([connection], [], [], seconds)[0])
 
 
-def _say_goodbye(connection: ssl.SSLSocket) -> None:
-    # A session whose connection ended without close_notify counts as bad; the server's answer is not waited for.
+def _close(connection: ssl.SSLSocket) -> None:
+    # OpenSSL does not resume a session whose connection ended without close_notify. Does not wait for the server's.
     connection.settimeout(0)
     with contextlib.suppress(OSError, ValueError):
         connection.unwrap()

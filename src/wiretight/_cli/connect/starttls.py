@@ -1,4 +1,4 @@
-"""STARTTLS: asking a mail or file server, in its own words, to go on in TLS."""
+"""STARTTLS: asks a mail or file server, in its own protocol, to continue in TLS."""
 
 import re
 import socket
@@ -13,11 +13,11 @@ _LINES_LIMIT = 100
 
 @dataclass(frozen=True)
 class _Protocol:
-    """What is said, and how the last line of an answer begins: other lines may come before it."""
+    """The dialogue, and how the last line of a response begins: other lines may precede it."""
 
     greeting: str
-    says: tuple[tuple[bytes, str], ...]  # (our line, its accepted answer)
-    any_last: str
+    commands: tuple[tuple[bytes, str], ...]  # (our line, the accepted response)
+    last_line: str
 
 
 _PROTOCOLS = {
@@ -37,12 +37,12 @@ NAMES = tuple(_PROTOCOLS)
 def start(raw: socket.socket, protocol: str, peer: str, timeout: float) -> None:
     """Bring `raw`, freshly connected to `peer`, to the point where the TLS handshake begins.
 
-    `timeout` is how many seconds each answer may take, as a whole. Raises TimeoutError for one that takes longer,
-    `CommandError` for one that is not what TLS can begin after.
+    `timeout` is how many seconds each response may take, as a whole. Raises TimeoutError for one that takes longer,
+    `CommandError` for one after which TLS cannot begin.
     """
     rules = _PROTOCOLS[protocol]
     _expect(_Lines(raw, peer, timeout), rules, rules.greeting)
-    for line, accepted in rules.says:
+    for line, accepted in rules.commands:
         raw.settimeout(timeout)
         raw.sendall(line + b"\r\n")
         _expect(_Lines(raw, peer, timeout), rules, accepted)
@@ -50,7 +50,7 @@ def start(raw: socket.socket, protocol: str, peer: str, timeout: float) -> None:
 
 
 class _Lines:
-    """The lines of one answer, which has to be there in `timeout` seconds, however slowly its bytes come in."""
+    """The lines of one response, which must be complete in `timeout` seconds, however slowly its bytes arrive."""
 
     def __init__(self, raw: socket.socket, peer: str, timeout: float) -> None:
         self._raw = raw
@@ -59,7 +59,7 @@ class _Lines:
 
     def next(self) -> str:
         """The next line, without its end."""
-        # Byte by byte: whatever follows the line break belongs to TLS, and reading on would let plain bytes into it.
+        # Byte by byte: what follows the line break belongs to TLS, and reading ahead would let plaintext into it.
         line = bytearray()
         while not line.endswith(b"\n"):
             left = self._deadline - time.monotonic()
@@ -76,7 +76,7 @@ class _Lines:
 def _expect(answer: _Lines, rules: _Protocol, accepted: str) -> None:
     for _ in range(_LINES_LIMIT):
         line = answer.next()
-        if re.match(rules.any_last, line):
+        if re.match(rules.last_line, line):
             if not re.match(accepted, line):
                 raise CommandError(f"{answer.peer} does not offer STARTTLS: it answered {line!r}")
             return

@@ -1,4 +1,4 @@
-"""`demo`: one file through a TLS server on loopback in every way there is, compared byte by byte."""
+"""`demo`: transfers a file from a TLS server on loopback in every way, and compares it byte by byte."""
 
 import argparse
 import re
@@ -37,7 +37,7 @@ _UNITS = {"": MIB, "B": 1, "K": 1024, "M": MIB, "G": 1024 * MIB}
 
 @dataclass(frozen=True)
 class Row:
-    """How one way went. `difference` says what came out wrong; `result` is ok, MISMATCH, FAILED: … or skipped: …"""
+    """The result of one way: ok, MISMATCH, FAILED: … or skipped: …; `difference` describes a mismatch or failure."""
 
     way: str
     connections: int
@@ -107,7 +107,7 @@ def run(options: argparse.Namespace) -> int:
 def move(
     ways: Sequence[str], size: int, connections: int = 50, tls: str | None = None, fault: Fault | None = None
 ) -> list[Row]:
-    """Move `size` bytes in each of `ways` from one server. `fault` makes that server damage them."""
+    """Transfer `size` bytes in each of `ways` from one server. `fault` makes that server damage them."""
     authority = Authority()
     try:
         with tempfile.TemporaryDirectory(prefix="wiretight-demo-", ignore_cleanup_errors=True) as name:

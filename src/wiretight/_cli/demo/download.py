@@ -1,4 +1,4 @@
-"""Download: one HTTP/1.1 answer on its way into memory. It does no I/O, so that every way can share it."""
+"""Download: receives one HTTP/1.1 response into memory. It does no I/O, so that every way can share it."""
 
 import itertools
 from collections.abc import Callable
@@ -13,10 +13,10 @@ class UnexpectedAnswerError(OSError):
 
 
 class Download:
-    """A request for the bytes of the file from `start`, and the answer's way into `into`.
+    """A request for the bytes of the file from `start`, whose response is stored in `into`.
 
-    Send `request`; then receive into `space()` and tell `received()` how much came, until `complete` or the stream
-    ends. `arrived` is called with the number of body bytes each time.
+    Send `request`; then receive into `space()` and pass the number of bytes to `received()`, until `complete` or the
+    stream ends. `arrived` is called with the number of body bytes each time.
     """
 
     def __init__(self, into: memoryview, start: int, arrived: Callable[[int], None]) -> None:
@@ -32,17 +32,17 @@ class Download:
 
     @property
     def complete(self) -> bool:
-        """Every byte asked for is there."""
+        """Whether every requested byte has been received."""
         return self.count == len(self._into)
 
     def space(self) -> memoryview:
-        """Where the next bytes from the server belong; never empty before `complete`."""
+        """The place for the next bytes from the server; never empty before `complete`."""
         if self._head is not None:
             return memoryview(self._head)[self._head_length :]
         return self._into[self.count :]
 
     def received(self, count: int) -> None:
-        """`count` bytes were put into `space()`. Raises `UnexpectedAnswerError` when they are not the file."""
+        """`count` bytes were stored in `space()`. Raises `UnexpectedAnswerError` if they are not the file."""
         if self._head is None:
             self.count += count
             self._arrived(count)
@@ -64,7 +64,7 @@ class Download:
 
 
 def shares(into: memoryview, parts: int, arrived: Callable[[int], None]) -> list[Download]:
-    """The file shared out over `parts` downloads, as evenly as it goes; fewer where it has fewer bytes than that."""
+    """The file divided evenly among `parts` downloads; fewer if it has fewer bytes than that."""
     parts = min(parts, len(into))
     bounds = [len(into) * i // parts for i in range(parts + 1)]
     return [Download(into[start:stop], start, arrived) for start, stop in itertools.pairwise(bounds)]

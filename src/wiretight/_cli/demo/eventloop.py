@@ -1,7 +1,7 @@
-"""The asyncio way: asyncio's own TLS, given our context with `ssl=`.
+"""The asyncio way: asyncio's own TLS, with our context as `ssl=`.
 
-A BufferedProtocol and not streams, which fail on Python 3.10 when the peer closes while they have paused reading
-(encode/httpx#1213). They can take its place when 3.10 is no longer supported.
+A BufferedProtocol and not streams, which fail on Python 3.10 if the peer closes while they have paused reading
+(encode/httpx#1213). They can replace it when 3.10 is no longer supported.
 """
 
 import asyncio
@@ -42,20 +42,20 @@ async def _fetch(target: Target, downloads: list[Download]) -> Passage:
             transport.write(download.request)
             await fetching.finished()
         finally:
-            # As the other ways close: a polite end would wait for the server's answer to close_notify.
+            # Closes as the other ways do, without waiting for the server's close_notify.
             transport.abort()
     return passage
 
 
 class _Fetching(asyncio.BufferedProtocol):
-    """Lets asyncio put the answer where it belongs."""
+    """Lets asyncio receive the response in place."""
 
     def __init__(self, download: Download) -> None:
         self._download = download
         self._ended = asyncio.get_running_loop().create_future()
 
     async def finished(self) -> None:
-        """Wait for the last byte or the end of the stream. Raises TimeoutError when nothing has come for a while."""
+        """Wait for the last byte or the end of the stream. Raises TimeoutError if nothing arrives for a while."""
         while not self._ended.done():
             count = self._download.count
             await asyncio.wait([self._ended], timeout=STALLED)
@@ -64,11 +64,11 @@ class _Fetching(asyncio.BufferedProtocol):
         self._ended.result()
 
     def get_buffer(self, sizehint: int) -> memoryview:
-        """Give asyncio the place of the next bytes; any place, once there should be none."""
+        """The place for the next bytes; a dummy one if no more are expected."""
         return self._download.space() or memoryview(bytearray(sizehint))
 
     def buffer_updated(self, nbytes: int) -> None:
-        """Count what came."""
+        """Count the received bytes."""
         if self._ended.done():
             return
         try:

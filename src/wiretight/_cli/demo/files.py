@@ -1,4 +1,4 @@
-"""Files that a user names: said to be unusable in a sentence that names them."""
+"""Files that a user names, with errors that name them in a sentence."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ _KEY = "PRIVATE KEY-----"
 
 
 def readable(path: str) -> str:
-    """The text of `path`. Raises `CommandError` where it cannot be read."""
+    """The text of `path`. Raises `CommandError` if it cannot be read."""
     try:
         return read_file(path).decode("latin-1")
     except OSError as error:
@@ -28,14 +28,14 @@ def folder(path: str) -> str:
 
 
 def load_chain(context: ssl.SSLContext, certificate: str, key: str | None) -> None:
-    """Load a server's certificate and key. Raises `CommandError` saying which of the two is wrong, and how."""
+    """Load a server's certificate and key. Raises `CommandError` with which of the two is wrong, and how."""
     if _CERTIFICATE not in readable(certificate):
         raise CommandError(f"{certificate} holds no certificate in PEM form")
     if _KEY not in readable(key or certificate):
         raise CommandError(f"{key or certificate} holds no private key in PEM form (see --key)")
 
     def encrypted() -> str:
-        # Without a function OpenSSL would ask on the terminal, and a server started by a service manager would hang.
+        # Instead of OpenSSL's error, one that tells the user what to do.
         raise CommandError(f"{key or certificate} is encrypted: decrypt it with `openssl pkey -in … -out …`")
 
     try:

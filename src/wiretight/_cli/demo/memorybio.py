@@ -1,4 +1,4 @@
-"""The memory-bio way: TLS without a socket, for a transport of one's own. Here the transport is a plain TCP socket."""
+"""The memory-bio way: TLS without a socket, over any transport; here, a plain TCP socket."""
 
 import socket
 import time
@@ -35,7 +35,7 @@ def fetch(target: Target, downloads: list[Download]) -> Passage:
 
 
 class _Tunnel:
-    """An SSLObject, its two BIOs, and the transport that carries what they hold."""
+    """An SSLObject, its two BIOs, and the transport that carries their contents."""
 
     def __init__(self, transport: socket.socket, target: Target) -> None:
         self._transport = transport
@@ -48,11 +48,11 @@ class _Tunnel:
         return self.drive(lambda: self.tls.read(len(space), space))
 
     def drive(self, step: Callable[..., T], *arguments: object) -> T:
-        """`step(*arguments)`, carrying ciphertext to and fro until it has what it needs."""
+        """`step(*arguments)`, exchanging ciphertext until it has what it needs."""
         while True:
             try:
                 return step(*arguments)
-            except ssl.SSLWantReadError:  # the loop is there for it
+            except ssl.SSLWantReadError:  # expected: hence the loop
                 self._flush()  # the peer may be waiting for it before it answers
                 data = self._transport.recv(_CHUNK)
                 if data:

@@ -1,4 +1,4 @@
-"""Payload and Copy: the file that the demo moves, and what arrived of it."""
+"""Payload and Copy: the file that the demo transfers, and what has arrived."""
 
 import hashlib
 import mmap
@@ -9,7 +9,7 @@ _BLOCK = 1024 * 1024
 
 
 class Payload:
-    """A file of `size` random bytes: random, so that a block lost, doubled or out of place cannot go unnoticed."""
+    """A file of `size` random bytes: random, so that a lost, duplicate or misplaced block is always noticed."""
 
     def __init__(self, path: Path, size: int) -> None:
         self.path = path
@@ -24,7 +24,7 @@ class Payload:
 
 
 class Copy:
-    """A file as large as the payload, mapped: any size can be received in place without holding it in memory."""
+    """A mapped file of the payload's size: any size can be received in place without keeping it in memory."""
 
     def __init__(self, path: Path, payload: Payload) -> None:
         self._path = path
@@ -34,12 +34,12 @@ class Copy:
             self._map = mmap.mmap(file.fileno(), payload.size)
 
     def fresh(self) -> memoryview:
-        """All of it, zeroed: nothing that one way received can stand in for what the next one missed."""
+        """All of it, zeroed, so that a way cannot pass with bytes that an earlier one received."""
         self._wipe()
         return memoryview(self._map)
 
     def difference(self, received: int) -> str | None:
-        """What differs from the payload after `received` bytes came in, in a sentence; None if nothing does."""
+        """How it differs from the payload after `received` bytes, in a sentence; None if it does not."""
         digest = hashlib.sha256(self._map).hexdigest()
         if received == self._payload.size and digest == self._payload.digest:
             return None
@@ -49,7 +49,7 @@ class Copy:
         )
 
     def _wipe(self) -> None:
-        # Written, not truncated: a full disk shows here as an error and not later as a SIGBUS in the mapping.
+        # Written, not truncated, so that a full disk is an error here and not a SIGBUS in the mapping later.
         with self._path.open("r+b" if self._path.exists() else "wb") as file:
             for start in range(0, self._payload.size, _BLOCK):
                 file.write(bytes(min(_BLOCK, self._payload.size - start)))

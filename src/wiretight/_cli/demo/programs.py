@@ -1,4 +1,4 @@
-"""The ways that are other programs: curl and `openssl s_client`, fetching from the same server."""
+"""The ways through other programs: curl and `openssl s_client`, fetching from the same server."""
 
 import io
 import re
@@ -17,7 +17,7 @@ _OPENSSL_VERSIONS = {"1.2": ["-tls1_2"], "1.3": ["-tls1_3"], None: []}
 
 def fetch_with_curl(target: Target, downloads: list[Download]) -> Passage:
     """Fetch the whole file with curl."""
-    said = _run(
+    messages = _run(
         [
             *(_program("curl"), "--disable", "--noproxy", "*", "--silent", "--show-error", "--verbose", "--include"),
             *("--http1.1", "--ipv4", "--max-time", str(10 * STALLED), "--cacert", str(target.ca_file)),
@@ -29,9 +29,9 @@ def fetch_with_curl(target: Target, downloads: list[Download]) -> Passage:
         downloads[0],
     )
     passage = Passage()
-    if agreed := re.search(r"SSL connection using (\S+) / (\S+)(?: / (\S+))?", said):
+    if agreed := re.search(r"SSL connection using (\S+) / (\S+)(?: / (\S+))?", messages):
         passage.negotiated = Negotiated(agreed[1], agreed[2], None, agreed[3] or UNKNOWN)
-    if timing := re.search(r"^timing (\S+) (\S+)$", said, re.MULTILINE):
+    if timing := re.search(r"^timing (\S+) (\S+)$", messages, re.MULTILINE):
         passage.handshakes.append(float(timing[2]) - float(timing[1]))
     return passage
 
@@ -41,7 +41,7 @@ def fetch_with_openssl(target: Target, downloads: list[Download]) -> Passage:
     program = _program("openssl")
     if not subprocess.run([program, "version"], capture_output=True, check=False).stdout.startswith(b"OpenSSL"):
         raise NotInstalledError("openssl is another library's program here")
-    said = _run(
+    messages = _run(
         [
             *(program, "s_client", "-brief", "-ign_eof", "-connect", f"{target.host}:{target.port}"),
             *("-servername", target.name, "-verify_hostname", target.name, "-verify_return_error"),
@@ -50,7 +50,7 @@ def fetch_with_openssl(target: Target, downloads: list[Download]) -> Passage:
         downloads[0].request,
         downloads[0],
     )
-    facts = dict(re.findall(r"^([^:\n]+): *(.+)$", said, re.MULTILINE))
+    facts = dict(re.findall(r"^([^:\n]+): *(.+)$", messages, re.MULTILINE))
     group = (
         facts.get("Negotiated TLS1.3 group") or facts.get("Peer Temp Key") or facts.get("Server Temp Key") or UNKNOWN
     )
@@ -67,25 +67,25 @@ def _program(name: str) -> str:
 
 
 def _run(command: list[str], request: bytes, download: Download) -> str:
-    """Run `command`, giving it `request` and taking the answer from its stdout; returns what it said on stderr."""
-    # Files at both sides: a pipe that nobody serves while the answer is taken could fill up.
-    with tempfile.TemporaryFile() as asked, tempfile.TemporaryFile() as said:
-        asked.write(request)
-        asked.seek(0)
-        with subprocess.Popen(command, stdin=asked, stdout=subprocess.PIPE, stderr=said) as process:
+    """Run `command` with `request` as its stdin, and receive the response from its stdout; returns its stderr."""
+    # Files for both: a pipe that is not served meanwhile could fill up.
+    with tempfile.TemporaryFile() as stdin, tempfile.TemporaryFile() as stderr:
+        stdin.write(request)
+        stdin.seek(0)
+        with subprocess.Popen(command, stdin=stdin, stdout=subprocess.PIPE, stderr=stderr) as process:
             try:
-                _take(cast("io.BufferedReader", process.stdout), download)
+                _receive(cast("io.BufferedReader", process.stdout), download)
             except BaseException:
                 process.kill()
                 raise
-        said.seek(0)
-        words = said.read().decode("utf-8", "replace")
+        stderr.seek(0)
+        messages = stderr.read().decode("utf-8", "replace")
     if process.returncode and not download.complete:
-        raise OSError(f"{command[0]} gave up with status {process.returncode}: {_last_line(words)}")
-    return words
+        raise OSError(f"{command[0]} gave up with status {process.returncode}: {_last_line(messages)}")
+    return messages
 
 
-def _take(output: io.BufferedReader, download: Download) -> None:
+def _receive(output: io.BufferedReader, download: Download) -> None:
     while not download.complete:
         count = output.readinto1(download.space())
         if not count:

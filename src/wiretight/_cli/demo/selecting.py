@@ -1,8 +1,8 @@
-"""The selectors way: one thread drives every connection at once, none of them ever waiting for another.
+"""The selectors way: one thread drives all connections at once, and none ever waits for another.
 
-A conversation yields the event that it waits for and is resumed when the selector reports it. The rule for TLS: that a
-descriptor is ready is a hint; what to wait for is said by the call that could not go on. A read may have to wait for
-room to write, a write for something to read, and decrypted bytes that are `pending()` show in no selector.
+A conversation yields the event that it waits for, and is resumed when the selector reports it. The rule for TLS: a
+ready descriptor is only a hint; the call that could not proceed says what to wait for. A read may have to wait until
+the socket is writable, a write until it is readable, and no selector reports decrypted bytes that are `pending()`.
 """
 
 import errno
@@ -45,14 +45,14 @@ def fetch(target: Target, downloads: list[Download]) -> Passage:
 def _resume(selector: selectors.BaseSelector, key: selectors.SelectorKey) -> None:
     event = next(key.data.events, None)
     if event is None:
-        selector.unregister(key.fd)  # before the close: the number may be given to another socket right after
+        selector.unregister(key.fd)  # before the close, after which another socket may reuse the descriptor
         key.data.socket.close()
     elif event != key.events:
         selector.modify(key.fd, event, key.data)
 
 
 class _Conversation:
-    """One connection from connect() to its last byte; `events` is what it waits for, one after the other."""
+    """One connection from connect() to its last byte; `events` yields the events that it waits for."""
 
     def __init__(self, target: Target, download: Download, passage: Passage) -> None:
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
@@ -62,7 +62,7 @@ class _Conversation:
     def _events(self, target: Target, download: Download, passage: Passage) -> Events[None]:
         yield from _connect(self.socket, (target.host, target.port))
         begun = time.perf_counter()
-        # Takes over the descriptor: what the selector knows stays true.
+        # Takes over the descriptor, so the selector's registration stays valid.
         self.socket = tls = target.context.wrap_socket(
             self.socket, server_hostname=target.name, do_handshake_on_connect=False
         )
@@ -79,7 +79,7 @@ class _Conversation:
                 break
             download.received(count)
             if not tls.pending() and not download.complete:
-                yield selectors.EVENT_READ  # also when there is more in the kernel: now it is the others' turn
+                yield selectors.EVENT_READ  # even if the kernel has more: now it is the others' turn
 
 
 def _connect(raw: socket.socket, address: tuple[str, int]) -> Events[None]:
@@ -92,11 +92,11 @@ def _connect(raw: socket.socket, address: tuple[str, int]) -> Events[None]:
 
 
 def _retried(step: Callable[..., T], *arguments: object) -> Events[T]:
-    """`step(*arguments)`, repeated whenever what it wanted has come about, until it does not raise."""
+    """`step(*arguments)`, repeated after each event that it wants, until it succeeds."""
     while True:
         try:
             return step(*arguments)
-        except ssl.SSLWantReadError:  # the loop is there for it
+        except ssl.SSLWantReadError:  # expected: hence the loop
             yield selectors.EVENT_READ
         except ssl.SSLWantWriteError:
             yield selectors.EVENT_WRITE

@@ -1,4 +1,4 @@
-"""Way: one manner of moving the demo's file, and what every one of them is given and gives back."""
+"""Way: one method of transferring the demo's file, with the arguments and results that all of them share."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -8,12 +8,12 @@ import wiretight as ssl
 from wiretight._cli.demo.download import Download
 from wiretight._cli.negotiated import Negotiated
 
-STALLED = 30.0  # seconds without a byte after which a transfer is given up
+STALLED = 30.0  # seconds without a byte after which a transfer is aborted
 
 
 @dataclass(frozen=True)
 class Target:
-    """The server to fetch from. `context` trusts it; `ca_file` is for programs that do not take a context."""
+    """The server to fetch from. `context` trusts it; `ca_file` is for programs that cannot use a context."""
 
     host: str
     port: int
@@ -25,7 +25,7 @@ class Target:
 
 @dataclass
 class Passage:
-    """What a way saw: what was negotiated, and how many seconds each of its handshakes took."""
+    """The results of a way: what was negotiated, and how many seconds each of its handshakes took."""
 
     negotiated: Negotiated | None = None
     handshakes: list[float] = field(default_factory=list)

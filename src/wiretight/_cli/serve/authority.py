@@ -1,4 +1,4 @@
-"""Authority: a certificate authority made on the spot, for a demonstration or a folder served at home."""
+"""Authority: a temporary certificate authority, for a demonstration or a folder served at home."""
 
 from pathlib import Path
 from types import ModuleType
@@ -17,7 +17,7 @@ class Authority:
         self._ca: trustme.CA = _trustme().CA(organization_name="wiretight, made on the spot")
 
     def write_certificate(self, path: Path) -> Path:
-        """The CA certificate as PEM in `path`: what a client has to trust."""
+        """The CA certificate as PEM in `path`, for clients to trust."""
         self._ca.cert_pem.write_to_path(path)
         return path
 

@@ -72,7 +72,7 @@ def run(options: argparse.Namespace) -> int:
 
 @contextlib.contextmanager
 def _certificate(options: argparse.Namespace, context: ssl.SSLContext) -> Iterator[str]:
-    """Load the certificate; gives what is to be said about trusting it."""
+    """Load the certificate; yields how to trust it."""
     if not options.self_made:
         load_chain(context, options.cert, options.key)
         yield ""

@@ -1,4 +1,4 @@
-"""FileServer: the demo's HTTPS server, in a process so that it does not share an interpreter with the clients."""
+"""FileServer: the demo's HTTPS server, in a process of its own, so that it shares no interpreter with the clients."""
 
 import contextlib
 import http.server
@@ -25,17 +25,17 @@ _CHUNK = 256 * 1024
 
 @dataclass(frozen=True)
 class Fault:
-    """Damage that the server does to the file: what the demo's own tests must see it notice."""
+    """Damage that the server does to the file, for tests that the demo detects it."""
 
-    flip: int | None = None  # the offset of a byte sent with all its bits turned over
-    stop: int | None = None  # the offset at which the server hangs up
+    flip: int | None = None  # the offset of a byte sent with all its bits inverted
+    stop: int | None = None  # the offset at which the server closes the connection
 
 
 @contextlib.contextmanager
 def file_server(file: Path, certificate: Path, tls: str | None, fault: Fault) -> Iterator[int]:
-    """Serve `file` at https://127.0.0.1:PORT/file for the length of a `with` block; gives the port.
+    """Serve `file` at https://127.0.0.1:PORT/file for the duration of a `with` block; yields the port.
 
-    `certificate` is a PEM file with the key and the chain. Raises `CommandError` when the server does not start.
+    `certificate` is a PEM file with the key and the chain. Raises `CommandError` if the server does not start.
     """
     spawning = multiprocessing.get_context("spawn")
     ours, theirs = spawning.Pipe()
@@ -59,7 +59,7 @@ def file_server(file: Path, certificate: Path, tls: str | None, fault: Fault) ->
 
 
 def server_context(certificate: Path, key: Path | None = None, tls: str | None = None) -> ssl.SSLContext:
-    """A server's context; `tls` ("1.2" or "1.3") leaves only that version."""
+    """A server's context; `tls` ("1.2" or "1.3") allows only that version."""
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     limit_version(context, tls)
     context.load_cert_chain(certificate, key)
@@ -67,7 +67,7 @@ def server_context(certificate: Path, key: Path | None = None, tls: str | None =
 
 
 def limit_version(context: ssl.SSLContext, tls: str | None) -> None:
-    """Leave `context` only TLS `tls` ("1.2" or "1.3"); None leaves it alone."""
+    """Limit `context` to the version `tls` ("1.2" or "1.3"), if given."""
     if tls is not None:
         version = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}[tls]
         context.minimum_version = context.maximum_version = version
@@ -75,7 +75,7 @@ def limit_version(context: ssl.SSLContext, tls: str | None) -> None:
 
 @contextlib.contextmanager
 def _interrupts_ignored() -> Iterator[None]:
-    # Inherited by the process: Ctrl-C goes to the whole group, and the server is to be ended by us alone.
+    # Inherited by the process: Ctrl-C reaches the whole group, but only we may end the server.
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -87,7 +87,7 @@ def _interrupts_ignored() -> Iterator[None]:
 
 
 def _serve(pipe: Connection, file: Path, certificate: Path, tls: str | None, fault: Fault) -> None:
-    """The process: serves until the other end of `pipe` is closed, if only because its owner died."""
+    """The process: serves until the other end of `pipe` is closed, maybe because its owner died."""
     with file.open("rb") as opened:
         content = mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ)
     _Handler.content, _Handler.fault = memoryview(content), fault
@@ -100,12 +100,12 @@ def _serve(pipe: Connection, file: Path, certificate: Path, tls: str | None, fau
 
 class _Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
-    timeout = 30  # seconds for a request to come and for room to answer
+    timeout = 30  # seconds to wait for a request, and for the client to read the response
     content: memoryview
     fault: Fault
 
     def do_GET(self) -> None:
-        """The file, or the range of it that was asked for (RFC 9110 section 14)."""
+        """The file, or the requested range of it (RFC 9110 section 14)."""
         if self.path != PATH:
             self.send_error(404)
             return
@@ -128,7 +128,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         self.close_connection = True
 
     def _send(self, start: int, stop: int) -> bool:
-        """Send these bytes of the file; False where the fault says to hang up."""
+        """Send these bytes of the file; False if the fault ends the connection there."""
         chunk = self.content[start:stop]
         if self.fault.flip is not None and start <= self.fault.flip < stop:
             damaged = bytearray(chunk)
@@ -141,4 +141,4 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         return True
 
     def log_message(self, format: str, *args: object) -> None:  # the base class's name
-        """Nothing: the demo speaks for both ends."""
+        """Nothing: the demo reports for both ends."""

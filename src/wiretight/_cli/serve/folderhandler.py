@@ -19,7 +19,7 @@ _INDEX = ("index.html", "index.htm")
 
 
 class _Found(NamedTuple):
-    """What is sent; `modified` is None for a page that was made for this request."""
+    """The content to send; `modified` is None for a page generated for this request."""
 
     content: BinaryIO
     size: int
@@ -28,7 +28,7 @@ class _Found(NamedTuple):
 
 
 class FolderHandler(http.server.SimpleHTTPRequestHandler):
-    """Answers GET and HEAD, one after the other on the same connection."""
+    """Serves the GET and HEAD requests of a connection, one after the other."""
 
     raw_requestline: bytes
     protocol_version = "HTTP/1.1"
@@ -39,7 +39,7 @@ class FolderHandler(http.server.SimpleHTTPRequestHandler):
         super().__init__(*arguments)  # which serves the connection
 
     def parse_request(self) -> bool:
-        """Read a request together with its body: whatever is asked for, the next request begins behind it."""
+        """Read a request together with its body, because the next request follows it."""
         stream = self.rfile
         self.rfile = head = requesthead.Lines(stream)  # type: ignore[assignment]
         try:
@@ -51,12 +51,12 @@ class FolderHandler(http.server.SimpleHTTPRequestHandler):
             requesthead.check(self.raw_requestline, head.read, self.headers)
             requestbody.discard(self.headers, stream, not requesthead.is_older(self.raw_requestline))
         except requesthead.RefusedRequestError as error:
-            self.send_error(error.status)  # the connection ends with it
+            self.send_error(error.status)  # which closes the connection
             return False
         return True
 
     def do_GET(self) -> None:
-        """A file, or what a folder holds."""
+        """A file, or the listing of a folder."""
         self._answer(with_body=True)
 
     def do_HEAD(self) -> None:
@@ -97,7 +97,7 @@ class FolderHandler(http.server.SimpleHTTPRequestHandler):
         return _Found(io.BytesIO(page), len(page), "text/html; charset=utf-8", None)
 
     def _redirect(self, name: str, query: str) -> None:
-        # Relative links in a folder's page need the slash. Relative itself, so that it cannot lead to another server.
+        # Relative links in a folder's page need the slash. Itself relative, so that it cannot lead to another server.
         self.send_response(301)
         self.send_header("Location", f"./{_quoted(name)}/" + (f"?{query}" if query else ""))
         self.send_header("Content-Length", "0")
@@ -115,21 +115,21 @@ class FolderHandler(http.server.SimpleHTTPRequestHandler):
             self.send_header("Last-Modified", self.date_time_string(int(found.modified)))
         self.end_headers()
         left = found.size if with_body else 0
-        # No more than was announced, where the next answer begins, though the file may have grown.
+        # No more than announced, even if the file has grown: the next response follows.
         while left and (chunk := found.content.read(min(left, _CHUNK))):
             self.wfile.write(chunk)
             left -= len(chunk)
-        if left:  # it has become shorter: the client must not wait for the rest
+        if left:  # the file has shrunk: the client must not wait for the rest
             self.close_connection = True
 
     def _has_it(self, modified: float) -> bool:
-        """The client has what was modified then (RFC 9110 section 13.1.3)."""
-        if "If-None-Match" in self.headers:  # which would count instead
+        """Whether the client has this version (RFC 9110 section 13.1.3)."""
+        if "If-None-Match" in self.headers:  # which takes precedence
             return False
         try:
             known = email.utils.parsedate_to_datetime(self.headers["If-Modified-Since"])
             return known.tzinfo is not None and int(modified) <= known.timestamp()
-        except (TypeError, ValueError, IndexError, OverflowError):  # not there, or no date
+        except (TypeError, ValueError, IndexError, OverflowError):  # missing or invalid
             return False
 
 

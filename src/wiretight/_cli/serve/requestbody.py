@@ -1,4 +1,4 @@
-"""The body of an HTTP request that nobody wants: it lies before the next request on its connection."""
+"""The body of an HTTP request: it is discarded, because the next request on the connection follows it."""
 
 import re
 from email.message import Message
@@ -13,10 +13,10 @@ _BLOCK = 64 * 1024
 
 
 def discard(headers: "Message[str, str]", stream: BufferedIOBase, may_be_chunked: bool) -> None:
-    """Read the body that these headers of a request announce, if it and its framing take no more than `LIMIT` bytes.
+    """Read the body that these headers announce, if it and its framing have no more than `LIMIT` bytes.
 
-    Raises `RefusedRequestError`: where the body ends is unknown, or too far away. Before HTTP/1.1 nothing
-    `may_be_chunked`. Source: RFC 9112 sections 6.1, 6.3 and 7.1.
+    Raises `RefusedRequestError` if its end is unknown or too far away. Before HTTP/1.1 no body `may_be_chunked`.
+    Source: RFC 9112 sections 6.1, 6.3 and 7.1.
     """
     lengths = {length.strip(" \t") for line in headers.get_all("Content-Length", ()) for length in line.split(",")}
     transfer = [coding for line in headers.get_all("Transfer-Encoding", ()) for coding in line.split(",")]
@@ -35,7 +35,7 @@ def discard(headers: "Message[str, str]", stream: BufferedIOBase, may_be_chunked
 
 
 class _Body:
-    """What is read of it, and how much more may be."""
+    """A body being read, and how many bytes it may still have."""
 
     def __init__(self, stream: BufferedIOBase) -> None:
         self._stream = stream

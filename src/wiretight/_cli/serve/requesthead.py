@@ -1,6 +1,6 @@
-"""The head of an HTTP request, line by line: the standard library's parser takes more for one than is one.
+"""The head of an HTTP request, line by line: the standard library's parser is too lenient.
 
-In doubt a request is refused: whoever passed it on may have seen another end of it (request smuggling).
+A doubtful request is rejected, because a proxy may have seen another end of it (request smuggling).
 """
 
 import re
@@ -16,7 +16,7 @@ _END = b"\r\n"
 
 
 class RefusedRequestError(Exception):
-    """The request cannot be taken, nor what follows on its connection. `status` is HTTP's answer to it."""
+    """The request, and whatever follows on its connection, is rejected. `status` is the HTTP status for it."""
 
     def __init__(self, status: int) -> None:
         super().__init__(f"a request is refused with status {status}")
@@ -24,7 +24,7 @@ class RefusedRequestError(Exception):
 
 
 class Lines:
-    """A stream that the parser reads lines from, and what they were."""
+    """A stream from which the parser reads lines, and the lines read so far."""
 
     def __init__(self, stream: BufferedIOBase) -> None:
         self.stream = stream
@@ -37,9 +37,9 @@ class Lines:
 
 
 def check(request_line: bytes, lines: Sequence[bytes], headers: "Message[str, str]") -> None:
-    """Raises `RefusedRequestError` for a head that is not written as HTTP/1.1 has it, or leaves its host open.
+    """Raises `RefusedRequestError` for a head that violates the syntax of HTTP/1.1, or has no definite host.
 
-    A bare CR or LF ends no line, a line does not go on in the next one, and nothing stands between name and colon.
+    A bare CR or LF does not end a line, lines are not folded, and a colon immediately follows a name.
     Source: RFC 9112 sections 2.2, 3, 3.2, 5.1 and 5.2.
     """
     hosts = headers.get_all("Host", ())
@@ -51,7 +51,7 @@ def check(request_line: bytes, lines: Sequence[bytes], headers: "Message[str, st
 
 
 def check_fields(lines: Sequence[bytes]) -> None:
-    """The same for fields and the empty line behind them, which trailers have too."""
+    """The same for fields and the empty line after them, in trailers too."""
     *fields, end = lines
     if end != _END or not all(map(_FIELD_LINE.fullmatch, fields)):
         raise RefusedRequestError(400)

@@ -1,4 +1,4 @@
-"""ServedFolder: which files of a folder anyone may have."""
+"""ServedFolder: the files of a folder that anyone may read."""
 
 import contextlib
 import os
@@ -9,11 +9,11 @@ from typing import BinaryIO
 
 
 class ServedFolder:
-    """A folder whose files and folders are served; those with a name that begins with a dot only where `hidden`.
+    """A folder whose files and folders are served; those with a name that begins with a dot only if `hidden`.
 
-    A link is what it leads to: inside the folder it is followed, and out of the folder it leads to nothing. What is not
-    served raises FileNotFoundError, as what is not there: nobody can find out which of the two it is. Names come from a
-    client, a list of them is a path from the folder down.
+    Links are followed inside the folder, and lead nowhere outside it. An entry that is not served raises
+    FileNotFoundError like a missing one, so that nobody can tell the two apart. Names come from a client; a list of
+    them is a path relative to the folder.
     """
 
     def __init__(self, path: str, hidden: bool = False) -> None:
@@ -21,15 +21,15 @@ class ServedFolder:
         self._hidden = hidden
 
     def is_folder(self, names: Sequence[str]) -> bool:
-        """Whether it is a folder and no file. Raises OSError."""
+        """Whether it is a folder and not a file. Raises OSError."""
         with self._place(names) as (parent, name):
             return _is_folder(os.stat(name, dir_fd=parent, follow_symlinks=False))
 
     def open(self, names: Sequence[str]) -> BinaryIO:
         """A file, open for reading. Raises OSError, for a folder too."""
         with self._place(names) as (parent, name):
-            _is_folder(os.stat(name, dir_fd=parent, follow_symlinks=False))  # opening a FIFO would be noticed
-            # O_NONBLOCK, should it have become one just now.
+            _is_folder(os.stat(name, dir_fd=parent, follow_symlinks=False))  # opening a FIFO would have side effects
+            # O_NONBLOCK, in case it has just become one.
             number = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=parent)
         try:
             if _is_folder(os.fstat(number)):
@@ -40,7 +40,7 @@ class ServedFolder:
             raise
 
     def listing(self, names: Sequence[str]) -> list[tuple[str, bool]]:
-        """What a folder holds, sorted: names, and whether each is a folder. Raises OSError."""
+        """The entries of a folder, sorted: names, and whether each is a folder. Raises OSError."""
         with self._place(names) as (parent, name):
             number = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=parent)
         try:
@@ -55,11 +55,11 @@ class ServedFolder:
 
     @contextlib.contextmanager
     def _place(self, names: Sequence[str]) -> Iterator[tuple[int, str]]:
-        """Where it really is: its folder as a descriptor, and its name in there."""
+        """Its real location: its folder as a descriptor, and its name in it."""
         *above, last = self._resolved(names) or (".",)
         parent = os.open(self._root, os.O_PATH | os.O_DIRECTORY)
         try:
-            # Folder by folder and through no link: somebody may have put one there since the names were resolved.
+            # Folder by folder and through no link: one may have been created since the names were resolved.
             for name in above:
                 inner = os.open(name, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=parent)
                 os.close(parent)
@@ -71,7 +71,7 @@ class ServedFolder:
     def _resolved(self, names: Sequence[str]) -> tuple[str, ...]:
         try:
             real = Path(os.path.realpath(Path(self._root, *names))).relative_to(self._root).parts
-        except ValueError:  # out of the folder, or no path at all
+        except ValueError:  # outside the folder, or not a path
             raise FileNotFoundError from None
         if not self._hidden and any(name.startswith(".") for name in (*names, *real)):
             raise FileNotFoundError
