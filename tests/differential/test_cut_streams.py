@@ -116,6 +116,12 @@ def test_calls_after_a_cut_that_is_taken_for_an_end(certificates, version, place
         # docs/differences.md, "ConnectionResetError": an older `ssl` takes the refusal of a write for the peer's end.
         newer = {("SSLZeroReturnError", None): ("BrokenPipeError", None)}
         seen["ssl"] = [newer.get(result, result) if type(result) is tuple else result for result in seen["ssl"]]
+    elif place is abandoned_socket:
+        # From 3.13 on `ssl` repeats the refusal of a write in the next read; here the peer's end stays what it was.
+        end = {"read": b"", "read_into": 0}
+        for at, name in enumerate((first, second, first)):
+            if seen["ssl"][at] == ("BrokenPipeError", None):
+                seen["ssl"][at] = end.get(name, seen["ssl"][at])
     assert seen["wiretight"] == seen["ssl"]
 
 
