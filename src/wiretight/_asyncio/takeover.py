@@ -7,17 +7,11 @@ from os import dup
 from socket import socket
 from typing import Any
 
-from wiretight._tls.context import SSLContext
-from wiretight._tls.object import SSLObject
+from wiretight._tls.context import OWN_WRAP_BIO, SSLContext
+from wiretight._tls.object import OWN_CREATE, OWN_STEPS, SSLObject
 
 # Their plain transports read from nothing but the kernel.
 _LOOPS = ("asyncio.selector_events", "uvloop.loop")
-
-# What asyncio's TLS calls for each connection, as it was when we were imported: a program may have put something of its
-# own into the classes since, that logs keys or verifies.
-_wrap_bio = SSLContext.wrap_bio
-_create = SSLObject._create.__func__  # type: ignore[attr-defined]
-_driven = {name: getattr(SSLObject, name) for name in ("do_handshake", "read", "write", "unwrap")}
 
 
 def is_ours(context: object) -> bool:
@@ -36,10 +30,10 @@ def can_drive(context: object) -> bool:
     made: Any = context
     kind: Any = made.sslobject_class
     return (
-        getattr(made.wrap_bio, "__func__", None) is _wrap_bio
+        getattr(made.wrap_bio, "__func__", None) is OWN_WRAP_BIO
         and SSLObject in kind.__mro__
-        and getattr(kind._create, "__func__", None) is _create
-        and all(getattr(kind, name) is function for name, function in _driven.items())
+        and getattr(kind._create, "__func__", None) is OWN_CREATE
+        and all(getattr(kind, name) is function for name, function in OWN_STEPS.items())
     )
 
 

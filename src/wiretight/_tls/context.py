@@ -357,3 +357,6 @@ class SSLContext(_Base, metaclass=_PassesForStandard):
 
         named.user_function = callback  # type: ignore[attr-defined]
         _native._msg_callback.__set__(self, named)
+
+
+OWN_WRAP_BIO = SSLContext.wrap_bio  # before a program can put its own there
