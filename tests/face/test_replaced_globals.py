@@ -34,6 +34,41 @@ def test_a_class_in_place_of_socket_is_nothing_to_tls(
         assert server.recv(10) == b""
 
 
+@pytest.mark.parametrize("before", ["import ssl", "pass"], ids=["after ssl", "before ssl"])
+def test_nor_is_one_that_is_there_before_wiretight(certificates: Certificates, before: str) -> None:
+    succeeds(
+        f"""
+        {before}
+        import socket, sys, threading
+
+        class Proxied(socket.socket):  # as PySocks has it
+            def __init__(self, family=socket.AF_INET, type=socket.SOCK_STREAM, proto=0, *args, **options):
+                super().__init__(family, type, proto, *args, **options)
+
+        socket.socket = Proxied
+        import wiretight as tls
+        server_context = tls.SSLContext(tls.PROTOCOL_TLS_SERVER)
+        server_context.load_cert_chain(sys.argv[1], sys.argv[2])
+        client_context = tls.create_default_context(cafile=sys.argv[3])
+
+        def serve():
+            with server_context.wrap_socket(listener.accept()[0], server_side=True) as server:
+                server.send(b"x")
+
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            thread = threading.Thread(target=serve)
+            thread.start()
+            raw = socket.create_connection(listener.getsockname())
+            with client_context.wrap_socket(raw, server_hostname="localhost") as client:
+                assert client.recv(1) == b"x"
+                assert client.recv(1) == b""
+            thread.join()
+        """,
+        *certificates.server,
+        certificates.ca_file,
+    )
+
+
 @pytest.mark.parametrize("name", FILE_FUNCTIONS)
 def test_certificates_come_from_the_real_file_system(certificates: Certificates, name: str) -> None:
     tls.clear_trust_cache()

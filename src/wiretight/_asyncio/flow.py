@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from asyncio import AbstractEventLoop
 from collections.abc import Callable
-from socket import AF_INET, AF_INET6, IPPROTO_TCP, TCP_NODELAY, socket
-from typing import Any
+from socket import AF_INET, AF_INET6, IPPROTO_TCP, TCP_NODELAY
+from typing import TYPE_CHECKING, Any
 
 from wiretight._asyncio.descriptors import descriptors_of
 from wiretight._core.drivers.channel import Channel
+
+if TYPE_CHECKING:
+    from wiretight._standard.system import PlainSocket
 
 HIGH_WATER = 512 * 1024  # as asyncio has it for TLS
 
@@ -27,7 +30,7 @@ class Flow(Channel):
         "_sock",
     )
 
-    def _flow_over(self, loop: AbstractEventLoop, sock: socket) -> None:
+    def _flow_over(self, loop: AbstractEventLoop, sock: PlainSocket) -> None:
         """Takes the socket over."""
         self._descriptors = descriptors_of(loop)
         self._descriptors.transports[sock.fileno()] = self

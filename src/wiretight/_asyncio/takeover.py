@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from asyncio import Protocol
-from os import dup
-from socket import socket
+from os import close, dup
 from typing import Any
 
+from wiretight._standard.system import PlainSocket
 from wiretight._tls.context import OWN_WRAP_BIO, SSLContext
 from wiretight._tls.object import OWN_CREATE, OWN_STEPS, SSLObject
 
@@ -52,19 +52,25 @@ class Departing(Protocol):
         transport.pause_reading()
 
 
-def take_socket(transport: Any) -> socket:
+def take_socket(transport: Any) -> PlainSocket:
     """The socket of a plain transport whose buffer is empty; the transport is gone afterwards.
 
     It is a copy of the descriptor, because the loop closes its own. Raises OSError, and changes nothing, if there can
     be none. Since 0.1.
     """
-    taken = socket(fileno=dup(transport.get_extra_info("socket").fileno()))
+    sock = transport.get_extra_info("socket")
+    descriptor = dup(sock.fileno())
+    try:
+        taken = PlainSocket(sock.family, sock.type, sock.proto, descriptor)
+    except BaseException:
+        close(descriptor)
+        raise
     taken.setblocking(False)
     transport.abort()
     return taken
 
 
-def connection_over(sock: socket, context: SSLContext, server_side: bool, hostname: str | None) -> SSLObject:
+def connection_over(sock: PlainSocket, context: SSLContext, server_side: bool, hostname: str | None) -> SSLObject:
     """An SSLObject, as callbacks and get_extra_info() give it, of a connection over the descriptor of `sock`.
 
     Raises what wrap_bio() raises. Since 0.1.
@@ -77,7 +83,7 @@ def connection_over(sock: socket, context: SSLContext, server_side: bool, hostna
     return ssl_object
 
 
-def addresses(sock: socket, extra: dict[str, Any] | None) -> dict[str, Any]:
+def addresses(sock: PlainSocket, extra: dict[str, Any] | None) -> dict[str, Any]:
     """`extra` and the addresses of both ends, which a closed socket cannot tell any more. Since 0.1."""
     known: dict[str, Any] = dict(extra or ())
     for name, method in (("sockname", sock.getsockname), ("peername", sock.getpeername)):

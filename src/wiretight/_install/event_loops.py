@@ -5,13 +5,13 @@ from __future__ import annotations
 import sys
 from asyncio import Future
 from asyncio.selector_events import BaseSelectorEventLoop
-from socket import socket
 from typing import Any
 
 from wiretight._asyncio.start_tls import upgrade
 from wiretight._asyncio.takeover import can_drive
 from wiretight._asyncio.transport import SSLTransport
 from wiretight._install.hook import Hook
+from wiretight._standard.system import PlainSocket
 
 _hooks: list[Hook] = []
 
@@ -55,7 +55,7 @@ def _make_ssl_transport(
         sslcontext = sys.modules["wiretight"].create_default_context()
         if not server_hostname:
             sslcontext.check_hostname = False
-    if not (can_drive(sslcontext) and isinstance(rawsock, socket)):
+    if not (can_drive(sslcontext) and isinstance(rawsock, PlainSocket)):
         timeouts = {"ssl_handshake_timeout": ssl_handshake_timeout, "ssl_shutdown_timeout": ssl_shutdown_timeout}
         newer.update((name, value) for name, value in timeouts.items() if value is not None)
         return before(

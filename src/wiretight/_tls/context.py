@@ -29,7 +29,7 @@ from wiretight._tls.constants import (
 )
 from wiretight._tls.object import SSLObject
 from wiretight._tls.peer import check_parameters, encode_hostname
-from wiretight._tls.socket import PlainSocket, SSLSocket
+from wiretight._tls.socket import SSLSocket
 
 if TYPE_CHECKING:
     from ssl import SSLContext as _Standard
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
     from wiretight._core.sslcontext import _BIO
+    from wiretight._standard.system import PlainSocket
 
     class _Base(_SSLContext, _Standard):  # type: ignore[misc, override]
         """To a type checker it is a subclass, so that it can go wherever a standard context can."""
