@@ -5,12 +5,14 @@ from __future__ import annotations
 import io
 import os
 import socket
+import ssl as standard
 import time
 from typing import Any
 from unittest import mock
 
 import pytest
 
+import wiretight
 from tests.install.program import succeeds
 from tests.kit.certificates import Certificates
 from tests.kit.sockets import WITH_TIMEOUT, tls_sockets
@@ -142,3 +144,25 @@ def test_a_double_of_the_context_is_set_up_by_create_default_context(monkeypatch
     assert context.verify_mode == tls.CERT_REQUIRED
     assert context.check_hostname
     assert context.purpose is tls.Purpose.SERVER_AUTH
+
+
+class Called(Exception):
+    """What was put there has been called."""
+
+
+@pytest.mark.parametrize("module", [standard, wiretight], ids=["ssl", "wiretight"])
+@pytest.mark.parametrize(
+    ("name", "function", "arguments"),
+    [
+        ("create_connection", "get_server_certificate", [("127.0.0.1", 1)]),
+        ("_create_stdlib_context", "get_server_certificate", [("127.0.0.1", 1)]),
+        ("SSLContext", "create_default_context", []),
+        ("SSLContext", "_create_unverified_context", []),
+        ("_ssl.get_default_verify_paths", "get_default_verify_paths", []),
+    ],
+)
+def test_a_function_uses_what_is_in_the_globals_of_its_module(
+    module: Any, name: str, function: str, arguments: list[Any]
+) -> None:
+    with mock.patch(f"{module.__name__}.{name}", side_effect=Called), pytest.raises(Called):
+        getattr(module, function)(*arguments)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from asyncio import Future
 from asyncio.selector_events import BaseSelectorEventLoop
 from typing import Any
@@ -12,6 +11,7 @@ from wiretight._asyncio.takeover import can_drive
 from wiretight._asyncio.transport import SSLTransport
 from wiretight._install.hook import Hook
 from wiretight._standard.system import PlainSocket
+from wiretight._tls.defaults import package
 
 _hooks: list[Hook] = []
 
@@ -52,7 +52,7 @@ def _make_ssl_transport(
     **newer: Any,
 ) -> Any:
     if not sslcontext and not server_side:  # ssl=True: the function that the package has under this name now
-        sslcontext = sys.modules["wiretight"].create_default_context()
+        sslcontext = package().create_default_context()
         if not server_hostname:
             sslcontext.check_hostname = False
     if not (can_drive(sslcontext) and isinstance(rawsock, PlainSocket)):
