@@ -122,6 +122,8 @@ class SSLContext(_Base, metaclass=_PassesForStandard):
 
     @__class__.setter
     def __class__(self, cls: type) -> None:  # sanic and eventlet assign it
+        if HAS_STANDARD and cls is standard.SSLContext:  # what it said before
+            cls = SSLContext
         object.__dict__["__class__"].__set__(self, cls)
 
     # --- Connections --------------------------------------------------------------------------------------------------
