@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from wiretight._install import import_hook, older_contexts
 from wiretight._install.origins import chosen
+from wiretight._install.patches import patches
 from wiretight._install.references import (
     Stale,
     entries,
@@ -87,8 +88,8 @@ def install() -> Installation:
     It is done as a whole or not at all: where an exception leaves it, everything is as it was. It asks no module for
     anything, so that none is loaded that loads itself when it is used.
 
-    Raises RuntimeError where something else (gevent, eventlet, truststore) has already put its own classes into `ssl`:
-    call install() before it. Since 0.1.
+    Raises RuntimeError where something else (gevent, eventlet, truststore, a tracer) has already put its own classes,
+    functions or methods into `ssl`, which may be what verifies: call install() before it. Since 0.1.
     """
     global _installation  # noqa: PLW0603
     with _lock:
@@ -124,6 +125,11 @@ def _refuse_a_patched_standard() -> None:
     if HAS_STANDARD and standard.SSLContext.__module__ != "ssl":
         raise RuntimeError(
             f"ssl.SSLContext is that of {standard.SSLContext.__module__} already: call wiretight.install() before it"
+        )
+    if found := patches(kept=_HOOKS):
+        raise RuntimeError(
+            f"the program has replaced {', '.join(found)}, which would no longer be called:"
+            " call wiretight.install() before that"
         )
 
 
