@@ -53,6 +53,9 @@ _MESSAGE_TYPES = {
 }
 
 
+_LONGEST = 0x7FFFFFFF  # seconds
+
+
 def _named(kind: Any, number: int) -> Any:
     """The member of an enum, or the number itself where the enum has no name for it."""
     try:
@@ -190,16 +193,18 @@ class SSLContext(_Base, metaclass=_PassesForStandard):
     def handshake_timeout(self) -> float | None:
         """How many seconds the accept() of a listening SSLSocket gives a client for its handshake, in all.
 
-        None, the default, sets no limit, as in `ssl`. Raises ValueError for what is not a positive number. Since 0.1.
+        None, the default, sets no limit, as in `ssl`. Raises ValueError for what is not a positive number, or is more
+        than a socket may be told on every system (68 years). Since 0.1.
         Source: an addition to `ssl`.
         """
         return self._handshake_timeout
 
     @handshake_timeout.setter
     def handshake_timeout(self, seconds: float | None) -> None:
-        if seconds is not None and not 0 < seconds < float("inf"):
-            raise ValueError(f"handshake_timeout must be a positive number of seconds or None, not {seconds!r}")
-        self._handshake_timeout = seconds
+        if seconds is not None and not 0 < seconds <= _LONGEST:
+            what = f"a positive number of seconds, at most {_LONGEST}, or None"
+            raise ValueError(f"handshake_timeout must be {what}, not {seconds!r}")
+        self._handshake_timeout = None if seconds is None else float(seconds)
 
     # --- What a connection may negotiate ------------------------------------------------------------------------------
 
