@@ -22,6 +22,7 @@ from wiretight._standard.errors import (
     SSLZeroReturnError,
 )
 from wiretight._tls import constants as _constants
+from wiretight._tls import removed as _removed
 from wiretight._tls.constants import _DEFAULT_CIPHERS
 
 __all__ = [
@@ -75,3 +76,14 @@ globals().update(
 globals().update({_name: _value for _name, _value in vars(_constants).items() if _name.startswith("HAS_")})
 PROTOCOL_SSLv23 = int(_constants.PROTOCOL_SSLv23)
 HAS_TLS_UNIQUE = True
+
+# What only this Python's `_ssl` still has.
+globals().update({_name: _removed.NAMES[_name] for _name in ("RAND_pseudo_bytes",) if _name in _removed.NAMES})
+
+
+def __getattr__(name: str) -> object:
+    """The tables of errors are made when they are asked for: that takes longer than the rest of the import."""
+    if name in _removed.ERROR_TABLES:
+        globals().update(_removed.error_tables())
+        return globals()[name]
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -15,7 +15,7 @@ from wiretight._asyncio.start_tls import upgrade
 from wiretight._asyncio.takeover import is_ours
 from wiretight._asyncio.transport import SSLTransport as Transport
 from wiretight._tls.context import SSLContext
-from wiretight._tls.defaults import create_default_context
+from wiretight._tls.defaults import package
 
 if TYPE_CHECKING:
     import socket
@@ -258,7 +258,7 @@ def _context(ssl: Any) -> SSLContext:
 def _client_context(ssl: Any, server_hostname: str | None) -> SSLContext:
     if ssl is not True:
         return _context(ssl)
-    context = create_default_context()
+    context: SSLContext = package().create_default_context()
     if server_hostname == "":
         context.check_hostname = False
     return context

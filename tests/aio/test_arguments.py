@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import socket
 
 import pytest
 
+import wiretight
 from tests.aio.protocols import Recorder
 from tests.kit.certificates import HOST
 from tests.kit.sockets import tcp_pair, unix_pair
@@ -76,3 +78,15 @@ def test_a_server_does_not_begin_with_a_timeout_that_is_none(loops, ends, name):
             await native.create_server(Recorder, "127.0.0.1", 0, ssl=ends.server_context(), **{name: 0})
 
     loops.run(main)
+
+
+def test_the_default_context_is_made_by_what_the_package_has_under_that_name(monkeypatch):
+    class Called(Exception):
+        pass
+
+    def corporate():
+        raise Called
+
+    monkeypatch.setattr(wiretight, "create_default_context", corporate)
+    with pytest.raises(Called):
+        asyncio.run(native.open_connection("127.0.0.1", 1))

@@ -221,3 +221,52 @@ def test_what_a_program_puts_into_other_modules_is_not_ours(certificates, loops)
         certificates.ca_file,
         loops.name,
     )
+
+
+def test_a_guard_at_the_sockets_while_wiretight_asyncio_is_imported_is_not_kept(certificates, loops):
+    succeeds(
+        """
+        import asyncio, socket, sys
+        import wiretight
+        real = socket.socket
+
+        class Guarded(real):  # as pytest-socket has it
+            def __new__(cls, *args, **kwargs):
+                raise RuntimeError("no sockets here")
+
+        socket.socket = Guarded
+        from wiretight import asyncio as native
+        if sys.argv[4] == "installed":
+            wiretight.install()
+        socket.socket = real
+        server_context = wiretight.SSLContext(wiretight.PROTOCOL_TLS_SERVER)
+        server_context.load_cert_chain(sys.argv[1], sys.argv[2])
+        client_context = wiretight.create_default_context(cafile=sys.argv[3])
+
+        async def handle(reader, writer):
+            writer.write(b"x")
+            writer.close()
+
+        async def main():
+            server = await native.start_server(handle, "127.0.0.1", 0, ssl=server_context)
+            streams = asyncio if sys.argv[4] == "installed" else native
+            reader, writer = await streams.open_connection(
+                *server.sockets[0].getsockname(), ssl=client_context, server_hostname="localhost")
+            assert await reader.read() == b"x"
+            assert type(writer.transport) is native.Transport
+            writer.close()
+            await writer.wait_closed()
+            server.close()
+
+        if sys.argv[4] == "uvloop":
+            import uvloop
+            loop = uvloop.new_event_loop()
+        else:
+            loop = asyncio.SelectorEventLoop()
+        loop.run_until_complete(main())
+        loop.close()
+        """,
+        *certificates.server,
+        certificates.ca_file,
+        "uvloop" if loops.name == "uvloop" else "installed",
+    )

@@ -193,3 +193,53 @@ def test_a_stream_writer_upgrades_by_ours_and_by_what_is_put_over_it(certificate
         *certificates.server,
         certificates.ca_file,
     )
+
+
+HOOKED_FIRST = """
+    import sys
+    {before}
+    calls = set()
+    def hook(owner, name):
+        real = getattr(owner, name)
+        def hooked(self, *args, **options):
+            calls.add(name)
+            return real(self, *args, **options)
+        setattr(owner, name, hooked)
+    for name in ("do_handshake", "read", "write", "unwrap"):
+        hook(ssl.SSLObject, name)
+    hook(ssl.SSLContext, "wrap_bio")
+
+    import asyncio
+    {after}
+    async def main():
+        server_context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        server_context.load_cert_chain(sys.argv[1], sys.argv[2])
+        client_context = ssl.create_default_context(cafile=sys.argv[3])
+        async def handle(reader, writer):
+            writer.write(b"x")
+            writer.close()
+        server = await streams.start_server(handle, "127.0.0.1", 0, ssl=server_context)
+        reader, writer = await streams.open_connection(
+            *server.sockets[0].getsockname(), ssl=client_context, server_hostname="localhost")
+        assert await reader.read() == b"x"
+        writer.close()
+        await writer.wait_closed()
+        server.close()
+    asyncio.run(main())
+    assert calls == {{"do_handshake", "read", "write", "unwrap", "wrap_bio"}}, calls
+"""
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("import wiretight; wiretight.install(); import ssl", "streams = asyncio"),
+        (
+            "import wiretight as ssl, logging",
+            "from wiretight import asyncio as streams; logging.disable()",  # asyncio warns of half closing
+        ),
+    ],
+    ids=["installed", "functions"],
+)
+def test_a_hook_that_is_there_before_asyncio_is_called(certificates: Certificates, before: str, after: str) -> None:
+    succeeds(HOOKED_FIRST.format(before=before, after=after), *certificates.server, certificates.ca_file)

@@ -13,10 +13,13 @@ from typing import Any
 
 import pytest
 import trustme
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from tests.cli.command import assert_one_line, wiretight
 from tests.cli.conftest import Serving
-from tests.kit.certificates import ADDRESS, HOST, Certificates
+from tests.kit.certificates import ADDRESS, HOST, Certificates, Credentials
 from tests.kit.subject import tls
 
 NOW = dt.datetime.now(dt.timezone.utc)
@@ -82,6 +85,32 @@ def test_an_unknown_issuer_is_named(serving: Serving, certificates: Certificates
     port = serving(certificates.server_context(credentials=certificates.server_of_other_ca))
 
     refused(port, certificates, "unknown issuer", "trustme")
+
+
+@pytest.mark.parametrize("odd", [b"20601301000000Z", b"00000101000000Z", b"2060010100+01ZZ"])
+@pytest.mark.parametrize("place", ["not_valid_before", "not_valid_after"])
+def test_a_date_that_is_none_is_shown_as_it_is(
+    serving: Serving, certificates: Certificates, tmp_path: Path, place: str, odd: bytes
+) -> None:
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "odd")])
+    builder = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
+    first, last = (dt.datetime(year, 1, 1, tzinfo=dt.timezone.utc) for year in (2055, 2060))
+    builder = builder.serial_number(5).not_valid_before(first).not_valid_after(last)
+    date = {"not_valid_before": b"20550101000000Z", "not_valid_after": b"20600101000000Z"}[place]
+    der = builder.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.DER).replace(date, odd)
+    (tmp_path / "odd.pem").write_text(tls.DER_cert_to_PEM_cert(der))
+    (tmp_path / "key.pem").write_bytes(
+        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    )
+    port = serving(certificates.server_context(credentials=Credentials(tmp_path / "odd.pem", tmp_path / "key.pem")))
+
+    refused(port, certificates)
+    result = wiretight("connect", f"{HOST}:{port}", "--insecure")
+    assert (result.returncode, result.stderr) == (0, "")
+    assert ("Bad time value" in result.stdout) == (odd != b"00000101000000Z")
+    leaf = report(port, "--insecure")["chain"][0]
+    assert (leaf["days_left"] is None) == (leaf["expired"] is None) == (place == "not_valid_after")
 
 
 def test_an_expired_certificate_is_reported_with_its_date(serving: Serving, certificates: Certificates) -> None:

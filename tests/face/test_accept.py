@@ -6,6 +6,7 @@ import http.client
 import http.server
 import socket
 from collections.abc import Iterator
+from fractions import Fraction
 from typing import Any
 
 import pytest
@@ -119,7 +120,7 @@ def test_a_deadline_does_not_apply_if_accept_performs_no_handshake(server_contex
 
 
 @ACCEPTING
-@pytest.mark.parametrize("seconds", [0, -1, 0.0, float("nan"), float("inf"), "1", b"", []])
+@pytest.mark.parametrize("seconds", [0, -1, 0.0, float("nan"), float("inf"), 1e10, 1 << 99, "1", b"", []])
 def test_an_invalid_deadline_is_rejected(server_context: Any, seconds: Any) -> None:
     server_context.handshake_timeout = 5
     with pytest.raises((ValueError, TypeError)):
@@ -127,3 +128,15 @@ def test_an_invalid_deadline_is_rejected(server_context: Any, seconds: Any) -> N
     assert server_context.handshake_timeout == 5
     server_context.handshake_timeout = None
     assert server_context.handshake_timeout is None
+
+
+@ACCEPTING
+@pytest.mark.parametrize("seconds", [0x7FFFFFFF, Fraction(41, 2)])
+def test_any_deadline_that_can_be_set_can_be_kept(
+    listener: Any, client_context: Any, server_context: Any, seconds: Any
+) -> None:
+    server_context.handshake_timeout = seconds
+    connecting = Task(connect, client_context, listener.getsockname())
+    accepted, _ = listener.accept()
+    with accepted, connecting.result():
+        assert accepted.version()

@@ -118,3 +118,12 @@ def test_properties_of_a_subclass_are_not_accessed_before_its_creation() -> None
         verify_mode = property(lambda self: self.inner.verify_mode)  # type: ignore[assignment]
 
     assert Outer(wiretight.PROTOCOL_TLS_CLIENT).check_hostname is True
+
+
+@pytest.mark.skipif(not hasattr(standard._ssl, "err_codes_to_names"), reason="Python 3.12 took them away")
+def test_the_tables_of_errors_are_there() -> None:
+    low_level: Any = wiretight._ssl
+    code = low_level.err_names_to_codes["NO_SHARED_CIPHER"]
+    assert code == standard._ssl.err_names_to_codes["NO_SHARED_CIPHER"]
+    assert low_level.err_codes_to_names[code] == "NO_SHARED_CIPHER"
+    assert low_level.lib_codes_to_names[code[0]] == "SSL"

@@ -94,6 +94,17 @@ def test_the_class_of_a_context_can_be_assigned(context: Any) -> None:
     assert isinstance(context, standard.SSLContext)
 
 
+def test_the_class_that_a_context_had_can_be_put_back(context: Any) -> None:
+    class Traced(wiretight.SSLContext):
+        pass
+
+    before = context.__class__
+    context.__class__ = Traced
+    context.__class__ = before
+    assert type(context) is wiretight.SSLContext
+    assert context.__class__ is before
+
+
 class Hardened(wiretight.SSLContext):
     """Refers to itself by self.__class__, as a program's class may."""
 
@@ -148,9 +159,12 @@ def test_a_method_of_the_standard_class_changes_nothing_on_a_context_of_a_subcla
         theirs.options.__set__(Hardened(wiretight.PROTOCOL_TLS_CLIENT), 0)
 
 
-def test_assigning_a_class_with_another_layout_is_rejected(context: Any) -> None:
+def test_assigning_a_class_of_another_layout_is_refused(context: Any) -> None:
+    class Theirs(standard.SSLContext):
+        pass
+
     with pytest.raises(TypeError):
-        context.__class__ = standard.SSLContext
+        context.__class__ = Theirs
 
 
 def test_sockets_and_objects_are_of_subclasses_of_the_standard_ones() -> None:

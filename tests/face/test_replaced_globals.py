@@ -5,12 +5,14 @@ from __future__ import annotations
 import io
 import os
 import socket
+import ssl as standard
 import time
 from typing import Any
 from unittest import mock
 
 import pytest
 
+import wiretight
 from tests.install.program import succeeds
 from tests.kit.certificates import Certificates
 from tests.kit.sockets import WITH_TIMEOUT, tls_sockets
@@ -32,6 +34,41 @@ def test_a_replaced_socket_class_does_not_affect_tls(
         assert server.recv(10) == b"hello"
         client.shutdown(socket.SHUT_WR)
         assert server.recv(10) == b""
+
+
+@pytest.mark.parametrize("before", ["import ssl", "pass"], ids=["after ssl", "before ssl"])
+def test_nor_is_one_that_is_there_before_wiretight(certificates: Certificates, before: str) -> None:
+    succeeds(
+        f"""
+        {before}
+        import socket, sys, threading
+
+        class Proxied(socket.socket):  # as PySocks has it
+            def __init__(self, family=socket.AF_INET, type=socket.SOCK_STREAM, proto=0, *args, **options):
+                super().__init__(family, type, proto, *args, **options)
+
+        socket.socket = Proxied
+        import wiretight as tls
+        server_context = tls.SSLContext(tls.PROTOCOL_TLS_SERVER)
+        server_context.load_cert_chain(sys.argv[1], sys.argv[2])
+        client_context = tls.create_default_context(cafile=sys.argv[3])
+
+        def serve():
+            with server_context.wrap_socket(listener.accept()[0], server_side=True) as server:
+                server.send(b"x")
+
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            thread = threading.Thread(target=serve)
+            thread.start()
+            raw = socket.create_connection(listener.getsockname())
+            with client_context.wrap_socket(raw, server_hostname="localhost") as client:
+                assert client.recv(1) == b"x"
+                assert client.recv(1) == b""
+            thread.join()
+        """,
+        *certificates.server,
+        certificates.ca_file,
+    )
 
 
 @pytest.mark.parametrize("name", FILE_FUNCTIONS)
@@ -107,3 +144,25 @@ def test_create_default_context_configures_a_test_double(monkeypatch: pytest.Mon
     assert context.verify_mode == tls.CERT_REQUIRED
     assert context.check_hostname
     assert context.purpose is tls.Purpose.SERVER_AUTH
+
+
+class Called(Exception):
+    """What was put there has been called."""
+
+
+@pytest.mark.parametrize("module", [standard, wiretight], ids=["ssl", "wiretight"])
+@pytest.mark.parametrize(
+    ("name", "function", "arguments"),
+    [
+        ("create_connection", "get_server_certificate", [("127.0.0.1", 1)]),
+        ("_create_stdlib_context", "get_server_certificate", [("127.0.0.1", 1)]),
+        ("SSLContext", "create_default_context", []),
+        ("SSLContext", "_create_unverified_context", []),
+        ("_ssl.get_default_verify_paths", "get_default_verify_paths", []),
+    ],
+)
+def test_a_function_uses_what_is_in_the_globals_of_its_module(
+    module: Any, name: str, function: str, arguments: list[Any]
+) -> None:
+    with mock.patch(f"{module.__name__}.{name}", side_effect=Called), pytest.raises(Called):
+        getattr(module, function)(*arguments)

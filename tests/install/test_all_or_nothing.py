@@ -218,15 +218,14 @@ def test_a_function_without_its_closure_yet_is_no_obstacle_to_the_list_of_what_i
 
 
 def test_what_the_program_has_put_into_ssl_is_not_taken_for_the_standard_librarys(tmp_path: Path) -> None:
-    (tmp_path / "library.py").write_text(
-        "import ssl\ndef make(): pass\nssl.create_default_context = make\nclass Bio: pass\nssl.MemoryBIO = Bio\n"
-    )
+    (tmp_path / "library.py").write_text("import ssl\ndef make(): pass\nssl._create_default_https_context = make\n")
     succeeds(
         """
         import library, wiretight
-        before = [library.make, library.Bio]  # in a list, where install() does not look
+        before = [library.make]  # in a list, where install() does not look
         wiretight.install()
-        assert [library.make, library.Bio] == before
+        assert [library.make] == before
+        assert wiretight._create_default_https_context is before[0]
         """,
         folder=tmp_path,
     )
@@ -268,3 +267,63 @@ def test_modules_may_come_go_and_change_meanwhile() -> None:
             stop.set()
             for thread in threads: thread.join()
     """)
+
+
+@pytest.mark.parametrize(
+    ("statement", "name"),
+    [
+        ("ssl.SSLContext.wrap_socket = traced(ssl.SSLContext.wrap_socket)", "ssl.SSLContext.wrap_socket"),
+        ("ssl.SSLContext._create = traced(len)", "ssl.SSLContext._create"),
+        ("ssl.SSLContext.__new__ = traced(ssl.SSLContext.__new__)", "ssl.SSLContext.__new__"),
+        ("ssl.SSLContext.verify_mode = ssl.CERT_REQUIRED", "ssl.SSLContext.verify_mode"),
+        ("ssl.SSLContext.verify_mode = property(lambda self: 2)", "ssl.SSLContext.verify_mode"),
+        ("ssl.SSLContext.sslsocket_class = type('Own', (ssl.SSLSocket,), {})", "ssl.SSLContext.sslsocket_class"),
+        ("ssl.SSLSocket.do_handshake = traced(ssl.SSLSocket.do_handshake)", "ssl.SSLSocket.do_handshake"),
+        ("ssl.SSLSocket._create = classmethod(lambda *args, **kwargs: None)", "ssl.SSLSocket._create"),
+        ("ssl.SSLObject.read = mock.Mock()", "ssl.SSLObject.read"),
+        ("ssl.create_default_context = traced(ssl.create_default_context)", "ssl.create_default_context"),
+        ("ssl.create_connection = traced(ssl.create_connection)", "ssl.create_connection"),
+        ("ssl.get_server_certificate = mock.Mock()", "ssl.get_server_certificate"),
+        ("ssl.SSLSocket = type('Own', (ssl.SSLSocket,), {})", "ssl.SSLSocket"),
+    ],
+)
+def test_what_the_program_has_put_into_the_standard_ssl_is_not_lost_in_silence(statement: str, name: str) -> None:
+    succeeds(
+        STATE
+        + f"""
+    import functools, ssl
+    from unittest import mock
+    import wiretight
+    def traced(function):
+        @functools.wraps(function)
+        def call(*args, **options):
+            return function(*args, **options)
+        return call
+    {statement}
+    before = state()
+    try:
+        wiretight.install()
+    except RuntimeError as refusal:
+        assert sys.argv[1] in str(refusal), refusal
+    else:
+        raise AssertionError("it is installed")
+    assert state() == before
+    """,
+        name,
+    )
+
+
+def test_what_is_in_place_of_others_socket_is_no_patch_of_ssl() -> None:
+    succeeds(
+        """
+        import ssl, socket
+        socket.socket = type("Proxied", (socket.socket,), {})
+        def create_connection(*args, **options):
+            raise OSError
+        socket.create_connection = create_connection
+        import wiretight
+        wiretight.install()
+        wiretight.uninstall()
+        wiretight.install()
+        """
+    )

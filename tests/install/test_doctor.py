@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
 from tests.install.program import python
 
 DOCTOR = ("-m", "wiretight", "doctor")
@@ -38,3 +40,26 @@ def test_a_module_that_cannot_be_imported_is_named() -> None:
     done = python(*DOCTOR, "no_such_module")
     assert done.returncode == 1
     assert done.stderr.startswith("wiretight: no_such_module cannot be imported: ModuleNotFoundError")
+
+
+@pytest.mark.parametrize(
+    ("source", "told"),
+    [
+        ("import sys\nsys.exit(0)\n", "SystemExit: 0"),
+        ("raise SystemExit('it needs more')\n", "SystemExit: it needs more"),
+        ("class Skipped(BaseException): pass\nraise Skipped('not here')\n", "Skipped: not here"),
+    ],
+)
+def test_so_is_one_whose_import_ends_otherwise(tmp_path: Path, source: str, told: str) -> None:
+    (tmp_path / "library.py").write_text(source)
+    done = python(*DOCTOR, "library", folder=tmp_path)
+    assert done.returncode == 1
+    assert done.stderr == f"wiretight: library cannot be imported: {told}\n"
+
+
+def test_a_module_that_replaces_what_ssl_has_is_said_to_come_too_early(tmp_path: Path) -> None:
+    (tmp_path / "library.py").write_text("import ssl\nssl.create_default_context = lambda: None\n")
+    done = python(*DOCTOR, "library", folder=tmp_path)
+    assert done.returncode == 1
+    assert done.stderr.startswith("wiretight: the program has replaced ssl.create_default_context,")
+    assert done.stderr.count("\n") == 1

@@ -198,3 +198,18 @@ def test_import_star_of_ssl_gives_the_same_names_as_before() -> None:
         assert after["socket"] is before["socket"] and after["os"] is before["os"]
         assert "install" not in after
     """)
+
+
+def test_the_standard_ssl_can_be_imported_anew() -> None:
+    """As test.support.import_fresh_module() does: its source imports what it needs from `_ssl`."""
+    succeeds(
+        """
+        import wiretight
+        wiretight.install()
+        import sys
+        del sys.modules["ssl"]
+        import ssl
+        assert ssl is not wiretight
+        ssl.create_default_context()
+        """
+    )

@@ -115,6 +115,26 @@ def test_threads_may_import_all_the_time(tmp_path: Path) -> None:
     )
 
 
+def test_a_comment_or_documentation_that_mentions_wiretight_asks_for_nothing(tmp_path: Path) -> None:
+    plain = "import ssl\nContext = ssl.SSLContext\nmake = ssl.create_default_context\n"
+    (tmp_path / "commented.py").write_text(f"# tested with ssl and wiretight\n{plain}")
+    (tmp_path / "documented.py").write_text(f'"""For wiretight, too."""\n{plain}def f():\n    "wiretight"\n')
+    (tmp_path / "asking.py").write_text(f"import sys\n{plain}ssl = sys.modules['wiretight']\n")
+    succeeds(
+        """
+        import wiretight
+        wiretight.install()
+        import asking, commented, documented
+        wiretight.uninstall()
+        import ssl
+        for module in (commented, documented):
+            assert (module.ssl, module.Context, module.make) == (ssl, ssl.SSLContext, ssl.create_default_context)
+        assert asking.ssl is wiretight
+        """,
+        folder=tmp_path,
+    )
+
+
 def test_what_somebody_has_put_in_place_of_it_stays(tmp_path: Path) -> None:
     (tmp_path / "library.py").write_text("import ssl\nfrom ssl import SSLContext\n")
     succeeds(

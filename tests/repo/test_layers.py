@@ -38,7 +38,7 @@ ONLY = {
     "_ssl": {"_core.context.defaults"},  # the defaults that this interpreter was built with
     "ctypes": set(),
     # "" only hands the name on.
-    "socket": {"_tls", "_asyncio", "_cli", "_install", "asyncio", ""},
+    "socket": {"_standard.system", "_tls", "_asyncio", "_cli", "asyncio", ""},
     "select": {"_cli"},
     "selectors": {"_cli"},
     "asyncio": {"_asyncio", "_cli", "_install", "asyncio"},

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from errno import EMFILE, ENFILE
 from inspect import signature
-from socket import AF_UNIX, SOCK_STREAM, socket
+from socket import AF_UNIX, SOCK_STREAM
 from sys import version_info
 from typing import Any
 
@@ -16,6 +16,7 @@ from wiretight._asyncio.descriptors import descriptors_of
 from wiretight._asyncio.layered import LayeredSSLTransport
 from wiretight._asyncio.takeover import PausedProtocol, can_drive, take_socket
 from wiretight._asyncio.transport import HANDSHAKE_TIMEOUT, SHUTDOWN_TIMEOUT, SSLTransport, positive
+from wiretight._standard.system import PlainSocket
 from wiretight._tls.context import SSLContext
 from wiretight._tls.socket import SSLSocket
 
@@ -33,8 +34,8 @@ class NativeTLS:
         positive(self.handshake_timeout, HANDSHAKE_TIMEOUT, "ssl_handshake_timeout")
         positive(self.shutdown_timeout, SHUTDOWN_TIMEOUT, "ssl_shutdown_timeout")
 
-    def transport(self, loop: AbstractEventLoop, sock: socket, protocol: Any, **options: Any) -> SSLTransport:
-        """Creates the transport of one connection; closes the socket if that fails.
+    def transport(self, loop: AbstractEventLoop, sock: PlainSocket, protocol: Any, **options: Any) -> SSLTransport:
+        """The transport of one connection; it closes the socket if there cannot be one.
 
         Raises RuntimeError, and leaves the socket open, if it belongs to another transport. Since 0.1.
         """
@@ -131,8 +132,8 @@ async def connect(
     return await over_socket(loop, tls, protocol_factory, sock, server_side=False, server_hostname=server_hostname)
 
 
-def _checked_socket(method: str, *, sock: Any, **others: Any) -> socket:
-    """`sock`, after the checks of asyncio's method and with its messages, because the loop's method does not get it.
+def _checked_socket(method: str, *, sock: Any, **others: Any) -> PlainSocket:
+    """`sock`, which the loop's own method does not get to see: after what asyncio's method looks at, and in its words.
 
     Raises TypeError or ValueError, and leaves the socket alone.
     """
@@ -145,12 +146,12 @@ def _checked_socket(method: str, *, sock: Any, **others: Any) -> socket:
     is_unix = method == "create_unix_connection"
     if sock.type != SOCK_STREAM or (is_unix and sock.family != AF_UNIX):
         raise ValueError(f"A {'UNIX Domain ' * is_unix}Stream Socket was expected, got {sock!r}")
-    checked: socket = sock
-    return checked
+    made: PlainSocket = sock
+    return made
 
 
 async def over_socket(
-    loop: AbstractEventLoop, tls: NativeTLS, protocol_factory: Callable[[], Any], sock: socket, **options: Any
+    loop: AbstractEventLoop, tls: NativeTLS, protocol_factory: Callable[[], Any], sock: PlainSocket, **options: Any
 ) -> tuple[Any, Any]:
     """TLS over a connected socket, which the transport owns from now on. Since 0.1."""
     sock.setblocking(False)
@@ -165,7 +166,7 @@ async def _open(
     try:
         protocol = factory()
     except BaseException:
-        if not isinstance(below, socket):  # the program owns its own socket
+        if hasattr(below, "abort"):  # a program's own socket stays the program's
             below.abort()
         raise
     transport = make(loop, below, protocol, waiter=waiter, **options)
@@ -180,7 +181,7 @@ async def _open(
 
 
 async def accept(
-    loop: AbstractEventLoop, tls: NativeTLS, protocol_factory: Callable[[], Any], sock: socket
+    loop: AbstractEventLoop, tls: NativeTLS, protocol_factory: Callable[[], Any], sock: PlainSocket
 ) -> tuple[Any, Any]:
     """`loop.connect_accepted_socket`, with TLS. Since 0.1."""
     if not can_drive(tls.context):

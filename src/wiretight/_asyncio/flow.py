@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from asyncio import AbstractEventLoop
 from collections.abc import Callable
-from socket import AF_INET, AF_INET6, IPPROTO_TCP, TCP_NODELAY, socket
-from typing import Any
+from socket import AF_INET, AF_INET6, IPPROTO_TCP, TCP_NODELAY
+from typing import TYPE_CHECKING, Any
 
 from wiretight._asyncio.descriptors import descriptors_of
 from wiretight._core.drivers.channel import Channel
 
-HIGH_WATER = 512 * 1024  # as in asyncio's TLS
+if TYPE_CHECKING:
+    from wiretight._standard.system import PlainSocket
+
+HIGH_WATER = 512 * 1024  # as asyncio has it for TLS
 
 
 class Flow(Channel):
@@ -27,8 +30,8 @@ class Flow(Channel):
         "_sock",
     )
 
-    def _take_over(self, loop: AbstractEventLoop, sock: socket) -> None:
-        """Takes ownership of the socket."""
+    def _take_over(self, loop: AbstractEventLoop, sock: PlainSocket) -> None:
+        """Takes the socket over."""
         self._descriptors = descriptors_of(loop)
         self._descriptors.transports[sock.fileno()] = self
         # As in asyncio's transports. Nagle's algorithm would delay the first response, which follows the session

@@ -3,21 +3,15 @@
 from __future__ import annotations
 
 from asyncio import Protocol
-from os import dup
-from socket import socket
+from os import close, dup
 from typing import Any
 
-from wiretight._tls.context import SSLContext
-from wiretight._tls.object import SSLObject
+from wiretight._standard.system import PlainSocket
+from wiretight._tls.context import OWN_WRAP_BIO, SSLContext
+from wiretight._tls.object import OWN_CREATE, OWN_STEPS, SSLObject
 
 # Modules whose plain transports read only from the kernel.
 _LOOPS = ("asyncio.selector_events", "uvloop.loop")
-
-# What asyncio's TLS calls for each connection, as it was when we were imported: a program may have patched the classes
-# since, to log keys or to verify.
-_wrap_bio = SSLContext.wrap_bio
-_create = SSLObject._create.__func__  # type: ignore[attr-defined]
-_driven = {name: getattr(SSLObject, name) for name in ("do_handshake", "read", "write", "unwrap")}
 
 
 def is_ours(context: object) -> bool:
@@ -36,10 +30,10 @@ def can_drive(context: object) -> bool:
     ours: Any = context
     kind: Any = ours.sslobject_class
     return (
-        getattr(ours.wrap_bio, "__func__", None) is _wrap_bio
+        getattr(ours.wrap_bio, "__func__", None) is OWN_WRAP_BIO
         and SSLObject in kind.__mro__
-        and getattr(kind._create, "__func__", None) is _create
-        and all(getattr(kind, name) is function for name, function in _driven.items())
+        and getattr(kind._create, "__func__", None) is OWN_CREATE
+        and all(getattr(kind, name) is function for name, function in OWN_STEPS.items())
     )
 
 
@@ -58,20 +52,26 @@ class PausedProtocol(Protocol):
         transport.pause_reading()
 
 
-def take_socket(transport: Any) -> socket:
-    """The socket of a plain transport whose buffer is empty; aborts the transport.
+def take_socket(transport: Any) -> PlainSocket:
+    """The socket of a plain transport whose buffer is empty; the transport is gone afterwards.
 
     It has a duplicate of the descriptor, because the loop closes its own. Raises OSError, and changes nothing, if that
     fails. Since 0.1.
     """
-    duplicate = socket(fileno=dup(transport.get_extra_info("socket").fileno()))
-    duplicate.setblocking(False)
+    sock = transport.get_extra_info("socket")
+    descriptor = dup(sock.fileno())
+    try:
+        taken = PlainSocket(sock.family, sock.type, sock.proto, descriptor)
+    except BaseException:
+        close(descriptor)
+        raise
+    taken.setblocking(False)
     transport.abort()
-    return duplicate
+    return taken
 
 
-def connection_over(sock: socket, context: SSLContext, server_side: bool, hostname: str | None) -> SSLObject:
-    """An SSLObject, for callbacks and get_extra_info(), of a connection over the descriptor of `sock`.
+def connection_over(sock: PlainSocket, context: SSLContext, server_side: bool, hostname: str | None) -> SSLObject:
+    """An SSLObject, as callbacks and get_extra_info() give it, of a connection over the descriptor of `sock`.
 
     Raises what wrap_bio() does. Since 0.1.
     """
@@ -83,8 +83,8 @@ def connection_over(sock: socket, context: SSLContext, server_side: bool, hostna
     return ssl_object
 
 
-def addresses(sock: socket, extra: dict[str, Any] | None) -> dict[str, Any]:
-    """`extra` and the addresses of both ends, which a closed socket no longer has. Since 0.1."""
+def addresses(sock: PlainSocket, extra: dict[str, Any] | None) -> dict[str, Any]:
+    """`extra` and the addresses of both ends, which a closed socket cannot tell any more. Since 0.1."""
     known: dict[str, Any] = dict(extra or ())
     for name, method in (("sockname", sock.getsockname), ("peername", sock.getpeername)):
         if name not in known:

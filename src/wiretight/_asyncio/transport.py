@@ -6,7 +6,6 @@ from asyncio import AbstractEventLoop, BaseProtocol, BufferedProtocol, Future, c
 from asyncio import Transport as AsyncioTransport
 from asyncio.log import logger
 from asyncio.trsock import TransportSocket
-from socket import socket
 from typing import TYPE_CHECKING, Any
 
 from wiretight._asyncio.descriptors import descriptors_of
@@ -18,6 +17,7 @@ from wiretight._standard.errors import CertificateError, SSLEOFError
 from wiretight._tls.negotiated import close_unclosed
 
 if TYPE_CHECKING:
+    from wiretight._standard.system import PlainSocket
     from wiretight._tls.context import SSLContext
 
 # As in asyncio's TLS, which has names for them since Python 3.11.
@@ -57,7 +57,7 @@ class SSLTransport(Ending):
     def __init__(
         self,
         loop: AbstractEventLoop,
-        sock: socket,
+        sock: PlainSocket,
         protocol: BaseProtocol,
         context: SSLContext,
         waiter: Future[None] | None = None,

@@ -3,8 +3,7 @@
 import argparse
 import importlib
 
-import wiretight
-from wiretight._cli.errors import CommandError
+from wiretight._cli.errors import CommandError, Terminated, installed
 from wiretight._cli.terminal import print_json, print_table
 
 FOUND = 1
@@ -29,7 +28,7 @@ def run(options: argparse.Namespace) -> int:
     """Run the command."""
     for module in options.modules:
         _load(module)
-    stale = wiretight.install().stale()
+    stale = installed().stale()
     if options.json:
         print_json([reference._asdict() for reference in stale])
     elif stale:
@@ -42,5 +41,7 @@ def run(options: argparse.Namespace) -> int:
 def _load(module: str) -> None:
     try:
         importlib.import_module(module)
-    except Exception as error:
+    except (KeyboardInterrupt, Terminated):
+        raise
+    except BaseException as error:  # it may call sys.exit()
         raise CommandError(f"{module} cannot be imported: {type(error).__name__}: {error}") from error

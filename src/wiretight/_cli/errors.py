@@ -1,12 +1,28 @@
 """CommandError, one sentence for the user; and the sentences for the errors of a connection."""
 
 import socket
+from typing import TYPE_CHECKING
 
 import wiretight as ssl
+
+if TYPE_CHECKING:
+    from wiretight._install.installation import Installation
 
 
 class CommandError(Exception):
     """What went wrong and what to do about it, in one sentence without a full stop."""
+
+
+class Terminated(SystemExit):
+    """SIGTERM has come; it goes the way of any exit."""
+
+
+def installed() -> "Installation":
+    """What install() did; CommandError where it refuses."""
+    try:
+        return ssl.install()
+    except RuntimeError as refusal:
+        raise CommandError(str(refusal)) from refusal
 
 
 _NOT_TLS = "does not speak TLS on this port: it answered with something else, for example plain HTTP"

@@ -12,7 +12,7 @@ from wiretight._cli import doctor, info
 from wiretight._cli import run as program
 from wiretight._cli.connect import command as connect
 from wiretight._cli.demo import command as demo
-from wiretight._cli.errors import CommandError
+from wiretight._cli.errors import CommandError, Terminated
 from wiretight._cli.serve import command as serve
 from wiretight._cli.terminal import clean
 
@@ -82,5 +82,5 @@ def _accept_any_text() -> None:
 
 
 def _terminated(_signal_number: int, _frame: FrameType | None) -> NoReturn:
-    # An exception, so that temporary files and the demo's server are cleaned up normally.
-    sys.exit(TERMINATED)
+    # An exception, so that temporary files and the demo's server go the normal way.
+    raise Terminated(TERMINATED)

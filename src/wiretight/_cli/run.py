@@ -11,8 +11,7 @@ from collections.abc import Sequence
 from pkgutil import get_importer
 from types import CodeType, ModuleType, TracebackType
 
-import wiretight
-from wiretight._cli.errors import CommandError
+from wiretight._cli.errors import CommandError, installed
 
 USAGE = "python -m wiretight run [-m MODULE | -c CODE | PROGRAM] [ARGUMENT ...]"
 
@@ -32,7 +31,7 @@ def add_arguments(commands: "argparse._SubParsersAction[argparse.ArgumentParser]
 def run(arguments: Sequence[str]) -> None:
     """Runs the program of these arguments; its exceptions propagate, without our frames in their tracebacks."""
     option, target, rest = _parsed(arguments)
-    wiretight.install()
+    installed()
     main = ModuleType("__main__")
     vars(main)["__builtins__"] = builtins
     try:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import sys
 from asyncio import Future
 from asyncio.selector_events import BaseSelectorEventLoop
-from socket import socket
 from typing import Any
 
 from wiretight._asyncio.start_tls import upgrade
 from wiretight._asyncio.takeover import can_drive
 from wiretight._asyncio.transport import SSLTransport
 from wiretight._install.hook import Hook
+from wiretight._standard.system import PlainSocket
+from wiretight._tls.defaults import package
 
 _hooks: list[Hook] = []
 
@@ -51,11 +51,11 @@ def _make_ssl_transport(
     ssl_shutdown_timeout: float | None = None,
     **newer: Any,
 ) -> Any:
-    if not sslcontext and not server_side:  # ssl=True: the package's current function, which programs may replace
-        sslcontext = sys.modules["wiretight"].create_default_context()
+    if not sslcontext and not server_side:  # ssl=True: the function that the package has under this name now
+        sslcontext = package().create_default_context()
         if not server_hostname:
             sslcontext.check_hostname = False
-    if not (can_drive(sslcontext) and isinstance(rawsock, socket)):
+    if not (can_drive(sslcontext) and isinstance(rawsock, PlainSocket)):
         timeouts = {"ssl_handshake_timeout": ssl_handshake_timeout, "ssl_shutdown_timeout": ssl_shutdown_timeout}
         newer.update((name, value) for name, value in timeouts.items() if value is not None)
         return before(

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from wiretight._install import import_hook, older_contexts
 from wiretight._install.origins import from_wiretight
+from wiretight._install.patches import patches
 from wiretight._install.references import (
     Stale,
     entries,
@@ -87,8 +88,8 @@ def install() -> Installation:
     It takes effect as a whole or not at all: an exception leaves everything as it was. It accesses no attribute of a
     module, so that lazy modules are not loaded.
 
-    Raises RuntimeError if something else (gevent, eventlet, truststore) has already put its own classes into `ssl`:
-    call install() before it. Since 0.1.
+    Raises RuntimeError where something else (gevent, eventlet, truststore, a tracer) has already put its own classes,
+    functions or methods into `ssl`, which may be what verifies: call install() before it. Since 0.1.
     """
     global _installation  # noqa: PLW0603
     with _lock:
@@ -125,6 +126,11 @@ def _check_unpatched() -> None:
     if HAS_STANDARD and standard.SSLContext.__module__ != "ssl":
         raise RuntimeError(
             f"{standard.SSLContext.__module__} has already replaced ssl.SSLContext: call wiretight.install() before it"
+        )
+    if found := patches(kept=_HOOKS):
+        raise RuntimeError(
+            f"the program has replaced {', '.join(found)}, which would no longer be called:"
+            " call wiretight.install() before that"
         )
 
 

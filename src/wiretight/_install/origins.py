@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ast import AST, Import, ImportFrom, Name, Store, parse, walk
+from ast import AST, Constant, Expr, Import, ImportFrom, Name, Store, dump, parse, walk
 from collections.abc import Iterator
 from typing import Any
 
@@ -19,6 +19,8 @@ def from_wiretight(namespace: dict[str, Any], names: set[str]) -> set[str]:
         return names & {"wiretight"}
     try:
         tree = parse(source)
+        if "wiretight" not in _said(tree):
+            return names & {"wiretight"}
     except (SyntaxError, ValueError, RecursionError):
         return names
     of_ssl = set(_imported(tree, _STANDARD))
@@ -27,6 +29,14 @@ def from_wiretight(namespace: dict[str, Any], names: set[str]) -> set[str]:
     if "*" in others:
         return names
     return (names - (names if "*" in of_ssl else of_ssl)) | (names & others)
+
+
+def _said(tree: AST) -> str:
+    """Everything in a program but its comments and documentation."""
+    for node in walk(tree):
+        if isinstance(node, Expr) and isinstance(node.value, Constant):
+            node.value.value = None
+    return dump(tree)
 
 
 def _imported(tree: AST, packages: tuple[str, ...]) -> Iterator[str]:

@@ -57,6 +57,11 @@ def entries(among: Any) -> list[tuple[str, Any]]:
     return [(name, value) for name, value in among.copy().items() if type(name) is str]
 
 
+def members(owner: type) -> Any:
+    """What a class has itself, by name. Since 0.1."""
+    return _MEMBERS.__get__(owner)
+
+
 def is_a(value: object, *kinds: type) -> bool:
     """isinstance() by the real type of `value`, whatever a proxy's __class__ claims. Since 0.1."""
     return issubclass(type(value), kinds)
@@ -75,7 +80,7 @@ def replacements() -> dict[int, tuple[Any, Any]]:
             if (
                 new is not old
                 and is_a(old, type, FunctionType, BuiltinFunctionType)
-                and _defining_module(old) in ("ssl", "_ssl")
+                and made_in(old) in ("ssl", "_ssl")
             ):
                 found.setdefault(id(old), (old, new))
     return found
@@ -105,8 +110,9 @@ def _standard_modules() -> tuple[ModuleType, ...]:
     return (standard, standard._ssl) if HAS_STANDARD else ()  # type: ignore[attr-defined]
 
 
-def _defining_module(value: Any) -> object:
-    return _MEMBERS.__get__(value).get("__module__") if is_a(value, type) else value.__module__
+def made_in(value: Any) -> object:
+    """The name of the module that a class or function says it is from. Since 0.1."""
+    return members(value).get("__module__") if is_a(value, type) else value.__module__
 
 
 class _Search:
@@ -128,13 +134,13 @@ class _Search:
                 yield from self.referred(where, item, f"in a {type(value).__name__}")
         elif is_a(value, FunctionType):
             yield from self.function(where, value)
-        elif is_a(value, type) and _defining_module(value) == module:
+        elif is_a(value, type) and made_in(value) == module:
             yield from self.members(where, value)
 
     def members(self, where: str, owner: type) -> Iterator[Stale]:
         for base in _BASES.__get__(owner):
             yield from self.referred(where, base, "base class")
-        for name, member in entries(_MEMBERS.__get__(owner)):
+        for name, member in entries(members(owner)):
             plain = member.__func__ if is_a(member, classmethod, staticmethod) else member
             if is_a(plain, FunctionType):
                 yield from self.function(f"{where}.{name}", plain)

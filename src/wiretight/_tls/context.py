@@ -29,7 +29,7 @@ from wiretight._tls.constants import (
 )
 from wiretight._tls.object import SSLObject
 from wiretight._tls.peer import check_parameters, encode_hostname
-from wiretight._tls.socket import PlainSocket, SSLSocket
+from wiretight._tls.socket import SSLSocket
 
 if TYPE_CHECKING:
     from ssl import SSLContext as _Standard
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
     from wiretight._core.sslcontext import _BIO
+    from wiretight._standard.system import PlainSocket
 
     class _Base(_SSLContext, _Standard):  # type: ignore[misc, override]
         """A subclass for type checkers only, so that they accept it wherever a standard context fits."""
@@ -50,6 +51,9 @@ _MESSAGE_TYPES = {
     _TLSContentType.HEADER: _TLSContentType,
     _TLSContentType.INNER_CONTENT_TYPE: _TLSContentType,
 }
+
+
+_LONGEST = 0x7FFFFFFF  # seconds
 
 
 def _named(kind: Any, number: int) -> Any:
@@ -121,6 +125,8 @@ class SSLContext(_Base, metaclass=_PassesForStandard):
 
     @__class__.setter
     def __class__(self, cls: type) -> None:  # sanic and eventlet assign it
+        if HAS_STANDARD and cls is standard.SSLContext:  # what it said before
+            cls = SSLContext
         object.__dict__["__class__"].__set__(self, cls)
 
     # --- Connections --------------------------------------------------------------------------------------------------
@@ -187,16 +193,18 @@ class SSLContext(_Base, metaclass=_PassesForStandard):
     def handshake_timeout(self) -> float | None:
         """The most seconds that the handshake in a listening SSLSocket's accept() may take, in all.
 
-        None, the default, sets no limit, as in `ssl`. Raises ValueError unless it is a positive number. Since 0.1.
+        None, the default, sets no limit, as in `ssl`. Raises ValueError for what is not a positive number, or is more
+        than a socket may be told on every system (68 years). Since 0.1.
         Source: an addition to `ssl`.
         """
         return self._handshake_timeout
 
     @handshake_timeout.setter
     def handshake_timeout(self, seconds: float | None) -> None:
-        if seconds is not None and not 0 < seconds < float("inf"):
-            raise ValueError(f"handshake_timeout must be a positive number of seconds or None, not {seconds!r}")
-        self._handshake_timeout = seconds
+        if seconds is not None and not 0 < seconds <= _LONGEST:
+            what = f"a positive number of seconds, at most {_LONGEST}, or None"
+            raise ValueError(f"handshake_timeout must be {what}, not {seconds!r}")
+        self._handshake_timeout = None if seconds is None else float(seconds)
 
     # --- Negotiation --------------------------------------------------------------------------------------------------
 
@@ -357,3 +365,6 @@ class SSLContext(_Base, metaclass=_PassesForStandard):
 
         named.user_function = callback  # type: ignore[attr-defined]
         _native._msg_callback.__set__(self, named)
+
+
+OWN_WRAP_BIO = SSLContext.wrap_bio  # before a program can put its own there

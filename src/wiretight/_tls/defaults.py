@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
-from socket import _GLOBAL_DEFAULT_TIMEOUT, create_connection  # type: ignore[attr-defined]
+from socket import _GLOBAL_DEFAULT_TIMEOUT  # type: ignore[attr-defined]
 
-from wiretight._core.trust.truststore import default_verify_paths
 from wiretight._standard.typing import TYPE_CHECKING, Any
-from wiretight._tls.certificate import DER_cert_to_PEM_cert
 from wiretight._tls.constants import (
     PROTOCOL_TLS_CLIENT,
     PROTOCOL_TLS_SERVER,
@@ -27,12 +25,17 @@ if TYPE_CHECKING:
     from wiretight._tls.context import SSLContext
 
 
-def new_context(protocol: int) -> SSLContext:
-    """A context of the package's current SSLContext class, which gevent, truststore and tests replace.
+def package() -> Any:
+    """The package, for what these functions of it use of each other: `ssl` asks its globals at each call.
 
-    Since 0.1.
+    gevent, truststore, proxies and tests put something of theirs there. Since 0.1.
     """
-    context: SSLContext = sys.modules["wiretight"].SSLContext(protocol)
+    return sys.modules["wiretight"]
+
+
+def new_context(protocol: int) -> SSLContext:
+    """A context of the class that the package has under this name now. Since 0.1."""
+    context: SSLContext = package().SSLContext(protocol)
     return context
 
 
@@ -131,16 +134,18 @@ def get_server_certificate(
 
     Since 0.1. Source: `ssl.get_server_certificate`.
     """
-    context = _create_stdlib_context(
+    ssl = package()
+    context = ssl._create_stdlib_context(
         ssl_version,
         cert_reqs=VerifyMode.CERT_NONE if ca_certs is None else VerifyMode.CERT_REQUIRED,
         cafile=ca_certs,
     )
-    with create_connection(addr, timeout=timeout) as raw, context.wrap_socket(raw, server_hostname=addr[0]) as tls:
+    with ssl.create_connection(addr, timeout=timeout) as raw, context.wrap_socket(raw, server_hostname=addr[0]) as tls:
         certificate = tls.getpeercert(True)
     if certificate is None:
         raise ValueError(f"{addr[0]}:{addr[1]} presented no certificate")
-    return DER_cert_to_PEM_cert(certificate)
+    pem: str = ssl.DER_cert_to_PEM_cert(certificate)
+    return pem
 
 
 def get_default_verify_paths() -> DefaultVerifyPaths:
@@ -151,7 +156,7 @@ def get_default_verify_paths() -> DefaultVerifyPaths:
     wiretight's own (OPENSSL_STATIC) finds this system's certificates now. Since 0.1.
     OpenSSL: X509_get_default_cert_file(3)
     """
-    file_env, file, path_env, path = default_verify_paths()
+    file_env, file, path_env, path = package()._ssl.get_default_verify_paths()
     cafile = os.environ.get(file_env, file)
     capath = os.environ.get(path_env, path)
     return DefaultVerifyPaths(

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from socket import SocketIO
-from socket import socket as PlainSocket  # noqa: N812
 
-from wiretight._standard.system import io
+from wiretight._standard.system import PlainSocket, io
 from wiretight._standard.typing import TYPE_CHECKING, Any
 from wiretight._tls.sendfile import part_sender
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import warnings
 
 from wiretight._core.base.random import RAND_bytes
-from wiretight._standard.errors import standard
+from wiretight._core.base.tables import library_of, reason_of
+from wiretight._standard.errors import HAS_STANDARD, standard
 from wiretight._standard.typing import TYPE_CHECKING, Any
 from wiretight._tls.constants import PROTOCOL_TLS, VerifyMode
 from wiretight._tls.defaults import new_context
@@ -64,6 +65,22 @@ def wrap_socket(
         do_handshake_on_connect=do_handshake_on_connect,
         suppress_ragged_eofs=suppress_ragged_eofs,
     )
+
+
+# Those of `_ssl`, not of `ssl`.
+_TABLES = ("err_codes_to_names", "err_names_to_codes", "lib_codes_to_names")
+ERROR_TABLES = {name for name in _TABLES if HAS_STANDARD and hasattr(standard._ssl, name)}  # type: ignore[attr-defined]
+
+_LIBRARIES = range(1, 128)  # a program's own begin at ERR_LIB_USER, 128
+_REASONS = range(1, 2048)
+
+
+def error_tables() -> dict[str, dict[Any, Any]]:
+    """OpenSSL's errors, as `_ssl` has them: {(library, reason): name}, the reverse, and {library: name}. Since 0.1."""
+    libraries = {number: name for number in _LIBRARIES if (name := library_of(number))}
+    codes = {(lib, number): name for lib in libraries for number in _REASONS if (name := reason_of(lib, number))}
+    names = {name: code for code, name in codes.items()}
+    return dict(zip(_TABLES, (codes, names, libraries), strict=True))
 
 
 NAMES: dict[str, Any] = {name: globals()[name] for name in _REPLACED if hasattr(standard, name)} | {

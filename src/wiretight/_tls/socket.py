@@ -9,10 +9,11 @@ Methods that `ssl` calls through `self`, where a program may override them, are 
 
 from __future__ import annotations
 
-from socket import SHUT_RD, SHUT_WR, SO_TYPE, SOCK_STREAM, SOL_SOCKET, socket
+from socket import SHUT_RD, SHUT_WR, SO_TYPE, SOCK_STREAM, SOL_SOCKET
 
 from wiretight._core.drivers.sslsocket import _SSLSocket
 from wiretight._standard.errors import HAS_STANDARD, SSLEOFError, SSLError, SSLZeroReturnError, standard
+from wiretight._standard.system import PlainSocket
 from wiretight._standard.typing import TYPE_CHECKING, Any, ClassVar, overload
 from wiretight._tls.files import MakesFiles
 from wiretight._tls.negotiated import Negotiated, close_unclosed
@@ -29,9 +30,7 @@ if TYPE_CHECKING:
     from wiretight._core.session.session import SSLSession
     from wiretight._tls.context import SSLContext
 else:
-    _Standard = standard.SSLSocket if HAS_STANDARD else socket
-
-PlainSocket = socket  # what wrap_socket() takes over
+    _Standard = standard.SSLSocket if HAS_STANDARD else PlainSocket
 
 
 class SSLSocket(Negotiated, StreamOnly, MakesFiles, _Standard, metaclass=WatchesOverrides):

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from socket import socket as PlainSocket  # noqa: N812
-
 from wiretight._core.drivers.sslsocket import _SSLSocket
+from wiretight._standard.system import PlainSocket
 from wiretight._standard.typing import TYPE_CHECKING, Any, NoReturn, overload
 
 if TYPE_CHECKING:

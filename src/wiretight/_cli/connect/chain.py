@@ -3,7 +3,9 @@
 import hashlib
 import ipaddress
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
+from math import isnan, nan
 from typing import Any
 
 import wiretight as ssl
@@ -19,20 +21,25 @@ _WRONG_NAME, _WRONG_ADDRESS = 62, 64
 
 @dataclass(frozen=True)
 class Certificate:
-    """One certificate, as text. `days_left` counts whole days, and is negative or 0 once it has `expired`."""
+    """One certificate, in words. `days_left` counts whole days, and is negative or 0 once it has `expired`.
+
+    Both are None where the certificate has no date there, but something that only looks like one.
+    """
 
     subject: str
     issuer: str
     not_before: str
     not_after: str
-    expired: bool
-    days_left: int
+    expired: bool | None
+    days_left: int | None
     names: list[str]
     sha256: str
 
     @property
     def valid(self) -> str:
-        """The validity period, with the time left."""
+        """The time of validity, with what is left of it."""
+        if self.days_left is None:
+            return f"{self.not_before} to {self.not_after}"
         days = _days(abs(self.days_left))
         left = f"expired {days} ago" if self.expired else f"{days} left"
         return f"{self.not_before} to {self.not_after}, {left}"
@@ -49,10 +56,10 @@ def reason(error: ssl.SSLCertVerificationError, name: str, chain: list[Certifica
     """Why the chain was rejected for the server `name`."""
     code = error.verify_code
     last = chain[-1] if chain else None
-    if code == _EXPIRED and (late := min(chain, key=lambda it: _seconds(it.not_after), default=None)):
+    if code == _EXPIRED and (late := _first(chain, lambda it: _seconds(it.not_after))):
         whose = "the certificate" if late is chain[0] else f"the certificate {late.subject!r} of the chain"
-        return f"{whose} expired {_days(abs(late.days_left))} ago ({late.not_after})"
-    if code == _NOT_YET_VALID and (early := max(chain, key=lambda it: _seconds(it.not_before), default=None)):
+        return f"{whose} expired {_days(abs(late.days_left or 0))} ago ({late.not_after})"
+    if code == _NOT_YET_VALID and (early := _first(chain, lambda it: -_seconds(it.not_before))):
         whose = "the certificate" if early is chain[0] else f"the certificate {early.subject!r} of the chain"
         return f"{whose} is not valid before {early.not_before}: is this machine's clock right?"
     if code in (_WRONG_NAME, _WRONG_ADDRESS) and chain:
@@ -77,14 +84,15 @@ def is_address(name: str) -> bool:
 
 def _decoded(native: Any) -> Certificate:
     facts = native.get_info()
-    left = _seconds(facts["notAfter"]) - time.time()
+    end = _seconds(facts["notAfter"])
+    left = None if isnan(end) else end - time.time()
     return Certificate(
         subject=_name(facts.get("subject", ())),
         issuer=_name(facts.get("issuer", ())),
         not_before=facts["notBefore"],
         not_after=facts["notAfter"],
-        expired=left < 0,
-        days_left=int(left / _DAY),
+        expired=None if left is None else left < 0,
+        days_left=None if left is None else int(left / _DAY),
         names=[_usual(value) for _, value in facts.get("subjectAltName", ())],
         sha256=hashlib.sha256(ssl.PEM_cert_to_DER_cert(native.public_bytes())).hexdigest(),
     )
@@ -99,8 +107,17 @@ def _usual(name: str) -> str:
     return str(ipaddress.ip_address(name)) if is_address(name) else name
 
 
-def _seconds(moment: str) -> int:
-    return ssl.cert_time_to_seconds(moment)
+def _seconds(moment: str) -> float:
+    """A date of a certificate in seconds; NaN for what is none, which only a verification refuses."""
+    try:
+        return ssl.cert_time_to_seconds(moment)
+    except (ValueError, OverflowError):
+        return nan
+
+
+def _first(chain: list[Certificate], moment: Callable[[Certificate], float]) -> Certificate | None:
+    """The certificate that comes first by its date, of those that have one."""
+    return min((it for it in chain if not isnan(moment(it))), key=moment, default=None)
 
 
 def _days(count: int) -> str:
