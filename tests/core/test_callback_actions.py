@@ -190,6 +190,34 @@ def test_it_cannot_call_its_own_connection(scene: Callable[..., Scene], reports:
     made = scene(lambda here: re_enters_itself(made)(here))
     made.here.pair.handshake()
     pair = made.here.pair
+@reference("Python, ssl.SSLSocket.context")
+@pytest.mark.parametrize("side", ["client", "server"])
+@pytest.mark.parametrize("moment", ["shaking", "shaken"])
+def test_a_message_callback_may_switch_to_a_context_without_one(
+    certificates: Certificates, version: Any, reports: list[Any], side: str, moment: str
+) -> None:
+    """OpenSSL looks for the callback once for each record, and calls it twice."""
+    contexts = {"client": certificates.client_context(version), "server": certificates.server_context(version)}
+    others = {"client": certificates.client_context(version), "server": certificates.server_context(version)}
+    armed = moment == "shaking"
+    switched: list[Any] = []
+
+    def switch(connection: Any, *_: Any) -> None:
+        if armed:
+            connection.context = others[side]
+            switched.append(connection)
+
+    contexts[side]._msg_callback = switch
+    pair = Pair(contexts["client"], contexts["server"])
+    pair.handshake()
+    armed = True
+    assert pair.transfer(b"data", pair.client) == b"data"
+    assert pair.transfer(b"data", pair.server) == b"data"
+    assert switched == [getattr(pair, side)]
+    assert switched[0].context is others[side]
+    assert not reports
+
+
     assert pair.transfer(b"data", pair.client) == b"data"
     assert len(made.here.raised) == 4
     assert not reports

@@ -262,7 +262,9 @@ cdef int apply_callbacks(SSL *ssl, Settings settings) noexcept:
 
     OpenSSL: SSL_set_msg_callback(3), SSL_set_psk_client_callback(3)
     """
-    SSL_set_msg_callback(ssl, settings.values.on_message)
+    # Never removed: OpenSSL tests for it once and calls it twice, and the first call may have brought us here.
+    if settings.values.on_message != NULL:
+        SSL_set_msg_callback(ssl, settings.values.on_message)
     wt_set_psk(ssl, settings.values.on_psk_client, settings.values.on_psk_server)
     return 0
 
