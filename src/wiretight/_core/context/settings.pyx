@@ -116,6 +116,11 @@ cdef class Settings:
         cdef Settings other = self.copy()
         other.trust = earlier.trust
         other.generation = earlier.generation
+        # OpenSSL cannot go back to its own lists. Those are the widest, so that a later one asks for no less.
+        if earlier.client_sigalgs is not None:
+            other.client_sigalgs = earlier.client_sigalgs
+        if earlier.server_sigalgs is not None:
+            other.server_sigalgs = earlier.server_sigalgs
         return other
 
     cdef Settings without_callbacks(self):
