@@ -9,6 +9,9 @@ import contextlib
 import gc
 import os
 from collections.abc import Callable
+import random
+import socket
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -331,6 +334,60 @@ def test_so_it_is_on_sockets(client_context: Any, server_context: Any, alarm: Al
 
 
 @reference("python/cpython#150018")
+def test_another_thread_that_already_reads_gets_it_first(client_context: Any, server_context: Any) -> None:
+    armed, raised = threading.Event(), threading.Event()
+
+    def raise_once(*_: Any) -> None:
+        if armed.is_set() and not raised.is_set():
+            raised.set()
+            raise Bang
+
+    client_context._msg_callback = raise_once
+    with tls_sockets(client_context, server_context, mode=BLOCKING) as (client, server):
+        server.sendall(b"before")
+        assert client.recv(100) == b"before"
+        armed.set()
+        readers = [Task(client.recv, 100) for _ in range(2)]
+        server.sendall(b"first")
+        assert raised.wait(PATIENCE)
+        server.sendall(b"second")
+        got = []
+        for reader in readers:
+            with contextlib.suppress(Bang):
+                got.append(reader.result())
+        assert len(got) == 1
+        assert got[0].startswith(b"first")
+        if got[0] == b"first":
+            assert client.recv(100) == b"second"
+
+
+def test_nothing_is_lost_where_many_readers_are_interrupted(client_context: Any, server_context: Any) -> None:
+    chance = random.Random(1)
+    armed = threading.Event()
+
+    def raise_sometimes(*_: Any) -> None:
+        if armed.is_set() and chance.random() < 0.3:
+            raise Bang
+
+    def read() -> int:
+        count = 0
+        while True:
+            with contextlib.suppress(Bang):
+                part = client.recv(3)
+                if not part:
+                    return count
+                count += len(part)
+
+    client_context._msg_callback = raise_sometimes
+    with tls_sockets(client_context, server_context, mode=BLOCKING) as (client, server):
+        armed.set()
+        readers = [Task(read) for _ in range(3)]
+        for number in range(300):
+            server.sendall(b"%05d" % number)
+        server.shutdown(socket.SHUT_WR)
+        assert sum(reader.result() for reader in readers) == 1500
+
+
 def test_what_a_callback_raises_is_not_hidden_by_a_want(client_context: Any, server_context: Any, alarm: Alarm) -> None:
     """A caller that does not block would only call again."""
     pair = Pair(client_context, server_context)

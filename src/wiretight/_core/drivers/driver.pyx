@@ -145,10 +145,8 @@ cdef class Driver(Negotiated):
             call.status = self.step(call)
         elif not call.has_begun:
             call.has_begun = True
-            if call.verb == READ and self.unread != NULL:
-                call.got = self.take_unread(call.data, call.size)
-                call.status = DONE
-            elif call.verb == READ and self.wire.drained and not self.has_more():  # the last one has emptied the kernel
+            # The last one has emptied the kernel.
+            if call.verb == READ and self.wire.drained and self.unread == NULL and not self.has_more():
                 call.status = WANT_READ
             else:
                 call.status = self.step(call)
@@ -251,6 +249,9 @@ cdef class Driver(Negotiated):
             # Not to be found out by OpenSSL, which would take it for a fault of the connection and say so ever after.
             return self.refused_descriptor()
         if call.verb == READ:
+            if self.unread != NULL:     # also in a later step: another thread's call may have put it there meanwhile
+                call.got = self.take_unread(call.data, call.size)
+                return DONE
             return self.try_read(call.data, call.size, &call.got)
         if call.verb == WRITE:
             return self.try_write(call.data, call.size, &call.writing)
@@ -274,13 +275,19 @@ cdef class Driver(Negotiated):
         return count
 
     cdef void keep_unread(self, const char *data, size_t size) noexcept nogil:
-        self.unread = <char *>malloc(size)
-        if self.unread == NULL:
+        """Before what is unread already: that is the rest of it, because a step reads on only where nothing is."""
+        cdef size_t rest = self.unread_end - self.unread_start
+        cdef char *unread = <char *>malloc(size + rest)
+        if unread == NULL:
             self.wire.out_of_memory = True
             return
-        memcpy(self.unread, data, size)
+        memcpy(unread, data, size)
+        if rest:
+            memcpy(unread + size, self.unread + self.unread_start, rest)
+        free(self.unread)
+        self.unread = unread
         self.unread_start = 0
-        self.unread_end = size
+        self.unread_end = size + rest
 
     cdef void lose(self) noexcept nogil:
         """What the caller has got or sent is unknown to it: the stream ends here."""
