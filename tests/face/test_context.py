@@ -116,6 +116,19 @@ def test_a_missing_ca_file_is_named_as_missing(client: Any, tmp_path: Path) -> N
 
 def test_a_missing_certificate_is_named_as_missing(server: Any, tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
+@pytest.mark.parametrize("in_use", [False, True])
+@pytest.mark.parametrize("given", ["cafile", "cadata"])
+def test_a_refused_directory_leaves_no_ca_behind(
+    client: Any, certificates: Certificates, given: str, in_use: bool
+) -> None:
+    if in_use:
+        client.wrap_bio(tls.MemoryBIO(), tls.MemoryBIO(), server_hostname="localhost")
+    authority = certificates.ca_file if given == "cafile" else certificates.ca_file.read_text()
+    with pytest.raises(tls.SSLError):
+        client.load_verify_locations(**{given: authority}, capath="")
+    assert client.cert_store_stats() == {"x509": 0, "crl": 0, "x509_ca": 0}
+
+
         server.load_cert_chain(tmp_path / "missing.pem")
 
 

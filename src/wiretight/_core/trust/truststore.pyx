@@ -170,11 +170,12 @@ cdef int put_trust(Context context, Settings settings, object value) except -1:
     cdef Trust trust = Trust.__new__(Trust)
     cdef SSL_CTX *ctx = own_ctx(context, settings.trust)
     try:
+        # First: of all that is added, OpenSSL refuses only a directory without a name.
+        add_directories(ctx, additions.directories)
         if additions.file is not None:
             add_trusted(additions.file, SSL_CTX_get_cert_store(ctx))
         if additions.certificates != NULL:
             add_certificates(SSL_CTX_get_cert_store(ctx), additions.certificates)
-        add_directories(ctx, additions.directories)
         check(X509_STORE_up_ref(SSL_CTX_get_cert_store(ctx)))
         trust.store = SSL_CTX_get_cert_store(ctx)
     finally:
