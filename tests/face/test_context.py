@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import ssl as standard
 import sys
 import warnings
-from pathlib import Path
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -115,8 +116,6 @@ def test_a_missing_ca_file_is_named_as_missing(client: Any, tmp_path: Path) -> N
         client.load_verify_locations()
 
 
-def test_a_missing_certificate_is_named_as_missing(server: Any, tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError):
 @pytest.mark.parametrize("in_use", [False, True])
 @pytest.mark.parametrize("given", ["cafile", "cadata"])
 def test_a_refused_directory_leaves_no_ca_behind(
@@ -130,6 +129,8 @@ def test_a_refused_directory_leaves_no_ca_behind(
     assert client.cert_store_stats() == {"x509": 0, "crl": 0, "x509_ca": 0}
 
 
+def test_a_missing_certificate_is_named_as_missing(server: Any, tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
         server.load_cert_chain(tmp_path / "missing.pem")
 
 
@@ -142,7 +143,6 @@ def test_a_key_of_another_certificate_is_refused(server: Any, certificates: Cert
 # --- Properties ------------------------------------------------------------------------------------------------------
 
 
-def test_properties_answer_with_members_of_their_enums(client: Any) -> None:
 @pytest.mark.parametrize("number", [1.5, 771.0, Decimal(2), "2", None], ids=repr)
 @pytest.mark.parametrize(
     "name",
@@ -195,6 +195,7 @@ def test_its_dictionary_is_an_ordinary_one() -> None:
         assert not hasattr(new, "tenant")
 
 
+def test_properties_answer_with_members_of_their_enums(client: Any) -> None:
     assert type(client.options) is tls.Options
     assert type(client.verify_flags) is tls.VerifyFlags
     assert type(client.verify_mode) is tls.VerifyMode
