@@ -313,8 +313,12 @@ class Lazy(DuckBIO):
 
 
 class Wordy(DuckBIO):
+    def __init__(self, answer: Any) -> None:
+        super().__init__()
+        self.answer = answer
+
     def read(self, size: int = -1) -> Any:
-        return "text"
+        return self.answer
 
 
 def test_a_bio_that_returns_more_than_requested_is_rejected(client_context):
@@ -329,8 +333,9 @@ def test_a_bio_with_a_partial_write_is_rejected(client_context):
         client.do_handshake()
 
 
-def test_a_bio_that_does_not_return_bytes_is_rejected(client_context):
-    client = client_context.wrap_bio(Wordy(), DuckBIO(), server_hostname=HOST)
+@pytest.mark.parametrize("answer", ["text", 5, 0, True, [1, 2], None], ids=repr)
+def test_a_bio_that_does_not_return_bytes_is_rejected(client_context, answer):
+    client = client_context.wrap_bio(Wordy(answer), DuckBIO(), server_hostname=HOST)
     with pytest.raises(TypeError):
         client.do_handshake()
 

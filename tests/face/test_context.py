@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import ssl as standard
 import sys
 import warnings
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -114,6 +116,19 @@ def test_a_missing_ca_file_is_named(client: Any, tmp_path: Path) -> None:
         client.load_verify_locations()
 
 
+@pytest.mark.parametrize("in_use", [False, True])
+@pytest.mark.parametrize("given", ["cafile", "cadata"])
+def test_a_refused_directory_leaves_no_ca_behind(
+    client: Any, certificates: Certificates, given: str, in_use: bool
+) -> None:
+    if in_use:
+        client.wrap_bio(tls.MemoryBIO(), tls.MemoryBIO(), server_hostname="localhost")
+    authority = certificates.ca_file if given == "cafile" else certificates.ca_file.read_text()
+    with pytest.raises(tls.SSLError):
+        client.load_verify_locations(**{given: authority}, capath="")
+    assert client.cert_store_stats() == {"x509": 0, "crl": 0, "x509_ca": 0}
+
+
 def test_a_missing_certificate_is_named(server: Any, tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         server.load_cert_chain(tmp_path / "missing.pem")
@@ -126,6 +141,58 @@ def test_a_key_of_another_certificate_is_rejected(server: Any, certificates: Cer
 
 
 # --- Properties ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("number", [1.5, 771.0, Decimal(2), "2", None], ids=repr)
+@pytest.mark.parametrize(
+    "name",
+    ["options", "verify_mode", "verify_flags", "minimum_version", "maximum_version", "num_tickets", "_host_flags"],
+)
+def test_a_number_is_an_integer(server: Any, name: str, number: Any) -> None:
+    before = getattr(server, name)
+    with pytest.raises(TypeError):
+        setattr(server, name, number)
+    assert getattr(server, name) == before
+
+
+@pytest.mark.parametrize("protocol", [16.5, 17.0, Decimal(16)], ids=repr)
+def test_so_is_a_protocol(protocol: Any) -> None:
+    with pytest.raises(TypeError):
+        tls.SSLContext(protocol)
+
+
+@pytest.mark.parametrize("number", [1.5, 2.0, Decimal(1)], ids=repr)
+def test_so_are_the_numbers_of_other_calls(certificates: Certificates, number: Any) -> None:
+    pair = Pair(certificates.client_context(), certificates.server_context())
+    pair.handshake()
+    (certificate, *_) = pair.client._sslobj.get_unverified_chain()
+    bio = tls.MemoryBIO()
+    bio.write(b"data")
+    for call in (bio.read, certificate.public_bytes, pair.client.read, tls.RAND_bytes, tls._ASN1Object.fromnid):
+        with pytest.raises(TypeError):
+            call(number)
+    assert bio.read() == b"data"
+
+
+def test_its_dictionary_is_an_ordinary_one() -> None:
+    """It can be assigned, and whoever keeps it keeps what is in it."""
+
+    class Tenant(tls.SSLContext):  # type: ignore[misc]
+        pass
+
+    for kind in (tls.SSLContext, Tenant):
+        old, new = kind(tls.PROTOCOL_TLS_CLIENT), kind(tls.PROTOCOL_TLS_CLIENT)
+        old.tenant = "a"
+        kept = vars(old)
+        new.__dict__ = dict(kept)
+        assert new.tenant == "a"
+        del old
+        gc.collect()
+        assert kept == {"tenant": "a"}
+        with pytest.raises(TypeError):
+            new.__dict__ = None
+        del new.tenant
+        assert not hasattr(new, "tenant")
 
 
 def test_properties_return_members_of_their_enums(client: Any) -> None:

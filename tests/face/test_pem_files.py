@@ -79,6 +79,43 @@ def test_a_missing_block_raises_the_standard_librarys_error(
     assert outcome(tls, LOADS[name], path) == outcome(standard, LOADS[name], path)
 
 
+BROKEN = {
+    "an empty certificate": "-----BEGIN CERTIFICATE-----\n\n-----END CERTIFICATE-----\n",
+    "empty parameters": "-----BEGIN DH PARAMETERS-----\n\n-----END DH PARAMETERS-----\n",
+    "no base64": "-----BEGIN NOTHING-----\n!!!!\n-----END NOTHING-----\n",
+    "no base64 of parameters": "-----BEGIN DH PARAMETERS-----\n!!!!\n-----END DH PARAMETERS-----\n",
+    "no parameters": "-----BEGIN DH PARAMETERS-----\nAAAA\n-----END DH PARAMETERS-----\n",
+    "no end": "-----BEGIN NOTHING-----\nAAAA\n",
+    "another end": "-----BEGIN CERTIFICATE-----\nAAAA\n-----END NOTHING-----\n",
+}
+
+
+@pytest.mark.parametrize("name", ["load_dh_params", "cadata"])
+@pytest.mark.parametrize("order", ["before", "after", "alone"])
+@pytest.mark.parametrize("broken", BROKEN.values(), ids=BROKEN)
+def test_a_broken_block_is_met_as_by_the_standard_library(
+    blocks: dict[str, str], tmp_path: Path, name: str, order: str, broken: str
+) -> None:
+    good = blocks["DH" if name == "load_dh_params" else "certificate"]
+    path = tmp_path / "broken.pem"
+    path.write_text({"before": broken + good, "after": good + broken, "alone": broken}[order])
+    ours, theirs = outcome(tls, LOADS[name], path), outcome(standard, LOADS[name], path)
+    if name == "load_dh_params" and isinstance(theirs, tuple) and theirs[2] is None:
+        theirs = ("SSLError", "PEM", "NO_START_LINE")
+    assert ours == theirs
+
+
+@pytest.mark.parametrize("broken", BROKEN.values(), ids=BROKEN)
+def test_a_broken_block_in_a_chain_has_a_reason(blocks: dict[str, str], tmp_path: Path, broken: str) -> None:
+    path = tmp_path / "broken.pem"
+    path.write_text(blocks["key"] + blocks["certificate"] + broken)
+    found = outcome(tls, LOADS["load_cert_chain"], path)
+    if isinstance(found, dict):
+        assert outcome(standard, LOADS["load_cert_chain"], path) == found
+    else:
+        assert all(found), found
+
+
 @pytest.mark.parametrize("ending", ["\n", "\r\n"], ids=["lf", "crlf"])
 @pytest.mark.parametrize("kind", ["DH", "DHX"])
 def test_parameters_of_both_kinds_and_line_endings_are_read(tmp_path: Path, kind: str, ending: str) -> None:

@@ -41,6 +41,7 @@ def weaker_level(context: Any) -> None:
     context.set_ciphers("ECDHE+AESGCM:@SECLEVEL=0")
 
 
+ALGORITHMS = {"set_ciphers", "set_server_sigalgs", "set_client_sigalgs"}
 WEAKENING = [*SETTINGS, weaker_level]
 LOADING = [other_ca, ca_data, directory, default_paths, own_certificate]
 MOMENTS = ["made", "shaking", "shaken"]
@@ -51,10 +52,16 @@ def strengthen(context: Any) -> None:
     fresh = tls.SSLContext(tls.PROTOCOL_TLS_CLIENT)
     context.verify_mode, context.check_hostname = fresh.verify_mode, fresh.check_hostname
     context.verify_flags, context._host_flags = fresh.verify_flags, fresh._host_flags
-    context.set_ciphers(STRONG)
+    choose_algorithms(context)
 
 
-STRONG = "ECDHE+AESGCM:@SECLEVEL=2"
+def choose_algorithms(context: Any) -> None:
+    context.set_ciphers("ECDHE+AESGCM:@SECLEVEL=2")
+    context.set_server_sigalgs(STRONG)
+    context.set_client_sigalgs(STRONG)
+
+
+STRONG = "ECDSA+SHA256:RSA-PSS+SHA256:RSA+SHA256"
 
 
 def session_across(client_context: Any, server_context: Any, moment: str, change: Callable[[Pair], None]) -> Any:
@@ -84,7 +91,7 @@ def session_across(client_context: Any, server_context: Any, moment: str, change
 @pytest.fixture
 def strict(hosts: Hosts, version: Any) -> Any:
     context = hosts.client_context(version)
-    context.set_ciphers(STRONG)
+    choose_algorithms(context)
     return context
 
 
@@ -128,11 +135,11 @@ def test_a_session_is_not_upgraded_by_another_context(
 ) -> None:
     """Its name check, for example, is that of the connection's first context."""
     lax = hosts.client_context(version)
-    lax.set_ciphers(STRONG)
+    choose_algorithms(lax)
     weaken(lax)
     session = session_across(lax, server_context, moment, lambda pair: setattr(pair.client, "context", strict))
-    ciphers_are_taken_over = moment == "made" and "set_ciphers" in weaken.__code__.co_names
-    assert resumes(strict, server_context, session) is ciphers_are_taken_over
+    is_taken_over = moment == "made" and not ALGORITHMS.isdisjoint(weaken.__code__.co_names)
+    assert resumes(strict, server_context, session) is is_taken_over
 
 
 @reference("Python, ssl.SSLSocket.context", "CVE-2016-5419")
@@ -141,7 +148,7 @@ def test_a_session_is_not_upgraded_by_a_context_with_other_loaded_certificates(
     hosts: Hosts, version: Any, strict: Any, server_context: Any, moment: str
 ) -> None:
     other = hosts.client_context(version)
-    other.set_ciphers(STRONG)
+    choose_algorithms(other)
     kept: list[Any] = []
 
     def switch(pair: Pair) -> None:
@@ -185,6 +192,24 @@ def test_a_certificate_requested_later_is_verified_as_in_the_handshake(
     pair.transfer(b"data", pair.server)
     with pytest.raises(tls.SSLCertVerificationError):
         pair.transfer(b"data", pair.client)
+
+
+@reference("Python, ssl.SSLSocket.context")
+def test_a_certificate_that_is_asked_for_later_is_signed_as_the_handshake_would_have(
+    certificates: Certificates,
+) -> None:
+    outer, other = (certificates.server_context(TLS13, client_ca=certificates.ca_file) for _ in range(2))
+    client = certificates.client_context(TLS13, credentials=certificates.client)
+    outer.set_client_sigalgs("RSA-PSS+SHA256")  # the client has no such key
+    for context in (outer, other, client):
+        context.verify_mode, context.post_handshake_auth = tls.CERT_OPTIONAL, True
+    pair = Pair(client, outer)
+    pair.handshake()
+    pair.server.context = other
+    pair.server.verify_client_post_handshake()
+    pair.transfer(b"data", pair.server)
+    pair.transfer(b"data", pair.client)
+    assert pair.server.getpeercert() is None
 
 
 @reference("CVE-2025-23419")

@@ -139,8 +139,17 @@ def more_ciphers(context: Any) -> None:
     context.set_ciphers("ALL")
 
 
+def other_server_sigalgs(context: Any) -> None:
+    context.set_server_sigalgs("ECDSA+SHA256:ECDSA+SHA384:RSA-PSS+SHA256:RSA+SHA256")
+
+
+def other_client_sigalgs(context: Any) -> None:
+    context.set_client_sigalgs("ECDSA+SHA256:ECDSA+SHA384:RSA-PSS+SHA256:RSA+SHA256")
+
+
 SETTINGS: list[Callable[[Any], None]] = [
-    no_name_check, no_verification, optional, partial_chains, common_names, more_ciphers
+    no_name_check, no_verification, optional, partial_chains, common_names, more_ciphers, other_server_sigalgs,
+    other_client_sigalgs,
 ]  # fmt: skip
 
 
@@ -159,6 +168,10 @@ def test_a_session_with_weaker_verification_is_not_offered_under_a_stricter_one(
     context.check_hostname, context.verify_flags, context._host_flags = strict[0], strict[2], strict[3]
     if weaken is more_ciphers:
         context.set_ciphers("ECDHE+AESGCM")
+    if weaken is other_server_sigalgs:
+        context.set_server_sigalgs("ECDSA+SHA256")
+    if weaken is other_client_sigalgs:
+        context.set_client_sigalgs("ECDSA+SHA256")
     assert not resumes(context, server_context, session)
 
 
@@ -270,7 +283,13 @@ def better_ciphers(context: Any, certificates: Certificates) -> None:
     context.set_ciphers("ECDHE+AESGCM")
 
 
-@pytest.mark.parametrize("tighten", [require_certificates, require_other_ca, strict_flags, better_ciphers])
+def better_sigalgs(context: Any, certificates: Certificates) -> None:
+    context.set_client_sigalgs("ECDSA+SHA256:ECDSA+SHA384")
+
+
+@pytest.mark.parametrize(
+    "tighten", [require_certificates, require_other_ca, strict_flags, better_ciphers, better_sigalgs]
+)
 @reference("CVE-2025-23419")
 def test_a_ticket_from_before_the_policy_was_tightened_does_not_resume(
     certificates: Certificates, version: Any, client_with_certificate: Any, tighten: Callable[..., None]

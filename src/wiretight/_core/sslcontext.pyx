@@ -218,8 +218,9 @@ cdef class _SSLContext(Context):
         """The file to which the TLS secrets of every connection are appended, for debugging; or None.
 
         A new file is readable by its owner only. A pipe, a terminal or a socket such as /dev/stderr works too;
-        handshakes wait while it is full. Setting it raises OSError, and changes nothing, if the file cannot be opened
-        or is a FIFO without a reader. Since 0.1. Source: the NSS key log format, RFC 9850.
+        handshakes wait while it is full. Where it cannot be written they go on, and sys.unraisablehook gets the first
+        OSError. Setting it raises OSError, and changes nothing, if the file cannot be opened or is a FIFO without a
+        reader. Since 0.1. Source: the NSS key log format, RFC 9850.
 
         OpenSSL: SSL_CTX_set_keylog_callback(3)
         """

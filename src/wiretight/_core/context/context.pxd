@@ -13,7 +13,6 @@ cdef class Context:
     cdef Settings settings                  # the current ones; read by settings_of(), replaced by update_settings()
     cdef Settings sealed                    # those written into `ctx`
     cdef bint is_sealed                     # since the first connection: nothing writes into `ctx` any more
-    cdef dict __dict__
     cdef object __weakref__
 
 

@@ -29,7 +29,7 @@ cdef extern from "Python.h":
     # As cpython.object declares it, it cannot delete.
     int generic_setattr "PyObject_GenericSetAttr"(object self, object name, PyObject *value) except -1
 
-from operator import index
+from operator import index      # of a number: a C type alone would take a float, and cut it off
 
 cdef uint64_t VERSION_OPTIONS = (
     SSL_OP_NO_SSLv3 | SSL_OP_NO_TLSv1 | SSL_OP_NO_TLSv1_1 | SSL_OP_NO_TLSv1_2 | SSL_OP_NO_TLSv1_3
@@ -50,15 +50,16 @@ cdef class Context:
     OpenSSL: SSL_CTX_new(3)
     """
 
-    def __cinit__(self, int protocol, /):
-        cdef const SSL_METHOD *method = method_of(protocol)
+    def __cinit__(self, protocol, /):
+        cdef int number = index(protocol)
+        cdef const SSL_METHOD *method = method_of(number)
         ERR_clear_error()
         self.ctx = SSL_CTX_new(method)
         if self.ctx == NULL:
             raise_queue()
         set_owner(self.ctx, self)
-        self._protocol = protocol
-        self.settings = self.sealed = defaults(self.ctx, only_version(protocol), protocol == PROTOCOL_TLS_CLIENT)
+        self._protocol = number
+        self.settings = self.sealed = defaults(self.ctx, only_version(number), number == PROTOCOL_TLS_CLIENT)
 
     def __dealloc__(self):
         SSL_CTX_free(self.ctx)
@@ -110,11 +111,12 @@ cdef class Context:
         return shown_limit(self._protocol, settings_of(self).values.minimum_version, MINIMUM_SUPPORTED)
 
     @minimum_version.setter
-    def minimum_version(self, int value):
-        check_version(self._protocol, value)
-        if value == MAXIMUM_SUPPORTED:
-            value = TLS1_3_VERSION
-        set_limit(self, 0 if value == MINIMUM_SUPPORTED else value, False)
+    def minimum_version(self, value):
+        cdef int version = index(value)
+        check_version(self._protocol, version)
+        if version == MAXIMUM_SUPPORTED:
+            version = TLS1_3_VERSION
+        set_limit(self, 0 if version == MINIMUM_SUPPORTED else version, False)
 
     @property
     def maximum_version(self):
@@ -128,14 +130,15 @@ cdef class Context:
         return shown_limit(self._protocol, settings_of(self).values.maximum_version, MAXIMUM_SUPPORTED)
 
     @maximum_version.setter
-    def maximum_version(self, int value):
-        check_version(self._protocol, value)
-        if value == MINIMUM_SUPPORTED:
+    def maximum_version(self, value):
+        cdef int version = index(value)
+        check_version(self._protocol, version)
+        if version == MINIMUM_SUPPORTED:
             # OpenSSL rejects a version that it was built without.
-            for value in (TLS1_VERSION, TLS1_1_VERSION, TLS1_2_VERSION, TLS1_3_VERSION):
-                if is_limit(self, value, True):
+            for version in (TLS1_VERSION, TLS1_1_VERSION, TLS1_2_VERSION, TLS1_3_VERSION):
+                if is_limit(self, version, True):
                     break
-        set_limit(self, 0 if value == MAXIMUM_SUPPORTED else value, True)
+        set_limit(self, 0 if version == MAXIMUM_SUPPORTED else version, True)
 
     @property
     def security_level(self):
@@ -160,10 +163,11 @@ cdef class Context:
         return CERT_REQUIRED if mode & SSL_VERIFY_FAIL_IF_NO_PEER_CERT else CERT_OPTIONAL
 
     @verify_mode.setter
-    def verify_mode(self, int value):
-        if value not in (CERT_NONE, CERT_OPTIONAL, CERT_REQUIRED):
+    def verify_mode(self, value):
+        cdef int mode = index(value)
+        if mode not in (CERT_NONE, CERT_OPTIONAL, CERT_REQUIRED):
             raise ValueError("invalid value for verify_mode")
-        update_settings(self, put_verify_mode, value)
+        update_settings(self, put_verify_mode, mode)
 
     @property
     def verify_flags(self):
@@ -174,10 +178,11 @@ cdef class Context:
         return settings_of(self).values.verify_flags
 
     @verify_flags.setter
-    def verify_flags(self, unsigned long value):
-        if value & X509_V_FLAG_POLICY_MASK:     # as OpenSSL does it
-            value |= X509_V_FLAG_POLICY_CHECK
-        update_settings(self, put_verify_flags, value)
+    def verify_flags(self, value):
+        cdef unsigned long flags = index(value)
+        if flags & X509_V_FLAG_POLICY_MASK:     # as OpenSSL does it
+            flags |= X509_V_FLAG_POLICY_CHECK
+        update_settings(self, put_verify_flags, flags)
 
     @property
     def check_hostname(self):
@@ -200,8 +205,9 @@ cdef class Context:
         return settings_of(self).values.host_flags
 
     @_host_flags.setter
-    def _host_flags(self, unsigned int value):
-        update_settings(self, put_host_flags, value)
+    def _host_flags(self, value):
+        cdef unsigned int flags = index(value)
+        update_settings(self, put_host_flags, flags)
 
     @property
     def post_handshake_auth(self):

@@ -73,7 +73,7 @@ cdef class Settings:
 
     cdef Settings copy(self)
     cdef bint authenticates_as(self, Settings earlier) noexcept     # has the same trust and the same credentials
-    cdef Settings verifying_as(self, Settings earlier)      # a copy with the trust of `earlier`
+    cdef Settings verifying_as(self, Settings earlier)      # a copy with the trust and signatures of `earlier`
     cdef Settings without_callbacks(self)
     cdef int keep(self, str feature, object value) except -1    # None removes it
 

@@ -116,6 +116,11 @@ cdef class Settings:
         cdef Settings other = self.copy()
         other.trust = earlier.trust
         other.generation = earlier.generation
+        # OpenSSL cannot go back to its own lists. Those are the widest, so that a later one asks for no less.
+        if earlier.client_sigalgs is not None:
+            other.client_sigalgs = earlier.client_sigalgs
+        if earlier.server_sigalgs is not None:
+            other.server_sigalgs = earlier.server_sigalgs
         return other
 
     cdef Settings without_callbacks(self):
@@ -263,7 +268,9 @@ cdef int apply_callbacks(SSL *ssl, Settings settings) noexcept:
 
     OpenSSL: SSL_set_msg_callback(3), SSL_set_psk_client_callback(3)
     """
-    SSL_set_msg_callback(ssl, settings.values.on_message)
+    # Never removed: OpenSSL tests for it once and calls it twice, and the first call may have brought us here.
+    if settings.values.on_message != NULL:
+        SSL_set_msg_callback(ssl, settings.values.on_message)
     wt_set_psk(ssl, settings.values.on_psk_client, settings.values.on_psk_server)
     return 0
 

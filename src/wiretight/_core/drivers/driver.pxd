@@ -34,6 +34,7 @@ cdef class Driver(Stream):
     cdef bint keeps_gil_for(self, Call *call) noexcept nogil
     cdef void advance(self, Call *call) noexcept nogil
     cdef void advance_locked(self, Call *call) noexcept nogil
+    cdef Status next_step(self, Call *call) noexcept nogil
     cdef bint is_late(self, Call *call) noexcept nogil
     cdef bint is_refused(self, Call *call) noexcept nogil
     cdef void wait(self, Call *call) noexcept nogil

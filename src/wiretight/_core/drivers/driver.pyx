@@ -143,16 +143,14 @@ cdef class Driver(Stream):
         if call.timeout == 0:
             self.wire.drained = False
         if call.has_begun and call.status == AGAIN:
-            call.status = self.step(&call.op)
+            call.status = self.next_step(call)
         elif not call.has_begun:
             call.has_begun = True
-            if call.op.verb == READ and self.unread != NULL:
-                call.op.got = self.take_unread(call.op.data, call.op.size)
-                call.status = DONE
-            elif call.op.verb == READ and self.wire.drained and not self.has_more():
-                call.status = WANT_READ     # the last one has emptied the kernel
+            # The last one has emptied the kernel.
+            if call.op.verb == READ and self.wire.drained and self.unread == NULL and not self.has_more():
+                call.status = WANT_READ
             else:
-                call.status = self.step(&call.op)
+                call.status = self.next_step(call)
         if call.status == WANT_READ or call.status == WANT_WRITE:
             if not call.knows_timeout:
                 return
@@ -193,7 +191,7 @@ cdef class Driver(Stream):
             if error:
                 call.status = self.refused_turn(error)
             elif wake == READY:
-                call.status = self.step(&call.op)
+                call.status = self.next_step(call)
             elif wake == TIMED_OUT:
                 call.timed_out = True
                 return
@@ -237,6 +235,12 @@ cdef class Driver(Stream):
             problem = self.exception_for(call)
         return problem if cause is None else chained(problem, cause)
 
+    cdef Status next_step(self, Call *call) noexcept nogil:
+        if call.op.verb == READ and self.unread != NULL:    # another thread's call may have put it there meanwhile
+            call.op.got = self.take_unread(call.op.data, call.op.size)
+            return DONE
+        return self.step(&call.op)
+
     cdef size_t take_unread(self, char *into, size_t size) noexcept nogil:
         cdef size_t count = min(size, self.unread_end - self.unread_start)
         memcpy(into, self.unread + self.unread_start, count)
@@ -248,13 +252,19 @@ cdef class Driver(Stream):
         return count
 
     cdef void keep_unread(self, const char *data, size_t size) noexcept nogil:
-        self.unread = <char *>malloc(size)
-        if self.unread == NULL:
+        """Before what is unread already: that is the rest of it, because a step reads on only where nothing is."""
+        cdef size_t rest = self.unread_end - self.unread_start
+        cdef char *unread = <char *>malloc(size + rest)
+        if unread == NULL:
             self.wire.out_of_memory = True
             return
-        memcpy(self.unread, data, size)
+        memcpy(unread, data, size)
+        if rest:
+            memcpy(unread + size, self.unread + self.unread_start, rest)
+        free(self.unread)
+        self.unread = unread
         self.unread_start = 0
-        self.unread_end = size
+        self.unread_end = size + rest
 
     cdef object as_int(self, size_t count):
         """`count` as an object. Without memory for that, nobody knows how far the stream has come: it ends."""

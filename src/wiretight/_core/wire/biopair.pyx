@@ -54,7 +54,7 @@ cdef Py_ssize_t take_with_gil(BioPair self, Descriptor turn, char *into, size_t 
             taken = self.own_incoming.take(into, size, at_eof)
         return taken
     try:
-        data = bytes(self.incoming.read(size))
+        data = bytes(memoryview(self.incoming.read(size)))      # bytes() alone makes zeros of a number
         if <size_t>len(data) > size:
             raise ValueError(f"read({size}) of the incoming BIO returned {len(data)} bytes")
         memcpy(into, PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data))

@@ -11,6 +11,8 @@ from wiretight._core.base.mutex cimport (
     wt_mutex_unlock,
 )
 
+from operator import index
+
 from wiretight._standard.errors import SSLError
 
 cdef enum:
@@ -42,7 +44,7 @@ cdef class MemoryBIO:
         `size` that is no C int, and OSError in the child of a fork that another thread's use of it was cut short by.
         Since 0.1.
         """
-        cdef int most = -1 if size is None else size
+        cdef int most = -1 if size is None else index(size)
         cdef size_t wanted, taken
         cdef bytes data
         self.lock_with_gil()

@@ -22,6 +22,8 @@ from wiretight._core.x509.names cimport (
 )
 from wiretight._core.x509.pem cimport read_certificate
 
+from operator import index
+
 from wiretight._standard.errors import SSLError
 
 # The numbers of `_ssl.ENCODING_PEM` and `_ssl.ENCODING_DER`, which programs pass to public_bytes().
@@ -62,16 +64,17 @@ cdef class Certificate:
             return NotImplemented
         return X509_cmp(self.x509, (<Certificate>other).x509) == 0
 
-    def public_bytes(self, int format=ENCODING_PEM):
+    def public_bytes(self, format=ENCODING_PEM):
         """The certificate as PEM (str) for ENCODING_PEM, or as DER (bytes) for ENCODING_DER.
 
         Raises ValueError for any other format. Since 0.1.
 
         OpenSSL: PEM_write_bio_X509(3), i2d_X509(3)
         """
-        if format == ENCODING_DER:
+        cdef int number = index(format)
+        if number == ENCODING_DER:
             return der(self.x509)
-        if format == ENCODING_PEM:
+        if number == ENCODING_PEM:
             return pem(self.x509)
         raise ValueError("Unsupported format")
 

@@ -8,6 +8,8 @@ from wiretight._core.openssl.asn1 cimport (
 from wiretight._core.openssl.err cimport ERR_clear_error
 from wiretight._core.x509.names cimport object_text
 
+from operator import index
+
 
 def txt2obj(str txt not None, bint name=False):
     """(NID, short name, long name, dotted number) of an object identifier given as text.
@@ -29,7 +31,7 @@ def txt2obj(str txt not None, bint name=False):
         ASN1_OBJECT_free(identifier)
 
 
-def nid2obj(int nid, /):
+def nid2obj(nid, /):
     """(NID, short name, long name, dotted number) of OpenSSL's object number `nid`.
 
     Raises ValueError for a number that OpenSSL does not know. Since 0.1. Source: `ssl._ASN1Object` of the standard
@@ -37,13 +39,14 @@ def nid2obj(int nid, /):
 
     OpenSSL: OBJ_nid2obj(3)
     """
-    if nid < NID_undef:
+    cdef int number = index(nid)
+    if number < NID_undef:
         raise ValueError("NID must be positive.")
     ERR_clear_error()
-    cdef const ASN1_OBJECT *identifier = OBJ_nid2obj(nid)
+    cdef const ASN1_OBJECT *identifier = OBJ_nid2obj(number)
     if identifier == NULL:
         check_memory()
-        raise ValueError(f"unknown NID {nid}")
+        raise ValueError(f"unknown NID {number}")
     return described_object(identifier)
 
 

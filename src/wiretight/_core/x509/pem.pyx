@@ -11,15 +11,16 @@ from libc.string cimport memcpy
 
 from wiretight._core.base.errors cimport check_memory, queue_cause, queue_exception, raise_queue, ssl_error
 from wiretight._core.base.mutex cimport wt_gate_enter, wt_gate_leave
-from wiretight._core.openssl.bio cimport BIO, BIO_eof, BIO_free, BIO_new_mem_buf
+from wiretight._core.openssl.bio cimport BIO, BIO_eof, BIO_free, BIO_get_mem_data, BIO_new_mem_buf
+from wiretight._core.openssl.crypto cimport OPENSSL_free
 from wiretight._core.openssl.err cimport (
     ERR_GET_LIB, ERR_GET_REASON, ERR_LIB_PEM, ERR_LIB_SSL, ERR_LIB_X509, ERR_PACK, ERR_R_PEM_LIB, ERR_clear_error,
     ERR_peek_last_error,
 )
 from wiretight._core.openssl.evp cimport EVP_PKEY_free, EVP_PKEY_is_a
 from wiretight._core.openssl.pem cimport (
-    PEM_R_NO_START_LINE, PEM_X509_INFO_read_bio, PEM_read_bio_Parameters, PEM_read_bio_PrivateKey, PEM_read_bio_X509,
-    PEM_read_bio_X509_AUX,
+    PEM_R_NO_START_LINE, PEM_X509_INFO_read_bio, PEM_bytes_read_bio, PEM_read_bio_Parameters, PEM_read_bio_PrivateKey,
+    PEM_read_bio_X509, PEM_read_bio_X509_AUX,
 )
 from wiretight._core.openssl.x509 cimport (
     X509_free, d2i_X509_bio, sk_X509_new_null, sk_X509_num, sk_X509_pop_free, sk_X509_push,
@@ -195,8 +196,13 @@ cdef stack_st_X509 *read_chain(bytes content, Password password, object path) ex
             raise MemoryError
         if sk_X509_num(chain) == 0:
             raise_unreadable("certificate", path, password)
-        if ending == BROKEN:
+        if ending == BROKEN and ERR_peek_last_error():
             raise_queue()
+        if ending == BROKEN:    # `ssl` has an error without a reason
+            raise ssl_error(
+                PEM_R_NO_START_LINE, ERR_PACK(ERR_LIB_PEM, 0, PEM_R_NO_START_LINE),
+                f"no start line: a certificate in {path!r} is empty",
+            )
     except BaseException:
         sk_X509_pop_free(chain, X509_free)
         raise
@@ -252,7 +258,10 @@ cdef stack_st_X509 *parse_sequence(const unsigned char *data, Py_ssize_t length,
     with nogil:
         wt_gate_enter(bio)
         certificates = sk_X509_new_null()
+        ERR_clear_error()
         ending = append_pem(certificates, bio) if is_pem else append_der(certificates, bio)
+        if ending == BROKEN and ERR_peek_last_error() == 0:     # an empty block: `ssl` stops here, too
+            ending = COMPLETE
         wt_gate_leave(bio)
         BIO_free(bio)
     if certificates != NULL and ending == COMPLETE and sk_X509_num(certificates):
@@ -301,7 +310,7 @@ cdef EVP_PKEY *read_dh_parameters(bytes content, object path) except NULL:
     cdef BIO *bio
     cdef EVP_PKEY *parameters
     # OpenSSL would accept the first parameters of any kind, or fail at a certificate.
-    content = content[first_line_of(content, DH_BLOCKS):]
+    content = content[first_line_of(content, DH_BLOCKS):end_of_dh_block(content)]
     bio = content_bio(content, len(content))
     with nogil:
         wt_gate_enter(bio)
@@ -315,6 +324,31 @@ cdef EVP_PKEY *read_dh_parameters(bytes content, object path) except NULL:
         PEM_R_NO_START_LINE, ERR_PACK(ERR_LIB_PEM, 0, PEM_R_NO_START_LINE),
         f"no start line: no Diffie-Hellman parameters could be read from {path!r}",
     ) from queue_cause()
+
+
+cdef Py_ssize_t end_of_dh_block(bytes content) except -1:
+    """Where the first block of parameters ends, or 0. A broken block before it is an error, as in `ssl`.
+
+    OpenSSL: PEM_bytes_read_bio(3)
+    """
+    cdef BIO *bio = content_bio(content, len(content))
+    cdef unsigned char *octets = NULL
+    cdef char *rest = NULL
+    cdef long length, left
+    cdef bint found
+    with nogil:
+        wt_gate_enter(bio)
+        ERR_clear_error()
+        found = PEM_bytes_read_bio(&octets, &length, NULL, "DH PARAMETERS", bio, no_password, NULL)
+        left = BIO_get_mem_data(bio, &rest)
+        wt_gate_leave(bio)
+        BIO_free(bio)
+    if found:
+        OPENSSL_free(octets)
+        return len(content) - left
+    if ERR_peek_last_error() and not at_end_of_pem():
+        raise_queue()
+    return 0
 
 
 cdef Py_ssize_t first_line_of(bytes content, tuple lines):
