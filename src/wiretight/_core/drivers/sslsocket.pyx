@@ -3,6 +3,7 @@
 from cython cimport no_gc_clear
 from cpython.buffer cimport PyBUF_SIMPLE, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
 from cpython.exc cimport PyErr_CheckSignals, PyErr_SetObject, PyErr_WriteUnraisable
+from cpython.number cimport PyNumber_Index
 from cpython.object cimport PyObject
 from cpython.ref cimport Py_XDECREF
 from libc.errno cimport EAGAIN, EBADF
@@ -226,7 +227,7 @@ cdef _SSLSocket for_socket(
     Context context, object sock, bint server_side, object hostname, object owner, object session
 ):
     """A connection over the descriptor of `sock`, which is held weakly."""
-    cdef int fd = sock.fileno()
+    cdef int fd = PyNumber_Index(sock.fileno())
     if fd < 0:
         raise OSError(EBADF, os.strerror(EBADF))
     cdef _SSLSocket connection = new_connection(Wire(fd), context, server_side, hostname, owner, session)
