@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import socket
 import ssl as standard
 import sys
 import warnings
@@ -172,6 +173,15 @@ def test_so_are_the_numbers_of_other_calls(certificates: Certificates, number: A
         with pytest.raises(TypeError):
             call(number)
     assert bio.read() == b"data"
+
+
+def test_so_is_a_descriptor(client: Any) -> None:
+    class Socket(socket.socket):
+        def fileno(self) -> Any:
+            return 1.5
+
+    with Socket() as sock, pytest.raises(TypeError):
+        client._wrap_socket(sock, False, "localhost")
 
 
 def test_its_dictionary_is_an_ordinary_one() -> None:

@@ -2,6 +2,7 @@
 
 from cython cimport no_gc_clear
 from cpython.buffer cimport PyBUF_SIMPLE, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
+from cpython.number cimport PyNumber_Index
 from cpython.object cimport PyObject
 from libc.errno cimport EBADF
 from libc.stdint cimport int64_t
@@ -194,7 +195,7 @@ cdef _SSLSocket for_socket(
     Context context, object sock, bint server_side, object hostname, object owner, object session
 ):
     """A connection over the descriptor of `sock`, which is held weakly."""
-    cdef int fd = sock.fileno()
+    cdef int fd = PyNumber_Index(sock.fileno())
     if fd < 0:
         raise OSError(EBADF, os.strerror(EBADF))
     cdef _SSLSocket connection = new_connection(Wire(fd), context, server_side, hostname, owner, session)

@@ -2,6 +2,7 @@
 
 from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
+from cpython.number cimport PyNumber_Index
 from libc.errno cimport EBADF
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy, memmove
@@ -10,8 +11,6 @@ from wiretight._core.base.mutex cimport (
     WT_LEVEL_BIO, wt_mutex_init, wt_mutex_is_orphaned, wt_mutex_lock, wt_mutex_lock_with_gil, wt_mutex_try,
     wt_mutex_unlock,
 )
-
-from operator import index
 
 from wiretight._standard.errors import SSLError
 
@@ -44,7 +43,7 @@ cdef class MemoryBIO:
         `size` that is no C int, and OSError in the child of a fork that another thread's use of it was cut short by.
         Since 0.1.
         """
-        cdef int most = -1 if size is None else index(size)
+        cdef int most = -1 if size is None else PyNumber_Index(size)
         cdef size_t wanted, taken
         cdef bytes data
         self.lock_with_gil()
