@@ -112,7 +112,7 @@ def test_calls_after_a_cut_that_is_taken_for_an_end(certificates, version, place
         with place(*contexts(module, certificates, version)) as it:
             seen[module.__name__] = [outcome(CALLS[name], it) for name in (first, second, first)]
     if place is abandoned_socket:
-        # docs/differences.md, "ConnectionResetError": until 3.13.1 `ssl` takes the refusal of a write for the peer's end,
+        # docs/differences.md, "ConnectionResetError": until 3.13.1 `ssl` takes a refused write for the peer's end,
         # and after that repeats it in the next read; here the peer's end stays what it was.
         end = {"read": b"", "read_into": 0}
         for at, name in enumerate((first, second, first)):
