@@ -11,6 +11,7 @@ from wiretight._standard.typing import Any
 
 # By read() go recv(), recv_into() and files of makefile(), by send() go sendall(), sendfile() and such files.
 OVERRIDABLE = ("read", "send")
+_WATCHED = (*OVERRIDABLE, "__getattribute__")  # which may give any method
 
 _own: dict[str, Any] = {}  # by name, the methods that are no program's
 _own_class: type | None = None  # which has them
@@ -32,19 +33,19 @@ class WatchesOverrides(TakesStandard):
 
     def __setattr__(cls, name: str, value: object) -> None:
         super().__setattr__(name, value)
-        if name in OVERRIDABLE or name == "__bases__":
+        if name in _WATCHED or name == "__bases__":
             cls._look_for_overrides()
 
     def __delattr__(cls, name: str) -> None:
         super().__delattr__(name)
-        if name in OVERRIDABLE:
+        if name in _WATCHED:
             cls._look_for_overrides()
 
     def own_methods_are_these(cls) -> None:
         """What this class has now is no program's. Since 0.1."""
         global _own_class  # noqa: PLW0603
         _own_class = cls
-        _own.update({name: getattr(cls, name) for name in OVERRIDABLE})
+        _own.update({name: getattr(cls, name) for name in _WATCHED})
         cls._look_for_overrides()
 
     def _look_for_overrides(cls) -> None:
@@ -59,4 +60,6 @@ class WatchesOverrides(TakesStandard):
 
 def overrides(sock: Any, name: str) -> bool:
     """Whether this method of a socket is a program's now. Since 0.1."""
-    return bool(sock._overridden) and (name in vars(sock) or getattr(type(sock), name) is not _own[name])
+    if not sock._overridden:
+        return False
+    return name in vars(sock) or any(getattr(type(sock), it) is not _own[it] for it in (name, "__getattribute__"))
