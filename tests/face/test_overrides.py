@@ -256,3 +256,25 @@ def test_a_listener_is_wrapped_whatever_its_timeout(server_context: Any, timeout
         with server_context.wrap_socket(listener, server_side=True) as wrapped:
             assert wrapped.gettimeout() == timeout
             assert wrapped.getblocking() is (timeout != 0)
+
+
+@pytest.mark.parametrize("when", ["defined", "patched"])
+def test_a_method_that_getattribute_gives_is_called(certificates: Certificates, when: str) -> None:
+    def given(self: Any, name: str) -> Any:
+        if name == "read":
+            return lambda *_: b"given"
+        return (lambda data: len(data)) if name == "send" else object.__getattribute__(self, name)
+
+    kind = type(tls.SSLSocket)("Giving", (tls.SSLSocket,), {"__getattribute__": given} if when == "defined" else {})
+    client_context = certificates.client_context(tls.TLSVersion.TLSv1_3)
+    client_context.sslsocket_class = kind
+    with tls_sockets(client_context, certificates.server_context(tls.TLSVersion.TLSv1_3)) as (client, server):
+        if when == "patched":
+            kind.__getattribute__ = given
+        client.sendall(b"nothing of this is sent")
+        assert client.recv(10) == b"given"
+        del kind.__getattribute__
+        client.sendall(b"x")
+        assert server.recv(10) == b"x"
+        server.sendall(b"y")
+        assert client.recv(10) == b"y"

@@ -11,6 +11,7 @@ from wiretight._standard.typing import Any
 
 # recv(), recv_into() and files of makefile() use read(); sendall(), sendfile() and such files use send().
 OVERRIDABLE = ("read", "send")
+_WATCHED = (*OVERRIDABLE, "__getattribute__")  # which may give any method
 
 _own: dict[str, Any] = {}  # our own methods, by name
 _own_class: type | None = None  # the class that has them
@@ -32,19 +33,19 @@ class WatchesOverrides(TakesStandard):
 
     def __setattr__(cls, name: str, value: object) -> None:
         super().__setattr__(name, value)
-        if name in OVERRIDABLE or name == "__bases__":
+        if name in _WATCHED or name == "__bases__":
             cls._update_overridden()
 
     def __delattr__(cls, name: str) -> None:
         super().__delattr__(name)
-        if name in OVERRIDABLE:
+        if name in _WATCHED:
             cls._update_overridden()
 
     def register_own_methods(cls) -> None:
         """Declares the current methods of this class to be our own. Since 0.1."""
         global _own_class  # noqa: PLW0603
         _own_class = cls
-        _own.update({name: getattr(cls, name) for name in OVERRIDABLE})
+        _own.update({name: getattr(cls, name) for name in _WATCHED})
         cls._update_overridden()
 
     def _update_overridden(cls) -> None:
@@ -59,4 +60,6 @@ class WatchesOverrides(TakesStandard):
 
 def overrides(sock: Any, name: str) -> bool:
     """Whether the program has overridden this method of a socket. Since 0.1."""
-    return bool(sock._overridden) and (name in vars(sock) or getattr(type(sock), name) is not _own[name])
+    if not sock._overridden:
+        return False
+    return name in vars(sock) or any(getattr(type(sock), it) is not _own[it] for it in (name, "__getattribute__"))
