@@ -53,8 +53,9 @@ def module(libraries: None, way: str, monkeypatch: pytest.MonkeyPatch) -> Iterat
     if way not in {INSTALLED, OF_FILES} or NAME != "wiretight":
         yield tls
         return
-    refuse_to_work(standard.SSLContext, monkeypatch)
-    wiretight.install()
+    of_the_standard = standard.SSLContext
+    wiretight.install()  # first: it would refuse where parts of `ssl` have been replaced
+    refuse_to_work(of_the_standard, monkeypatch)
     try:
         yield importlib.import_module("ssl")
     finally:

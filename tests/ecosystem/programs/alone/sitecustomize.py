@@ -2,9 +2,12 @@
 
 import ssl
 
-
-def refuse(*args, **options):
+# A function of the module itself: install() refuses where a program has replaced parts of `ssl`.
+exec(
+    """
+def _refuse(*args, **options):
     raise AssertionError("this TLS is the standard library's")
-
-
-ssl.SSLContext.wrap_socket = ssl.SSLContext.wrap_bio = refuse
+""",
+    vars(ssl),
+)
+ssl.SSLContext.wrap_socket = ssl.SSLContext.wrap_bio = ssl._refuse
