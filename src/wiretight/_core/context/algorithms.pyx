@@ -1,5 +1,7 @@
 """Algorithms: the ciphers, groups and signature algorithms that a Context negotiates."""
 
+from cython cimport critical_section
+
 from wiretight._core.base.cstrings cimport c_string
 from wiretight._core.base.errors cimport raise_queue, ssl_error
 from wiretight._core.context.ciphers cimport described
@@ -10,7 +12,8 @@ from wiretight._core.openssl.err cimport ERR_clear_error
 from wiretight._core.openssl.ssl cimport (
     SSL_CIPHER_get_name, SSL_CTX, SSL_CTX_get_ciphers, SSL_free, SSL_get_cipher_list_stack, SSL_get_security_level,
     SSL_set1_client_sigalgs_list, SSL_set1_groups_list, SSL_set1_sigalgs_list, SSL_set_cipher_list,
-    SSL_set_ciphersuites, sk_SSL_CIPHER_num, sk_SSL_CIPHER_value, stack_st_SSL_CIPHER,
+    SSL_set_ciphersuites, sk_SSL_CIPHER_dup, sk_SSL_CIPHER_free, sk_SSL_CIPHER_num, sk_SSL_CIPHER_value,
+    stack_st_SSL_CIPHER,
 )
 
 from wiretight._standard.system import os
@@ -76,7 +79,8 @@ cdef bint is_accepted(Context context, Names which, bytes names) except -1:
     cdef SSL *ssl = trial(context, settings_of(context))
     cdef bint accepted
     if which == CIPHERSUITES:
-        accepted = SSL_set_ciphersuites(ssl, names)
+        with critical_section(context):     # it copies the SSL_CTX's list, which make_sealed() replaces
+            accepted = SSL_set_ciphersuites(ssl, names)
     elif which == GROUPS:
         accepted = SSL_set1_groups_list(ssl, names)
     elif which == CLIENT_SIGALGS:
@@ -90,10 +94,16 @@ cdef bint is_accepted(Context context, Names which, bytes names) except -1:
 cdef list get_ciphers(Context context):
     """OpenSSL: SSL_get_ciphers(3)"""
     cdef SSL *ssl = trial(context, settings_of(context))
+    cdef stack_st_SSL_CIPHER *ciphers
+    with critical_section(context):     # it may be the SSL_CTX's list, which make_sealed() replaces
+        ciphers = sk_SSL_CIPHER_dup(SSL_get_cipher_list_stack(ssl))
+    SSL_free(ssl)
+    if ciphers == NULL:
+        raise_queue()
     try:
-        return described(SSL_get_cipher_list_stack(ssl))
+        return described(ciphers)
     finally:
-        SSL_free(ssl)
+        sk_SSL_CIPHER_free(ciphers)
 
 
 cdef tuple ciphers_of(Context context, Settings settings):

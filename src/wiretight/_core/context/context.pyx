@@ -367,12 +367,10 @@ cdef SSL *new_connection(Context context, Settings settings, bint server_side) e
 
 cdef SSL *trial(Context context, Settings settings) except NULL:
     """OpenSSL: SSL_new(3)"""
-    cdef SSL *ssl
-    cdef Settings sealed
     with cython.critical_section(context):      # make_sealed() in another thread writes into the SSL_CTX
-        ssl = SSL_new(context.ctx)
-        sealed = context.sealed
-    return configured(ssl, sealed, settings, context._protocol != PROTOCOL_TLS_CLIENT)
+        return configured(
+            SSL_new(context.ctx), context.sealed, settings, context._protocol != PROTOCOL_TLS_CLIENT
+        )
 
 
 cdef SSL *configured(SSL *ssl, Settings sealed, Settings settings, bint server_side) except NULL:

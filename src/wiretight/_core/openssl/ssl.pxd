@@ -91,6 +91,8 @@ cdef extern from "openssl/ssl.h" nogil:
     # cipher
     cdef struct stack_st_SSL_CIPHER:
         pass
+    stack_st_SSL_CIPHER *sk_SSL_CIPHER_dup(const stack_st_SSL_CIPHER *sk)
+    void sk_SSL_CIPHER_free(stack_st_SSL_CIPHER *sk)
     int sk_SSL_CIPHER_num(const stack_st_SSL_CIPHER *sk)
     const SSL_CIPHER *sk_SSL_CIPHER_value(const stack_st_SSL_CIPHER *sk, int i)
     char *SSL_CIPHER_description(const SSL_CIPHER *cipher, char *buf, int size)
