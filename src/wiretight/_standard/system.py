@@ -35,5 +35,5 @@ else:
 
     errno, io, os, stat, time = (SimpleNamespace(**vars(module)) for module in (_errno, _io, _os, _stat, _time))
 
-    kinds = standard.SSLSocket.__mro__ if HAS_STANDARD else (_socket.socket,)
-    PlainSocket = next(kind for kind in kinds if not hasattr(kind, "do_handshake"))
+    _kinds = standard.SSLSocket.__mro__ if HAS_STANDARD else (_socket.socket,)
+    PlainSocket = next(kind for kind in _kinds if not hasattr(kind, "do_handshake"))
