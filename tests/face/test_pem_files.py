@@ -102,6 +102,8 @@ def test_a_broken_block_is_met_as_by_the_standard_library(
     ours, theirs = outcome(tls, LOADS[name], path), outcome(standard, LOADS[name], path)
     if name == "load_dh_params" and isinstance(theirs, tuple) and theirs[2] is None:
         theirs = ("SSLError", "PEM", "NO_START_LINE")
+    if name == "cadata" and order == "after" and "\n\n-----END" in broken:  # not told from a want of memory
+        theirs = ("SSLError", "PEM", "NO_START_LINE")
     assert ours == theirs
 
 

@@ -260,8 +260,6 @@ cdef stack_st_X509 *parse_sequence(const unsigned char *data, Py_ssize_t length,
         certificates = sk_X509_new_null()
         ERR_clear_error()
         ending = append_pem(certificates, bio) if is_pem else append_der(certificates, bio)
-        if ending == BROKEN and ERR_peek_last_error() == 0:     # an empty block: `ssl` stops here, too
-            ending = COMPLETE
         wt_gate_leave(bio)
         BIO_free(bio)
     if certificates != NULL and ending == COMPLETE and sk_X509_num(certificates):
@@ -270,6 +268,12 @@ cdef stack_st_X509 *parse_sequence(const unsigned char *data, Py_ssize_t length,
     if certificates == NULL or ending == OUT_OF_MEMORY:
         ERR_clear_error()
         error = MemoryError()
+    elif sk_X509_num(certificates) and not ERR_peek_last_error():
+        # An empty block, or OpenSSL had no memory to say so: what follows is not known to be nothing.
+        error = ssl_error(
+            PEM_R_NO_START_LINE, ERR_PACK(ERR_LIB_PEM, 0, PEM_R_NO_START_LINE),
+            "no start line: cadata has an empty block",
+        )
     else:
         error = queue_exception()
         if sk_X509_num(certificates) == 0 and not isinstance(error, MemoryError):
