@@ -52,6 +52,9 @@ from wiretight._tls.certificate import (
 from wiretight._tls.socket import SSLSocket
 from wiretight._standard.typing import TYPE_CHECKING
 
+# Public, but not in __all__: with install(), a program's `from ssl import *` would import them over its own.
+from wiretight._core.x509.certificate import Certificate as Certificate
+
 # Names of `ssl` that are not public, but used by programs. For type checkers, `as` marks them as exported.
 from wiretight import _ssl as _ssl
 from wiretight._tls.constants import (
@@ -136,7 +139,7 @@ __all__ = [
     "get_sigalgs", "socket_error",
 ]
 # `ssl` has no __all__: `from ssl import *` also imports the names that it imports for itself, and programs use them.
-# install() and uninstall() are not here, because such general names would replace a program's own.
+# install() and uninstall() are not here, for the same reason as Certificate.
 __all__ += [
     "SOCK_STREAM", "SOL_SOCKET", "SO_TYPE", "base64", "create_connection", "errno", "namedtuple", "os", "socket", "sys",
     "warnings",

@@ -1,5 +1,7 @@
 """openssl/asn1.h, objects.h: declarations only, in the order of the manual pages."""
 
+from libc.time cimport tm
+
 from wiretight._core.openssl.bio cimport BIO
 
 cdef extern from "openssl/asn1.h" nogil:
@@ -11,13 +13,14 @@ cdef extern from "openssl/asn1.h" nogil:
         pass
     ctypedef struct ASN1_TIME:
         pass
-    int V_ASN1_BIT_STRING, V_ASN1_IA5STRING
+    int V_ASN1_BIT_STRING, V_ASN1_IA5STRING, V_ASN1_NEG_INTEGER
     void ASN1_STRING_free(ASN1_STRING *a)
     int ASN1_STRING_type(const ASN1_STRING *x)
     int ASN1_STRING_length(const ASN1_STRING *x)
     const unsigned char *ASN1_STRING_get0_data(const ASN1_STRING *x)
     int ASN1_STRING_to_UTF8(unsigned char **out, const ASN1_STRING *in_)
     int ASN1_TIME_print(BIO *b, const ASN1_TIME *s)
+    int ASN1_TIME_to_tm(const ASN1_TIME *s, tm *parts)
     int i2a_ASN1_INTEGER(BIO *bp, const ASN1_INTEGER *a)
     void ASN1_OBJECT_free(ASN1_OBJECT *a)
 

@@ -1,8 +1,13 @@
 """openssl/evp.h, sha.h: declarations only, in the order of the manual pages."""
 
 cdef extern from "openssl/evp.h" nogil:
+    ctypedef struct EVP_MD:
+        pass
     ctypedef struct EVP_PKEY:
         pass
+    enum: EVP_MAX_MD_SIZE
+    EVP_MD *EVP_MD_fetch(void *ctx, const char *algorithm, const char *properties)
+    void EVP_MD_free(EVP_MD *md)
     int EVP_PKEY_is_a(const EVP_PKEY *pkey, const char *name)
     const char *EVP_PKEY_get0_type_name(const EVP_PKEY *key)
     int EVP_PKEY_up_ref(EVP_PKEY *key)

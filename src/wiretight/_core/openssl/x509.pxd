@@ -2,7 +2,7 @@
 
 from wiretight._core.openssl.asn1 cimport ASN1_INTEGER, ASN1_OBJECT, ASN1_STRING, ASN1_TIME
 from wiretight._core.openssl.bio cimport BIO
-from wiretight._core.openssl.evp cimport EVP_PKEY
+from wiretight._core.openssl.evp cimport EVP_MD, EVP_PKEY
 
 cdef extern from "openssl/x509v3.h" nogil:
     ctypedef struct X509:
@@ -44,8 +44,7 @@ cdef extern from "openssl/x509v3.h" nogil:
     unsigned long XN_FLAG_RFC2253, XN_FLAG_ONELINE, ASN1_STRFLGS_ESC_MSB
 
     # certificate
-    int X509_cmp(const X509 *a, const X509 *b)
-    unsigned long X509_subject_name_hash(X509 *x)
+    int X509_digest(const X509 *data, const EVP_MD *type, unsigned char *md, unsigned int *len)
     int X509_check_ca(X509 *x)
     int X509_check_private_key(const X509 *x, const EVP_PKEY *k)
     long X509_get_version(const X509 *x)

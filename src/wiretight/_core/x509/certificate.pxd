@@ -1,4 +1,4 @@
-"""Certificate: one X509 as DER, as PEM and as the dictionary of getpeercert()."""
+"""Certificate: one X509, and its DER, PEM and dictionary of getpeercert()."""
 
 from wiretight._core.openssl.x509 cimport X509, stack_st_X509
 
@@ -18,4 +18,6 @@ cdef X509 *owned(X509 *certificate) noexcept nogil                  # adds a ref
 cdef Chain owned_chain(stack_st_X509 *chain) noexcept nogil
 cdef dict decoded(X509 *x509)                       # what getpeercert() returns
 cdef bytes der(X509 *x509)
+# The SHA-256 digest of the SubjectPublicKeyInfo; False without the memory for it
+cdef bint digest_key(X509 *x509, unsigned char *digest) noexcept nogil
 cdef list chain_of(const Chain *chain)              # of Certificate; [] for none

@@ -1,26 +1,32 @@
-"""Certificate: one X509 as DER, as PEM and as the dictionary of getpeercert()."""
+"""Certificate: one X509, and its DER, PEM and dictionary of getpeercert()."""
 
 cimport cython
 from cpython.bytes cimport PyBytes_FromStringAndSize
+from libc.time cimport tm
 
+from wiretight._core.base.cstrings cimport c_string
 from wiretight._core.base.errors cimport check, check_memory, forget_errors, raise_queue
 from wiretight._core.base.files cimport file_content
 from wiretight._core.openssl.asn1 cimport (
-    ASN1_INTEGER, ASN1_TIME, ASN1_TIME_print, NID_ad_OCSP, NID_ad_ca_issuers, i2a_ASN1_INTEGER,
+    ASN1_INTEGER, ASN1_STRING, ASN1_STRING_get0_data, ASN1_STRING_length, ASN1_STRING_type, ASN1_TIME, ASN1_TIME_print,
+    ASN1_TIME_to_tm, NID_ad_OCSP, NID_ad_ca_issuers, V_ASN1_NEG_INTEGER, i2a_ASN1_INTEGER,
 )
 from wiretight._core.openssl.bio cimport BIO, BIO_free
 from wiretight._core.openssl.crypto cimport OPENSSL_free
 from wiretight._core.openssl.err cimport ERR_clear_error
+from wiretight._core.openssl.evp cimport (
+    EVP_MAX_MD_SIZE, EVP_MD, EVP_MD_fetch, EVP_MD_free, SHA256, SHA256_DIGEST_LENGTH,
+)
 from wiretight._core.openssl.pem cimport PEM_write_bio_X509
 from wiretight._core.openssl.x509 cimport (
-    X509, X509_cmp, X509_free, X509_get0_notAfter, X509_get0_notBefore, X509_get_issuer_name,
-    X509_get_serialNumber, X509_get_subject_name, X509_get_version, X509_subject_name_hash,
-    X509_chain_up_ref, X509_up_ref, i2d_X509, sk_X509_num, sk_X509_value,
+    X509, X509_chain_up_ref, X509_digest, X509_free, X509_get0_notAfter, X509_get0_notBefore, X509_get_X509_PUBKEY,
+    X509_get_issuer_name, X509_get_serialNumber, X509_get_subject_name, X509_get_version, X509_up_ref, i2d_X509,
+    i2d_X509_PUBKEY, sk_X509_num, sk_X509_pop_free, sk_X509_shift, sk_X509_value, stack_st_X509,
 )
 from wiretight._core.x509.names cimport (
     access_addresses, alternative_names, crl_addresses, distinguished_name, memory, one_line, written,
 )
-from wiretight._core.x509.pem cimport read_certificate
+from wiretight._core.x509.pem cimport parse_der, parse_pem, read_certificate
 
 from operator import index
 
@@ -36,33 +42,164 @@ cdef object FROM_OPENSSL = object()
 
 @cython.final
 cdef class Certificate:
-    """An X.509 certificate that the peer sent or that the chain was built with. Programs cannot create one.
+    """An X.509 certificate, which never changes: of a peer, of a chain, of a trust store, or read by from_pem() or
+    from_der().
 
-    Two are equal if their DER encodings are equal, whatever their connections.
+    Two are equal if their DER encodings are equal. It can be pickled, so that an exception with certificates passes
+    from one process to another.
 
-    Since 0.1. Source: `ssl.SSLObject._sslobj.get_unverified_chain()` of the standard library; RFC 5280.
+    Since 0.1. Source: RFC 5280; `_ssl.Certificate` of the standard library, which has public_bytes() and get_info().
     """
 
     def __cinit__(self, origin=None):
         if origin is not FROM_OPENSSL:
-            raise TypeError(f"cannot create '{type(self).__module__}.{type(self).__name__}' instances")
+            kind = f"{type(self).__module__}.{type(self).__name__}"
+            raise TypeError(f"cannot create '{kind}' instances: use Certificate.from_pem() or from_der()")
 
     def __dealloc__(self):
         X509_free(self.x509)
 
+    @classmethod
+    def from_pem(cls, data, /):
+        """The only certificate in PEM text, str or bytes-like. What is no certificate, such as its key, is passed over.
+
+        Raises ValueError if there are several, SSLError if there is none or it cannot be decoded, TypeError for
+        another type. Since 0.1. Source: RFC 7468, section 5.
+
+        OpenSSL: PEM_read_bio_X509(3)
+        """
+        return only(parse_pem(data, "data"))
+
+    @classmethod
+    def from_der(cls, data, /):
+        """The certificate whose DER encoding is `data`, bytes-like.
+
+        Raises SSLError if it cannot be decoded, ValueError if there is more than one, TypeError for another type.
+        Since 0.1. Source: RFC 5280, section 4.1.
+
+        OpenSSL: d2i_X509(3)
+        """
+        return only(parse_der(data, "data"))
+
     def __reduce__(self):
-        raise TypeError(f"cannot pickle {type(self).__name__!r} object")
+        return Certificate.from_der, (der(self.x509),)
 
     def __repr__(self):
         return f"<{type(self).__name__} {one_line(X509_get_subject_name(self.x509))!r}>"
 
     def __hash__(self):
-        return X509_subject_name_hash(self.x509)
+        return hash(der(self.x509))
 
     def __eq__(self, other):
         if not isinstance(other, Certificate):
             return NotImplemented
-        return X509_cmp(self.x509, (<Certificate>other).x509) == 0
+        return der(self.x509) == der((<Certificate>other).x509)
+
+    # --- What it says -------------------------------------------------------------------------------------------------
+
+    @property
+    def subject(self):
+        """The name of its owner, as in getpeercert(): a tuple of parts, each a tuple of (type, value) pairs.
+
+        Since 0.1. Source: RFC 5280, section 4.1.2.6.
+
+        OpenSSL: X509_get_subject_name(3)
+        """
+        return distinguished_name(X509_get_subject_name(self.x509))
+
+    @property
+    def issuer(self):
+        """The name of the CA that signed it, in the form of `subject`. Since 0.1. Source: RFC 5280, section 4.1.2.4.
+
+        OpenSSL: X509_get_issuer_name(3)
+        """
+        return distinguished_name(X509_get_issuer_name(self.x509))
+
+    @property
+    def serial_number(self):
+        """The number that its issuer gave it, an int. Since 0.1. Source: RFC 5280, section 4.1.2.2.
+
+        OpenSSL: X509_get0_serialNumber(3)
+        """
+        return number(X509_get_serialNumber(self.x509))
+
+    @property
+    def not_before(self):
+        """Since when it is valid, a datetime in UTC. Raises ValueError for a date that is none. Since 0.1.
+
+        Source: RFC 5280, section 4.1.2.5. OpenSSL: X509_get0_notBefore(3)
+        """
+        return moment(X509_get0_notBefore(self.x509))
+
+    @property
+    def not_after(self):
+        """Until when it is valid, a datetime in UTC. Raises ValueError for a date that is none. Since 0.1.
+
+        Source: RFC 5280, section 4.1.2.5. OpenSSL: X509_get0_notAfter(3)
+        """
+        return moment(X509_get0_notAfter(self.x509))
+
+    @property
+    def alternative_names(self):
+        """Whom it is for: a list of (kind, name) pairs as in getpeercert(), such as ("DNS", "example.org").
+
+        Empty without the extension, and for one that cannot be decoded. Since 0.1.
+        Source: RFC 5280, section 4.2.1.6. OpenSSL: X509_get_ext_d2i(3)
+        """
+        ERR_clear_error()
+        names = alternative_names(self.x509)
+        ERR_clear_error()
+        return list(names or ())
+
+    # --- Its encodings and digests ------------------------------------------------------------------------------------
+
+    def der(self):
+        """Its DER encoding (bytes). Since 0.1. Source: RFC 5280, section 4.1.
+
+        OpenSSL: i2d_X509(3)
+        """
+        return der(self.x509)
+
+    def pem(self):
+        """Its PEM text (str), with a newline at the end. Since 0.1. Source: RFC 7468, section 5.
+
+        OpenSSL: PEM_write_bio_X509(3)
+        """
+        return pem(self.x509)
+
+    def fingerprint(self, str name not None="sha256"):
+        """The digest of its DER encoding (bytes); `name` is OpenSSL's for the hash function.
+
+        Raises ValueError if OpenSSL has no such function. Since 0.1.
+
+        OpenSSL: X509_digest(3)
+        """
+        return fingerprint(self.x509, name)
+
+    @property
+    def spki_sha256(self):
+        """The SHA-256 digest of its public key (SubjectPublicKeyInfo), 32 bytes: what a pin of a key is compared with.
+
+        A certificate that is renewed with the same key keeps it. Since 0.1. Source: RFC 7469, section 2.4.
+
+        OpenSSL: i2d_X509_PUBKEY(3)
+        """
+        cdef unsigned char digest[SHA256_DIGEST_LENGTH]
+        if not digest_key(self.x509, digest):
+            raise MemoryError
+        return <bytes>digest[:SHA256_DIGEST_LENGTH]
+
+    def to_cryptography(self):
+        """The same certificate as a `cryptography.x509.Certificate`.
+
+        Raises ImportError without that package, ValueError for what it refuses to read. Since 0.1.
+        Source: `cryptography.x509.load_der_x509_certificate`.
+        """
+        from cryptography.x509 import load_der_x509_certificate
+
+        return load_der_x509_certificate(der(self.x509))
+
+    # --- As `_ssl` has them -------------------------------------------------------------------------------------------
 
     def public_bytes(self, format=ENCODING_PEM):
         """The certificate as PEM (str) for ENCODING_PEM, or as DER (bytes) for ENCODING_DER.
@@ -95,6 +232,17 @@ cdef Certificate adopt_certificate(X509 *x509):
 cdef Certificate share_certificate(X509 *x509):
     X509_up_ref(x509)
     return adopt_certificate(x509)
+
+
+cdef Certificate only(stack_st_X509 *certificates):
+    """The certificate of a list of one, which it frees."""
+    cdef int count = sk_X509_num(certificates)
+    cdef X509 *x509 = sk_X509_shift(certificates)
+    sk_X509_pop_free(certificates, X509_free)
+    if count == 1:
+        return adopt_certificate(x509)
+    X509_free(x509)
+    raise ValueError(f"data has {count} certificates, but must have one: pass each of them by itself")
 
 
 cdef list chain_of(const Chain *chain):
@@ -143,6 +291,58 @@ cdef str pem(X509 *x509):
         return written(bio)
     finally:
         BIO_free(bio)
+
+
+# --- numbers, dates and digests --------------------------------------------------------------------------------------
+cdef object number(const ASN1_INTEGER *integer):
+    cdef const ASN1_STRING *octets = <const ASN1_STRING *>integer
+    magnitude = int.from_bytes(<bytes>ASN1_STRING_get0_data(octets)[:ASN1_STRING_length(octets)], "big")
+    return -magnitude if ASN1_STRING_type(octets) == V_ASN1_NEG_INTEGER else magnitude
+
+
+cdef object moment(const ASN1_TIME *when):
+    """OpenSSL: ASN1_TIME_to_tm(3)"""
+    from datetime import datetime, timezone     # here, because few programs need it
+
+    cdef tm parts
+    forget_errors()
+    if not ASN1_TIME_to_tm(when, &parts):
+        check_memory()
+        raise ValueError("the certificate has a date that is none")
+    return datetime(
+        parts.tm_year + 1900, parts.tm_mon + 1, parts.tm_mday, parts.tm_hour, parts.tm_min, parts.tm_sec,
+        tzinfo=timezone.utc,
+    )
+
+
+cdef bytes fingerprint(X509 *x509, str name):
+    """OpenSSL: EVP_MD_fetch(3), X509_digest(3)"""
+    cdef unsigned char digest[EVP_MAX_MD_SIZE]
+    cdef unsigned int length = 0
+    cdef EVP_MD *function
+    cdef int done = 0
+    cdef bytes algorithm = c_string(name)
+    forget_errors()
+    function = EVP_MD_fetch(NULL, algorithm, NULL)
+    if function != NULL:
+        done = X509_digest(x509, function, digest, &length)
+        EVP_MD_free(function)
+    if done <= 0:
+        check_memory()
+        raise ValueError(f"OpenSSL has no hash function {name!r} for this: use 'sha256', for example")
+    return <bytes>digest[:length]
+
+
+cdef bint digest_key(X509 *x509, unsigned char *digest) noexcept nogil:
+    """OpenSSL: i2d_X509_PUBKEY(3), SHA256(3)"""
+    cdef unsigned char *key = NULL
+    cdef int length = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(x509), &key)
+    cdef bint done
+    if length <= 0:
+        return False
+    done = SHA256(key, length, digest) != NULL
+    OPENSSL_free(key)
+    return done
 
 
 # --- the dictionary of getpeercert() ---------------------------------------------------------------------------------

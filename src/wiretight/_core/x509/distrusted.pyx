@@ -5,14 +5,13 @@ incident still contains their root. A key is identified by the SHA-256 digest of
 4.1), so that any other certificate for the same key is rejected too.
 """
 
-from wiretight._core.openssl.crypto cimport OPENSSL_free
-from wiretight._core.openssl.evp cimport SHA256, SHA256_DIGEST_LENGTH
+from wiretight._core.openssl.evp cimport SHA256_DIGEST_LENGTH
 from wiretight._core.openssl.ssl cimport SSL_CTX, SSL_CTX_set_cert_verify_callback
 from wiretight._core.openssl.x509 cimport (
     X509, X509_STORE_CTX, X509_STORE_CTX_get0_chain, X509_STORE_CTX_set_current_cert, X509_STORE_CTX_set_error,
-    X509_STORE_CTX_set_error_depth, X509_V_ERR_CERT_REJECTED, X509_get_X509_PUBKEY, X509_verify_cert, i2d_X509_PUBKEY,
-    sk_X509_num, sk_X509_value,
+    X509_STORE_CTX_set_error_depth, X509_V_ERR_CERT_REJECTED, X509_verify_cert, sk_X509_num, sk_X509_value,
 )
+from wiretight._core.x509.certificate cimport digest_key
 
 from libc.string cimport memcmp
 
@@ -76,20 +75,10 @@ cdef int verify(X509_STORE_CTX *verification, void *_) noexcept nogil:
 
 
 cdef bint is_distrusted(X509 *certificate) noexcept nogil:
-    """True, too, without the memory to find out.
-
-    OpenSSL: i2d_X509_PUBKEY(3), SHA256(3)
-    """
+    """True, too, without the memory to find out."""
     cdef unsigned char digest[SHA256_DIGEST_LENGTH]
-    cdef unsigned char *key = NULL
-    cdef int length = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(certificate), &key)
-    cdef unsigned char *hashed = NULL
     cdef size_t at = 0
-    if length <= 0:
-        return True
-    hashed = SHA256(key, length, digest)
-    OPENSSL_free(key)
-    if hashed == NULL:
+    if not digest_key(certificate, digest):
         return True
     while at < table_size:
         if memcmp(digest, table + at, SHA256_DIGEST_LENGTH) == 0:

@@ -16,4 +16,8 @@ cdef stack_st_X509 *read_chain(bytes content, Password password, object path) ex
 cdef EVP_PKEY *read_key(bytes content, Password password, object path) except NULL
 cdef EVP_PKEY *read_dh_parameters(bytes content, object path) except NULL
 cdef stack_st_X509_INFO *read_entries(bytes content) except NULL
-cdef stack_st_X509 *parse_data(object cadata) except NULL   # PEM or DER
+
+# The certificates in data of a program, at least one; errors name `argument`
+cdef stack_st_X509 *parse_pem(object data, str argument) except NULL                # str or bytes-like
+cdef stack_st_X509 *parse_der(object data, str argument, str expected=*) except NULL    # one after the other
+cdef stack_st_X509 *parse_data(object cadata) except NULL                           # either, as `ssl` tells them apart

@@ -231,24 +231,40 @@ cdef stack_st_X509_INFO *read_entries(bytes content) except NULL:
 
 cdef stack_st_X509 *parse_data(object cadata) except NULL:
     """The certificates of a PEM str, or of concatenated DER bytes; at least one."""
+    if not isinstance(cadata, str):
+        return parse_der(cadata, "cadata", "an ASCII string or a bytes-like object")
+    if not cadata.isascii():
+        raise TypeError("cadata should be an ASCII string or a bytes-like object")
+    return parse_pem(cadata, "cadata")
+
+
+cdef stack_st_X509 *parse_pem(object data, str argument) except NULL:
+    cdef bytes text
+    if isinstance(data, str):
+        text = data.encode()
+        return parse_sequence(text, len(text), True, argument)
+    return parse_buffer(data, True, argument, "a string or a bytes-like object")
+
+
+cdef stack_st_X509 *parse_der(object data, str argument, str expected="a bytes-like object") except NULL:
+    return parse_buffer(data, False, argument, expected)
+
+
+cdef stack_st_X509 *parse_buffer(object data, bint is_pem, str argument, str expected) except NULL:
     cdef Py_buffer view
-    cdef bytes pem
-    if isinstance(cadata, str):
-        if not cadata.isascii():
-            raise TypeError("cadata should be an ASCII string or a bytes-like object")
-        pem = cadata.encode("ascii")
-        return parse_sequence(pem, len(pem), True)
     try:
-        PyObject_GetBuffer(cadata, &view, PyBUF_SIMPLE)
+        PyObject_GetBuffer(data, &view, PyBUF_SIMPLE)
     except TypeError:
-        raise TypeError("cadata should be an ASCII string or a bytes-like object") from None
+        raise TypeError(f"{argument} should be {expected}") from None
     try:
-        return parse_sequence(<const unsigned char *>view.buf, view.len, False)
+        return parse_sequence(<const unsigned char *>view.buf, view.len, is_pem, argument)
     finally:
         PyBuffer_Release(&view)
 
 
-cdef stack_st_X509 *parse_sequence(const unsigned char *data, Py_ssize_t length, bint is_pem) except NULL:
+cdef stack_st_X509 *parse_sequence(
+    const unsigned char *data, Py_ssize_t length, bint is_pem, str argument
+) except NULL:
     cdef stack_st_X509 *certificates
     cdef BIO *bio
     cdef int ending
@@ -272,14 +288,13 @@ cdef stack_st_X509 *parse_sequence(const unsigned char *data, Py_ssize_t length,
         # An empty block, or OpenSSL had no memory to say so: what follows is not known to be nothing.
         error = ssl_error(
             PEM_R_NO_START_LINE, ERR_PACK(ERR_LIB_PEM, 0, PEM_R_NO_START_LINE),
-            "no start line: cadata has an empty block",
+            f"no start line: {argument} has an empty block",
         )
     else:
         error = queue_exception()
         if sk_X509_num(certificates) == 0 and not isinstance(error, MemoryError):
-            error = ssl_error(
-                0, 0, ("no start line" if is_pem else "not enough data") + ": cadata does not contain a certificate"
-            )
+            reason = "no start line" if is_pem else "not enough data"
+            error = ssl_error(0, 0, f"{reason}: {argument} does not contain a certificate")
     sk_X509_pop_free(certificates, X509_free)
     raise error
 
