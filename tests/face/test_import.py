@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+
+from tests.repo.source import ROOT
 
 PROGRAM = """
 import sys
 import ssl
-import importlib.util  # which itself imports threading since Python 3.12.2
 before = set(sys.modules)
 import wiretight
 print(*sorted(name for name in set(sys.modules) - before if not name.startswith("wiretight")))
 """
 
 # Each would make a visible difference to a short program.
-SLOW = {"asyncio", "calendar", "dataclasses", "datetime", "inspect", "locale", "textwrap", "threading", "typing"}
+SLOW = {
+    "asyncio", "calendar", "contextlib", "dataclasses", "datetime", "importlib.util", "inspect", "locale", "textwrap",
+    "threading", "typing", "weakref",
+}  # fmt: skip
 
 
 def test_it_imports_no_slow_module() -> None:
@@ -31,6 +36,14 @@ def test_install_is_imported_on_demand_and_not_by_import_star() -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout == "uninstall\n"
+
+
+def test_its_source_tree_says_to_install_it() -> None:
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "src")}
+    command = [sys.executable, "-c", "import wiretight"]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment)
+    assert done.returncode
+    assert "install the package (pip install .) instead of importing it from its source tree" in done.stderr
 
 
 SECOND_INTERPRETER = """

@@ -6,51 +6,58 @@ order of the list in meson.build.
 """
 
 import sys
-from importlib.machinery import ExtensionFileLoader, ModuleSpec
-from importlib.util import find_spec, module_from_spec, spec_from_file_location
+from importlib import import_module
+from importlib.machinery import ExtensionFileLoader, ModuleSpec  # importlib.util would take longer than half the core
 from types import ModuleType
 
-from wiretight._core.modules import MODULES
+
+def _library() -> ModuleType:
+    """The module that the library is named after: where the library is, and what else is in it."""
+    try:
+        return import_module(f"{__name__}._native")
+    except ModuleNotFoundError as error:
+        raise ImportError(
+            "wiretight's native library is missing for this Python; install the package (pip install .) "
+            "instead of importing it from its source tree"
+        ) from error
 
 
 def _folder(qualified: str) -> ModuleType:
     """Creates the package of a folder without importing its empty __init__.py, which takes longer than a module."""
-    spec = ModuleSpec(qualified, None, is_package=True)
-    spec.submodule_search_locations = [f"{__path__[0]}/{qualified.rpartition('.')[2]}"]
-    folder = module_from_spec(spec)
-    sys.modules[qualified] = folder
-    globals()[qualified.rpartition(".")[2]] = folder
+    last = qualified.rpartition(".")[2]
+    folder = ModuleType(qualified)
+    folder.__package__ = qualified
+    folder.__path__ = [f"{__path__[0]}/{last}"]
+    folder.__spec__ = ModuleSpec(qualified, None, is_package=True)
+    folder.__spec__.submodule_search_locations = folder.__path__
+    globals()[last] = sys.modules[qualified] = folder
     return folder
 
 
-def _load() -> None:
-    library = find_spec(f"{__name__}._native")
-    if library is None or library.origin is None:
-        raise ImportError(
-            "wiretight's native library is missing for this Python; install the package (pip install .) "
-            "instead of importing it from its source tree"
-        )
-    for name in MODULES:
-        qualified = f"{__name__}.{name}"
-        package, _, last = qualified.rpartition(".")
-        folder = sys.modules.get(package) or _folder(package)
-        loader = ExtensionFileLoader(qualified, library.origin)
-        spec = spec_from_file_location(qualified, library.origin, loader=loader)
-        if spec is None:
-            raise ImportError(f"{library.origin} cannot be loaded as {qualified}")
-        try:
-            module = module_from_spec(spec)
-            sys.modules[qualified] = module
-            loader.exec_module(module)
-        except BaseException as error:
-            sys.modules.pop(qualified, None)
-            if isinstance(error, ImportError) and "interpreter" in str(error):
-                raise ImportError(
-                    "wiretight supports only one interpreter per process, because they would share its OpenSSL: "
-                    "use threads or processes instead of subinterpreters, or the standard ssl in them"
-                ) from error
-            raise
-        setattr(folder, last, module)
+def _load(qualified: str, library: str) -> ModuleType:
+    """Imports a module from a library of several, as importlib would from one of its own."""
+    loader = ExtensionFileLoader(qualified, library)
+    spec = ModuleSpec(qualified, loader, origin=library)
+    spec.has_location = True
+    try:
+        module = loader.create_module(spec)
+        module.__spec__ = spec
+        sys.modules[qualified] = module
+        loader.exec_module(module)
+    except BaseException as error:
+        sys.modules.pop(qualified, None)
+        if isinstance(error, ImportError) and "interpreter" in str(error):
+            raise ImportError(
+                "wiretight supports only one interpreter per process, because they would share its OpenSSL: "
+                "use threads or processes instead of subinterpreters, or the standard ssl in them"
+            ) from error
+        raise
+    return module
 
 
-_load()
+_native = _library()
+MODULES: tuple[str, ...] = _native.MODULES
+for _name in MODULES:
+    _package, _, _last = f"{__name__}.{_name}".rpartition(".")
+    _room = sys.modules.get(_package) or _folder(_package)
+    setattr(_room, _last, _load(f"{_package}.{_last}", str(_native.__file__)))

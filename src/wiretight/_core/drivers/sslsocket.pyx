@@ -4,10 +4,9 @@ from cython cimport no_gc_clear
 from cpython.buffer cimport PyBUF_SIMPLE, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
 from cpython.number cimport PyNumber_Index
 from cpython.object cimport PyObject
+from cpython.weakref cimport PyWeakref_NewRef
 from libc.errno cimport EBADF
 from libc.stdint cimport int64_t
-
-import weakref
 
 from wiretight._core.base.errors cimport plain_error
 from wiretight._core.connection.connection cimport FROM_CONTEXT
@@ -163,7 +162,7 @@ cdef class _SSLSocket(Driver):
 
     @owner.setter
     def owner(self, value):
-        self.owner_reference = None if value is None else weakref.ref(value)
+        self.owner_reference = None if value is None else PyWeakref_NewRef(value, None)
 
     def uses_ktls_for_send(self):
         """Whether the kernel encrypts: never, because the wire does. Since 0.1."""
@@ -199,7 +198,7 @@ cdef _SSLSocket for_socket(
     if fd < 0:
         raise OSError(EBADF, os.strerror(EBADF))
     cdef _SSLSocket connection = new_connection(Wire(fd), context, server_side, hostname, owner, session)
-    connection.socket_reference = weakref.ref(sock)
+    connection.socket_reference = PyWeakref_NewRef(sock, None)
     return connection
 
 

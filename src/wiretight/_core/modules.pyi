@@ -1,1 +1,0 @@
-MODULES: tuple[str, ...]
