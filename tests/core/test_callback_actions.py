@@ -216,6 +216,97 @@ def test_a_message_callback_may_switch_to_a_context_without_one(
     assert not reports
 
 
+@reference("Python, ssl.SSLSocket.context")
+@pytest.mark.parametrize("side", ["client", "server"])
+def test_a_message_callback_may_switch_the_context_at_any_message(
+    certificates: Certificates, version: Any, reports: list[Any], side: str
+) -> None:
+    """OpenSSL has chosen a certificate before it signs with it: that stays, and so do those of contexts in between."""
+
+    def contexts() -> dict[str, Any]:
+        server = certificates.server_context(version)
+        server.verify_mode = tls.CERT_REQUIRED
+        server.load_verify_locations(certificates.ca_file)
+        client = certificates.client_context(version)
+        client.load_cert_chain(*certificates.client)
+        made = {"client": client, "server": server}
+        made[side]._msg_callback = switch
+        return made
+
+    def switch(connection: Any, *_: Any) -> None:
+        counts.append(connection)
+        if len(counts) == at:
+            connection.context = contexts()[side]
+            connection.context = other
+
+    at, counts = 0, [None]
+    first, other = contexts(), contexts()[side]
+    while len(counts) > at:
+        at, counts = at + 1, []
+        pair = Pair(first["client"], first["server"])
+        pair.handshake()
+        assert pair.transfer(b"data", pair.client) == b"data"
+        assert pair.transfer(b"data", pair.server) == b"data"
+    assert at > 20
+    assert not reports
+
+
+@reference("Python, ssl.SSLObject.context")
+@pytest.mark.parametrize("bytes_left", [1, 40])
+def test_a_client_may_get_another_context_while_the_server_has_not_finished(
+    certificates: Certificates, version: Any, bytes_left: int
+) -> None:
+    """With what the server sent it has chosen its certificate, but has not signed with it."""
+    server_context = certificates.server_context(version)
+    server_context.verify_mode = tls.CERT_REQUIRED
+    server_context.load_verify_locations(certificates.ca_file)
+    client_context, other = certificates.client_context(version), certificates.client_context(version)
+    for context in (client_context, other):
+        context.load_cert_chain(*certificates.client)
+    pair = Pair(client_context, server_context)
+    del client_context, context
+    assert attempt(pair.client.do_handshake) is WANT
+    pair.pump()
+    assert attempt(pair.server.do_handshake) is WANT
+    flight = pair.to_client.outgoing.read()
+    pair.to_client.incoming.write(flight[:-bytes_left])
+    assert attempt(pair.client.do_handshake) is WANT
+    pair.client.context = other
+    gc.collect()
+    pair.to_client.incoming.write(flight[-bytes_left:])
+    pair.handshake()
+    assert pair.server.getpeercert()["subjectAltName"] == (("email", "client@example.org"),)
+
+
+def test_of_several_exceptions_the_last_is_raised_and_only_once(client_context: Any, server_context: Any) -> None:
+    """As by `ssl`. A later call of the connection has nothing to do with them."""
+    raised: list[Bang] = []
+    armed = True
+
+    def raise_each_time(*_: Any) -> None:
+        if armed:
+            raised.append(Bang())
+            raise raised[-1]
+
+    client_context._msg_callback = raise_each_time
+    near, far = tcp_pair()
+    with contextlib.ExitStack() as stack:
+        client = client_context.wrap_socket(far, server_hostname=HOST, do_handshake_on_connect=False)
+        server = server_context.wrap_socket(near, server_side=True, do_handshake_on_connect=False)
+        for sock in (client, server):
+            stack.enter_context(sock)
+            sock.settimeout(PATIENCE)
+        shaking = Task(server.do_handshake)
+        with pytest.raises(Bang) as error:
+            client.do_handshake()
+        shaking.result()
+        assert error.value is raised[-1]
+        armed = False
+        client.do_handshake()
+        client.sendall(b"data")
+        assert server.recv(100) == b"data"
+
+
 def test_it_cannot_call_its_own_connection(scene: Callable[..., Scene], reports: list[Any]) -> None:
     made = scene(lambda here: re_enters_itself(made)(here))
     made.here.pair.handshake()

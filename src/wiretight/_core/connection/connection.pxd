@@ -19,6 +19,7 @@ cdef class Connection:
     cdef Settings settings              # of the context, when this was made or got it
     cdef readonly bint server_side
     cdef readonly object server_hostname
+    cdef object former              # what OpenSSL still uses of earlier contexts; None: nothing. See virtualhost
     cdef bytes terms                    # which a session must share to be resumed; None: there is no such session
     cdef object requested_name          # on a server: the name that the client asked for, once that is looked at
     cdef bint looked_at_name            # sni_callback has had it

@@ -18,9 +18,10 @@ from wiretight._core.context.settings cimport Settings, apply, apply_callbacks, 
 from wiretight._core.openssl.err cimport ERR_clear_error
 from wiretight._core.openssl.ssl cimport (
     SSL, SSL_OP_NO_SSLv3, SSL_OP_NO_TLSv1, SSL_OP_NO_TLSv1_1, SSL_OP_NO_TLSv1_2, SSL_VERIFY_PEER,
-    SSL_VERIFY_POST_HANDSHAKE, SSL_get_min_proto_version, SSL_get_options, SSL_get_state, SSL_get_verify_mode,
-    SSL_in_before, SSL_set1_groups_list, SSL_set_SSL_CTX, SSL_set_cipher_list, SSL_set_ciphersuites,
-    SSL_set_min_proto_version, SSL_set_options, SSL_set_session, SSL_set_verify, TLS_ST_SR_CLNT_HELLO,
+    SSL_VERIFY_POST_HANDSHAKE, SSL_copy_session_id, SSL_free, SSL_get_min_proto_version, SSL_get_options, SSL_get_state,
+    SSL_get_verify_mode, SSL_in_before, SSL_is_init_finished, SSL_new, SSL_set1_groups_list, SSL_set_SSL_CTX,
+    SSL_set_cipher_list, SSL_set_ciphersuites, SSL_set_min_proto_version, SSL_set_options, SSL_set_session,
+    SSL_set_verify, TLS_ST_SR_CLNT_HELLO,
 )
 
 cdef extern from "compat.h" nogil:
@@ -38,6 +39,7 @@ cdef int choose_context(Connection connection, Context chosen) except -1:
     """
     cdef Settings settings, later, before
     cdef Context former
+    cdef Former kept = Former.__new__(Former)
     cdef bint switched, is_open
     make_sealed(chosen)
     with cython.critical_section(connection):
@@ -50,7 +52,8 @@ cdef int choose_context(Connection connection, Context chosen) except -1:
     is_open = SSL_in_before(connection.ssl) or connection.server_side and may_choose(connection.ssl)
     if not is_open:
         settings = later
-    switched = switch_context(connection.ssl, before, chosen, settings, connection.server_side, ciphers)
+    switched = (is_open or keep_former(connection, kept)) and switch_context(
+        connection.ssl, before, chosen, settings, connection.server_side, ciphers)
     if is_open and not connection.server_side and chosen is not former:
         SSL_set_session(connection.ssl, NULL)   # what was offered is another context's
     with cython.critical_section(connection):
@@ -64,6 +67,44 @@ cdef int choose_context(Connection connection, Context chosen) except -1:
     elif not connection.server_side:
         connection.unbind_sessions()    # verified by one context, and maybe shown to with the certificate of another
     return 0
+
+
+@cython.final
+@cython.auto_pickle(False)
+cdef class Former:
+    """What OpenSSL goes on using of a context that was replaced once the handshake had begun.
+
+    From choosing a certificate to signing with it OpenSSL points into the SSL's own list, which SSL_set_SSL_CTX()
+    frees; and to the end of the connection into the SSL_CTX, for the signature algorithms.
+    """
+    cdef Context context
+    cdef SSL *certificates      # another SSL with the same list; NULL after the handshake
+    cdef Former before
+
+    def __dealloc__(self):
+        SSL_free(self.certificates)
+
+
+cdef bint keep_former(Connection connection, Former kept) noexcept:
+    """Keeps the present context in `kept`, with the connection's lock held. False leaves the reason on OpenSSL's queue.
+
+    OpenSSL: SSL_new(3), SSL_copy_session_id(3)
+    """
+    cdef Former other = connection.former
+    kept.context = connection._context
+    if not SSL_is_init_finished(connection.ssl):
+        ERR_clear_error()
+        kept.certificates = SSL_new(kept.context.ctx)
+        if kept.certificates == NULL or not SSL_copy_session_id(kept.certificates, connection.ssl):
+            return False
+    else:
+        while other is not None:
+            if other.context is kept.context:
+                return True
+            other = other.before
+    kept.before = connection.former
+    connection.former = kept
+    return True
 
 
 cdef bint may_choose(SSL *ssl) noexcept:

@@ -23,6 +23,7 @@ cdef extern from "openssl/ssl.h" nogil:
     SSL *SSL_new(SSL_CTX *ctx)
     void SSL_free(SSL *ssl)
     SSL_CTX *SSL_set_SSL_CTX(SSL *ssl, SSL_CTX *ctx)
+    int SSL_copy_session_id(SSL *to, const SSL *source)
     void SSL_set_bio(SSL *ssl, BIO *rbio, BIO *wbio)
     void SSL_set_connect_state(SSL *ssl)
     void SSL_set_accept_state(SSL *ssl)
