@@ -25,7 +25,7 @@ cdef struct Operation:
     size_t size
     size_t got              # READ: bytes of the last step
     Writing writing         # WRITE
-    PyObject *raised        # the first exception of a callback, of OpenSSL's or of a BIO; owned by the caller
+    PyObject *raised        # the last exception of a callback, of OpenSSL's or of a BIO; owned by the caller
 
 
 cdef class Stream(Negotiated):

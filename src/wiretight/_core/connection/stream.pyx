@@ -102,7 +102,8 @@ cdef class Stream(Negotiated):
     #    shutdown report OpenSSL's failure, which the kernel's only follows. A write reports the kernel's, which decides
     #    what was sent. A read reports neither here: a failed flush must not hide data that was read, and the next call
     #    meets it again.
-    # 4. What a callback raised belongs to the verb that ran it: it is taken before anybody else gets the lock.
+    # 4. What a callback raised belongs to the verb that ran it: the wire has it while another callback may replace it
+    #    (the last exception counts, as in `ssl`), and the verb before anybody else gets the lock.
     #
     # A write of more than a batch is several such rounds, and yields the lock between them to threads that wait.
 
@@ -111,11 +112,11 @@ cdef class Stream(Negotiated):
         cdef Status status
         cdef int error
         while True:
+            self.wire.raised = op.raised
             status = self.admit(op)
             if status == DONE:
                 status = self.answer(op, self.operate(op))
-            if op.raised == NULL:
-                op.raised = self.wire.take_raised()
+            op.raised = self.wire.take_raised()
             if status != DONE or op.verb != WRITE or op.writing.sent == op.size:
                 return status
             error = self.wire.yield_lock()
