@@ -5,6 +5,7 @@ from __future__ import annotations
 import array
 import hashlib
 import random
+import select
 import socket
 import sys
 import threading
@@ -12,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from tests.core.peer import asleep, until
 from tests.kit.deliveries import shut
 from tests.kit.sockets import BLOCKING, WITH_TIMEOUT, handshake, tcp_pair, tls_sockets
 from tests.kit.threads import PATIENCE, Task
@@ -260,3 +262,26 @@ def test_both_ends_unwrap_cleanly_after_use_in_threads(client_context, server_co
         assert reading.result() == sent
         server.unwrap()
         unwrapping.result()
+
+
+@waiting
+def test_a_reader_that_waits_gets_what_another_one_leaves_of_a_record(
+    client_context: Any, server_context: Any, mode: Any
+) -> None:
+    """It is asleep in the kernel, which has none of the record any more."""
+    with tls_sockets(client_context, server_context, mode=mode) as (client, server):
+        server.sendall(b"before")
+        assert client.recv(100) == b"before"
+        for record in (b"0123456789", bytes(range(256)) * 64):
+            for _ in range(10):
+                short, long = readers = [Task(client.recv, size) for size in (1, len(record))]
+                until(lambda readers=readers: all(asleep(it.thread) for it in readers), "both wait")
+                server.sendall(record)
+                got = long.result()
+                if got == record:  # it woke first
+                    server.sendall(b"x")
+                    assert short.result() == b"x"
+                else:
+                    assert short.result() + got == record
+                assert client.pending() == 0
+                assert select.select([client], [], [], 0) == ([], [], [])

@@ -155,6 +155,7 @@ cdef class Stream(Negotiated):
         self.wire.begin()
         if op.verb == READ:
             status = self.read_records(op)
+            self.wire.wake_others(SSL_pending(self.ssl))
         elif op.verb == WRITE:
             status = self.write_records(op)
         elif op.verb == HANDSHAKE:
@@ -233,7 +234,8 @@ cdef class Stream(Negotiated):
         cdef size_t part = 0
         cdef int ret
         op.got = 0
-        self.wire.drop_undiscarded()
+        if not SSL_pending(self.ssl):
+            self.wire.drop_undiscarded()
         if self.wire.is_overfull() and not self.wire.is_gone and not self.wire.flush():
             return WANT_WRITE
         if self.has_deferred:

@@ -6,7 +6,8 @@ the step settle() makes the kernel drop exactly the bytes that were consumed. So
 the wire never holds a byte that nobody has decrypted: whatever the caller did not get is in the kernel, where select()
 sees it, or in OpenSSL, where pending() counts it. When a step has data for the caller and then meets the end of the
 stream (close_notify, an alert, a broken record), keep_event() leaves the bytes of that event in the kernel, so that
-select() reports it too; they are `undiscarded`, and the next read drops them.
+select() reports it too; they are `undiscarded`, and the next read drops them. Likewise the last byte of a record that a
+read has taken in part, while other threads wait in the kernel for something to read.
 
 An `exclusive` wire consumes what it sees, and saves the second system call: for a transport, which asks the connection,
 not select(), whether there is more. What a step leaves over is kept (`owns_window`), in a buffer that lasts no longer
@@ -69,7 +70,7 @@ cdef class Incoming(Outgoing):
     cdef int fetch(self, char *into, int size) noexcept nogil:
         cdef ssize_t got
         cdef size_t asked = size
-        cdef bint look = size <= HEADER or self.space > <size_t>size
+        cdef bint look = size <= HEADER or self.space > <size_t>size or self.waiting
         if self.fd < 0:
             self.error = EBADF
             return 0
@@ -174,6 +175,15 @@ cdef class Incoming(Outgoing):
         if not self.exclusive:
             self.undiscarded = self.consumed - self.delivered
             self.consumed = self.delivered
+
+    cdef void wake_others(self, bint has_rest) noexcept nogil:
+        """While OpenSSL has the rest of a record and other threads wait, leaves its last byte in the kernel: they are
+        asleep there, and would not hear of it."""
+        if has_rest and self.waiting and self.consumed and not self.exclusive:
+            self.undiscarded = 1
+            self.consumed -= 1
+        elif self.undiscarded and not has_rest and self.fetches == 0:
+            self.drop_undiscarded()
 
     cdef void settle(self) noexcept nogil:
         """Ends a step: what OpenSSL has consumed leaves the kernel, and the window goes back."""
