@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import subprocess
 import sys
+import warnings
 from operator import eq
 from typing import Any
 
@@ -113,3 +115,27 @@ def test_a_size_beyond_a_c_int_overflows(size):
     """As in `ssl`."""
     with pytest.raises(OverflowError):
         wiretight.MemoryBIO().read(size)
+
+
+def test_a_context_that_is_being_made_is_nowhere_to_be_found(monkeypatch):
+    """The number of its protocol, and a warning about that, run Python before it has settings."""
+    found = []
+
+    def look(*_, **__):
+        found.extend(it for it in gc.get_objects() if _core_context in type(it).__mro__ and id(it) not in before)
+
+    class Protocol:
+        def __index__(self):
+            look()
+            return wiretight.PROTOCOL_TLS
+
+    _core_context = wiretight.SSLContext.__mro__[-2]
+    assert _core_context.__name__ == "Context"
+    before = {id(it) for it in gc.get_objects() if _core_context in type(it).__mro__}
+    monkeypatch.setattr("warnings.showwarning", look)
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        made = _core_context(Protocol())
+    assert found == []
+    look()
+    assert found == [made]

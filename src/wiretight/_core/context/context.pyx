@@ -28,6 +28,8 @@ from wiretight._core.openssl.x509 cimport X509_V_FLAG_POLICY_CHECK, X509_V_FLAG_
 cdef extern from "Python.h":
     # As cpython.object declares it, it cannot delete.
     int generic_setattr "PyObject_GenericSetAttr"(object self, object name, PyObject *value) except -1
+    void PyObject_GC_Track(object it)
+    void PyObject_GC_UnTrack(object it)
 
 from operator import index      # of a number: a C type alone would take a float, and cut it off
 
@@ -51,6 +53,8 @@ cdef class Context:
     """
 
     def __cinit__(self, protocol, /):
+        # What runs Python here, `protocol` and the filters of warnings, must not find a context without settings by gc.
+        PyObject_GC_UnTrack(self)
         cdef int number = index(protocol)
         cdef const SSL_METHOD *method = method_of(number)
         ERR_clear_error()
@@ -60,6 +64,7 @@ cdef class Context:
         set_owner(self.ctx, self)
         self._protocol = number
         self.settings = self.sealed = defaults(self.ctx, only_version(number), number == PROTOCOL_TLS_CLIENT)
+        PyObject_GC_Track(self)
 
     def __dealloc__(self):
         SSL_CTX_free(self.ctx)
