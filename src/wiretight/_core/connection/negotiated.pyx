@@ -3,6 +3,11 @@
 Each answer is a Question: C looks at OpenSSL's object with the lock held and copies what it sees, and the lock is free
 again before Python makes an object of it. So a question waits for no callback, neither of this connection nor of
 another, and may be asked in all of them.
+
+Nothing is copied once and for all, because OpenSSL changes its answers after the handshake too. A server of TLS 1.2 may
+shake hands again, with another certificate, cipher and session, and without an application protocol. While it does,
+while a server of TLS 1.3 waits to ask for a certificate, and after a fatal alert, the handshake is "not done", and there
+is no version.
 """
 
 from libc.stdlib cimport free, malloc
@@ -11,7 +16,7 @@ from libc.string cimport memcpy
 cimport cython
 
 from wiretight._core.base.errors cimport check, forget_errors
-from wiretight._core.connection.connection cimport Connection, Question
+from wiretight._core.connection.connection cimport Connection
 from wiretight._core.connection.peer cimport peer_certificate, sent_chain, verified_chain
 from wiretight._core.connection.resumption cimport offer_session, session_of
 from wiretight._core.connection.virtualhost cimport choose_context
@@ -49,16 +54,18 @@ cdef class Negotiated(Connection):
 
         OpenSSL: SSL_get_version(3)
         """
-        return self.name(ask_version)
+        cdef Facts facts
+        self.look(&facts)
+        return text(facts.version)
 
     def cipher(self):
         """The cipher suite as (name, protocol that defines it, secret bits), or None before one is chosen. Since 0.1.
 
         OpenSSL: SSL_get_current_cipher(3)
         """
-        cdef const SSL_CIPHER *cipher = NULL
-        self.ask(ask_cipher, &cipher)
-        return cipher_tuple(cipher)
+        cdef Facts facts
+        self.look(&facts)
+        return cipher_tuple(facts.cipher)
 
     def shared_ciphers(self):
         """On a server, the suites of the client's offer that the server has too, in the client's order; else None.
@@ -89,14 +96,18 @@ cdef class Negotiated(Connection):
 
         OpenSSL: SSL_get_current_compression(3)
         """
-        return self.name(ask_compression)
+        cdef Facts facts
+        self.look(&facts)
+        return text(facts.compression)
 
     def group(self):
         """The group of the key exchange, as in "x25519", or None where there was none. Since 0.1.
 
         OpenSSL: SSL_get0_group_name(3)
         """
-        return self.name(ask_group)
+        cdef Facts facts
+        self.look(&facts)
+        return text(facts.group)
 
     def client_sigalg(self):
         """The algorithm that the client signed with, as in "rsa_pss_rsae_sha256", or None if it showed no certificate.
@@ -120,23 +131,18 @@ cdef class Negotiated(Connection):
         if not FEATURES["HAS_SIGALG_NAMES"]:
             raise NotImplementedError(
                 "the signature algorithms of a connection need OpenSSL 3.5 or newer: build wiretight with one")
-        return self.name(ask_peer_signature if of_peer else ask_own_signature)
-
-    cdef str name(self, Question question):
-        """The answer of a question about one of OpenSSL's names, which last as long as the library."""
-        cdef const char *name = NULL
-        self.ask(question, &name)
-        return None if name == NULL else name.decode("ascii")
+        cdef Facts facts
+        self.look(&facts)
+        return text(facts.signatures[of_peer])
 
     def selected_alpn_protocol(self):
         """The application protocol that was agreed on (RFC 7301), or None. Since 0.1.
 
         OpenSSL: SSL_get0_alpn_selected(3)
         """
-        cdef Octets protocol
-        protocol.size = 0
-        self.ask(ask_alpn_protocol, &protocol)
-        return protocol.octets[:protocol.size].decode("ascii") if protocol.size else None
+        cdef Facts facts
+        self.look(&facts)
+        return facts.protocol.octets[:facts.protocol.size].decode("ascii") if facts.protocol.size else None
 
     def get_channel_binding(self, str cb_type not None="tls-unique"):
         """Bytes that name this connection (RFC 5929, 3), or None while the handshake has not come so far.
@@ -226,19 +232,16 @@ cdef class Negotiated(Connection):
 
         OpenSSL: SSL_session_reused(3)
         """
-        cdef bint reused = False
-        self.ask(ask_session_reused, &reused)
-        return reused
+        cdef Facts facts
+        self.look(&facts)
+        return facts.session_reused
+
+    cdef int look(self, Facts *facts) except -1:
+        """What was agreed on, all of it at one moment."""
+        return self.ask(ask_facts, facts)
 
 
 # --- The questions ----------------------------------------------------------------------------------------------------
-
-cdef enum:
-    MOST_OCTETS = 255       # an ALPN protocol's name (RFC 7301); the verify_data of any cipher suite is shorter
-
-cdef struct Octets:
-    char octets[MOST_OCTETS]
-    size_t size
 
 cdef struct Ciphers:
     const SSL_CIPHER **ciphers
@@ -249,13 +252,26 @@ cdef void ask_pending(Connection self, void *answer) noexcept nogil:
     (<int *>answer)[0] = SSL_pending(self.ssl)
 
 
-cdef void ask_version(Connection self, void *answer) noexcept nogil:
-    if SSL_is_init_finished(self.ssl):
-        (<const char **>answer)[0] = SSL_get_version(self.ssl)
-
-
-cdef void ask_cipher(Connection self, void *answer) noexcept nogil:
-    (<const SSL_CIPHER **>answer)[0] = SSL_get_current_cipher(self.ssl)
+cdef void ask_facts(Connection self, void *answer) noexcept nogil:
+    """OpenSSL: SSL_get_version(3), SSL_get_current_cipher(3), SSL_get0_alpn_selected(3) and so on"""
+    cdef Facts *facts = <Facts *>answer
+    cdef const void *method = SSL_get_current_compression(self.ssl)
+    cdef const unsigned char *protocol = NULL
+    cdef unsigned int size = 0
+    facts.version = SSL_get_version(self.ssl) if SSL_is_init_finished(self.ssl) else NULL
+    facts.cipher = SSL_get_current_cipher(self.ssl)
+    facts.compression = NULL if method == NULL else SSL_COMP_get_name(method)
+    forget_errors()
+    facts.group = wt_group_name(self.ssl)
+    forget_errors()
+    facts.signatures[False] = wt_signature_name(self.ssl, False)
+    facts.signatures[True] = wt_signature_name(self.ssl, True)
+    SSL_get0_alpn_selected(self.ssl, &protocol, &size)
+    facts.protocol.size = 0
+    if protocol != NULL and size <= MOST_OCTETS:
+        memcpy(facts.protocol.octets, protocol, size)
+        facts.protocol.size = size
+    facts.session_reused = SSL_session_reused(self.ssl)
 
 
 cdef void ask_shared_ciphers(Connection self, void *answer) noexcept nogil:
@@ -275,35 +291,6 @@ cdef void ask_shared_ciphers(Connection self, void *answer) noexcept nogil:
             shared.count += 1
 
 
-cdef void ask_compression(Connection self, void *answer) noexcept nogil:
-    cdef const void *method = SSL_get_current_compression(self.ssl)
-    (<const char **>answer)[0] = NULL if method == NULL else SSL_COMP_get_name(method)
-
-
-cdef void ask_group(Connection self, void *answer) noexcept nogil:
-    forget_errors()
-    (<const char **>answer)[0] = wt_group_name(self.ssl)
-    forget_errors()
-
-
-cdef void ask_own_signature(Connection self, void *answer) noexcept nogil:
-    (<const char **>answer)[0] = wt_signature_name(self.ssl, False)
-
-
-cdef void ask_peer_signature(Connection self, void *answer) noexcept nogil:
-    (<const char **>answer)[0] = wt_signature_name(self.ssl, True)
-
-
-cdef void ask_alpn_protocol(Connection self, void *answer) noexcept nogil:
-    cdef Octets *protocol = <Octets *>answer
-    cdef const unsigned char *name = NULL
-    cdef unsigned int size = 0
-    SSL_get0_alpn_selected(self.ssl, &name, &size)
-    if name != NULL and size <= MOST_OCTETS:
-        memcpy(protocol.octets, name, size)
-        protocol.size = size
-
-
 cdef void ask_first_finished(Connection self, void *answer) noexcept nogil:
     """The first Finished of the handshake: the client's, but the server's when the session was resumed."""
     cdef Octets *finished = <Octets *>answer
@@ -315,13 +302,13 @@ cdef void ask_first_finished(Connection self, void *answer) noexcept nogil:
     finished.size = min(size, <size_t>MOST_OCTETS)
 
 
-cdef void ask_session_reused(Connection self, void *answer) noexcept nogil:
-    (<bint *>answer)[0] = SSL_session_reused(self.ssl)
-
-
 cdef int request_certificate(Connection self, void *_) noexcept nogil:
     forget_errors()
     return SSL_verify_client_post_handshake(self.ssl)
+
+
+cdef str text(const char *name):
+    return None if name == NULL else name.decode("ascii")
 
 
 cdef object cipher_tuple(const SSL_CIPHER *cipher):
