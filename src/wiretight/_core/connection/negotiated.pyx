@@ -6,8 +6,8 @@ another, and may be asked in all of them.
 
 Nothing is copied once and for all, because OpenSSL changes its answers after the handshake too. A server of TLS 1.2 may
 shake hands again, with another certificate, cipher and session, and without an application protocol. While it does,
-while a server of TLS 1.3 waits to ask for a certificate, and after a fatal alert, the handshake is "not done", and there
-is no version.
+while a server of TLS 1.3 waits to ask for a certificate, and after a fatal alert, the handshake is "not done", and
+there is no version.
 """
 
 from libc.stdlib cimport free, malloc
