@@ -191,6 +191,7 @@ class ObjectEnds(Ends):
         self.subject = self.contexts[0].wrap_bio(self.incoming, self.outgoing, **self.options(self.at_server))
         self.peer = self.wrapped(self.other_contexts[0], far, not self.at_server)
         self.over = threading.Event()
+        self.closing = threading.Lock()
         self.tasks = [Task(self.carry_in), Task(self.carry_out)]
         shaking = Task(self.peer.do_handshake)
         while said(self.subject.do_handshake) != "answer":
@@ -218,7 +219,8 @@ class ObjectEnds(Ends):
         if threading.current_thread() not in [task.thread for task in self.tasks]:
             for task in self.tasks:
                 task.result()
-        self.plain.close()
+        with self.closing:  # without a GIL a plain socket that two threads close is closed twice
+            self.plain.close()
 
 
 class ForeignEnds(ObjectEnds):

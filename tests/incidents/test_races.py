@@ -7,6 +7,7 @@ import os
 import socket
 import ssl as standard
 import threading
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ import pytest
 from tests.core.peer import asleep, until
 from tests.incidents.processes import Child, forks, open_descriptors
 from tests.incidents.references import reference
+from tests.kit.certificates import HOST
 from tests.kit.sockets import tcp_pair, tls_sockets, unix_pair
 from tests.kit.threads import Task
 
@@ -107,6 +109,23 @@ def test_closing_while_threads_are_active_never_touches_a_reused_descriptor(
             os.close(number)
             assert (tmp_path / "foreign").read_bytes() == b""
     assert open_descriptors() == before
+
+
+def test_a_socket_that_several_threads_close_closes_its_descriptor_once(client_context, rounds):
+    def end(operation: Callable[[], Any], together: threading.Barrier) -> int | None:
+        together.wait(10)
+        return operation()  # a second close would be an OSError (EBADF), or another file's end
+
+    for _ in range(rounds(30, 5000)):  # twice in a hundred a second thread closed too
+        near, far = tcp_pair()
+        client = client_context.wrap_socket(near, do_handshake_on_connect=False, server_hostname=HOST)
+        together = threading.Barrier(4)
+        operations = [client.close, client.close, client.detach, client.close]
+        tasks = [Task(end, operation, together) for operation in operations]
+        for number in {task.result() for task in tasks} - {None, -1}:
+            os.close(number)
+        assert client.fileno() == -1
+        far.close()
 
 
 @reference("RFC 8446, 6.1")

@@ -64,7 +64,7 @@ def named(subject: str) -> x509.Name:
 
 
 def general_name(name: str) -> x509.GeneralName:
-    """ "host", "127.0.0.1" or "spiffe://trust/path"."""
+    """The name in a certificate: "host", "127.0.0.1" or "spiffe://trust/path"."""
     if "://" in name:
         return x509.UniformResourceIdentifier(name)
     try:
