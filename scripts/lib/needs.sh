@@ -15,7 +15,7 @@ need_room() {
     tests/ecosystem)
       [ -z "$bare" ] || return 0
       groups+=(ecosystem)
-      commands+=(redis-server)
+      commands+=(redis-server prosody)
       # Debian keeps PostgreSQL's programs out of PATH, and its package is what need_system installs.
       compgen -G '/usr/lib/postgresql/*/bin/postgres' >/dev/null || commands+=(postgresql)
       ;;

@@ -10,6 +10,7 @@ import weakref
 import pytest
 
 import wiretight
+from tests.aio.ends import over_sockets
 from tests.aio.protocols import Recorder
 from tests.kit.certificates import HOST
 from wiretight import asyncio as native
@@ -37,6 +38,24 @@ def test_everything_that_asyncio_tells_is_told(loops, ends):
             assert info("cipher") is not None
 
     loops.run(main)
+
+
+def test_both_ends_export_the_same_keys_and_bindings(way, ends):
+    async def main():
+        contexts = (ends.client_context(), ends.server_context())
+        contexts[0].options |= wiretight.OP_NO_RENEGOTIATION
+        async with over_sockets(way, ends, contexts=contexts) as protocols:
+            near, far = (protocol.transport.get_extra_info("ssl_object") for protocol in protocols)
+            label = "EXPERIMENTAL wiretight tests"
+            assert near.export_keying_material(label, 32, b"x") == far.export_keying_material(label, 32, b"x")
+            for kind in wiretight.CHANNEL_BINDING_TYPES:
+                assert near.get_channel_binding(kind) == far.get_channel_binding(kind) is not None
+            with pytest.raises(ValueError, match="1 to 8160 bytes"):
+                near.export_keying_material(label, 0)
+            with pytest.raises(ValueError, match="no early data"):
+                far.export_keying_material(label, 32, early=True)
+
+    way.run(main)
 
 
 def test_it_is_a_transport_of_asyncio(loops, ends):

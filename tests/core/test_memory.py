@@ -35,6 +35,13 @@ def test_each_allocation_of_a_getter_may_fail(certificates: Any, version: Any, q
     assert repr(ask()) == repr(answer)
 
 
+@pytest.mark.parametrize("kind", ["tls-exporter", "tls-server-end-point"])
+def test_each_allocation_of_a_channel_binding_may_fail(pair: Pair, kind: str) -> None:
+    pair.handshake()
+    failing_each(lambda: pair.server.get_channel_binding(kind))
+    assert pair.server.get_channel_binding(kind) == pair.server.get_channel_binding(kind) is not None
+
+
 def test_each_allocation_of_the_list_of_ciphers_may_fail(client_context: Any) -> None:
     failing_each(client_context.get_ciphers)
 

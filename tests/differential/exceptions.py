@@ -17,6 +17,7 @@ class Reason(Enum):
     HARMFUL = "the standard library corrupts, crashes, leaks or loses data there"
     NEWER = "Python 3.15's behaviour on an older Python"
     CLEARER = "both refuse, or there is nothing to do: wiretight says so in every state in the same way"
+    ADDED = "the standard library refuses what wiretight can do"
 
 
 @dataclass(frozen=True)
@@ -132,6 +133,13 @@ EVERYWHERE = (
         "a buffer with items of several bytes is filled as a whole; before, as many bytes as it has items",
         "recv_into(), items of several bytes",
         before=(3, 11),
+    ),
+    Allowed(
+        "(object|socket) .*",
+        r"it\.get_channel_binding\('tls-server-end-point'\)",
+        Reason.ADDED,
+        "the other two channel bindings that the field uses; `ssl` has none that is defined for TLS 1.3",
+        "get_channel_binding(), types",
     ),
     # --- Contexts -----------------------------------------------------------------------------------------------------
     Allowed(

@@ -12,8 +12,10 @@ IMPORT = "import ssl\n"
 
 
 def is_for(program: Path, module: str, version: str) -> bool:
-    """Whether this Python's `ssl` ever had what the program uses."""
+    """Whether this Python's `ssl` ever had what the program uses; it never had the additions."""
     number = tuple(map(int, version.split(".")))
+    if program.stem == "additions":
+        return module != "ssl"
     if program.stem == "older":
         return number < (3, 12)
     return program.stem != "newer" or module != "ssl" or number >= (3, 15)

@@ -147,7 +147,7 @@ HAS_PHA: bool = FEATURES["HAS_PHA"]
 HAS_ECH: bool = FEATURES["HAS_ECH"]  # Encrypted ClientHello, RFC 9849
 HAS_CERT_COMPRESSION: bool = FEATURES["HAS_CERT_COMPRESSION"]  # RFC 8879
 
-CHANNEL_BINDING_TYPES: list[str] = ["tls-unique"]
+CHANNEL_BINDING_TYPES: list[str] = ["tls-unique", "tls-exporter", "tls-server-end-point"]
 HOSTFLAG_NEVER_CHECK_SUBJECT = CONSTANTS["X509_CHECK_FLAG_NEVER_CHECK_SUBJECT"]
 
 # Programs pass it to set_ciphers() to restore the interpreter's default.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 
+from wiretight._core.connection.exporter import export_keying_material
 from wiretight._core.drivers.sslsocket import _SSLSocket
 from wiretight._core.x509.certificate import ENCODING_DER, Certificate
 from wiretight._standard.typing import TYPE_CHECKING, Literal, cast, overload
@@ -12,6 +13,8 @@ from wiretight._tls.constants import CHANNEL_BINDING_TYPES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from typing_extensions import Buffer
 
     from wiretight._core.x509.certificate import _PeerCertificate
 
@@ -144,16 +147,41 @@ class Negotiated:
         return None if sslobj is None else sslobj.truncated
 
     def get_channel_binding(self, cb_type: str = "tls-unique") -> bytes | None:
-        """The bytes that bind an authentication to this connection, or None before the handshake.
+        """The bytes that bind an authentication to this connection, or None before the handshake is done.
 
-        Raises ValueError for a `cb_type` that is not in CHANNEL_BINDING_TYPES. As in `ssl`, "tls-unique" works on TLS
-        1.3 too, where RFC 8446 (appendix C.5) does not define it. Since 0.1. Source: RFC 5929.
+        `cb_type` is one of CHANNEL_BINDING_TYPES: "tls-exporter" (RFC 9266), "tls-server-end-point" (a digest of the
+        server's certificate) or "tls-unique" (RFC 5929). As in `ssl`, "tls-unique" works on TLS 1.3 too, where RFC 8446
+        (appendix C.5) does not define it: use "tls-exporter" there.
+
+        Raises ValueError for any other type, and where this connection has none of it: "tls-exporter" on TLS 1.2
+        without the extended master secret or with renegotiation (OP_NO_RENEGOTIATION); "tls-server-end-point" where the
+        certificate's signature names no hash function, none was shown, or on the server of a resumed session.
+        Since 0.1. Source: RFC 5929; RFC 9266.
         """
         if (sslobj := self._sslobj) is not None:
             return sslobj.get_channel_binding(cb_type)
         if cb_type not in CHANNEL_BINDING_TYPES:
             raise ValueError(f"{cb_type} channel binding type not implemented")
         return None
+
+    def export_keying_material(
+        self, label: str, length: int, context: Buffer | None = None, *, early: bool = False
+    ) -> bytes:
+        """`length` bytes of a secret that both ends of this connection, and nobody else, derive from its handshake.
+
+        `label` says for what: 1 to 249 ASCII characters, registered by IANA or beginning with "EXPERIMENTAL".
+        `context`, at most 65535 bytes (on TLS 1.2 OpenSSL 3.0 takes no more than 700), is hashed into the secret; TLS
+        1.2 distinguishes an empty one from None. `length` is 1 to 8160. With `early` it is the secret of early data,
+        which an attacker may have replayed.
+
+        Raises ValueError for other arguments, before the handshake is done and without a connection, on TLS 1.2 without
+        the extended master secret (RFC 7627), and with `early` where no early data was sent and accepted. Since 0.1.
+        Source: RFC 5705; RFC 8446, section 7.5; an addition to `ssl`.
+        OpenSSL: SSL_export_keying_material(3)
+        """
+        if (sslobj := self._sslobj) is None:
+            raise ValueError(f"No SSL wrapper around {self}")
+        return export_keying_material(sslobj, label, length, context, early=early)
 
     def verify_client_post_handshake(self) -> None:
         """Requests a TLS 1.3 client's certificate; the request is sent with the next write.

@@ -19,6 +19,7 @@ from tests.kit.programs import Process, program
 from tests.kit.sockets import free_port
 
 USER = "tester"
+WITH_PASSWORD = "authenticated"  # a user who does not exist until a test makes it
 
 # PostgreSQL refuses to run as root; its Debian package makes this user.
 ACCOUNT = "postgres"
@@ -53,7 +54,10 @@ def running(credentials: Credentials, ca_file: Path, asks_for_client: bool) -> i
     folder = Path(kept.enter_context(tempfile.TemporaryDirectory(prefix="postgresql-")))
     data, access, port = folder / "data", folder / "access.conf", free_port()
     shutil.copytree(empty_cluster(), data)
-    access.write_text(f"hostssl all all {ADDRESS}/32 trust {'clientcert=verify-ca' if asks_for_client else ''}\n")
+    access.write_text(
+        f"hostssl all {WITH_PASSWORD} {ADDRESS}/32 scram-sha-256\n"
+        f"hostssl all all {ADDRESS}/32 trust {'clientcert=verify-ca' if asks_for_client else ''}\n"
+    )
     settings = {
         "listen_addresses": ADDRESS, "port": port, "unix_socket_directories": "", "fsync": "off", "hba_file": access,
         "ssl": "on", "ssl_ca_file": copy(ca_file, folder),

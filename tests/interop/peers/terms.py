@@ -62,7 +62,8 @@ class Terms(NamedTuple):
         return version.name.replace("_", ".")
 
 
-# What a peer says of a connection, as far as it says it: "version", "alpn", "resumed", "certificate".
+# What a peer says of a connection, as far as it says it: "version", "alpn", "resumed", "certificate"; and "exported", a
+# secret in hexadecimal digits (test_exporter.py).
 Said = dict[str, Any]
 
 

@@ -4,6 +4,7 @@ from wiretight._core.context.context cimport Context
 from wiretight._core.context.settings cimport Settings
 from wiretight._core.openssl.bio cimport BIO
 from wiretight._core.openssl.ssl cimport SSL
+from wiretight._core.openssl.x509 cimport X509
 from wiretight._core.wire.descriptor cimport Descriptor
 
 ctypedef void (*Question)(Connection connection, void *answer) noexcept nogil
@@ -23,6 +24,7 @@ cdef class Connection:
     cdef bytes terms                    # which a session must share to be resumed; None: there is no such session
     cdef object requested_name          # on a server: the name that the client asked for, once that is looked at
     cdef bint looked_at_name            # sni_callback has had it
+    cdef X509 *shown                    # on a server that has another context since: the certificate that it showed
     cdef object owner_reference         # weak, to the program's object, whom a callback is called about; None: no such
     cdef object __weakref__
 

@@ -18,7 +18,9 @@ from wiretight._core.openssl.ssl cimport (
     SSL_get0_param, SSL_set_accept_state, SSL_set_app_data, SSL_set_bio, SSL_set_connect_state, SSL_set_mode,
     SSL_set_session_id_context, SSL_set_shutdown, SSL_set_tlsext_host_name,
 )
-from wiretight._core.openssl.x509 cimport X509_VERIFY_PARAM_set1_host, X509_VERIFY_PARAM_set1_ip, a2i_IPADDRESS
+from wiretight._core.openssl.x509 cimport (
+    X509_VERIFY_PARAM_set1_host, X509_VERIFY_PARAM_set1_ip, X509_free, a2i_IPADDRESS,
+)
 from wiretight._core.session.terms cimport terms_of
 
 cdef extern from "compat.h" nogil:
@@ -44,6 +46,7 @@ cdef class Connection:
             # session, which a program may hold. After a fatal alert it has done so already.
             SSL_set_shutdown(self.ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN)
             SSL_free(self.ssl)
+        X509_free(self.shown)
 
     cdef int bind(self, BIO *bio, Context context, bint server_side, object hostname) except -1:
         """Makes the SSL* over `bio`, as `context` and the name of the server have it.

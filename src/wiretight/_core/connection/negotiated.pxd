@@ -4,7 +4,7 @@ from wiretight._core.connection.connection cimport Connection
 from wiretight._core.openssl.ssl cimport SSL_CIPHER
 
 cdef enum:
-    MOST_OCTETS = 255       # an ALPN protocol's name (RFC 7301); the verify_data of any cipher suite is shorter
+    MOST_OCTETS = 255       # an ALPN protocol's name (RFC 7301)
 
 cdef struct Octets:
     char octets[MOST_OCTETS]

@@ -17,6 +17,7 @@ cimport cython
 
 from wiretight._core.base.errors cimport check, forget_errors
 from wiretight._core.connection.connection cimport Connection
+from wiretight._core.connection.exporter cimport channel_binding
 from wiretight._core.connection.peer cimport peer_certificate, sent_chain, verified_chain
 from wiretight._core.connection.resumption cimport offer_session, session_of
 from wiretight._core.connection.virtualhost cimport choose_context
@@ -24,9 +25,9 @@ from wiretight._core.context.context cimport Context
 from wiretight._core.openssl.ssl cimport (
     SSL, SSL_CIPHER, SSL_CIPHER_get_bits, SSL_CIPHER_get_name, SSL_CIPHER_get_version, SSL_COMP_get_name,
     SSL_get0_alpn_selected, SSL_get_cipher_list_stack, SSL_get_client_ciphers, SSL_get_current_cipher,
-    SSL_get_current_compression, SSL_get_finished, SSL_get_peer_finished, SSL_get_version, SSL_is_init_finished,
-    SSL_pending, SSL_session_reused, SSL_verify_client_post_handshake, sk_SSL_CIPHER_find, sk_SSL_CIPHER_num,
-    sk_SSL_CIPHER_value, stack_st_SSL_CIPHER,
+    SSL_get_current_compression, SSL_get_version, SSL_is_init_finished, SSL_pending, SSL_session_reused,
+    SSL_verify_client_post_handshake, sk_SSL_CIPHER_find, sk_SSL_CIPHER_num, sk_SSL_CIPHER_value,
+    stack_st_SSL_CIPHER,
 )
 from wiretight._core.session.session cimport SSLSession
 
@@ -145,16 +146,12 @@ cdef class Negotiated(Connection):
         return facts.protocol.octets[:facts.protocol.size].decode("ascii") if facts.protocol.size else None
 
     def get_channel_binding(self, str cb_type not None="tls-unique"):
-        """Bytes that name this connection (RFC 5929, 3), or None while the handshake has not come so far.
+        """Bytes that name this connection (RFC 5929, RFC 9266), or None while the handshake has not come so far.
 
-        Raises ValueError for another type than "tls-unique". Since 0.1. OpenSSL: SSL_get_finished(3)
+        Raises ValueError for a type that is unknown, or not defined for this connection. Since 0.1.
+        OpenSSL: SSL_get_finished(3), SSL_export_keying_material(3), X509_digest(3)
         """
-        cdef Octets finished
-        if cb_type != "tls-unique":
-            raise ValueError(f"{cb_type!r} channel binding type not implemented")
-        finished.size = 0
-        self.ask(ask_first_finished, &finished)
-        return finished.octets[:finished.size] if finished.size else None
+        return channel_binding(self, cb_type)
 
     # --- Certificates -------------------------------------------------------------------------------------------------
 
@@ -289,17 +286,6 @@ cdef void ask_shared_ciphers(Connection self, void *answer) noexcept nogil:
         if sk_SSL_CIPHER_find(ours, sk_SSL_CIPHER_value(theirs, i)) >= 0:
             shared.ciphers[shared.count] = sk_SSL_CIPHER_value(theirs, i)
             shared.count += 1
-
-
-cdef void ask_first_finished(Connection self, void *answer) noexcept nogil:
-    """The first Finished of the handshake: the client's, but the server's when the session was resumed."""
-    cdef Octets *finished = <Octets *>answer
-    cdef size_t size
-    if (SSL_session_reused(self.ssl) != 0) != self.server_side:
-        size = SSL_get_peer_finished(self.ssl, finished.octets, MOST_OCTETS)
-    else:
-        size = SSL_get_finished(self.ssl, finished.octets, MOST_OCTETS)
-    finished.size = min(size, <size_t>MOST_OCTETS)
 
 
 cdef int request_certificate(Connection self, void *_) noexcept nogil:

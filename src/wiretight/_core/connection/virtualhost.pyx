@@ -18,11 +18,12 @@ from wiretight._core.context.settings cimport Settings, apply, apply_callbacks, 
 from wiretight._core.openssl.err cimport ERR_clear_error
 from wiretight._core.openssl.ssl cimport (
     SSL, SSL_OP_NO_SSLv3, SSL_OP_NO_TLSv1, SSL_OP_NO_TLSv1_1, SSL_OP_NO_TLSv1_2, SSL_VERIFY_PEER,
-    SSL_VERIFY_POST_HANDSHAKE, SSL_copy_session_id, SSL_free, SSL_get_min_proto_version, SSL_get_options, SSL_get_state,
-    SSL_get_verify_mode, SSL_in_before, SSL_is_init_finished, SSL_new, SSL_set1_groups_list, SSL_set_SSL_CTX,
-    SSL_set_cipher_list, SSL_set_ciphersuites, SSL_set_min_proto_version, SSL_set_options, SSL_set_session,
-    SSL_set_verify, TLS_ST_SR_CLNT_HELLO,
+    SSL_VERIFY_POST_HANDSHAKE, SSL_copy_session_id, SSL_free, SSL_get_certificate, SSL_get_min_proto_version,
+    SSL_get_options, SSL_get_state, SSL_get_verify_mode, SSL_in_before, SSL_is_init_finished, SSL_new,
+    SSL_set1_groups_list, SSL_set_SSL_CTX, SSL_set_cipher_list, SSL_set_ciphersuites, SSL_set_min_proto_version,
+    SSL_set_options, SSL_set_session, SSL_set_verify, TLS_ST_SR_CLNT_HELLO,
 )
+from wiretight._core.x509.certificate cimport owned
 
 cdef extern from "compat.h" nogil:
     int wt_set_default_groups(SSL *ssl)
@@ -86,11 +87,14 @@ cdef class Former:
 
 
 cdef bint keep_former(Connection connection, Former kept) noexcept:
-    """Keeps the present context in `kept`, with the connection's lock held. False leaves the reason on OpenSSL's queue.
+    """Keeps the present context in `kept`, with the connection's lock held, and the certificate that a server showed.
+    False leaves the reason on OpenSSL's queue.
 
-    OpenSSL: SSL_new(3), SSL_copy_session_id(3)
+    OpenSSL: SSL_new(3), SSL_copy_session_id(3), SSL_get_certificate(3)
     """
     cdef Former other = connection.former
+    if connection.server_side and connection.shown == NULL:
+        connection.shown = owned(SSL_get_certificate(connection.ssl))
     kept.context = connection._context
     if not SSL_is_init_finished(connection.ssl):
         ERR_clear_error()

@@ -25,6 +25,7 @@ cdef extern from "openssl/asn1.h" nogil:
     void ASN1_OBJECT_free(ASN1_OBJECT *a)
 
 cdef extern from "openssl/objects.h" nogil:
+    int NID_md5, NID_sha1, NID_sha256, NID_auth_null, NID_auth_psk, NID_auth_srp
     int NID_undef, NID_subject_alt_name, NID_info_access, NID_crl_distribution_points, NID_ad_OCSP, NID_ad_ca_issuers
     ASN1_OBJECT *OBJ_nid2obj(int n)
     const char *OBJ_nid2ln(int n)

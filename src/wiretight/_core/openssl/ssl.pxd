@@ -82,12 +82,20 @@ cdef extern from "openssl/ssl.h" nogil:
     void SSL_get0_alpn_selected(const SSL *ssl, const unsigned char **data, unsigned int *len)
     size_t SSL_get_finished(const SSL *ssl, void *buf, size_t count)
     size_t SSL_get_peer_finished(const SSL *ssl, void *buf, size_t count)
+    X509 *SSL_get_certificate(const SSL *ssl)
     X509 *SSL_get0_peer_certificate(const SSL *ssl)
     stack_st_X509 *SSL_get_peer_cert_chain(const SSL *ssl)
     stack_st_X509 *SSL_get0_verified_chain(const SSL *ssl)
     const char *SSL_CIPHER_get_name(const SSL_CIPHER *cipher)
     const char *SSL_CIPHER_get_version(const SSL_CIPHER *cipher)
     int SSL_CIPHER_get_bits(const SSL_CIPHER *cipher, int *alg_bits)
+    int SSL_get_extms_support(SSL *ssl)
+    int SSL_export_keying_material(
+        SSL *s, unsigned char *out, size_t olen, const char *label, size_t llen, const unsigned char *context,
+        size_t contextlen, int use_context)
+    int SSL_export_keying_material_early(
+        SSL *s, unsigned char *out, size_t olen, const char *label, size_t llen, const unsigned char *context,
+        size_t contextlen)
 
     # cipher
     cdef struct stack_st_SSL_CIPHER:
@@ -137,6 +145,7 @@ cdef extern from "openssl/ssl.h" nogil:
     uint64_t SSL_get_options(const SSL *ssl)
     uint64_t SSL_OP_ALL, SSL_OP_DONT_INSERT_EMPTY_FRAGMENTS, SSL_OP_NO_COMPRESSION, SSL_OP_CIPHER_SERVER_PREFERENCE
     uint64_t SSL_OP_SINGLE_DH_USE, SSL_OP_SINGLE_ECDH_USE, SSL_OP_ENABLE_MIDDLEBOX_COMPAT
+    uint64_t SSL_OP_NO_RENEGOTIATION, SSL_OP_ALLOW_CLIENT_RENEGOTIATION
     uint64_t SSL_OP_NO_SSLv3, SSL_OP_NO_TLSv1, SSL_OP_NO_TLSv1_1, SSL_OP_NO_TLSv1_2, SSL_OP_NO_TLSv1_3
     int SSL3_VERSION, TLS1_VERSION, TLS1_1_VERSION, TLS1_2_VERSION, TLS1_3_VERSION
 

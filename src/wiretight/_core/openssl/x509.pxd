@@ -1,5 +1,7 @@
 """openssl/x509.h, x509v3.h, x509_vfy.h: declarations only, in the order of the manual pages."""
 
+from libc.stdint cimport uint32_t
+
 from wiretight._core.openssl.asn1 cimport ASN1_INTEGER, ASN1_OBJECT, ASN1_STRING, ASN1_TIME
 from wiretight._core.openssl.bio cimport BIO
 from wiretight._core.openssl.evp cimport EVP_MD, EVP_PKEY
@@ -55,6 +57,7 @@ cdef extern from "openssl/x509v3.h" nogil:
     X509_NAME *X509_get_issuer_name(const X509 *x)
     void *X509_get_ext_d2i(const X509 *x, int nid, int *crit, int *idx)
     int i2d_X509(const X509 *a, unsigned char **ppout)
+    int X509_get_signature_info(X509 *x, int *mdnid, int *pknid, int *secbits, uint32_t *flags)
     ctypedef struct X509_PUBKEY:
         pass
     X509_PUBKEY *X509_get_X509_PUBKEY(const X509 *x)

@@ -58,9 +58,11 @@ func said(connection int, conn *tls.Conn) string {
 	if len(state.PeerCertificates) > 0 {
 		certificate = state.PeerCertificates[0].Subject.CommonName
 	}
+	// Nothing where TLS 1.2 has no extended master secret.
+	exported, _ := state.ExportKeyingMaterial("EXPERIMENTAL wiretight tests", []byte("a context"), 32)
 	return fmt.Sprintf(
-		`connection %d {"version": %q, "alpn": %q, "resumed": %t, "certificate": %q}`,
-		connection, versions[state.Version], state.NegotiatedProtocol, state.DidResume, certificate)
+		`connection %d {"version": %q, "alpn": %q, "resumed": %t, "certificate": %q, "exported": "%x"}`,
+		connection, versions[state.Version], state.NegotiatedProtocol, state.DidResume, certificate, exported)
 }
 
 func call(t terms, config *tls.Config, data []byte, connection int) []byte {

@@ -17,11 +17,13 @@ const options = {
 
 function said(connection, socket) {
   const certificate = socket.getPeerCertificate().subject;
+  const exported = socket.exportKeyingMaterial(32, "EXPERIMENTAL wiretight tests", Buffer.from("a context"));
   const facts = JSON.stringify({
     version: socket.getProtocol(),
     alpn: socket.alpnProtocol || "",
     resumed: socket.isSessionReused(),
     certificate: certificate ? certificate.CN : "",
+    exported: exported.toString("hex"),
   });
   return `connection ${connection} ${facts}`;
 }
