@@ -1,44 +1,18 @@
-"""The settings of a context: one list of them, and what all of them have in common."""
+"""The settings of a context: what all of them have in common."""
 
 from __future__ import annotations
 
 import gc
-import inspect
 import weakref
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from wiretight._core.context.settings import SETTINGS
 
 from tests.kit.certificates import HOST, Certificates
 from tests.kit.pair import Pair
 from tests.kit.subject import tls
-
-# What can be set, and is no setting of connections: the classes that are made, a limit of accept(), and what is gone.
-OTHERS = {"sslsocket_class", "sslobject_class", "handshake_timeout", "set_npn_protocols"}
-
-
-def settable(name: str) -> bool:
-    attribute = inspect.getattr_static(tls.SSLContext, name)
-    if isinstance(attribute, property):
-        return attribute.fset is not None
-    if inspect.isgetsetdescriptor(attribute):
-        try:
-            attribute.__set__(tls.SSLContext(tls.PROTOCOL_TLS_SERVER), object())
-        except AttributeError as error:
-            return "not writable" not in str(error)
-        except (TypeError, ValueError, tls.SSLError):
-            pass
-        return True
-    return callable(attribute) and name.lstrip("_").startswith(("set_", "load_"))
-
-
-def test_every_setting_is_in_the_list() -> None:
-    found = {name for name in dir(tls.SSLContext) if not name.startswith("__") and settable(name)}
-    assert found == set(SETTINGS) | OTHERS - {"sslsocket_class", "sslobject_class"}
-
 
 # How each is seen in a context that has it, or in its connections, and that it is not there without.
 

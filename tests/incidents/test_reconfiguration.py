@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 import trustme
-from wiretight._core.context.settings import SETTINGS
 
 from tests.incidents.references import reference
 from tests.kit.certificates import HOST, Certificates
 from tests.kit.pair import Pair
+from tests.kit.settings import SETTINGS
 from tests.kit.subject import tls
 from tests.kit.threads import Task
 

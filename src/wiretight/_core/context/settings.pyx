@@ -8,8 +8,7 @@ The first connection seals the SSL_CTX: the settings so far are written into it,
 applied to each new SSL.
 
 A new setting needs a field in the class, a line in copy() and apply() and, if it decides who is trusted, one in
-authenticates_as() or the terms of a session; and an entry in SETTINGS, where the tests find it. What only a callback
-uses is kept by name instead, and needs nothing but the entry.
+authenticates_as() or the terms of a session. What only a callback uses is kept by name instead, and needs nothing here.
 """
 
 cimport cython
@@ -41,16 +40,6 @@ cdef enum:
     GENERATION_SIZE = 16
 
 cdef dict NOTHING = {}
-
-# The members of SSLContext that set them.
-SETTINGS = (
-    "options", "minimum_version", "maximum_version", "verify_mode", "verify_flags", "hostname_checks_common_name",
-    "_host_flags", "check_hostname", "post_handshake_auth", "num_tickets", "set_ciphers", "set_ciphersuites",
-    "set_groups", "set_ecdh_curve", "set_client_sigalgs", "set_server_sigalgs", "set_alpn_protocols",
-    "_set_alpn_protocols", "load_cert_chain", "load_dh_params", "load_verify_locations", "load_default_certs",
-    "set_default_verify_paths", "sni_callback", "set_servername_callback", "_msg_callback", "set_psk_client_callback",
-    "set_psk_server_callback", "keylog_filename",
-)
 
 
 @cython.final
