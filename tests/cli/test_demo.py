@@ -170,6 +170,6 @@ def test_an_interrupted_demo_ends_quietly_and_leaves_nothing_behind(
         process.send_signal(number)
         _, said = process.communicate()
 
-    assert process.returncode == status
+    assert process.returncode == status, said
     assert "Traceback" not in said
     assert list(tmp_path.iterdir()) == []
