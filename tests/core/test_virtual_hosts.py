@@ -175,6 +175,7 @@ def test_it_cannot_allow_an_older_version_than_the_first(certificates: Certifica
 @pytest.mark.filterwarnings("ignore:.*OP_NO_TLS:DeprecationWarning")
 def test_it_cannot_allow_a_version_that_the_options_of_the_first_forbid(certificates: Certificates) -> None:
     listening, chosen = certificates.server_context(), certificates.server_context()
+    listening.minimum_version = TLS12  # the default of some Pythons is TLS 1.0
     listening.options |= tls.OP_NO_TLSv1_2
 
     def choose(side: Any, name: str | None, _: Any) -> None:
@@ -192,6 +193,7 @@ def test_it_may_refuse_an_older_version(certificates: Certificates, limit: str) 
     if limit == "minimum_version":
         inner.minimum_version = TLS13
     else:
+        inner.minimum_version = TLS12  # the default of some Pythons is TLS 1.0
         with pytest.warns(DeprecationWarning, match="OP_NO_TLS"):
             inner.options |= tls.OP_NO_TLSv1_2
     assert shaken(certificates.client_context(), outer).client.version() == "TLSv1.3"

@@ -32,6 +32,7 @@ from tests.differential.programs import (
 )
 from tests.differential.sockets import SOCKET_STATES, SOCKETS_BEFORE_OPEN, Sockets
 from tests.kit.certificates import Certificates
+from tests.kit.standard import compares_with_ssl
 
 pytestmark = pytest.mark.skipif(
     standard.OPENSSL_VERSION_INFO[:2] != wiretight.OPENSSL_VERSION_INFO[:2],
@@ -107,6 +108,7 @@ def differences(where: str, programs: tuple[str, ...], run: Run, needed: set[All
     return "\n".join(found)
 
 
+@compares_with_ssl
 @pytest.mark.parametrize(("kind", "side", "state"), PLACES, ids=["-".join(place) for place in PLACES])
 def test_a_connection_does_what_it_does_with_ssl(
     contexts: Contexts,
@@ -133,6 +135,7 @@ def test_a_connection_does_what_it_does_with_ssl(
     assert not (unexpected := differences(where, programs, run, needed)), unexpected
 
 
+@compares_with_ssl
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 def test_a_context_does_what_it_does_with_ssl(
     files: Path, needed: set[Allowed], compared: set[str], protocol: str

@@ -15,6 +15,7 @@ import pytest
 
 from tests.kit.certificates import Certificates
 from tests.kit.pair import Pair
+from tests.kit.standard import compares_with_ssl
 from tests.kit.subject import tls
 
 
@@ -47,11 +48,13 @@ def described(context: Any) -> dict[str, Any]:
     return {name: getattr(context, name) for name in names} | {"stats": context.cert_store_stats()}
 
 
+@compares_with_ssl
 @pytest.mark.parametrize("protocol", [tls.PROTOCOL_TLS_CLIENT, tls.PROTOCOL_TLS_SERVER])
 def test_a_new_context_has_the_standard_librarys_settings(protocol: Any) -> None:
     assert described(tls.SSLContext(protocol)) == described(standard.SSLContext(protocol))
 
 
+@compares_with_ssl
 @pytest.mark.parametrize("purpose", list(tls.Purpose))
 @pytest.mark.parametrize("maker", ["create_default_context", "_create_unverified_context"])
 def test_a_default_context_has_the_standard_librarys_settings(purpose: Any, maker: str) -> None:

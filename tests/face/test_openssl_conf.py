@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from tests.kit.certificates import Certificates
+from tests.kit.standard import compares_with_ssl
 
 PROGRAM = """
 import importlib, json, sys, warnings
@@ -53,6 +54,7 @@ def shown(settings: str, certificates: Certificates, folder: Path, *modules: str
     return [json.loads(line) for line in process.stdout.splitlines()]
 
 
+@compares_with_ssl
 @pytest.mark.parametrize(
     "settings",
     [

@@ -12,6 +12,7 @@ import pytest
 
 from tests.kit.certificates import HOST, Certificates
 from tests.kit.pair import Pair, attempt
+from tests.kit.standard import compares_with_ssl
 from tests.kit.subject import tls
 from wiretight._core.base.tables import FEATURES
 
@@ -105,6 +106,7 @@ def outcome(side: Any, name: str) -> Any:
 
 
 @pytest.mark.parametrize("mutual", ["server only", "client too", "client later"])
+@compares_with_ssl
 @pytest.mark.parametrize(
     "state", [start, hello, servers_flight, finished, asked_again, request_sent, answered, resumed]
 )

@@ -89,6 +89,7 @@ end.last = end.Last(client)
 if sys.argv[2] == "atexit":
     atexit.register(end.last.finish)
 begun = threading.Event()
+threading.excepthook = lambda _: None  # printing its traceback at the end, a daemon thread may abort the process
 threading.Thread(target=work, daemon=True).start()
 begun.wait()
 print("leaves", flush=True)

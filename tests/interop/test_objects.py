@@ -8,6 +8,7 @@ import pytest
 from tests.kit.certificates import ELSEWHERE
 from tests.kit.pair import Pair
 from tests.kit.records import records
+from tests.kit.standard import needs_truncation_errors
 
 DATA = os.urandom(100_000)
 
@@ -84,6 +85,7 @@ def test_a_session_is_resumed(peers):
 
 
 def test_data_then_the_end_without_close_notify(peers, delivery):
+    needs_truncation_errors(peers.client_context())
     pair = shaken(peers)
     pair.server.write(b"half")
     pair.pump(delivery)
@@ -94,6 +96,7 @@ def test_data_then_the_end_without_close_notify(peers, delivery):
 
 
 def test_the_end_in_the_middle_of_a_record(peers):
+    needs_truncation_errors(peers.client_context())
     pair = shaken(peers)
     pair.server.write(b"never complete")
     pair.pump_altered(lambda record: record.raw[:-1])

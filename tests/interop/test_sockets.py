@@ -11,6 +11,7 @@ from tests.kit.certificates import ELSEWHERE, HOST
 from tests.kit.deliveries import Relay
 from tests.kit.servers import Server, echo_messages, message
 from tests.kit.sockets import driven, receive_all, receive_exactly, send_all, tcp_pair, tls_sockets
+from tests.kit.standard import needs_truncation_errors
 from tests.kit.threads import Task
 
 MIB = 1 << 20
@@ -193,6 +194,7 @@ def test_data_before_the_close_is_not_lost(peers, mode):
 
 
 def test_a_truncated_stream_differs_from_a_closed_one(peers, mode):
+    needs_truncation_errors(peers.client_context())
     with Server(peers.server_context(), lambda sock: sock.sendall(b"half"), ragged_eof_ok=True) as server:
         with server.connect(peers.client_context(), mode=mode, suppress_ragged_eofs=False) as client:
             assert receive_exactly(client, 4) == b"half"

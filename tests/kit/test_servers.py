@@ -4,6 +4,7 @@ import pytest
 
 from tests.kit.servers import Server, echo_messages, message
 from tests.kit.sockets import receive_exactly
+from tests.kit.standard import needs_truncation_errors
 from tests.kit.subject import tls
 
 
@@ -58,12 +59,14 @@ def test_the_server_reports_what_its_side_saw(client_context, server_context, ve
 
 
 def test_an_error_of_a_connection_is_raised_at_the_end(client_context, server_context):
+    needs_truncation_errors(server_context)
     with pytest.raises(standard.SSLEOFError):
         with Server(server_context) as server:
             greet_and_hang_up(server, client_context)
 
 
 def test_an_error_that_the_test_expects_is_not_raised_again(client_context, server_context):
+    needs_truncation_errors(server_context)
     with Server(server_context) as server:
         greet_and_hang_up(server, client_context)
         assert isinstance(server.next_error(), standard.SSLEOFError)
