@@ -15,6 +15,7 @@ from tests.aio.ends import over_sockets, works_and_closes
 from tests.aio.protocols import Recorder
 from tests.install.program import succeeds
 from wiretight import asyncio as native
+from wiretight._asyncio.descriptors import descriptors_of
 
 AGREED = ("peercert", "cipher", "compression", "ssl_object", "sslcontext")
 
@@ -75,6 +76,33 @@ def test_a_number_can_be_used_again_when_its_transport_is_closed(way, ends):
             await server.lost()
 
     way.run(main)
+
+
+@pytest.mark.parametrize("name", ["add_reader", "add_writer"])
+def test_a_descriptor_is_not_watched_any_more_when_the_loop_failed_after_watching_it(way, ends, name):
+    def halfway(watch):
+        def watched(*arguments):
+            watch(*arguments)
+            raise MemoryError
+
+        return watched
+
+    async def main():
+        descriptors = descriptors_of(asyncio.get_running_loop())
+        async with over_sockets(way, ends) as (client, server):
+            number = client.transport.get_extra_info("socket").fileno()
+            server.transport.pause_reading()
+            setattr(descriptors, name, halfway(getattr(descriptors, name)))
+            if name == "add_reader":
+                client.transport.pause_reading()
+                client.transport.resume_reading()
+            else:
+                client.transport.write(bytes(16 * 1024 * 1024))  # more than the kernel takes
+            assert type(await client.lost()) is MemoryError
+            assert not getattr(descriptors, name.replace("add", "remove"))(number)
+            server.transport.resume_reading()
+
+    way.run_whatever_is_reported(main)
 
 
 # --- What it knows ----------------------------------------------------------------------------------------------------

@@ -81,12 +81,17 @@ class Way(NamedTuple):
         self, client_context: Any, server_context: Any, number: int = 0, factory: Callable[[], Any] | None = None
     ) -> tuple[Any, Any]:
         """Two protocols, client and server; over TCP or a Unix socket, by `number` in turn."""
+        client, server = await asyncio.gather(*self.attempted(client_context, server_context, number, factory))
+        return client, server
+
+    def attempted(
+        self, client_context: Any, server_context: Any, number: int = 0, factory: Callable[[], Any] | None = None
+    ) -> list[asyncio.Task[Any]]:
+        """The same as two tasks, for a test in which one of them may fail."""
         near, far = sockets(number)
         made = factory or Talker
-        client, server = await asyncio.gather(
-            self.connect(made, near, client_context), self.accept(made, far, server_context)
-        )
-        return client, server
+        both = (self.connect(made, near, client_context), self.accept(made, far, server_context))
+        return [asyncio.ensure_future(end) for end in both]
 
 
 WAYS = [Way("asyncio", installed=False), Way("uvloop", installed=False), Way("asyncio", installed=True)]

@@ -126,13 +126,13 @@ int poll(struct pollfd *entries, nfds_t count, int milliseconds) {
 
 static long allocations, fail_at;
 static pthread_t starved;
-static int starving;
+static int starving, spared;
 
 /* Of the last faults_call(). */
 long faults_allocations_made(void) { return allocations; }
 
 static int out_of_memory(void) {
-    return starving && pthread_equal(starved, pthread_self()) && allocations++ == fail_at;
+    return starving && !spared && pthread_equal(starved, pthread_self()) && allocations++ == fail_at;
 }
 
 void *malloc(size_t size) { return BY_THE_CORE && out_of_memory() ? NULL : __libc_malloc(size); }
@@ -142,6 +142,9 @@ void *calloc(size_t count, size_t size) {
 }
 
 void *realloc(void *old, size_t size) { return BY_THE_CORE && out_of_memory() ? NULL : __libc_realloc(old, size); }
+
+/* In the middle of faults_call(): whether the allocations of others, which are not tested, are spared. */
+void faults_spare(int others) { spared = others; }
 
 /* For CRYPTO_set_mem_functions(3). */
 void *faults_openssl_malloc(size_t size, const char *file, int line) {

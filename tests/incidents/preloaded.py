@@ -14,6 +14,7 @@ faults.faults_allocations_made.restype = ctypes.c_long
 call = ctypes.PyDLL(None).faults_call
 call.restype = ctypes.py_object
 call.argtypes = (ctypes.c_long, ctypes.py_object, ctypes.py_object)
+spare = ctypes.PyDLL(None).faults_spare
 
 
 def core_library() -> Path:
@@ -48,6 +49,15 @@ def put_allocator_under_openssl() -> bool:
 def starved(at: int, operation: Callable[..., Any], *args: Any) -> Any:
     """Calls with allocation number `at` of those that this thread makes failing; with none for a negative number."""
     return call(at, operation, args)
+
+
+def spared(operation: Callable[..., Any], *args: Any, **options: Any) -> Any:
+    """Calls another project's operation inside starved(): that has memory, or else it is not begun."""
+    spare(1)
+    try:
+        return operation(*args, **options)
+    finally:
+        spare(0)
 
 
 def allocations_made() -> int:

@@ -34,6 +34,7 @@ class Ending(Flow):
         "_state",
         "_timer",
         "_waiter",
+        "_waiter_callbacks",
     )
 
     _call_connection_made: bool  # not called yet: it comes before any other call of the protocol
@@ -49,6 +50,7 @@ class Ending(Flow):
     _state: State
     _timer: TimerHandle | None
     _waiter: Future[None] | None
+    _waiter_callbacks: list[tuple[Any, Any]]  # still to be scheduled, with their contexts
 
     # --- State --------------------------------------------------------------------------------------------------------
 
@@ -86,12 +88,29 @@ class Ending(Flow):
             timer.cancel()
 
     def _wake(self, error: BaseException | None = None) -> None:
+        """Ends the wait for the handshake. Can be called again if it fails for lack of memory.
+
+        A future that lacks the memory to schedule its callbacks is done all the same, and forgets them: the task that
+        awaits it would sleep forever.
+        """
         waiter = self._waiter
-        if waiter is not None and not waiter.done():
-            if error is None:
-                waiter.set_result(None)
-            else:
-                waiter.set_exception(error)
+        if waiter is None:
+            return
+        if not waiter.done():
+            self._waiter_callbacks = list(waiter._callbacks or ())
+            try:
+                if error is None:
+                    waiter.set_result(None)
+                else:
+                    waiter.set_exception(error)
+                self._waiter_callbacks.clear()
+            except Exception:
+                if not waiter.done():
+                    raise
+        while self._waiter_callbacks:
+            callback, context = self._waiter_callbacks[0]
+            self._loop.call_soon(callback, waiter, context=context)
+            del self._waiter_callbacks[0]
         self._waiter = None
 
     # --- Our end ------------------------------------------------------------------------------------------------------

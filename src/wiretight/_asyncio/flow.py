@@ -101,12 +101,12 @@ class Flow(Channel):
 
     # --- The descriptor -----------------------------------------------------------------------------------------------
 
-    # A failed call of the loop has changed nothing, and can be repeated.
+    # A failed add_reader() or add_writer() may have watched it (uvloop's do), and the end must undo that.
 
     def _watch_reading(self) -> None:
         if not self._has_reader:
-            self._descriptors.add_reader(self._sock.fileno(), self._read_ready)
             self._has_reader = True
+            self._descriptors.add_reader(self._sock.fileno(), self._read_ready)
 
     def _unwatch_reading(self) -> None:
         if self._has_reader:
@@ -115,8 +115,8 @@ class Flow(Channel):
 
     def _watch_writing(self, callback: Callable[[], None]) -> None:
         if not self._has_writer:
-            self._descriptors.add_writer(self._sock.fileno(), self._guarded, callback)
             self._has_writer = True
+            self._descriptors.add_writer(self._sock.fileno(), self._guarded, callback)
 
     def _unwatch_writing(self) -> None:
         if self._has_writer:

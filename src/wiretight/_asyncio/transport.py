@@ -94,6 +94,7 @@ class SSLTransport(Ending):
     def _start(self, protocol: BaseProtocol, waiter: Future[None] | None, *, edge_triggered: bool) -> None:
         """Starts the handshake."""
         self._waiter = waiter
+        self._waiter_callbacks = []
         self._bind(self._ssl_object._sslobj, edge_triggered)
         self.set_protocol(protocol)
         self._enter(State.HANDSHAKING)
