@@ -178,7 +178,7 @@ def positions(total: int, limit: int) -> Iterator[int]:
     return iter(range(total)) if total <= limit else iter(sorted({i * total // limit for i in range(limit)}))
 
 
-def reported(outcomes_of: Callable[[], Counter[str]], *, the_core: bool = True, closes: bool = True) -> None:
+def reported(outcomes_of: Callable[[], Counter[str]], *, the_core: bool = True) -> None:
     """Prints what `outcomes_of` counted, with faults for `the_core`; every thread's stack if it hangs."""
     faulthandler.enable()
     faulthandler.dump_traceback_later(float(os.environ.get("FAULTY_PATIENCE", "3600")), exit=True)
@@ -187,7 +187,7 @@ def reported(outcomes_of: Callable[[], Counter[str]], *, the_core: bool = True, 
     descriptors = open_descriptors()
     outcomes = outcomes_of()
     gc.collect()  # errors, with the frames that they were raised in
-    assert not closes or open_descriptors() == descriptors, "a descriptor was left open"
+    assert open_descriptors() == descriptors, "a descriptor was left open"
     print(json.dumps(outcomes))
 
 
