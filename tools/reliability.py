@@ -1,4 +1,7 @@
-"""docs/reliability.md from the results of runs: lines of JSON (scripts/fuzz, scripts/soak) and JUnit's XML (pytest)."""
+"""docs/reliability.md from the results of runs: lines of JSON (scripts/fuzz, scripts/soak) and JUnit's XML (pytest).
+
+A section for which there are no results stays as it is.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 ROOT = Path(__file__).parents[1]
+PAGE = ROOT / "docs/reliability.md"
 sys.path.insert(0, str(ROOT))
 
 from tests.incidents.references import link  # noqa: E402
@@ -59,22 +63,16 @@ MACHINES = """\
 The README's two commands where nothing was but Python: `scripts/machines`, on systems as debootstrap unpacks them. A
 user who may install nothing hears which packages are missing; root gets them, and then everything is built and tested.
 """
+SOURCES = """\
+## The public references of each family
+
+"""
 SUITES = """\
 ## Other projects' suites
 
-What libraries test about TLS and asyncio, with the standard `ssl` and after `install()`: in a virtual environment with
-the library's own source tree and its tests' requirements, `pytest -p PLUGIN`, where the plugin, which is in no
-repository, is `import wiretight; wiretight.install()`; for eventlet and httplib2, a sitecustomize.py with that line.
-aiohttp ran from its tree without C extensions
-(`AIOHTTP_NO_EXTENSIONS=1`): test_connector, test_client_functional, test_proxy_functional, test_web_functional,
-test_web_sendfile_functional and test_client_fingerprint. With Python 3.11.7 and OpenSSL 3.0.20.
-
-| suite | revision | with `ssl` | after `install()` |
-| --- | --- | --- | --- |
-| aiosmtplib | 320180e | 355 passed, 6 failed | 355 passed, the same 6 failed |
-| aiohttp, six files | 495e77783 | 806 passed, 15 skipped, 12 expected to fail | the same |
-| eventlet: ssl_test, greenio_test, wsgi_test | c8f903a3 | 150 passed, 2 failed, 3 skipped | the same 2 failed |
-| httplib2: https, http, proxy, other | ba9bf50 | 95 passed, 1 skipped, 1 xfailed, 1 xpassed | the same |
+Libraries' own tests of TLS, sockets and asyncio, with the standard `ssl` and after `install()`: `scripts/suites`, from
+their source packages, with what their tests require. `install()` is called before anything else, also in the processes
+that tests start. Outcomes are compared test by test.
 """
 
 
@@ -181,7 +179,7 @@ def sources(files: list[Path]) -> str:
             lines.append(
                 f"- {name.partition('/')[2]}: " + ", ".join(f"[{source}]({link(source)})" for source in references)
             )
-    return "## The public references of each family\n\n" + "\n".join(lines) if lines else ""
+    return SOURCES + "\n".join(lines) if lines else ""
 
 
 # --- Lines of JSON ----------------------------------------------------------------------------------------------------
@@ -243,22 +241,30 @@ def listed(results: list[dict[str, Any]], kind: str, head: str) -> str:
     return head.strip() + "\n\n" + table(titles, rows)
 
 
+def kept(page: str, new: list[str]) -> list[str]:
+    """The sections in `new`, in their order; those of `page` in place of the empty ones, which have only a title."""
+    old = {part.partition("\n")[0]: part for part in re.split(r"^(?=## )", page, flags=re.MULTILINE)}
+    return [part if "\n" in part else old.get(part, "") for part in new]
+
+
 def main() -> None:
     files = [Path(name) for name in sys.argv[1:]]
     tests = [path for path in files if path.suffix == ".xml"]
     lines = [line for path in files if path.suffix != ".xml" for line in path.read_text().splitlines()]
     results = [json.loads(line) for line in lines]
-    parts = [
-        HEAD,
-        families(tests),
-        mutated(results),
-        listed(results, "guided", GUIDED),
-        listed(results, "soak", SOAKED),
-        listed(results, "machines", MACHINES),
-        SUITES,
-        sources(tests),
-    ]
-    print("\n\n".join(part.strip("\n") for part in parts if part))
+    parts = {
+        HEAD: HEAD,
+        FAMILIES: families(tests) if tests else "",
+        MUTATED: mutated(results),
+        GUIDED: listed(results, "guided", GUIDED),
+        SOAKED: listed(results, "soak", SOAKED),
+        MACHINES: listed(results, "machines", MACHINES),
+        SUITES: listed(results, "suites", SUITES),
+        SOURCES: sources(tests),
+    }
+    page = PAGE.read_text() if PAGE.exists() else ""
+    found = kept(page, [part or head.partition("\n")[0] for head, part in parts.items()])
+    print("\n\n".join(part.strip("\n") for part in found if part))
 
 
 if __name__ == "__main__":
