@@ -9,7 +9,6 @@ Methods that `ssl` calls through `self`, where a program may override them, are 
 
 from __future__ import annotations
 
-from _thread import get_ident
 from socket import SHUT_RD, SHUT_WR, SO_TYPE, SOCK_STREAM, SOL_SOCKET
 
 from wiretight._core.drivers.sslsocket import _SSLSocket
@@ -403,38 +402,31 @@ class SSLSocket(Negotiated, StreamOnly, MakesFiles, _Standard, metaclass=Watches
 
     def detach(self) -> int:
         """Returns the descriptor, which the caller owns from now on, without TLS. Since 0.1."""
-        self._release(False)
-        descriptor = PlainSocket.detach(self) if self._is_first_to_end() else -1
+        descriptor = PlainSocket.detach(self) if self._release(False) else -1
         self._sslobj = None
         return descriptor
 
     def _real_close(self) -> None:  # called once the socket and the last file of makefile() are closed
-        self._release(True)
-        if self._is_first_to_end():
+        if self._release(True):
             PlainSocket._real_close(self)  # type: ignore[attr-defined]
         self._sslobj = None
-
-    def _is_first_to_end(self) -> bool:
-        """Whether no other thread has begun to close or detach this socket.
-
-        Without a GIL both would close the same number, the second one perhaps when it is another file's.
-        """
-        thread = get_ident()
-        first: int = self.__dict__.setdefault("_ended_by", thread)
-        return first == thread
 
     def __del__(self) -> None:
         if self.fileno() >= 0:
             close_unclosed("", self, self._real_close)
 
-    def _release(self, shut_down: bool) -> None:
+    def _release(self, shut_down: bool) -> bool:
         """Has the connection release the descriptor, before somebody else owns it.
 
         Threads inside a call return first; `shut_down` shuts the socket down to wake them. `_sslobj` stays until the
-        descriptor is gone: without it, another thread's send() would go out in plaintext.
+        descriptor is gone: without it, another thread's send() would go out in plaintext. False where another thread
+        closes or detaches the socket: without a GIL, both would close one number, which may be another file's by then.
         """
-        if (sslobj := self._sslobj) is not None:
-            sslobj.release(shut_down)
+        sslobj = self._sslobj
+        if sslobj is None:
+            return True
+        sslobj.release(shut_down)
+        return sslobj.claim_descriptor()
 
     # --- Properties ---------------------------------------------------------------------------------------------------
 

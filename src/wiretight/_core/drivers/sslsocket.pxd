@@ -5,7 +5,7 @@ from wiretight._core.drivers.driver cimport Driver
 
 
 cdef class _SSLSocket(Driver):
-    pass
+    cdef bint descriptor_is_claimed
 
 
 cdef _SSLSocket for_socket(

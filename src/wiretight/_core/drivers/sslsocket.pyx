@@ -1,6 +1,6 @@
 """_SSLSocket: a connection with the shape of CPython's `_ssl._SSLSocket`."""
 
-from cython cimport no_gc_clear
+from cython cimport critical_section, no_gc_clear
 from cpython.buffer cimport PyBUF_SIMPLE, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
 from cpython.number cimport PyNumber_Index
 from cpython.object cimport PyObject
@@ -154,6 +154,14 @@ cdef class _SSLSocket(Driver):
         OSError EBADF. Safe to call again. Since 0.1.
         """
         self.wire.release(shutdown)
+
+    def claim_descriptor(self):
+        """Whether this is the first call. Who hears True closes the descriptor, or passes it on. Since 0.1."""
+        with critical_section(self):
+            if self.descriptor_is_claimed:
+                return False
+            self.descriptor_is_claimed = True
+            return True
 
     @property
     def owner(self):
