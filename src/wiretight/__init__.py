@@ -53,6 +53,7 @@ from wiretight._tls.socket import SSLSocket
 from wiretight._standard.typing import TYPE_CHECKING
 
 # Public, but not in __all__: with install(), a program's `from ssl import *` would import them over its own.
+from wiretight._core.trust.verification import Verification as Verification, VerifyError as VerifyError
 from wiretight._core.x509.certificate import Certificate as Certificate
 
 # Names of `ssl` that are not public, but used by programs. For type checkers, `as` marks them as exported.
@@ -84,6 +85,7 @@ globals().update(_removed.NAMES)
 
 if TYPE_CHECKING:
     from wiretight._install import install as install, uninstall as uninstall
+    from wiretight._tls.verifycodes import VerifyCode as VerifyCode
 
 
 def __getattr__(name: str) -> object:
@@ -92,6 +94,10 @@ def __getattr__(name: str) -> object:
         from wiretight import _install
 
         return getattr(_install, name)
+    if name == "VerifyCode":
+        from wiretight._tls.verifycodes import VerifyCode
+
+        return VerifyCode
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

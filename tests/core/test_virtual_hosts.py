@@ -127,6 +127,33 @@ def test_only_its_certificate_authorities_are_trusted(certificates: Certificates
     assert pair.server.getpeercert()
 
 
+def test_its_verify_callback_is_asked_and_not_that_of_the_first(
+    certificates: Certificates, version: Any, outer: Any, inner: Any
+) -> None:
+    client = certificates.client_context(version, credentials=certificates.client)
+    asked = []
+    for context in (outer, inner):
+        context.verify_mode = tls.CERT_REQUIRED
+        context.load_verify_locations(certificates.ca_file)
+        context.verify_callback = lambda *_, context=context: asked.append(context)
+    shaken(client, outer)
+    assert asked == [inner]
+    inner.verify_callback = None
+    shaken(client, outer)
+    assert asked == [inner]
+
+
+def test_one_that_verifies_nobody_leaves_the_verify_callback_of_the_first(
+    certificates: Certificates, version: Any, outer: Any, inner: Any
+) -> None:
+    client = certificates.client_context(version, credentials=certificates.client)
+    outer.verify_mode = tls.CERT_REQUIRED
+    outer.verify_callback = lambda _, verification: verification.refuse("not this one")
+    inner.load_verify_locations(certificates.ca_file)
+    assert inner.verify_mode is tls.CERT_NONE
+    assert "not this one" in str(refused(client, outer).error)
+
+
 def test_its_verification_flags_apply(certificates: Certificates, version: Any, outer: Any) -> None:
     outer.inner = certificates.server_context(version, client_ca=certificates.ca_file)
     client_context = certificates.client_context(version, credentials=certificates.client)

@@ -50,6 +50,7 @@ CHANGES: dict[str, tuple[Callable[[Any, Certificates], Any], Callable[[Any], Any
     "load_verify_locations": (
         lambda it, files: it.load_verify_locations(files.ca_file), lambda it: it.get_ca_certs()),
     "sni_callback": (lambda it, _: setattr(it, "sni_callback", len), lambda it: it.sni_callback),
+    "policy_id": (lambda it, _: setattr(it, "policy_id", b"id"), lambda it: it.policy_id),
     "_msg_callback": (lambda it, _: setattr(it, "_msg_callback", len), lambda it: it._msg_callback),
     "keylog_filename": (
         lambda it, files: setattr(it, "keylog_filename", files.folder / "keys"), lambda it: it.keylog_filename),

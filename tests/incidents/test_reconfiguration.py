@@ -72,6 +72,8 @@ def changes(server: Any, client: Any, certificates: Any, version: Any, folder: P
             lambda: server.set_psk_server_callback(lambda identity: b"", "another one that is longer"),
             lambda: server.set_psk_server_callback(None)],
         "verify_mode": toggled(server, "verify_mode", tls.CERT_REQUIRED, tls.CERT_NONE),
+        "verify_callback": toggled(client, "verify_callback", lambda *_: None, None),
+        "policy_id": toggled(client, "policy_id", b"one", b"another"),
         "verify_flags": toggled(
             client, "verify_flags", tls.VERIFY_X509_TRUSTED_FIRST | tls.VERIFY_X509_PARTIAL_CHAIN,
             tls.VERIFY_X509_TRUSTED_FIRST),

@@ -87,10 +87,12 @@ def issue(
     signed_with: ec.EllipticCurvePrivateKey | None = None,
     issuer_name: str | None = None,
     extensions: Iterable[tuple[x509.ExtensionType, bool]] = (),
+    by_the_book: bool = False,
 ) -> Issued:
     """A certificate for `subject`, self-signed without an `issuer`. `extensions` are pairs of one and its criticality.
 
-    `signed_with` is a key in place of the issuer's, and makes the signature wrong.
+    `signed_with` is a key in place of the issuer's, and makes the signature wrong. `by_the_book` adds what RFC 5280
+    demands, and hardly anybody else: the identifiers of the keys, and the use of a CA's.
     """
     key = key or ec.generate_private_key(ec.SECP256R1())
     builder = (
@@ -106,6 +108,13 @@ def issue(
     alternatives = [general_name(each) if isinstance(each, str) else each for each in names]
     if alternatives:
         builder = builder.add_extension(x509.SubjectAlternativeName(alternatives), critical=not subject)
+    if by_the_book:
+        builder = builder.add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+        public = (issuer.key if issuer else key).public_key()
+        builder = builder.add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(public), critical=False)
+        if ca:
+            use = x509.KeyUsage(True, False, False, False, False, True, True, False, False)
+            builder = builder.add_extension(use, critical=True)
     for extension, is_critical in extensions:
         builder = builder.add_extension(extension, critical=is_critical)
     signer = signed_with or (issuer.key if issuer else key)

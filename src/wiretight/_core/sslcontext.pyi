@@ -8,6 +8,7 @@ from typing_extensions import Buffer
 from wiretight._core.context.context import Context
 from wiretight._core.drivers.sslsocket import _SSLSocket
 from wiretight._core.session.session import SSLSession
+from wiretight._core.trust.verification import Verification
 from wiretight._core.x509.certificate import _PeerCertificate
 
 _Path: TypeAlias = str | bytes | os.PathLike[str] | os.PathLike[bytes]
@@ -40,6 +41,8 @@ class _SSLContext(Context):
     @keylog_filename.setter
     def keylog_filename(self, value: _Path | None) -> None: ...
     _msg_callback: Callable[..., object] | None
+    verify_callback: Callable[[Any, Verification], None] | None
+    policy_id: bytes | None
     def set_ciphers(self, cipherlist: str, /) -> None: ...
     def set_ciphersuites(self, ciphersuites: str, /) -> None: ...
     def get_ciphers(self) -> list[_Cipher]: ...

@@ -2,7 +2,7 @@
 
 cimport cython
 
-from wiretight._core.callbacks cimport alpn, clienthello, keylog, messages, psk
+from wiretight._core.callbacks cimport alpn, clienthello, keylog, messages, psk, verify
 from wiretight._core.connection.hostname cimport a_label
 from wiretight._core.context cimport algorithms, credentials
 from wiretight._core.context.context cimport Context, settings_of
@@ -20,6 +20,7 @@ cdef class _SSLContext(Context):
     def __cinit__(self, *_):
         alpn.install(self)
         clienthello.install(self)
+        verify.install(self)
 
     # --- algorithms --------------------------------------------------------------------------------------------------
     def set_ciphers(self, str cipherlist not None, /):
@@ -152,6 +153,47 @@ cdef class _SSLContext(Context):
         OpenSSL: X509_STORE_get1_all_certs(3)
         """
         return truststore.get_ca_certs(self, binary_form)
+
+    @property
+    def verify_callback(self):
+        """Called with (connection, Verification) once a peer's certificates have been verified; or None.
+
+        It accepts them by returning None: valid ones, and others as far as it has called Verification.tolerate() for
+        each of their errors. It refuses them by Verification.refuse(), and by any exception: the verb raises
+        SSLCertVerificationError, with that exception as its __context__. So it adds conditions to the verification, and
+        takes none away but those that it names. It may query the connection, and must not read or write it.
+
+        It runs for each certificate that is verified, which is once in a handshake, and not for a session that is
+        resumed: see policy_id. A context chosen by `sni_callback` brings its own, unless it has CERT_NONE.
+
+        Setting it raises TypeError if it is not callable or is a coroutine function, ValueError while verify_mode is
+        CERT_NONE. Since 0.1. Source: `tls.Config.VerifyConnection` of Go, the model.
+
+        OpenSSL: SSL_CTX_set_cert_verify_callback(3)
+        """
+        return verify.verify_callback(self)
+
+    @verify_callback.setter
+    def verify_callback(self, callback):
+        verify.set_verify_callback(self, callback)
+
+    @property
+    def policy_id(self):
+        """The name of what `verify_callback` demands (bytes), or None.
+
+        A resumed session is not verified again. So it is bound to the callback under which it was verified: without a
+        policy_id, to that very setting of it, so that none is resumed once the callback has been set anew, or in
+        another context. Whoever gives callbacks the same policy_id promises that they decide alike, and must change it
+        with their decisions.
+
+        Setting it raises TypeError if it is not bytes, ValueError if it is empty. Since 0.1.
+        Source: RFC 8446, section 4.6.1.
+        """
+        return verify.policy_id(self)
+
+    @policy_id.setter
+    def policy_id(self, value):
+        verify.set_policy_id(self, value)
 
     # --- callbacks ---------------------------------------------------------------------------------------------------
     @property

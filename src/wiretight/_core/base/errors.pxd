@@ -37,7 +37,9 @@ cdef Status outcome(SSL *ssl, int ret, Failure *failure) noexcept nogil
 cdef Status failed(Failure *failure, int ssl_error, int errno_, unsigned long code) noexcept nogil
 cdef bint is_of_tls(const Failure *failure) noexcept nogil
 cdef bint is_alert(const Failure *failure) noexcept nogil
-cdef object failure_exception(const Failure *failure, object hostname)
+cdef object failure_exception(const Failure *failure, object hostname, str refusal=*)
+cdef str verify_message(long code, object hostname)     # what an X509_V_ERR_* means
+cdef object chained(object problem, object cause)
 cdef object turn_refused(int turn)
 
 # --- everything else: one checker per return convention of OpenSSL; each raises the error on the queue

@@ -29,7 +29,9 @@ cdef extern from "<errno.h>" nogil:
 
 from wiretight._standard.system import os
 
-from wiretight._standard.errors import SSLCertVerificationError, SSLEOFError, SSLError
+from wiretight._standard.errors import (
+    SSLCertVerificationError, SSLEOFError, SSLError, SSLWantReadError, SSLWantWriteError,
+)
 
 # CPython's own number for "the stream ended without close_notify"; OpenSSL has none.
 cdef enum:
@@ -88,8 +90,11 @@ cdef bint is_alert(const Failure *failure) noexcept nogil:
     return failure.ssl_error == SSL_ERROR_SSL and ERR_GET_LIB(failure.code) == ERR_LIB_SSL and 0 <= number <= 255
 
 
-cdef object failure_exception(const Failure *failure, object hostname):
-    """The exception for a FAILED outcome; `hostname` is the name that the certificate was checked against, or None."""
+cdef object failure_exception(const Failure *failure, object hostname, str refusal=None):
+    """The exception for a FAILED outcome; `hostname` is the name that the certificate was checked against, or None.
+
+    `refusal` says why the certificate was refused, if that is not OpenSSL's text for it.
+    """
     if failure.turn:
         return turn_refused(failure.turn)
     if failure.errno_:
@@ -102,13 +107,21 @@ cdef object failure_exception(const Failure *failure, object hostname):
     if ERR_SYSTEM_ERROR(failure.code):
         return OSError(ERR_GET_REASON(failure.code), os.strerror(ERR_GET_REASON(failure.code)))
     if failure.verify_result:
-        return verification_error(failure, hostname)
+        return verification_error(failure, refusal or verify_message(failure.verify_result, hostname))
     if ERR_GET_LIB(failure.code) == ERR_LIB_SSL and ERR_GET_REASON(failure.code) == SSL_R_BAD_WRITE_RETRY:
         return ssl_error(
             failure.ssl_error, failure.code,
             "an earlier send is incomplete, and the peer expects the rest of it: send the same bytes again first",
         )
     return ssl_error(failure.ssl_error, failure.code)
+
+
+cdef object chained(object problem, object cause):
+    """What a callback raised, or the problem of the verb with that behind it; not a want, which callers just repeat."""
+    if problem is None or isinstance(problem, (SSLWantReadError, SSLWantWriteError)):
+        return cause
+    problem.__context__ = cause
+    return problem
 
 
 cdef object turn_refused(int turn):
@@ -129,16 +142,17 @@ cdef object turn_refused(int turn):
     return OSError(EBADF, "another thread was using this connection when the process forked")
 
 
-cdef object verification_error(const Failure *failure, object hostname):
-    if failure.verify_result == X509_V_ERR_HOSTNAME_MISMATCH:
-        message = f"Hostname mismatch, certificate is not valid for '{hostname}'."
-    elif failure.verify_result == X509_V_ERR_IP_ADDRESS_MISMATCH:
-        message = f"IP address mismatch, certificate is not valid for '{hostname}'."
-    else:
-        message = text(X509_verify_cert_error_string(failure.verify_result))
+cdef str verify_message(long code, object hostname):
+    if code == X509_V_ERR_HOSTNAME_MISMATCH:
+        return f"Hostname mismatch, certificate is not valid for '{hostname}'."
+    if code == X509_V_ERR_IP_ADDRESS_MISMATCH:
+        return f"IP address mismatch, certificate is not valid for '{hostname}'."
+    return text(X509_verify_cert_error_string(code))
+
+
+cdef object verification_error(const Failure *failure, str message):
     error = described(
-        SSLCertVerificationError, failure.ssl_error, failure.code,
-        f"{reason_text(failure.code)}: {message}",
+        SSLCertVerificationError, failure.ssl_error, failure.code, f"{reason_text(failure.code)}: {message}",
     )
     error.verify_code = failure.verify_result
     error.verify_message = message

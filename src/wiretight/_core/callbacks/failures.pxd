@@ -10,7 +10,7 @@ cdef enum Failing:
     UNRAISABLE      # sys.unraisablehook gets it
 
 
-# What `body` returns; 0 if nothing is kept for `feature`, -1 if it raised
+# What `body` returns; 0 if nothing is kept for `feature`, -1 if it raised. NULL: it looks for itself
 cdef int call_python(void *connection, const char *feature, Body body, void *call, Failing failing) noexcept nogil
 cdef object subject_of(Connection connection)
 cdef object callable_or_none(object callback, str refusal=*)

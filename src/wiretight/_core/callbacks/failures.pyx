@@ -24,8 +24,11 @@ cdef int guarded(
 ) noexcept with gil:
     cdef object kept = None
     try:
-        kept = connection.settings.kept.get(feature.decode("ascii"))
-        return 0 if kept is None else body(connection, kept, call)
+        if feature != NULL:
+            kept = connection.settings.kept.get(feature.decode("ascii"))
+            if kept is None:
+                return 0
+        return body(connection, kept, call)
     except BaseException as error:
         if failing == FAILS_VERB:
             connection.descriptor.keep_raised(error)

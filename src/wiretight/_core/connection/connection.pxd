@@ -1,10 +1,12 @@
 """Connection: one SSL*, its context, and whom it is a connection to."""
 
+from wiretight._core.base.errors cimport Failure
 from wiretight._core.context.context cimport Context
 from wiretight._core.context.settings cimport Settings
 from wiretight._core.openssl.bio cimport BIO
 from wiretight._core.openssl.ssl cimport SSL
 from wiretight._core.openssl.x509 cimport X509
+from wiretight._core.trust.verification cimport Verification
 from wiretight._core.wire.descriptor cimport Descriptor
 
 ctypedef void (*Question)(Connection connection, void *answer) noexcept nogil
@@ -25,6 +27,7 @@ cdef class Connection:
     cdef object requested_name          # on a server: the name that the client asked for, once that is looked at
     cdef bint looked_at_name            # sni_callback has had it
     cdef X509 *shown                    # on a server that has another context since: the certificate that it showed
+    cdef Verification refused           # the verification that ended the connection; None: no such
     cdef object owner_reference         # weak, to the program's object, whom a callback is called about; None: no such
     cdef object __weakref__
 
@@ -32,6 +35,8 @@ cdef class Connection:
     cdef int bind_sessions(self) except -1
     cdef int unbind_sessions(self) except -1
     cdef int expect(self, str hostname) except -1
+
+    cdef object exception_for_failure(self, const Failure *failure)
 
     # Questions and changes
     cdef int ask(self, Question question, void *answer) except -1

@@ -8,7 +8,7 @@ from cython cimport critical_section, no_gc_clear
 from cpython.exc cimport PyErr_CheckSignals
 from libc.errno cimport EAGAIN
 
-from wiretight._core.base.errors cimport check, forget_errors, raise_queue, turn_refused
+from wiretight._core.base.errors cimport check, failure_exception, forget_errors, raise_queue, turn_refused
 from wiretight._core.base.mutex cimport wt_mutex_lock, wt_mutex_lock_with_gil, wt_mutex_try, wt_mutex_unlock
 from wiretight._core.context.context cimport new_connection, settings_of
 from wiretight._core.openssl.asn1 cimport ASN1_STRING, ASN1_STRING_free, ASN1_STRING_get0_data, ASN1_STRING_length
@@ -118,6 +118,18 @@ cdef class Connection:
             ASN1_STRING_free(address)
         self.server_hostname = hostname
         return 0
+
+    cdef object exception_for_failure(self, const Failure *failure):
+        """The exception for a FAILED outcome; of a refused certificate, with what was found, and never this object."""
+        cdef Verification refused = self.refused
+        cdef str reason = None
+        if failure.verify_result and refused is not None:
+            reason = refused.refusal[0].message
+        error = failure_exception(failure, self.server_hostname, reason)
+        if failure.verify_result:
+            error.peer_chain = [] if refused is None else list(refused.sent)
+            error.verify_errors = () if refused is None else refused.refusal
+        return error
 
     # --- Questions and changes ----------------------------------------------------------------------------------------
 

@@ -4,7 +4,8 @@ SSL_set_SSL_CTX() switches certificates, ciphers, ALPN and CA certificates. An S
 when it was: they are replaced here, while the ClientHello is looked at and nothing has been decided by them yet.
 
 The other context may ask for more than the first, never for less: verify_mode and minimum_version are the stricter of
-the two. A program that requires certificates by the context that it listens with must not lose that by a choice.
+the two. A program that requires certificates by the context that it listens with must not lose that by a choice; nor
+its verify_callback, by the choice of a context that verifies nobody.
 """
 
 cimport cython
@@ -47,6 +48,8 @@ cdef int choose_context(Connection connection, Context chosen) except -1:
         # Kept until the lock is free: to let go of them may run Python.
         former, before = connection._context, connection.settings
     settings = settings_of(chosen)
+    if not settings.values.verify_mode & SSL_VERIFY_PEER:
+        settings = settings.judging_as(before)
     later = settings.verifying_as(before)   # a handshake that has begun verifies as it began, and after it too
     ciphers = ciphers_of(chosen, settings) if has_own_ciphers(former, before) else None
     connection.descriptor.take_turn_with_gil()    # no callback of another thread looks at them meanwhile

@@ -313,6 +313,8 @@ cdef int put_maximum_version(Context _, Settings settings, object value) except 
 cdef int put_verify_mode(Context _, Settings settings, object value) except -1:
     if value == CERT_NONE and settings.values.check_hostname:
         raise ValueError("Cannot set verify_mode to CERT_NONE when check_hostname is enabled.")
+    if value == CERT_NONE and settings.values.has_verify_callback:
+        raise ValueError("Cannot set verify_mode to CERT_NONE while there is a verify_callback: set that to None first")
     settings.values.verify_mode = openssl_mode(value)
     return 0
 

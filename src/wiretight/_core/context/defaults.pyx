@@ -16,7 +16,6 @@ from wiretight._core.openssl.x509 cimport (
     X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS, X509_STORE_up_ref, X509_VERIFY_PARAM, X509_VERIFY_PARAM_get_flags,
     X509_VERIFY_PARAM_set_flags, X509_V_FLAG_TRUSTED_FIRST,
 )
-from wiretight._core.x509.distrusted cimport reject_distrusted
 
 cdef extern from "compat.h" nogil:
     void wt_accept_any_host(X509_VERIFY_PARAM *param)
@@ -73,7 +72,6 @@ cdef Settings defaults(SSL_CTX *ctx, int only_version, bint verifies):
     SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_AUTO_RETRY)
     check(X509_VERIFY_PARAM_set_flags(parameters, X509_V_FLAG_TRUSTED_FIRST))
     wt_accept_any_host(parameters)
-    reject_distrusted(ctx)
     settings.values.options = SSL_CTX_get_options(ctx)
     settings.values.minimum_version = SSL_CTX_get_min_proto_version(ctx)
     settings.values.maximum_version = SSL_CTX_get_max_proto_version(ctx)

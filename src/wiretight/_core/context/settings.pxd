@@ -47,6 +47,7 @@ cdef struct Values:
     const unsigned char *alpn       # the bytes of Settings.alpn
     unsigned int alpn_size
     bint has_sni_callback
+    bint has_verify_callback
     # The C side of the callbacks, or NULL
     wt_message on_message
     wt_psk_client on_psk_client
@@ -66,6 +67,8 @@ cdef class Settings:
     cdef Parameters dh_params       # or None
     cdef Trust trust
     cdef bytes generation           # identifies the trust and the credentials: new after every change of them
+    cdef bytes policy_id            # or None
+    cdef bytes policy               # identifies the verify_callback, by the policy_id if there is one; b"": none
     # Objects that features keep alive for their callbacks, by feature name, so that they need no field here. Never
     # mutated, because copies share it: keep() replaces it.
     cdef dict kept
@@ -74,6 +77,7 @@ cdef class Settings:
     cdef Settings copy(self)
     cdef bint authenticates_as(self, Settings earlier) noexcept     # has the same trust and the same credentials
     cdef Settings verifying_as(self, Settings earlier)      # a copy with the trust and signatures of `earlier`
+    cdef Settings judging_as(self, Settings other)          # a copy with the verify_callback of `other`
     cdef Settings without_callbacks(self)
     cdef int keep(self, str feature, object value) except -1    # None removes it
 

@@ -77,6 +77,7 @@ cdef class Settings:
     """Immutable, as described above."""
 
     def __cinit__(self):
+        self.policy = b""
         self.kept = NOTHING
         self.terms = {}
 
@@ -94,6 +95,8 @@ cdef class Settings:
         other.dh_params = self.dh_params
         other.trust = self.trust
         other.generation = self.generation
+        other.policy_id = self.policy_id
+        other.policy = self.policy
         other.kept = self.kept
         return other
 
@@ -102,7 +105,7 @@ cdef class Settings:
         return self.trust is earlier.trust and self.credentials is earlier.credentials
 
     cdef Settings verifying_as(self, Settings earlier):
-        cdef Settings other = self.copy()
+        cdef Settings other = self.judging_as(earlier)
         other.trust = earlier.trust
         other.generation = earlier.generation
         # OpenSSL cannot go back to its own lists. Those are the widest, so that a later one asks for no less.
@@ -112,9 +115,18 @@ cdef class Settings:
             other.server_sigalgs = earlier.server_sigalgs
         return other
 
+    cdef Settings judging_as(self, Settings other):
+        cdef Settings copy = self.copy()
+        copy.values.has_verify_callback = other.values.has_verify_callback
+        copy.policy_id = other.policy_id
+        copy.policy = other.policy
+        copy.keep("verify_callback", other.kept.get("verify_callback"))
+        return copy
+
     cdef Settings without_callbacks(self):
         cdef Settings other = self.copy()
         other.values.has_sni_callback = False
+        other.values.has_verify_callback = False
         other.values.on_message = NULL
         other.values.on_psk_client = NULL
         other.values.on_psk_server = NULL

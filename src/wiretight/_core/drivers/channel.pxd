@@ -21,6 +21,7 @@ cdef class Channel:
     cdef bint more                  # after the last step: see Connection.has_more()
     cdef uint64_t bytes_in          # after it, of the wire, which other threads may read from
     cdef Failure failure            # of the last step that FAILED
+    cdef bint has_failed            # the last step has, by itself
     cdef object raised              # by a callback, in a step
     cdef object __weakref__
 

@@ -24,7 +24,7 @@ from libc.stdint cimport uint64_t
 from libc.string cimport memset
 
 from wiretight._core.base.errors cimport (
-    AGAIN, CLOSED, DONE, FAILED, Status, WANT_READ, WANT_WRITE, failure_exception, turn_refused,
+    AGAIN, CLOSED, DONE, FAILED, Status, WANT_READ, WANT_WRITE, chained, turn_refused,
 )
 from wiretight._core.base.mutex cimport wt_mutex_unlock
 from wiretight._core.connection.connection cimport Connection
@@ -129,6 +129,7 @@ cdef class Channel:
         if op.raised != NULL:
             self.raised = <object>op.raised
             Py_XDECREF(op.raised)
+        self.has_failed = status == FAILED
         return status if self.raised is None else FAILED
 
     cdef Status attempt_locked(self, Operation *op) noexcept nogil:
@@ -448,9 +449,11 @@ cdef class Channel:
 
     def _failure(self):
         """The exception for a FAILED status. Since 0.1."""
-        hostname = self.bound().server_hostname
         raised, self.raised = self.raised, None
-        return failure_exception(&self.failure, hostname) if raised is None else raised
+        if not self.has_failed:
+            return raised
+        problem = self.bound().exception_for_failure(&self.failure)
+        return problem if raised is None else chained(problem, raised)
 
 
 # --- The questions ---------------------------------------------------------------------------------------------------

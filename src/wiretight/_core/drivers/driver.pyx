@@ -18,7 +18,7 @@ from libc.string cimport memcpy, memset
 from _socket import socket as CSocket
 
 from wiretight._core.base.errors cimport (
-    AGAIN, CLOSED, DONE, FAILED, WANT_READ, WANT_WRITE, failure_exception, plain_error,
+    AGAIN, CLOSED, DONE, FAILED, WANT_READ, WANT_WRITE, chained, plain_error,
 )
 from wiretight._core.base.mutex cimport wt_mutex_lock, wt_mutex_unlock
 from wiretight._core.connection.connection cimport Connection
@@ -298,7 +298,7 @@ cdef class Driver(Stream):
             return plain_error(SSLWantWriteError, SSL_ERROR_WANT_WRITE, "The operation did not complete (write)")
         if call.status == CLOSED:
             return plain_error(SSLZeroReturnError, SSL_ERROR_ZERO_RETURN, "TLS/SSL connection has been closed (EOF)")
-        return failure_exception(&call.failure, self.server_hostname)
+        return self.exception_for_failure(&call.failure)
 
     def pending(self):
         """How many decrypted bytes wait: a read of so many needs no transport. Since 0.1.
@@ -314,11 +314,3 @@ cdef void ask_pending(Connection connection, void *answer) noexcept nogil:
     """OpenSSL: SSL_pending(3)"""
     cdef size_t unread = (<Driver><void *>connection).unread_end - (<Driver><void *>connection).unread_start
     (<size_t *>answer)[0] = SSL_pending(connection.ssl) + unread
-
-
-cdef object chained(object problem, object cause):
-    """What a callback raised, or the problem of the verb with that behind it; not a want, which callers just repeat."""
-    if problem is None or isinstance(problem, (SSLWantReadError, SSLWantWriteError)):
-        return cause
-    problem.__context__ = cause
-    return problem

@@ -99,6 +99,28 @@ static inline void wt_accept_any_host(X509_VERIFY_PARAM *param) {
 #endif
 }
 
+/* What is wrong with the dates of a certificate at the time that `param` names, or now: X509_V_ERR_*, or X509_V_OK. */
+static inline int wt_date_error(const X509_VERIFY_PARAM *param, const X509 *x509) {
+#if OPENSSL_VERSION_NUMBER >= 0x40000000L
+    int error = X509_V_OK;
+    return X509_check_certificate_times(param, x509, &error) ? X509_V_OK : error;
+#else
+    unsigned long flags = X509_VERIFY_PARAM_get_flags(param);
+    time_t given = X509_VERIFY_PARAM_get_time(param);
+    time_t *when = flags & X509_V_FLAG_USE_CHECK_TIME ? &given : NULL;
+    int order;
+    if (!when && flags & X509_V_FLAG_NO_CHECK_TIME)
+        return X509_V_OK;
+    order = X509_cmp_time(X509_get0_notBefore(x509), when);
+    if (order >= 0)
+        return order ? X509_V_ERR_CERT_NOT_YET_VALID : X509_V_ERR_ERROR_IN_CERT_NOT_BEFORE_FIELD;
+    order = X509_cmp_time(X509_get0_notAfter(x509), when);
+    if (order <= 0)
+        return order ? X509_V_ERR_CERT_HAS_EXPIRED : X509_V_ERR_ERROR_IN_CERT_NOT_AFTER_FIELD;
+    return X509_V_OK;
+#endif
+}
+
 /* Resets the groups of an SSL to OpenSSL's default. */
 static inline int wt_set_default_groups(SSL *ssl) {
 #if OPENSSL_VERSION_NUMBER >= 0x30500000L

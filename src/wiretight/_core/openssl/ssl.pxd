@@ -60,6 +60,7 @@ cdef extern from "openssl/ssl.h" nogil:
     ctypedef int (*SSL_verify_cb)(int preverify_ok, X509_STORE_CTX *x509_ctx) noexcept
     void SSL_set_verify(SSL *ssl, int mode, SSL_verify_cb verify_callback)
     SSL_verify_cb SSL_get_verify_callback(const SSL *ssl)
+    int SSL_get_ex_data_X509_STORE_CTX_idx()
     int SSL_get_verify_mode(const SSL *ssl)
     void SSL_set_post_handshake_auth(SSL *ssl, int val)
     int SSL_verify_client_post_handshake(SSL *ssl)

@@ -37,6 +37,7 @@ cdef extern from "openssl/x509v3.h" nogil:
         pass
     ctypedef struct X509_NAME_ENTRY:
         pass
+    int X509_NAME_cmp(const X509_NAME *a, const X509_NAME *b)
     int X509_NAME_entry_count(const X509_NAME *name)
     X509_NAME_ENTRY *X509_NAME_get_entry(const X509_NAME *name, int loc)
     int X509_NAME_ENTRY_set(const X509_NAME_ENTRY *ne)
@@ -153,14 +154,36 @@ cdef extern from "openssl/x509v3.h" nogil:
     const char *X509_get_default_cert_file_env()
 
     # verification
+    ctypedef int (*X509_STORE_CTX_verify_cb)(int, X509_STORE_CTX *) noexcept nogil
+    ctypedef int (*X509_STORE_CTX_verify_fn)(X509_STORE_CTX *) noexcept nogil
     int X509_verify_cert(X509_STORE_CTX *ctx)
+    X509_STORE_CTX *X509_STORE_CTX_new()
+    void X509_STORE_CTX_free(X509_STORE_CTX *ctx)
+    int X509_STORE_CTX_init(X509_STORE_CTX *ctx, X509_STORE *trust_store, X509 *target, stack_st_X509 *untrusted)
+    int X509_STORE_CTX_get_ex_new_index(long argl, void *argp, void *new_func, void *dup_func, void *free_func)
+    int X509_STORE_CTX_set_ex_data(X509_STORE_CTX *ctx, int idx, void *arg)
+    void *X509_STORE_CTX_get_ex_data(X509_STORE_CTX *ctx, int idx)
+    void X509_STORE_CTX_set_verify_cb(X509_STORE_CTX *ctx, X509_STORE_CTX_verify_cb verify_cb)
+    void X509_STORE_CTX_set_verify(X509_STORE_CTX *ctx, X509_STORE_CTX_verify_fn verify)
+    X509_STORE_CTX_verify_fn X509_STORE_CTX_get_verify(const X509_STORE_CTX *ctx)
+    X509_VERIFY_PARAM *X509_STORE_CTX_get0_param(const X509_STORE_CTX *ctx)
+    X509_STORE *X509_STORE_CTX_get0_store(const X509_STORE_CTX *ctx)
+    X509 *X509_STORE_CTX_get0_cert(const X509_STORE_CTX *ctx)
+    stack_st_X509 *X509_STORE_CTX_get0_untrusted(const X509_STORE_CTX *ctx)
     stack_st_X509 *X509_STORE_CTX_get0_chain(const X509_STORE_CTX *ctx)
+    stack_st_X509 *X509_STORE_CTX_get1_chain(const X509_STORE_CTX *ctx)
+    void X509_STORE_CTX_set0_verified_chain(X509_STORE_CTX *c, stack_st_X509 *sk)
+    int X509_STORE_CTX_get_error(const X509_STORE_CTX *ctx)
     void X509_STORE_CTX_set_error(X509_STORE_CTX *ctx, int s)
+    int X509_STORE_CTX_get_error_depth(const X509_STORE_CTX *ctx)
     void X509_STORE_CTX_set_error_depth(X509_STORE_CTX *ctx, int depth)
+    X509 *X509_STORE_CTX_get_current_cert(const X509_STORE_CTX *ctx)
     void X509_STORE_CTX_set_current_cert(X509_STORE_CTX *ctx, X509 *x)
-    int X509_V_ERR_CERT_REJECTED
+    int X509_V_ERR_UNSPECIFIED, X509_V_ERR_OUT_OF_MEM, X509_V_ERR_CERT_REJECTED, X509_V_ERR_APPLICATION_VERIFICATION
+    int X509_V_ERR_INVALID_CALL, X509_V_ERR_STORE_LOOKUP, X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE
 
     # verification parameters
+    int X509_VERIFY_PARAM_set1(X509_VERIFY_PARAM *to, const X509_VERIFY_PARAM *from_)
     int X509_VERIFY_PARAM_set_flags(X509_VERIFY_PARAM *param, unsigned long flags)
     int X509_VERIFY_PARAM_clear_flags(X509_VERIFY_PARAM *param, unsigned long flags)
     unsigned long X509_VERIFY_PARAM_get_flags(const X509_VERIFY_PARAM *param)
@@ -168,6 +191,7 @@ cdef extern from "openssl/x509v3.h" nogil:
     void X509_VERIFY_PARAM_set_hostflags(X509_VERIFY_PARAM *param, unsigned int flags)
     char *X509_VERIFY_PARAM_get0_host(X509_VERIFY_PARAM *param, int idx)
     char *X509_VERIFY_PARAM_get1_ip_asc(X509_VERIFY_PARAM *param)
+    unsigned long X509_V_FLAG_PARTIAL_CHAIN
     unsigned long X509_V_FLAG_TRUSTED_FIRST, X509_V_FLAG_POLICY_MASK, X509_V_FLAG_POLICY_CHECK
     unsigned int X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS
     int X509_R_NO_CERTIFICATE_OR_CRL_FOUND

@@ -2,8 +2,8 @@
 
 A resumed handshake sends no certificate and verifies none: it relies on what the first handshake verified. So a session
 is valid only where the same verification would be repeated. Its terms are a digest of the server's name, of how the
-connection verifies, of its ciphers and signature algorithms, and of what its context had loaded at that time (RFC 8446,
-4.6.1; RFC 6066, 3).
+connection verifies, and by which verify_callback, of its ciphers and signature algorithms, and of what its context had
+loaded at that time (RFC 8446, 4.6.1; RFC 6066, 3).
 All of it is read from the SSL that verifies, or from the settings that it was made with, which never change.
 
 A client's SSLSession keeps them, and only a connection with the same terms offers it. On a server they are the
@@ -26,7 +26,7 @@ from wiretight._core.openssl.x509 cimport (
 )
 
 cdef enum:
-    SETTINGS = 6
+    SETTINGS = 7
     CACHE_SIZE = 16     # digests per context: most serve one name, or connect to a few
 
 
@@ -48,9 +48,11 @@ cdef bytes terms_of(SSL *ssl, Settings settings, str server_name):
     number[3] = checks_name(SSL_get0_param(ssl))
     number[4] = SSL_get_security_level(ssl)
     number[5] = server_name is None
+    number[6] = len(settings.policy)
     for i in range(count):
         number[SETTINGS + i] = SSL_CIPHER_get_id(sk_SSL_CIPHER_value(ciphers, i))
-    text = numbers + settings.generation + (b"" if server_name is None else server_name.lower().encode())
+    text = numbers + settings.generation + settings.policy
+    text += b"" if server_name is None else server_name.lower().encode()
     if settings.client_sigalgs is not None or settings.server_sigalgs is not None:
         text += b"\0%b\0%b" % (settings.client_sigalgs or b"", settings.server_sigalgs or b"")
     terms = settings.terms.get(text)

@@ -1,1 +1,1 @@
-"""Which CA certificates and CRLs a context trusts, and where a system keeps them."""
+"""Which CA certificates and CRLs a context trusts, where a system keeps them, and how a chain is verified."""

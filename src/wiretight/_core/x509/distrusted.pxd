@@ -1,6 +1,6 @@
 """The keys of certificate authorities that are known to be compromised."""
 
-from wiretight._core.openssl.ssl cimport SSL_CTX
+from wiretight._core.openssl.x509 cimport X509
 
 
-cdef void reject_distrusted(SSL_CTX *ctx) noexcept
+cdef bint is_distrusted(X509 *certificate) noexcept nogil

@@ -1,16 +1,11 @@
 """The keys of certificate authorities that are known to be compromised.
 
-A chain that contains one of them is rejected whatever CA certificates a program trusts: a bundle older than the
-incident still contains their root. A key is identified by the SHA-256 digest of its SubjectPublicKeyInfo (RFC 5280,
-4.1), so that any other certificate for the same key is rejected too.
+A chain that contains one of them is rejected whatever CA certificates a program trusts (trust/verification.pyx): a
+bundle older than the incident still contains their root. A key is identified by the SHA-256 digest of its
+SubjectPublicKeyInfo (RFC 5280, 4.1), so that any other certificate for the same key is rejected too.
 """
 
 from wiretight._core.openssl.evp cimport SHA256_DIGEST_LENGTH
-from wiretight._core.openssl.ssl cimport SSL_CTX, SSL_CTX_set_cert_verify_callback
-from wiretight._core.openssl.x509 cimport (
-    X509, X509_STORE_CTX, X509_STORE_CTX_get0_chain, X509_STORE_CTX_set_current_cert, X509_STORE_CTX_set_error,
-    X509_STORE_CTX_set_error_depth, X509_V_ERR_CERT_REJECTED, X509_verify_cert, sk_X509_num, sk_X509_value,
-)
 from wiretight._core.x509.certificate cimport digest_key
 
 from libc.string cimport memcmp
@@ -47,31 +42,6 @@ def use(keys):
 
 
 use(KEYS)
-
-
-cdef void reject_distrusted(SSL_CTX *ctx) noexcept:
-    """OpenSSL: SSL_CTX_set_cert_verify_callback(3)"""
-    SSL_CTX_set_cert_verify_callback(ctx, verify, NULL)
-
-
-cdef int verify(X509_STORE_CTX *verification, void *_) noexcept nogil:
-    """Verifies as OpenSSL would by itself, then checks the keys of the chain that it built.
-
-    OpenSSL: X509_verify_cert(3), X509_STORE_CTX_get0_chain(3)
-    """
-    cdef X509 *certificate
-    cdef int i
-    cdef int valid = X509_verify_cert(verification)
-    if valid <= 0:
-        return valid
-    for i in range(sk_X509_num(X509_STORE_CTX_get0_chain(verification))):
-        certificate = sk_X509_value(X509_STORE_CTX_get0_chain(verification), i)
-        if is_distrusted(certificate):
-            X509_STORE_CTX_set_error_depth(verification, i)
-            X509_STORE_CTX_set_current_cert(verification, certificate)
-            X509_STORE_CTX_set_error(verification, X509_V_ERR_CERT_REJECTED)
-            return 0
-    return valid
 
 
 cdef bint is_distrusted(X509 *certificate) noexcept nogil:

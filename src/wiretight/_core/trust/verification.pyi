@@ -1,0 +1,23 @@
+from typing import NamedTuple, NoReturn, final
+
+from wiretight._core.x509.certificate import Certificate
+
+class VerifyError(NamedTuple):
+    code: int
+    depth: int
+    message: str
+    certificate: Certificate | None
+
+@final
+class Verification:
+    def __init__(self, *args: object, **kwargs: object) -> None: ...
+    @property
+    def errors(self) -> tuple[VerifyError, ...]: ...
+    @property
+    def chain(self) -> list[Certificate]: ...
+    @property
+    def presented(self) -> list[Certificate]: ...
+    @property
+    def server_hostname(self) -> str | None: ...
+    def tolerate(self, code: int) -> None: ...
+    def refuse(self, message: str, code: int = 50) -> NoReturn: ...
