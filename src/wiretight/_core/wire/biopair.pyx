@@ -1,7 +1,7 @@
 """BioPair: the two BIOs of a connection that has no descriptor.
 
-A MemoryBIO's lock is free as a rule, and then its bytes move in the middle of the verb. Where it has to be waited for,
-or the BIO is somebody's Python object, the verb leaves to Python meanwhile.
+The lock of a MemoryBIO is usually free, and its bytes move in the middle of the verb. If somebody has the lock, or if
+the BIO is a Python object of the program's, the verb leaves to Python meanwhile.
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
@@ -20,7 +20,7 @@ cdef class BioPair:
             self.own_outgoing = outgoing
 
     cdef Py_ssize_t take(self, Descriptor turn, char *into, size_t size, bint *at_eof) noexcept nogil:
-        """Up to `size` bytes, and whether nothing will follow; 0 where there are none, or the BIO raised."""
+        """Moves up to `size` bytes, and tells whether that is the end; 0 if there are none, or the BIO raised."""
         cdef Py_ssize_t taken
         at_eof[0] = False
         if self.own_incoming is not None:
@@ -34,7 +34,7 @@ cdef class BioPair:
         return taken
 
     cdef int put(self, Descriptor turn, const char *data, size_t size) noexcept nogil:
-        """All of it: 0; or nothing: -1."""
+        """Writes all of it and returns 0, or nothing and returns -1."""
         cdef int kept
         if self.own_outgoing is not None:
             if self.own_outgoing.try_put(data, size, &kept):
@@ -54,7 +54,7 @@ cdef Py_ssize_t take_with_gil(BioPair self, Descriptor turn, char *into, size_t 
             taken = self.own_incoming.take(into, size, at_eof)
         return taken
     try:
-        data = bytes(memoryview(self.incoming.read(size)))      # bytes() alone makes zeros of a number
+        data = bytes(memoryview(self.incoming.read(size)))      # bytes(5) alone would be five zeros
         if <size_t>len(data) > size:
             raise ValueError(f"read({size}) of the incoming BIO returned {len(data)} bytes")
         memcpy(into, PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data))

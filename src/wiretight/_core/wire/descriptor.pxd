@@ -1,4 +1,5 @@
-"""Descriptor: a descriptor that is owned, what the kernel says of it, and the lock of the connection that uses it."""
+"""Descriptor: an owned file descriptor, what the kernel reports about it, and the lock of the connection that uses it.
+"""
 
 from cpython.object cimport PyObject
 from libc.stdint cimport int64_t, uint64_t
@@ -7,26 +8,26 @@ from wiretight._core.base.mutex cimport atomic_uint, atomic_ulong, wt_mutex
 
 
 cdef class Descriptor:
-    cdef int fd                     # -1 once it was given back, and over BIOs
+    cdef int fd                     # -1 after release(), and over BIOs
     cdef bint on_socket             # over the descriptor, not over BIOs
     cdef wt_mutex lock
-    cdef atomic_ulong caller        # the thread whose verb is out in Python, 0 for none: no other verb begins meanwhile
-    cdef int others                 # threads with a verb that wait for it
-    cdef bint keeps_gil             # the verb that computes has the GIL
-    cdef PyObject *raised           # what a callback raised, of OpenSSL's or of a BIO: owned, for the verb that runs it
+    cdef atomic_ulong caller        # the thread whose verb runs Python, 0 for none: no other verb begins meanwhile
+    cdef int others                 # threads whose verbs wait for it
+    cdef bint keeps_gil             # the current verb keeps the GIL
+    cdef PyObject *raised           # what a callback or a BIO raised, owned: for the verb that ran it
     cdef int waiting                # threads that wait for the descriptor
     cdef bint woken                 # by release()
-    cdef unsigned int process       # wt_process when a thread used it last
-    cdef unsigned int first_process     # and when it was made
+    cdef unsigned int process       # wt_process when it was last used
+    cdef unsigned int first_process     # and when it was created
     cdef bint orphaned
 
-    # What the kernel says
-    cdef int error                  # errno of the descriptor, 0: of a step's the first
-    cdef int ending                 # errno that the connection ended with, for every later read; 0
-    cdef bint is_gone               # the peer is, and nothing can be sent any more
+    # What the kernel reports
+    cdef int error                  # the first errno of a step; 0: none
+    cdef int ending                 # errno with which the connection ended, for every later read; 0: none
+    cdef bint is_gone               # the peer is gone: nothing can be sent any more
     cdef uint64_t syscalls
 
-    # The lock: for a question, a change that C makes at once, and for a step of a verb
+    # The lock: for questions, changes, and steps of verbs
     cdef int refuse_orphan(self) except -1
     cdef bint orphaned_by_fork(self) noexcept nogil
     cdef bint is_inherited(self) noexcept nogil
@@ -47,7 +48,7 @@ cdef class Descriptor:
     cdef void unlock_to_wait(self) noexcept nogil
     cdef void relock(self) noexcept nogil
 
-    # What the kernel says
+    # What the kernel reports
     cdef void fail(self, int error) noexcept nogil
     cdef void look_for_refusal(self) noexcept nogil
 

@@ -1,12 +1,12 @@
-"""Descriptor: a descriptor that is owned, what the kernel says of it, and the lock of the connection that uses it.
+"""Descriptor: an owned file descriptor, what the kernel reports about it, and the lock of the connection that uses it.
 
-One lock for OpenSSL's object and the descriptor. It is held while C computes and across calls that do not wait, never
-while waiting, and never while Python runs (see mutex.h). Whoever closes the descriptor gives it back first, through
-release(): no number is used after its close.
+The lock guards OpenSSL's object and the descriptor. It is held while C computes and across calls that do not block, but
+never during a wait or while Python runs (see mutex.h). The descriptor is closed only after release(), so that no call
+uses a closed number.
 
-A verb (handshake, read, write, shutdown) needs its turn beside the lock. OpenSSL may call out into Python in the
-middle of it, and then the lock is free, but the turn is not: other threads can ask this connection anything and close
-it, while their verbs wait. Verbs of which each would wait for the other fail with EDEADLK instead.
+A verb (handshake, read, write, shutdown) needs the connection's turn as well as its lock. If OpenSSL calls Python in
+the middle of a verb, the lock is released, but the turn is kept: other threads may query or close the connection, while
+their verbs wait. Verbs that would wait for each other in a circle fail with EDEADLK.
 """
 
 from cython cimport no_gc_clear
@@ -35,7 +35,7 @@ cdef extern from "sockets.h" nogil:
 
 @no_gc_clear
 cdef class Descriptor:
-    """The number `fd` while it is ours, and who may use it."""
+    """A file descriptor, and who may use it."""
 
     def __cinit__(self, int fd=-1, *_):
         self.fd = fd
@@ -54,19 +54,19 @@ cdef class Descriptor:
         return 0
 
     cdef bint orphaned_by_fork(self) noexcept nogil:
-        """Whether the process forked while another thread was at work in OpenSSL: nothing may touch that any more.
+        """Whether the process forked while another thread was using the connection: the child cannot use it.
 
-        To be asked before the lock is taken.
+        Call it before taking the lock.
         """
         if self.process != wt_process:
-            # The threads that waited are in the parent, with a connection of their own.
+            # The threads that waited exist in the parent only.
             self.orphaned = wt_mutex_is_orphaned(&self.lock) or (self.caller != 0 and not self.is_callback())
             self.waiting = self.others = 0
-            self.process = wt_process       # last: another thread of the child may look meanwhile
+            self.process = wt_process       # last: another thread of the child may check it meanwhile
         return self.orphaned
 
     cdef bint is_inherited(self) noexcept nogil:
-        """Whether this process is a child of the one that made it, by fork."""
+        """Whether a parent process created it, before a fork."""
         return self.first_process != wt_process
 
     cdef bint is_callback(self) noexcept nogil:
@@ -76,7 +76,7 @@ cdef class Descriptor:
     # --- Turns --------------------------------------------------------------------------------------------------------
 
     cdef bint try_turn(self) noexcept nogil:
-        """Takes lock and turn if both are free."""
+        """Takes the lock and the turn if both are free."""
         if self.orphaned_by_fork() or not wt_mutex_try(&self.lock):
             return False
         if self.caller == 0:
@@ -85,9 +85,9 @@ cdef class Descriptor:
         return False
 
     cdef int take_turn(self, int64_t deadline=-1) noexcept nogil:
-        """Waits for lock and turn, without the GIL. 0, or a Failure's `turn`, and then the lock is not held.
+        """Waits for the lock and the turn, without the GIL. Returns 0, or a Failure's `turn` and no lock.
 
-        EAGAIN after a second, or at `deadline`: the caller looks at signals and its own time, and comes again.
+        EAGAIN after a second, or at `deadline`: the caller checks for signals and its own deadline, and calls again.
         """
         cdef int error
         if self.orphaned_by_fork():
@@ -99,7 +99,7 @@ cdef class Descriptor:
         return error
 
     cdef int take_turn_with_gil(self) except -1:
-        """Waits for lock and turn, and holds the lock with the GIL; in a callback of the connection, just the lock."""
+        """Takes the lock and the turn, and returns with the GIL; in a callback of the connection, the lock alone."""
         cdef int error = 0
         self.refuse_orphan()
         if self.is_callback():
@@ -117,7 +117,7 @@ cdef class Descriptor:
         return 0
 
     cdef int await_turn(self, int64_t deadline=-1) noexcept nogil:
-        """The same with the lock held, before and after."""
+        """As take_turn(), but entered and left with the lock held."""
         cdef int error
         if self.caller == 0:
             return 0
@@ -129,7 +129,7 @@ cdef class Descriptor:
         return error
 
     cdef int yield_lock(self) noexcept nogil:
-        """Between two steps of a long call: gives the lock to the threads that wait for it. 0, or as await_turn()."""
+        """Between two steps of a long call: lets waiting threads have the lock. Returns what await_turn() does."""
         if self.keeps_gil or not wt_mutex_is_contended(&self.lock):
             return 0
         wt_mutex_unlock(&self.lock)
@@ -139,7 +139,7 @@ cdef class Descriptor:
     # --- Around Python, and around a wait -----------------------------------------------------------------------------
 
     cdef void leave_to_python(self) noexcept nogil:
-        """In the middle of a verb: frees the lock and keeps the turn, for a callback that runs Python."""
+        """In the middle of a verb: releases the lock and keeps the turn, for a callback that runs Python."""
         self.caller = PyThread_get_thread_ident()
         wt_mutex_unlock(&self.lock)
         wt_check_holds_none()
@@ -161,13 +161,13 @@ cdef class Descriptor:
         Py_XDECREF(before)
 
     cdef PyObject *take_raised(self) noexcept nogil:
-        """Hands the reference over, or NULL."""
+        """Transfers the reference to the caller; NULL if there is none."""
         cdef PyObject *raised = self.raised
         self.raised = NULL
         return raised
 
     cdef void unlock_to_wait(self) noexcept nogil:
-        """Frees the lock, to wait for the descriptor. It stays open until relock()."""
+        """Releases the lock for a wait. The descriptor stays open until relock()."""
         self.waiting += 1
         wt_mutex_unlock(&self.lock)
 
@@ -175,19 +175,19 @@ cdef class Descriptor:
         wt_mutex_lock(&self.lock)
         self.waiting -= 1
         if self.fd < 0 and self.waiting == 0:
-            wt_announce()       # to release()
+            wt_announce()       # wakes release()
 
-    # --- What the kernel says -----------------------------------------------------------------------------------------
+    # --- What the kernel reports --------------------------------------------------------------------------------------
 
     cdef void fail(self, int error) noexcept nogil:
-        """Takes down what the kernel said."""
+        """Records an error that the kernel reported."""
         self.error = self.error or error
         self.is_gone = self.is_gone or error == ECONNRESET or error == EPIPE
         if ends_connection(error):
             self.ending = error
 
     cdef void look_for_refusal(self) noexcept nogil:
-        """Takes down what a send would meet, where there is nothing to be sent."""
+        """Records the error that a send would fail with, without sending."""
         cdef int error = wt_refusal(self.fd) if self.fd >= 0 else 0
         if error:
             self.fail(error)
@@ -195,11 +195,11 @@ cdef class Descriptor:
     # --- The end ------------------------------------------------------------------------------------------------------
 
     cdef int release(self, bint shut_down) except -1:
-        """Gives the descriptor back: from here on no call touches it. A callback of the connection may do that too.
+        """Gives up the descriptor: no call uses it any more. A callback of the connection may call this, too.
 
-        A thread inside wait() would sleep on: with `shut_down` the connection is shut down, which wakes it, and this
-        returns after it has left. Threads that are not waiting are not affected, nor are other holders of the
-        descriptor when nobody waits.
+        A thread inside wait() would sleep on: with `shut_down`, the connection is shut down to wake it, and this
+        returns once it is awake. If nobody waits, nothing is shut down, and other holders of the descriptor notice
+        nothing.
         """
         if self.orphaned_by_fork():
             self.fd = -1
@@ -210,7 +210,8 @@ cdef class Descriptor:
                 shutdown(self.fd, SHUT_RDWR)
                 self.woken = True
             self.fd = -1
-            # Of two that close at once the second waits too, or it would close the number under a thread that wakes.
+            # If two threads close at once, the second waits too, or it would close the number before the sleeper is
+            # awake.
             while self.waiting and self.woken:
                 wt_mutex_await(&self.lock)
             wt_mutex_unlock(&self.lock)

@@ -11,18 +11,18 @@ cdef class Incoming(Outgoing):
     cdef unsigned char *window
     cdef size_t window_size, consumed, delivered
     cdef size_t space               # the caller's free space
-    cdef bint has_data              # the step has bytes for the caller: one look, and no bad news
+    cdef bint has_data              # the step has bytes for the caller: no second look, and errors are for the next
     cdef int fetches                # of the step
     cdef uint64_t read_limit        # `bytes_in` at which a step without data ends
-    cdef size_t undiscarded         # bytes at the head of the kernel's queue that OpenSSL has consumed before
-    cdef bint limited               # a step without data ended at `read_limit`, and not for want of bytes
+    cdef size_t undiscarded         # bytes at the head of the kernel's queue that OpenSSL has already consumed
+    cdef bint limited               # a step without data ended at `read_limit`, not for lack of bytes
     cdef bint drained               # the last look emptied the kernel
-    cdef bint waits                 # the caller does: its socket is not non-blocking
+    cdef bint waits                 # the caller waits: its socket is blocking or has a timeout
     cdef bint at_eof
-    cdef bint exclusive             # nobody else reads from this descriptor: looks take what they see
-    cdef bint owns_window           # the window is our own, with what an exclusive step left over
+    cdef bint exclusive             # nobody else reads from this descriptor: looks consume what they see
+    cdef bint owns_window           # the window is a copy of what an exclusive step left over
     cdef bint can_drop
-    cdef int pending_errno          # errno that a blocking look took, for the next step
+    cdef int pending_errno          # errno of a blocking look, for the next step
 
     cdef uint64_t bytes_in
     cdef RecordCount records_in

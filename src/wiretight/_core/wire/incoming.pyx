@@ -1,17 +1,17 @@
 """Incoming: the bytes that OpenSSL reads, through a window onto the head of the kernel's queue.
 
-OpenSSL asks for a record's header, then for its body. At a header the wire looks at the head of the kernel's queue
-(MSG_PEEK) through a window as large as the caller's free space; OpenSSL consumes records from the window; at the end of
-the step settle() makes the kernel drop exactly the bytes that were consumed. So many records come in one look, and yet
-the wire never holds a byte that nobody has decrypted: whatever the caller did not get is in the kernel, where select()
-sees it, or in OpenSSL, where pending() counts it. When a step has data for the caller and then meets the end of the
-stream (close_notify, an alert, a broken record), keep_event() leaves the bytes of that event in the kernel, so that
-select() reports it too; they are `undiscarded`, and the next read drops them. Likewise the last byte of a record that a
-read has taken in part, while other threads wait in the kernel for something to read.
+OpenSSL asks for a record's header, then for its body. At a header, the wire peeks at the head of the kernel's queue
+(MSG_PEEK), through a window as large as the caller's free space. OpenSSL consumes records from the window, and at the
+end of the step settle() has the kernel discard exactly the consumed bytes. So one look covers many records, and yet the
+wire never holds an undecrypted byte: whatever the caller did not get is in the kernel, where select() sees it, or in
+OpenSSL, where pending() counts it. If a step has data for the caller and then meets the end of the stream (an alert,
+close_notify, a broken record), keep_event() leaves the bytes of that event in the kernel, so that select() reports it,
+too. They are `undiscarded`, and the next read drops them. So is the last byte of a record that has been read in part,
+while other threads wait in the kernel for something to read.
 
-An `exclusive` wire consumes what it sees, and saves the second system call: for a transport, which asks the connection,
-not select(), whether there is more. What a step leaves over is kept (`owns_window`), in a buffer that lasts no longer
-than it.
+An `exclusive` wire consumes what it sees, which saves the second system call. Transports use one: they ask the
+connection, not select(), whether there is more. A copy of what a step leaves over is the window of the next one
+(`owns_window`).
 """
 
 from cython cimport no_gc_clear
@@ -37,9 +37,9 @@ cdef extern from "sockets.h" nogil:
     bint would_block "wt_would_block"(int error)
 
 cdef enum:
-    # What a record is longer than its plaintext, at most (RFC 5246, 6.2.3; RFC 8446, 5.2), and a header after it.
+    # How much longer than its plaintext a record can be (RFC 5246, 6.2.3; RFC 8446, 5.2), and the next header.
     OVERHEAD = 512
-    LOOK = 4096 - OVERHEAD      # a look costs what it finds, and a handshake's flight is seldom longer
+    LOOK = 4096 - OVERHEAD      # a look costs what it copies, and a handshake's flight is seldom longer
 
 
 @no_gc_clear
@@ -56,7 +56,7 @@ cdef class Incoming(Outgoing):
     # --- What OpenSSL calls -------------------------------------------------------------------------------------------
 
     cdef int take(self, char *into, int size) noexcept nogil:
-        """The BIO's read: bytes moved, 0 at the end of the stream or on an error, -1 to try again later."""
+        """The BIO's read: how many bytes were moved; 0 at the end of the stream or on an error, -1 to retry later."""
         cdef size_t share = self.window_size - self.consumed
         if share == 0:
             return self.fetch(into, size)
@@ -76,7 +76,7 @@ cdef class Incoming(Outgoing):
             return 0
         if self.drained or self.fetches and self.has_data:
             return -1
-        # The bound gives the caller back the lock and its deadline when a peer floods it with records without data.
+        # While a peer floods it with records without data, the caller must get to its deadline and yield the lock.
         if self.fetches and self.bytes_in + self.consumed >= self.read_limit:
             self.limited = True
             return -1
@@ -112,7 +112,7 @@ cdef class Incoming(Outgoing):
             if would_block(errno):
                 self.drained = True
                 return -1
-            # The kernel reports it once: with data in hand, it is kept for the next read.
+            # The kernel reports it only once: a step that has data keeps it for the next read.
             if self.has_data:
                 self.pending_errno = errno
                 return -1
@@ -121,7 +121,7 @@ cdef class Incoming(Outgoing):
         if got == 0:
             if self.has_data:
                 return -1       # the end stays in the kernel, for the next read
-            if self.ending:     # a reset that a call before has been told of is not the end of the data
+            if self.ending:     # after a reset that an earlier call reported, this is no end of the data
                 self.fail(self.ending)
                 return 0
             self.at_eof = True
@@ -136,7 +136,7 @@ cdef class Incoming(Outgoing):
         return self.take(into, size)
 
     cdef int take_from_bio(self, char *into, int size) noexcept nogil:
-        """The BIO's read over the incoming BIO, which is asked for exactly what OpenSSL asks."""
+        """The BIO's read from the incoming BIO, of no more bytes than OpenSSL asks for."""
         cdef bint at_eof
         cdef Py_ssize_t got = self.bios.take(self, into, size, &at_eof)
         if got > 0:
@@ -147,38 +147,36 @@ cdef class Incoming(Outgoing):
             self.error = EBADF
             return 0
         self.at_eof = self.at_eof or at_eof
-        # What a foreign BIO raised is no error to OpenSSL, which would not read again: "later", and the verb raises it.
+        # After an error OpenSSL would not read again: so what a foreign BIO raises is "later", and the verb raises it.
         return 0 if self.at_eof else -1
 
     # --- The window ---------------------------------------------------------------------------------------------------
 
     cdef size_t look_size(self, size_t needed) noexcept nogil:
-        """How many bytes to look at, for `needed` of them and the caller's space."""
+        """How many bytes to look at: the `needed` ones, and what fills the caller's space."""
         return min(<size_t>WT_LENT_SIZE, max(needed, max(self.space, <size_t>LOOK)) + OVERHEAD)
 
     cdef void show(self, unsigned char *window, size_t size, size_t asked) noexcept nogil:
         """Opens the window onto the `size` bytes that a look for `asked` found."""
         self.window = window
         self.window_size = size
-        # The end of the stream may lie behind a short look. A caller that waits meets it there; one that does not
-        # must hear EAGAIN from the kernel before it is told to wait, or an edge-triggered poll has nothing left to
-        # report.
+        # The end of the stream may follow a short look. A caller that waits will meet it; one that does not wait must
+        # get EAGAIN from the kernel before it is told to, or an edge-triggered poll has nothing left to report.
         self.drained = self.waits and size < asked
 
     cdef bint may_have_more(self) noexcept nogil:
-        """Whether a step that has data should ask for another record: the window shows one, or there was no look
-        yet."""
+        """Whether a step that has data should try another record: the window has one, or there was no look yet."""
         return self.consumed < self.window_size or (self.on_socket and self.fetches == 0 and not self.drained)
 
     cdef void keep_event(self) noexcept nogil:
-        """Leaves what was consumed since the last data in the kernel; OpenSSL remembers it for an exclusive reader."""
+        """Leaves what was consumed after the last data in the kernel; for an exclusive reader, OpenSSL remembers it."""
         if not self.exclusive:
             self.undiscarded = self.consumed - self.delivered
             self.consumed = self.delivered
 
     cdef void wake_others(self, bint has_rest) noexcept nogil:
-        """While OpenSSL has the rest of a record and other threads wait, leaves its last byte in the kernel: they are
-        asleep there, and would not hear of it."""
+        """While OpenSSL has the rest of a record, leaves its last byte in the kernel, to wake threads that wait there.
+        """
         if has_rest and self.waiting and self.consumed and not self.exclusive:
             self.undiscarded = 1
             self.consumed -= 1
@@ -186,7 +184,7 @@ cdef class Incoming(Outgoing):
             self.drop_undiscarded()
 
     cdef void settle(self) noexcept nogil:
-        """Ends a step: what OpenSSL has consumed leaves the kernel, and the window goes back."""
+        """Ends a step: has the kernel discard what OpenSSL has consumed, and closes the window."""
         if not self.exclusive or self.consumed == self.window_size:
             self.settle_window()
             close_window(self)
@@ -199,7 +197,7 @@ cdef class Incoming(Outgoing):
         self.consumed = self.window_size = self.delivered = 0
 
     cdef int hold(self, const unsigned char *data, size_t size) noexcept nogil:
-        """Opens a window of our own onto a copy of `data`."""
+        """Makes a copy of `data` the window."""
         cdef unsigned char *copy = <unsigned char *>malloc(size)
         if copy != NULL:
             memcpy(copy, data, size)
@@ -213,27 +211,27 @@ cdef class Incoming(Outgoing):
     # --- The kernel's queue -------------------------------------------------------------------------------------------
 
     cdef void drop_undiscarded(self) noexcept nogil:
-        """Takes a kept event off the kernel's queue: for the verbs that report it."""
+        """Discards a kept event, for the verbs that report it."""
         cdef size_t size = self.undiscarded
         if self.fd >= 0:
             self.undiscarded = 0
             self.drop(size)
 
     cdef bint drop(self, size_t size) noexcept nogil:
-        """Takes `size` bytes, seen before, off the kernel's queue. What it will not give now is `undiscarded`."""
+        """Discards `size` bytes of the kernel's queue. Those that it does not release yet are `undiscarded`."""
         cdef unsigned char *scratch = NULL if self.can_drop else wt_lend()
         cdef size_t dropped = wt_drop(self.fd, scratch, WT_LENT_SIZE, size, self.can_drop, &self.syscalls)
         self.bytes_in += dropped
         if dropped < size and would_block(errno):
             self.undiscarded += size - dropped
-        elif dropped < size:    # somebody else read from this descriptor: the stream is not ours any more
+        elif dropped < size:    # somebody else has read from this descriptor: the stream is broken
             self.error = errno
         wt_give_back(scratch)
         return dropped == size
 
 
 cdef void close_window(Incoming wire) noexcept nogil:
-    # No method: in __dealloc__ the table of methods may be that of a base class.
+    # Not a method: in __dealloc__ the table of methods may already be a base class's.
     if wire.window != NULL:
         if wire.owns_window:
             free(wire.window)

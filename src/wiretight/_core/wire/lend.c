@@ -15,7 +15,7 @@ static pthread_key_t key;
 static pthread_once_t key_once = PTHREAD_ONCE_INIT;
 static int has_key;
 
-/* TLS may be used after this, in the destructor of another key: from here on such buffers are not kept. */
+/* The destructor of another key may still use a connection: from here on, no buffer is kept. */
 static void end_thread(void *ended) {
     own_shelf = NULL;
     has_ended = 1;

@@ -9,7 +9,7 @@ cdef class MemoryBIO:
     cdef size_t start, end, capacity
     cdef bint eof_written
 
-    # For a connection, which may have the GIL only if it does not wait; -1 is a failure
+    # For a connection, which never waits with the GIL; -1 is a failure
     cdef bint try_take(self, char *into, size_t size, Py_ssize_t *taken, bint *at_eof) noexcept nogil
     cdef bint try_put(self, const char *data, size_t size, int *kept) noexcept nogil
     cdef Py_ssize_t take(self, char *into, size_t size, bint *at_eof) noexcept nogil

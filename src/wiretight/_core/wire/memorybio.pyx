@@ -15,7 +15,7 @@ from wiretight._core.base.mutex cimport (
 from wiretight._standard.errors import SSLError
 
 cdef enum:
-    KEPT_WHEN_EMPTY = 32 * 1024     # an idle object gives larger storage back
+    KEPT_WHEN_EMPTY = 32 * 1024     # an empty object frees larger storage
 
 
 cdef class MemoryBIO:
@@ -37,11 +37,10 @@ cdef class MemoryBIO:
         raise TypeError(f"cannot pickle {type(self).__name__!r} object")
 
     def read(self, size=-1, /):
-        """Takes up to `size` bytes out; all of them if `size` is negative.
+        """Removes and returns up to `size` bytes; all of them if `size` is negative.
 
-        Returns b"" when it is empty, at the end and before it alike: `eof` tells which. Raises OverflowError for a
-        `size` that is no C int, and OSError in the child of a fork that another thread's use of it was cut short by.
-        Since 0.1.
+        Returns b"" if it is empty, whether or not that is the end: see `eof`. Raises OverflowError for a `size` that is
+        out of range for a C int, and OSError in the child of a fork during which another thread used it. Since 0.1.
         """
         cdef int most = -1 if size is None else PyNumber_Index(size)
         cdef size_t wanted, taken
@@ -51,8 +50,8 @@ cdef class MemoryBIO:
         wt_mutex_unlock(&self.lock)
         if most >= 0 and wanted > <size_t>most:
             wanted = most
-        # A new object may have Python run, the garbage collector's finalizers: it is made without the lock, and another
-        # thread may take bytes meanwhile.
+        # Creating an object may run Python, the finalizers of what the garbage collector finds: so it is created
+        # without the lock, and another thread may take bytes meanwhile.
         data = PyBytes_FromStringAndSize(NULL, wanted)
         self.lock_with_gil()
         taken = self.take_locked(PyBytes_AS_STRING(data), wanted)
@@ -83,7 +82,7 @@ cdef class MemoryBIO:
             PyBuffer_Release(&view)
 
     def write_eof(self):
-        """Marks the end: once the bytes are read, `eof` is true. It cannot be taken back. Since 0.1."""
+        """Marks the end: once the bytes before it are read, `eof` is true. It cannot be undone. Since 0.1."""
         self.lock_with_gil()
         self.eof_written = True
         wt_mutex_unlock(&self.lock)
@@ -115,7 +114,7 @@ cdef class MemoryBIO:
     # --- For a connection ---------------------------------------------------------------------------------------------
 
     cdef bint try_take(self, char *into, size_t size, Py_ssize_t *taken, bint *at_eof) noexcept nogil:
-        """take(), or False where it would have to wait."""
+        """take(), or False if it would have to wait."""
         if wt_mutex_is_orphaned(&self.lock):
             taken[0] = -1
         elif wt_mutex_try(&self.lock):
@@ -126,7 +125,7 @@ cdef class MemoryBIO:
         return True
 
     cdef Py_ssize_t take(self, char *into, size_t size, bint *at_eof) noexcept nogil:
-        """Moves up to `size` bytes out and says how many; and, in the same moment, whether that is the end."""
+        """Removes up to `size` bytes and returns how many; `at_eof` is whether the same moment was the end."""
         cdef Py_ssize_t taken
         if self.try_take(into, size, &taken, at_eof):
             return taken
@@ -136,7 +135,7 @@ cdef class MemoryBIO:
         return taken
 
     cdef bint try_put(self, const char *data, size_t size, int *kept) noexcept nogil:
-        """put(), or False where it would have to wait."""
+        """put(), or False if it would have to wait."""
         if wt_mutex_is_orphaned(&self.lock):
             kept[0] = -1
         elif wt_mutex_try(&self.lock):
@@ -147,7 +146,7 @@ cdef class MemoryBIO:
         return True
 
     cdef int put(self, const char *data, size_t size) noexcept nogil:
-        """Appends `size` bytes; -1 when there is no memory for them, and then nothing has changed."""
+        """Appends `size` bytes, or returns -1 if there is no memory for them; then nothing has changed."""
         cdef int kept
         if self.try_put(data, size, &kept):
             return kept

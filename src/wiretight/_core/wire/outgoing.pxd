@@ -1,4 +1,4 @@
-"""Outgoing: the bytes that OpenSSL writes, gathered, and sent as far as the kernel takes them."""
+"""Outgoing: the bytes that OpenSSL writes, gathered, and sent as far as the kernel accepts them."""
 
 from libc.stdint cimport uint64_t
 
@@ -9,9 +9,9 @@ from wiretight._core.wire.records cimport RecordCount
 
 cdef class Outgoing(Descriptor):
     cdef BioPair bios               # None over a descriptor
-    cdef bint bio_refused           # in this step: the outgoing one is not called again
+    cdef bint bio_refused           # the outgoing one failed in this step, and is not called again
 
-    # Gathered in a lent buffer; what the kernel did not take is owned.
+    # Gathered in a lent buffer, and owned once the kernel has not accepted it.
     cdef unsigned char *gathered
     cdef size_t gathered_size
     cdef unsigned char *unsent

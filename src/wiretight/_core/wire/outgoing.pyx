@@ -1,7 +1,7 @@
-"""Outgoing: the bytes that OpenSSL writes, gathered, and sent as far as the kernel takes them.
+"""Outgoing: the bytes that OpenSSL writes, gathered, and sent as far as the kernel accepts them.
 
-OpenSSL's records are gathered in a lent buffer and leave in one send(). What the kernel does not take is owned by the
-wire, in order, until it does: OpenSSL itself never meets a full socket and so never has a write to retry.
+OpenSSL's records are gathered in a lent buffer and leave in one send(). What the kernel does not accept, the wire owns,
+in order, until it does. So OpenSSL never sees a full socket, and never has a write to retry.
 """
 
 from cython cimport no_gc_clear
@@ -41,7 +41,7 @@ cdef class Outgoing(Descriptor):
     # --- What OpenSSL calls -------------------------------------------------------------------------------------------
 
     cdef int put(self, const char *data, int size) noexcept nogil:
-        """The BIO's write: takes all of it, or returns -1 when there is no memory."""
+        """The BIO's write: accepts all of it, or returns -1 if there is no memory."""
         if self.out_of_memory:
             self.error = ENOMEM
             return -1
@@ -62,13 +62,13 @@ cdef class Outgoing(Descriptor):
         return size
 
     cdef int put_into_bio(self, const char *data, size_t size) noexcept nogil:
-        """Gives the outgoing BIO all of it, or returns -1 and has given nothing."""
+        """Writes all of it to the outgoing BIO and returns 0, or nothing and returns -1."""
         cdef int kept = self.bios.put(self, data, size)
         self.bio_refused = kept < 0
         return kept
 
     cdef int own(self, const unsigned char *data, size_t size) noexcept nogil:
-        """Appends to what the wire owns, after what has been gathered before it."""
+        """Appends what was gathered, and then `data`, to what the wire owns."""
         cdef size_t held = self.unsent_end - self.unsent_start
         cdef size_t capacity = held + self.gathered_size + size
         cdef unsigned char *larger
@@ -93,7 +93,7 @@ cdef class Outgoing(Descriptor):
         return 0
 
     cdef void lose(self) noexcept nogil:
-        """There is no memory for bytes that have their place in the stream: it ends here, before they are missed."""
+        """Ends the stream here, because there is no memory for the bytes that come next in it."""
         self.out_of_memory = True
         self.error = ENOMEM
         self.gathered_size = 0
@@ -101,7 +101,7 @@ cdef class Outgoing(Descriptor):
     # --- To the kernel ------------------------------------------------------------------------------------------------
 
     cdef bint flush(self) noexcept nogil:
-        """Ends a step's output: sends what the kernel takes. True when nothing is left; `error` has an errno."""
+        """Ends a step's output: sends what the kernel accepts. True if nothing is left. A failure is in `error`."""
         cdef size_t sent
         if self.has_unsent():
             self.unsent_start += self.send_some(self.unsent + self.unsent_start, self.unsent_end - self.unsent_start)
@@ -149,11 +149,11 @@ cdef class Outgoing(Descriptor):
         return self.unsent_start < self.unsent_end
 
     cdef bint is_overfull(self) noexcept nogil:
-        """Whether more is unsent than one call can leave: a peer makes us answer and does not read."""
+        """Whether more is unsent than one call can leave: the peer makes us answer, and does not read."""
         return self.unsent_end - self.unsent_start > 2 * <size_t>WT_LENT_SIZE
 
     cdef void forget(self) noexcept nogil:
-        """Frees what is owned."""
+        """Frees what the wire owns."""
         free(self.unsent)
         self.unsent = NULL
         self.unsent_start = self.unsent_end = self.unsent_capacity = 0

@@ -56,10 +56,10 @@ static inline void wt_no_sigpipe(int fd) {
 #endif
 }
 
-/* Takes bytes off the head of the queue, by way of `scratch` where the kernel cannot drop them; how many of `size` it
-   took, with errno (EBADF at the end of the stream) if not all. Counts its calls. */
+/* Discards `size` bytes at the head of the queue, through `scratch` if the kernel cannot drop them; counts its calls.
+   Returns how many it discarded; if not all, errno says why (EBADF: the end of the stream). */
 static inline size_t wt_drop(int fd, void *scratch, size_t space, size_t size, int can_drop, uint64_t *calls) {
-    char few[512]; /* where there was no memory for a scratch */
+    char few[512]; /* if there was no memory for a scratch */
     size_t dropped = 0;
     if (scratch == NULL && !can_drop) {
         scratch = few;
@@ -90,12 +90,12 @@ static inline int wt_would_block(int error) {
     return error == EAGAIN || error == EWOULDBLOCK;
 }
 
-/* Whether the error is how the connection ended: the kernel says so once, and then takes it for an end of file. */
+/* Whether the connection ended with this error: the kernel reports it once, and after that an end of file. */
 static inline int wt_ends_connection(int error) {
     return error == ECONNRESET || error == ETIMEDOUT || error == EHOSTUNREACH || error == ENETUNREACH;
 }
 
-/* The errno that a send would fail with because the peer is gone, taken off the kernel as that would take it; or 0. */
+/* The errno with which a send would fail because the peer is gone; or 0. Like a send, it clears the socket's error. */
 static inline int wt_refusal(int fd) {
     struct pollfd entry = {fd, 0, 0};
     int error = 0;
@@ -105,9 +105,9 @@ static inline int wt_refusal(int fd) {
     return getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size) == 0 && error ? error : EPIPE;
 }
 
-/* Waits until `deadline` (in ns of wt_now(); negative: for ever), but for LONGEST_WAIT at most: whenever poll() wakes it
-   looks the number up again, and after a detach() that may mean somebody else, who is never ready. poll's unit is the
-   millisecond: rounded up, or a wait would end before its time and spin. */
+/* Waits until `deadline` (ns of wt_now(); negative: for ever), but for LONGEST_WAIT at most: poll() looks the number up
+   again whenever it wakes, and after a detach() it may belong to a file that is never ready. Rounded up to poll's unit,
+   the millisecond, or a wait would end early and spin. */
 #define LONGEST_WAIT 1000
 
 static inline int wt_poll(int fd, int for_write, int64_t deadline) {

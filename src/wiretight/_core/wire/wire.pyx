@@ -1,7 +1,7 @@
 """Wire: the BIO of a connection. It alone moves ciphertext, and it alone waits.
 
-What it moves is in two classes below it, Incoming and Outgoing. They are one object, because a step of a verb uses both
-and the lock, and what the kernel says counts for both: as objects of their own they would need a pointer to each other.
+Its two directions are its base classes, Incoming and Outgoing. They are one object because a step of a verb uses both,
+and the lock, and what the kernel reports concerns both: two objects would need pointers to each other.
 """
 
 from cython cimport no_gc_clear
@@ -33,7 +33,7 @@ cdef extern from "sockets.h" nogil:
 
 @no_gc_clear
 cdef class Wire(Incoming):
-    """The transport of one connection: `sock`'s descriptor, or an `incoming` and an `outgoing` BIO."""
+    """The transport of one connection: the descriptor of a socket, or an `incoming` and an `outgoing` BIO."""
 
     def __cinit__(self, *_):
         self.bio = BIO_new(method)
@@ -48,8 +48,8 @@ cdef class Wire(Incoming):
             BIO_free(self.bio)
 
     cdef void begin(self) noexcept nogil:
-        """Starts a step: no space and no data, until the caller says otherwise."""
-        # A call that fails before it asks the BIO must not report the last step's want: its caller would wait for ever.
+        """Starts a step, without space and without data until the caller sets them."""
+        # A call that fails before it uses the BIO must not report the last step's want: its caller would wait for ever.
         BIO_clear_retry_flags(self.bio)
         self.error = 0
         self.has_data = self.limited = self.bio_refused = False
@@ -57,10 +57,10 @@ cdef class Wire(Incoming):
         self.read_limit = self.bytes_in + WT_LENT_SIZE
 
     cdef Wake wait(self, bint for_write, int64_t deadline) noexcept nogil:
-        """Waits until the descriptor can be read or written, or until `deadline` (ns of wt_now(); negative: for ever).
+        """Waits until the descriptor is readable or writable, or until `deadline` (ns of wt_now(); negative: for ever).
 
-        Called and left with the lock held and without the GIL; lock and turn are given up meanwhile. After INTERRUPTED
-        the caller has Python's signal handlers run (PEP 475), without the lock, and waits again.
+        Entered and left with the lock held and without the GIL; the lock and the turn are released meanwhile. After
+        INTERRUPTED, the caller runs Python's signal handlers without the lock (PEP 475), and waits again.
         """
         cdef int fd = self.fd
         cdef int ready = 1
@@ -71,20 +71,19 @@ cdef class Wire(Incoming):
         cdef int pending_errno
         cdef unsigned char *look = NULL
         if fd < 0:
-            return READY        # the next step says what is wrong
-        # Without a deadline the wait can be a look that blocks, poll() and recv() in one. It runs without the lock
-        # and takes nothing from the kernel; the step uses it if nobody else took anything meanwhile.
+            return READY        # the next step reports it
+        # Without a deadline, the wait can be a look that blocks, poll() and recv() in one. It runs without the lock
+        # and consumes nothing; the next step uses what it found, unless somebody else has read meanwhile.
         if deadline < 0 and not for_write:
             look = wt_lend()
         self.syscalls += 1
         self.unlock_to_wait()
         if look != NULL:
             seen = wt_wait_and_peek(fd, look, size)
-        # The look takes a socket error off the kernel, which reports it once: the step finds it here.
+        # The kernel reports a socket error only once, here to the look: the next step needs it.
         pending_errno = errno if seen < 0 and look != NULL and not would_block(errno) else 0
         interrupted = pending_errno == EINTR
-        # Once the look has ended the number may be another descriptor's: it is used again only where the look could
-        # not block.
+        # After the look, the number may belong to another file: it is used again only if the look could not block.
         if look == NULL or (seen < 0 and pending_errno == 0):
             ready = wt_poll(fd, for_write, deadline)
             interrupted = ready < 0 and errno == EINTR
