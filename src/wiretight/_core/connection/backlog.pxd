@@ -1,4 +1,4 @@
-"""Backlog: plaintext that was encrypted for a call which ended before the kernel took its records."""
+"""Backlog: plaintext that was encrypted for a call that ended before the kernel accepted its records."""
 
 from libc.stdint cimport uint64_t
 
@@ -7,8 +7,8 @@ cdef enum:
 
 
 cdef struct Mark:
-    uint64_t cipher_end     # the record is out when the wire has flushed this many bytes
-    size_t plain_end        # and then so many bytes of the call are sent
+    uint64_t cipher_end     # the record is in the kernel once the wire has flushed this many bytes
+    size_t plain_end        # and then this many bytes of the call are sent
 
 
 # One call's progress: of its bytes, `committed` are encrypted and `sent` are in the kernel.

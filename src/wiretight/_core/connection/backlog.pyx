@@ -1,9 +1,9 @@
-"""Backlog: plaintext that was encrypted for a call which ended before the kernel took its records.
+"""Backlog: plaintext that was encrypted for a call that ended before the kernel accepted its records.
 
-An encrypted record has its place in the stream and cannot be taken back. When a non-blocking call, or one whose
-time is up, leaves records behind, the caller has been told that their plaintext was not sent and will send it
-again. The backlog remembers that plaintext, so that the retry is recognised and its bytes are sent once, and so
-that a retry with other bytes is refused instead of reaching the peer as a mixture.
+An encrypted record has its place in the stream, and nothing can undo that. If a non-blocking call, or one that has
+timed out, leaves records behind, its caller believes their plaintext unsent, and will send it again. The backlog keeps
+that plaintext: a retry is recognized, and its bytes are sent only once; a retry with other bytes is refused, because
+the peer would get a mixture.
 """
 
 from cython cimport final
@@ -12,7 +12,7 @@ from libc.string cimport memcmp, memcpy, memmove
 
 
 cdef void note(Writing *writing, uint64_t flushed) noexcept nogil:
-    """Counts the records of `writing` that are in the kernel now."""
+    """Updates how much of `writing` is in the kernel."""
     cdef int out = 0
     while out < writing.count and writing.marks[out].cipher_end <= flushed:
         writing.sent = writing.marks[out].plain_end
@@ -24,17 +24,17 @@ cdef void note(Writing *writing, uint64_t flushed) noexcept nogil:
 
 @final
 cdef class Backlog:
-    """What one connection owes an answer for."""
+    """The plaintext of one connection that its caller believes unsent."""
 
     def __dealloc__(self):
         self.clear()
 
     cdef bint begins(self, const char *data, size_t size) noexcept nogil:
-        """Whether `data` is a retry: begins with the backlog, or is the beginning of it."""
+        """Whether `data` is a retry: it begins with the backlog, or the backlog begins with it."""
         return memcmp(self.plaintext, data, min(size, self.size)) == 0
 
     cdef void adopt(self, size_t size, Writing *writing) noexcept nogil:
-        """Hands the first of it, at most `size` bytes and BATCH records, to the retrying call, from `sent` on."""
+        """Moves the first of it, at most `size` bytes and BATCH records, to the retrying call, from `sent` on."""
         cdef int taken = 0
         cdef size_t share = 0
         cdef size_t base = writing.sent
@@ -45,7 +45,7 @@ cdef class Backlog:
             taken += 1
         writing.count = taken
         writing.committed = base + share
-        # A record that the retry covers in part stays, with the rest of its plaintext.
+        # A record that the retry covers only in part stays, with the rest of its plaintext.
         if self.marks[taken - 1].plain_end > share:
             taken -= 1
         self.size -= share
@@ -59,7 +59,7 @@ cdef class Backlog:
             self.marks[i].plain_end -= share
 
     cdef int keep(self, const char *data, const Writing *writing) noexcept nogil:
-        """Remembers what a call that ends now leaves behind: data[sent:committed]. -1 when there is no memory."""
+        """Keeps what a call leaves behind at its end: data[sent:committed]. -1 if there is no memory."""
         cdef size_t share = writing.committed - writing.sent
         cdef size_t size = share + self.size
         cdef int count = writing.count + self.count
@@ -70,8 +70,8 @@ cdef class Backlog:
             free(plaintext)
             free(marks)
             return -1
-        # What is left of an earlier backlog was adopted before, so its records come after these; but those of a
-        # call that another thread gave up meanwhile may come first.
+        # These records were adopted from the backlog's beginning, so the rest of it follows them; but records of a call
+        # that another thread has given up meanwhile may come first.
         cdef bint first = self.count == 0 or writing.marks[0].cipher_end <= self.marks[0].cipher_end
         cdef size_t mine = 0 if first else self.size
         cdef size_t theirs = share if first else 0

@@ -1,4 +1,4 @@
-"""Connection: one SSL*, its context, and whom it is a connection to."""
+"""Connection: one SSL*, its context and its peer's name."""
 
 from wiretight._core.base.errors cimport Failure
 from wiretight._core.context.context cimport Context
@@ -17,18 +17,18 @@ cdef object FROM_CONTEXT
 
 cdef class Connection:
     cdef SSL *ssl
-    cdef Descriptor descriptor          # whose lock and turns are the connection's; a Stream's is its Wire
+    cdef Descriptor descriptor          # its lock and turn are the connection's; a Stream's is its Wire
     cdef Context _context
-    cdef Settings settings              # of the context, when this was made or got it
+    cdef Settings settings              # those that the context had when it was given to this
     cdef readonly bint server_side
     cdef readonly object server_hostname
     cdef object former              # what OpenSSL still uses of earlier contexts; None: nothing. See virtualhost
-    cdef bytes terms                    # which a session must share to be resumed; None: there is no such session
-    cdef object requested_name          # on a server: the name that the client asked for, once that is looked at
-    cdef bint looked_at_name            # sni_callback has had it
+    cdef bytes terms                    # which a session must share to be resumed; None: no session can be
+    cdef object requested_name          # on a server: the name that the client asked for, once it is known
+    cdef bint looked_at_name            # sni_callback has been called with it
     cdef X509 *shown                    # on a server that has another context since: the certificate that it showed
     cdef Verification refused           # the verification that ended the connection; None: no such
-    cdef object owner_reference         # weak, to the program's object, whom a callback is called about; None: no such
+    cdef object owner_reference         # weak, to the program's object, which callbacks get; None: there is none
     cdef object __weakref__
 
     cdef int bind(self, BIO *bio, Context context, bint server_side, object hostname) except -1

@@ -1,7 +1,7 @@
-"""Connection: one SSL*, its context, and whom it is a connection to.
+"""Connection: one SSL*, its context and its peer's name.
 
-Whatever touches the SSL* and is no verb of a Stream is a Question or a Change: a C function, run with the lock held,
-whose answer is copied out before Python goes on.
+Whatever touches the SSL*, except the verbs of a Stream, is a Question or a Change: a C function that runs with the lock
+held, and whose answer is copied before Python continues.
 """
 
 from cython cimport critical_section, no_gc_clear
@@ -26,13 +26,13 @@ from wiretight._core.session.terms cimport terms_of
 cdef extern from "compat.h" nogil:
     bint wt_in_error_state(const SSL *ssl)
 
-# Only who binds it has it: a Connection without an SSL* cannot be made from Python.
+# Only code that calls bind() has it, so that Python cannot create a Connection without an SSL*.
 cdef object FROM_CONTEXT = object()
 
 
 @no_gc_clear
 cdef class Connection:
-    """What OpenSSL has of a connection, and who may look at it."""
+    """OpenSSL's part of a connection, and who may use it."""
 
     def __cinit__(self, origin=None, Descriptor descriptor=None, *_):
         if origin is not FROM_CONTEXT:
@@ -42,14 +42,14 @@ cdef class Connection:
 
     def __dealloc__(self):
         if self.ssl != NULL and not self.descriptor.orphaned_by_fork():
-            # Without this OpenSSL takes a connection that was just closed for a broken one, and forbids to resume its
-            # session, which a program may hold. After a fatal alert it has done so already.
+            # Without this, OpenSSL takes a closed connection for a broken one, and its session, which a program may
+            # keep, could not be resumed. After a fatal alert it cannot be, anyway.
             SSL_set_shutdown(self.ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN)
             SSL_free(self.ssl)
         X509_free(self.shown)
 
     cdef int bind(self, BIO *bio, Context context, bint server_side, object hostname) except -1:
-        """Makes the SSL* over `bio`, as `context` and the name of the server have it.
+        """Creates the SSL* over `bio`, with the settings of `context`, for the server `hostname`.
 
         OpenSSL: SSL_new(3), SSL_set_bio(3), SSL_set_tlsext_host_name(3), X509_VERIFY_PARAM_set1_host(3)
         """
@@ -68,15 +68,15 @@ cdef class Connection:
             SSL_set_accept_state(self.ssl)
         else:
             SSL_set_connect_state(self.ssl)
-        if wt_in_error_state(self.ssl):     # all that these two tell of a want of memory
+        if wt_in_error_state(self.ssl):     # all that these two report if there is no memory
             raise_queue()
         self.bind_sessions()
         return 0
 
     cdef int bind_sessions(self) except -1:
-        """Takes down the terms of the connection, and has a server resume only sessions of the same.
+        """Records the terms of the connection, so that a server resumes only sessions with the same terms.
 
-        A client must not set them: OpenSSL 3.0 would take its pre-shared keys for sessions of somebody else.
+        A client must not set them: OpenSSL 3.0 would take its pre-shared keys for foreign sessions.
 
         OpenSSL: SSL_set_session_id_context(3)
         """
@@ -93,7 +93,7 @@ cdef class Connection:
         return 0
 
     cdef int unbind_sessions(self) except -1:
-        """No session of this connection is good for any other."""
+        """Makes the session of this connection unusable for others."""
         wt_mutex_lock_with_gil(&self.descriptor.lock)
         with critical_section(self):
             self.terms = None
@@ -101,10 +101,10 @@ cdef class Connection:
         return 0
 
     cdef int expect(self, str hostname) except -1:
-        """Names the server: in the ClientHello unless it is an address (RFC 6066, 3), and in the verification."""
+        """Sets the server's name, for the ClientHello (unless it is an address: RFC 6066, 3) and the verification."""
         cdef bytes name = hostname.encode("ascii")
         cdef ASN1_STRING *address = a2i_IPADDRESS(name)
-        forget_errors()       # a name that is no address leaves an entry
+        forget_errors()       # a name that is not an address leaves an entry
         try:
             if address == NULL:
                 check(SSL_set_tlsext_host_name(self.ssl, name))
@@ -134,7 +134,7 @@ cdef class Connection:
     # --- Questions and changes ----------------------------------------------------------------------------------------
 
     cdef int ask(self, Question question, void *answer) except -1:
-        """Runs `question`, which looks at the SSL* and copies what it sees. It waits for no verb that is in Python."""
+        """Runs `question`, which reads the SSL* and copies the answer. It does not wait for verbs that run Python."""
         self.descriptor.refuse_orphan()
         if wt_mutex_try(&self.descriptor.lock):
             question(self, answer)
@@ -147,9 +147,9 @@ cdef class Connection:
         return 0
 
     cdef int change(self, Change apply, void *argument) except? -1:
-        """Runs `apply`, which changes the SSL*, between two verbs or in a callback of one. What it returns.
+        """Runs `apply`, which changes the SSL*, between two verbs or in a callback of one. Returns its result.
 
-        OpenSSL's error queue is the thread's, so that its caller finds there what went wrong.
+        OpenSSL's error queue belongs to the thread: the caller finds there what failed.
         """
         cdef int error = EAGAIN
         cdef int result = 0

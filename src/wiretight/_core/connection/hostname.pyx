@@ -2,9 +2,9 @@
 
 
 cdef str a_label(object hostname):
-    """As it goes over the wire and into the certificate check: an IDNA 2003 A-label, its case kept.
+    """`hostname` as it is sent and compared with certificates: an IDNA 2003 A-label, with its case kept.
 
-    Bytes are one already. Raises UnicodeError for what cannot be encoded.
+    Bytes already are one. Raises UnicodeError if it cannot be encoded.
     """
     if hostname is None:
         return None
@@ -20,7 +20,7 @@ cdef str a_label(object hostname):
 
 
 cdef bint is_a_label(str hostname):
-    """Whether IDNA leaves it as it is: the codec costs as much as the rest of making a connection."""
+    """Whether IDNA would leave it unchanged. The codec costs as much as creating a connection does otherwise."""
     cdef Py_UCS4 letter
     cdef Py_ssize_t length = 0
     for letter in hostname:

@@ -10,8 +10,8 @@ cdef struct Octets:
     char octets[MOST_OCTETS]
     size_t size
 
-# What the handshake agreed on: NULL or empty where there is no such thing. What a pointer points to lasts as long as
-# the connection.
+# What the handshake agreed on; NULL or empty if there is no such thing. What a pointer points to lasts as long as the
+# connection.
 cdef struct Facts:
     const char *version
     const SSL_CIPHER *cipher

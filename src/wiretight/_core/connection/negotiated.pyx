@@ -1,10 +1,10 @@
 """Negotiated: a Connection that answers what the handshake agreed on.
 
-Each answer is a Question: C looks at OpenSSL's object with the lock held and copies what it sees, and the lock is free
-again before Python makes an object of it. So a question waits for no callback, neither of this connection nor of
-another, and may be asked in all of them.
+Each answer is a Question: C reads OpenSSL's object with the lock held and copies the answer, and the lock is released
+before Python creates an object from it. So a question waits for no callback, of this connection or another, and may be
+asked in any of them.
 
-Nothing is copied once and for all, because OpenSSL changes its answers after the handshake too. A server of TLS 1.2 may
+No answer is kept, because OpenSSL changes its answers after the handshake, too. A server of TLS 1.2 may
 shake hands again, with another certificate, cipher and session, and without an application protocol. While it does,
 while a server of TLS 1.3 waits to ask for a certificate, and after a fatal alert, the handshake is "not done", and
 there is no version.
@@ -42,7 +42,7 @@ cdef class Negotiated(Connection):
     """What a connection agreed on with its peer."""
 
     def pending(self):
-        """How many decrypted bytes wait: a read of so many needs no transport. Since 0.1.
+        """How many decrypted bytes can be read without the transport. Since 0.1.
 
         OpenSSL: SSL_pending(3)
         """
@@ -93,7 +93,7 @@ cdef class Negotiated(Connection):
             free(shared.ciphers)
 
     def compression(self):
-        """The compression method, or None: TLS 1.3 has none, and contexts refuse it (RFC 7457, 2.6). Since 0.1.
+        """The compression method, or None: TLS 1.3 has none, and contexts disable it (RFC 7457, 2.6). Since 0.1.
 
         OpenSSL: SSL_get_current_compression(3)
         """
@@ -102,7 +102,7 @@ cdef class Negotiated(Connection):
         return text(facts.compression)
 
     def group(self):
-        """The group of the key exchange, as in "x25519", or None where there was none. Since 0.1.
+        """The group of the key exchange, as in "x25519", or None if there was none. Since 0.1.
 
         OpenSSL: SSL_get0_group_name(3)
         """
@@ -111,7 +111,7 @@ cdef class Negotiated(Connection):
         return text(facts.group)
 
     def client_sigalg(self):
-        """The algorithm that the client signed with, as in "rsa_pss_rsae_sha256", or None if it showed no certificate.
+        """The algorithm that the client signed with, as in "rsa_pss_rsae_sha256", or None if it sent no certificate.
 
         Raises NotImplementedError on an OpenSSL older than 3.5. Since 0.1.
 
@@ -120,7 +120,7 @@ cdef class Negotiated(Connection):
         return self.signature_name(self.server_side)
 
     def server_sigalg(self):
-        """The algorithm that the server signed with, as in "rsa_pss_rsae_sha256", or None if it showed no certificate.
+        """The algorithm that the server signed with, as in "rsa_pss_rsae_sha256", or None if it sent no certificate.
 
         Raises NotImplementedError on an OpenSSL older than 3.5. Since 0.1.
 
@@ -234,7 +234,7 @@ cdef class Negotiated(Connection):
         return facts.session_reused
 
     cdef int look(self, Facts *facts) except -1:
-        """What was agreed on, all of it at one moment."""
+        """Copies what was agreed on, all of it at the same moment."""
         return self.ask(ask_facts, facts)
 
 

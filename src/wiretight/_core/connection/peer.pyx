@@ -1,4 +1,4 @@
-"""Peer: the certificates that the other side of a connection has shown."""
+"""Peer: the certificates that the other side of a connection has sent."""
 
 from wiretight._core.openssl.ssl cimport (
     SSL_VERIFY_PEER, SSL_get0_peer_certificate, SSL_get0_verified_chain, SSL_get_peer_cert_chain, SSL_get_verify_mode,
@@ -8,7 +8,7 @@ from wiretight._core.openssl.x509 cimport X509, X509_free, sk_X509_pop_free
 from wiretight._core.x509.certificate cimport Chain, chain_of, decoded, der, owned, owned_chain, share_certificate
 
 
-# The answer of a question. Both are owned.
+# The answer to a question. It owns `certificate` and `chain`.
 cdef struct Shown:
     bint is_finished
     bint is_verified
@@ -64,7 +64,7 @@ cdef list sent_chain(Connection connection):
     connection.ask(ask_sent_chain, &shown)
     try:
         chain = chain_of(&shown.chain)
-        # On a server OpenSSL leaves the peer's own certificate out of the list; on a resumption there is only that.
+        # On a server, OpenSSL's list lacks the peer's own certificate; after a resumption, there is only that.
         if shown.certificate != NULL and (connection.server_side or not chain):
             chain.insert(0, share_certificate(shown.certificate))
         return chain or None

@@ -9,7 +9,7 @@ from wiretight._core.openssl.ssl cimport (
 )
 from wiretight._core.session.session cimport adopt_session
 
-# Why a session is not offered; OpenSSL's own failures are 0.
+# Why a session cannot be set; OpenSSL's own failures are 0.
 cdef enum:
     FINISHED = -2
     BEGUN = -3
@@ -25,7 +25,7 @@ cdef SSLSession session_of(Connection connection):
             context, terms = connection._context, connection.terms
         session = NULL
         connection.ask(ask_session, &session)
-        if is_bound_to(connection, context, terms):     # all three are of one moment
+        if is_bound_to(connection, context, terms):     # so that all three belong together
             return None if session == NULL else adopt_session(session, context, terms)
         SSL_SESSION_free(session)
 
@@ -48,7 +48,7 @@ cdef int offer_session(Connection connection, SSLSession offered) except -1:
         raise ValueError("Session refers to a different SSLContext.")
     if connection.server_side:
         raise ValueError("Cannot set session for server-side SSLSocket.")
-    # Otherwise what was verified for it is not what is verified here: a full handshake.
+    # With other terms, its handshake verified something else than this connection has to: a full handshake.
     is_same = terms is not None and offered.terms == terms
     result = connection.change(set_session, offered.session if is_same else NULL)
     if result == FINISHED:
@@ -62,7 +62,7 @@ cdef int offer_session(Connection connection, SSLSession offered) except -1:
 cdef int set_session(Connection self, void *session) noexcept nogil:
     if SSL_is_init_finished(self.ssl):
         return FINISHED
-    # In the middle of a handshake OpenSSL would lose what it has agreed on so far, and crash.
+    # In the middle of a handshake, OpenSSL would lose what was agreed on so far, and crash.
     if not SSL_in_before(self.ssl):
         return BEGUN
     if session == NULL:

@@ -1,19 +1,19 @@
-"""State: what can still be read and sent on a connection, and the table of how one state leads to another.
+"""State: what can still be read from and sent on a connection, and the table of transitions.
 
-Only Stream.enter() changes the state of a connection. A build with -Dlock_checks=true aborts where it would go a way
-that is not in the table; docs/states.md has it as a picture.
+Only Stream.enter() changes the state of a connection. A build with -Dlock_checks=true aborts on a transition that is
+not in the table. docs/states.md draws it.
 """
 
-# In the order of the enum. From a state, to each that may be next: why.
+# In the order of the enum. For each state, the ones that may follow, and why they do.
 TRANSITIONS = {
     "OPEN": {
-        "GONE": "the kernel reports a reset, and the call has something else to tell",
-        "RESET": "a call tells of a reset",
+        "GONE": "the kernel reports a reset, and the call has something else to report",
+        "RESET": "a call reports a reset",
         "CUT": "the end without close_notify",
         "LOST": "no memory",
     },
     "GONE": {
-        "RESET": "a call tells of the reset",
+        "RESET": "a call reports the reset",
         "CUT": "the end without close_notify",
         "LOST": "no memory",
     },
@@ -22,7 +22,7 @@ TRANSITIONS = {
         "LOST": "no memory",
     },
     "CUT": {
-        "ENDED": "a call tells of a reset",
+        "ENDED": "a call reports a reset",
         "LOST": "no memory",
     },
     "ENDED": {
@@ -35,7 +35,7 @@ cdef bint legal[STATES][STATES]
 
 
 cdef bint follows(State before, State after) noexcept nogil:
-    """Whether the table has it."""
+    """Whether the table has this transition."""
     return legal[<int>before][<int>after]
 
 

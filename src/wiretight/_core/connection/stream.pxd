@@ -13,19 +13,19 @@ cdef enum Verb:
     READ
     WRITE
     SHUTDOWN
-    NOTIFY      # half of a shutdown: our close_notify, as far as the kernel takes it
-    FLUSH       # what the wire has of earlier calls
-    LOOK        # for an alert that explains a reset: reads nothing
+    NOTIFY      # half of a shutdown: our close_notify, as far as the kernel accepts it
+    FLUSH       # sends what the wire has of earlier calls
+    LOOK        # looks for an alert that explains a reset, and reads nothing
 
 
-# A verb on its way, over all of its steps.
+# A verb in progress, over all of its steps.
 cdef struct Operation:
     Verb verb
     char *data
     size_t size
     size_t got              # READ: bytes of the last step
     Writing writing         # WRITE
-    PyObject *raised        # the last exception of a callback, of OpenSSL's or of a BIO; owned by the caller
+    PyObject *raised        # the last exception of a callback or a BIO; owned by the caller
 
 
 cdef class Stream(Negotiated):
@@ -33,14 +33,14 @@ cdef class Stream(Negotiated):
     cdef Backlog backlog
 
     cdef Failure failure            # why the last verb FAILED
-    cdef Failure deferred           # the failure that a read met behind data: the next read has it
+    cdef Failure deferred           # the failure that a read met behind data, for the next read
     cdef bint has_deferred
-    cdef bint has_failed            # in OpenSSL, once at least
-    cdef unsigned long alert        # with which the peer refused us; 0
+    cdef bint has_failed            # at least one call of OpenSSL has
+    cdef unsigned long alert        # with which the peer refused us; 0: none
     cdef State state
-    cdef bint was_cut               # no close_notify: CUT, or what OP_IGNORE_UNEXPECTED_EOF takes for an end
+    cdef bint was_cut               # no close_notify: CUT, or accepted as an end by OP_IGNORE_UNEXPECTED_EOF
 
-    # Called with lock and turn, by whoever waits
+    # Called with the lock and the turn, by whoever waits
     cdef Status step(self, Operation *op) noexcept nogil
     cdef Status send(self, Operation *op) noexcept nogil
     cdef bint has_more(self) noexcept nogil
@@ -56,7 +56,7 @@ cdef class Stream(Negotiated):
     cdef Status encrypt(self, const char *data, size_t size, Writing *writing) noexcept nogil
     cdef Status shut_down(self) noexcept nogil
 
-    # What it came to
+    # Outcomes
     cdef void enter(self, State state) noexcept nogil
     cdef void follow_wire(self) noexcept nogil
     cdef bint is_at_end(self) noexcept nogil

@@ -1,8 +1,8 @@
 """Stream: the verbs of a connection, as steps that move bytes between OpenSSL and its Wire.
 
-A verb never waits; a step of it returns a Status. DONE: it did what was asked. WANT_READ, WANT_WRITE: call again when
-the descriptor can be read or written. CLOSED: the peer's close_notify has been read. FAILED: `failure` says why. AGAIN:
-call again at once. The caller has lock and turn of the wire, and the GIL only if the wire's `keeps_gil` says so.
+A verb never waits; each of its steps returns a Status. DONE: it did what was asked. WANT_READ, WANT_WRITE: call again
+once the descriptor is readable or writable. CLOSED: the peer's close_notify has been read. FAILED: `failure` says why.
+AGAIN: call again at once. The caller has the lock and the turn of the wire, and the GIL only if `keeps_gil` says so.
 """
 
 from cython cimport no_gc_clear
@@ -49,7 +49,7 @@ cdef class Stream(Negotiated):
 
     @property
     def truncated(self):
-        """Whether the peer's stream ended without its close_notify: what came may be cut short. Since 0.1.
+        """Whether the peer's stream ended without close_notify, so that its data may be cut short. Since 0.1.
 
         Source: RFC 8446, section 6.1.
         """
@@ -58,18 +58,15 @@ cdef class Stream(Negotiated):
         return was_cut
 
     def counters(self):
-        """What the wire has moved: bytes and TLS records in and out, and system calls made for them.
-
-        Since 0.1.
-        """
+        """The bytes and TLS records that have moved in and out, and the system calls made for them. Since 0.1."""
         cdef Counters seen
         self.ask(ask_counters, &seen)
         return seen
 
     def close_notify(self):
-        """Tells the peer that nothing follows, as far as that goes without waiting; reading goes on.
+        """Sends close_notify, as far as that is possible without waiting. Reading goes on.
 
-        Says nothing about failures: the peer may be gone. Since 0.1. OpenSSL: SSL_shutdown(3)
+        Failures are not reported: the peer may be gone. Since 0.1. OpenSSL: SSL_shutdown(3)
         """
         cdef int error = EAGAIN
         cdef Operation op
@@ -89,26 +86,26 @@ cdef class Stream(Negotiated):
 
     # --- A step -------------------------------------------------------------------------------------------------------
     #
-    # OpenSSL never meets the network: it reads from the wire and writes into it, so that one frame fits every verb.
+    # OpenSSL never touches the network: it reads from the wire and writes to it, so that one frame fits every verb.
     #
-    # 1. admit. May OpenSSL be asked? Not without a descriptor, nor once bytes of the stream were lost for want of
-    #    memory: OpenSSL would take the first for a fault of the connection and report it ever after, and go on after
-    #    the second as if nothing were missing. Where the peer has gone, each verb has an answer of its own.
-    # 2. operate. The wire begins: no error, no want, no space. The verb calls OpenSSL, one record at a time, each call
-    #    with an empty error queue, and its outcome is taken at once, in result(). Then the wire settles: what OpenSSL
-    #    has consumed leaves the kernel. Then it flushes, whatever the outcome: a failed handshake has made an alert
-    #    that the peer must see, and a read may have answered a KeyUpdate.
-    # 3. answer. Two may have failed, OpenSSL and the flush after it, and a step reports one. The handshake and the
-    #    shutdown report OpenSSL's failure, which the kernel's only follows. A write reports the kernel's, which decides
-    #    what was sent. A read reports neither here: a failed flush must not hide data that was read, and the next call
-    #    meets it again.
-    # 4. What a callback raised belongs to the verb that ran it: the wire has it while another callback may replace it
-    #    (the last exception counts, as in `ssl`), and the verb before anybody else gets the lock.
+    # 1. admit. May OpenSSL be called? Not without a descriptor, and not after bytes of the stream were lost for lack of
+    #    memory: OpenSSL would take the former for a fault of the connection and report it ever after, and continue
+    #    after the latter as if nothing were missing. If the peer is gone, each verb has an answer of its own.
+    # 2. operate. The wire begins: no error, no want, no space. The verb calls OpenSSL, one record at a time, each time
+    #    with an empty error queue, and result() reads the outcome at once. Then the wire settles: what OpenSSL has
+    #    consumed leaves the kernel. Then it flushes, whatever the outcome: a failed handshake has written an alert that
+    #    the peer must see, and a read may have answered a KeyUpdate.
+    # 3. answer. OpenSSL and the flush after it may both have failed, and a step reports one failure. The handshake and
+    #    the shutdown report OpenSSL's, of which the kernel's is a consequence. A write reports the kernel's, which
+    #    decides what was sent. A read reports neither: a failed flush must not hide data that was read, and the next
+    #    call meets the failure again.
+    # 4. What a callback raised belongs to the verb that ran it. The wire has it while other callbacks may replace it
+    #    (the last exception counts, as in `ssl`); the verb gets it before anybody else gets the lock.
     #
-    # A write of more than a batch is several such rounds, and yields the lock between them to threads that wait.
+    # A write of more than a batch takes several such rounds, and yields the lock to waiting threads between them.
 
     cdef Status step(self, Operation *op) noexcept nogil:
-        """Takes `op` as far as the bytes at hand and the kernel let it."""
+        """Advances `op` as far as the available bytes and the kernel allow."""
         cdef Status status
         cdef int error
         while True:
@@ -124,7 +121,7 @@ cdef class Stream(Negotiated):
                 return AGAIN if error == EAGAIN else self.refused_turn(error)
 
     cdef Status admit(self, const Operation *op) noexcept nogil:
-        """DONE, or why the verb fails without OpenSSL."""
+        """DONE, or why the verb fails before OpenSSL is called."""
         if self.wire.on_socket and self.wire.fd < 0:
             return self.failed_with(EBADF)
         self.follow_wire()
@@ -137,7 +134,7 @@ cdef class Stream(Negotiated):
         if self.state == CUT:
             return DONE if op.verb == SHUTDOWN else self.ended()
         if self.state != OPEN and not (op.verb == HANDSHAKE and self.state != ENDED and self.has_served()):
-            # The reset itself, if no call has told of it yet.
+            # The reset itself, if no call has reported it yet.
             return self.failed_with(self.wire.ending if self.state == GONE and self.wire.ending else EPIPE)
         if op.verb == WRITE and self.backlog.size and op.writing.sent == op.writing.committed:
             if not self.backlog.begins(op.data + op.writing.sent, op.size - op.writing.sent):
@@ -145,7 +142,7 @@ cdef class Stream(Negotiated):
         return DONE
 
     cdef Status operate(self, Operation *op) noexcept nogil:
-        """Calls OpenSSL, and moves what it has consumed and made.
+        """Calls OpenSSL, and moves the bytes that it has consumed and produced.
 
         OpenSSL: SSL_do_handshake(3), SSL_peek_ex(3), SSL_shutdown(3)
         """
@@ -177,7 +174,7 @@ cdef class Stream(Negotiated):
         return status
 
     cdef Status answer(self, Operation *op, Status status) noexcept nogil:
-        """What the step reports, of OpenSSL's outcome and the kernel's."""
+        """Which outcome the step reports, OpenSSL's or the kernel's."""
         if op.verb == READ or op.verb == NOTIFY:
             return status
         if op.verb == WRITE:
@@ -190,15 +187,15 @@ cdef class Stream(Negotiated):
             return self.failed_with(self.wire.error)
         if status == FAILED:
             return FAILED
-        # Other records may wait behind those of a write that is all in the kernel.
+        # A write may be in the kernel as a whole while other records wait behind it.
         if self.wire.has_unsent() and not (op.verb == WRITE and status == DONE and op.writing.sent == op.size):
             return WANT_WRITE
         return status
 
     cdef Status send(self, Operation *op) noexcept nogil:
-        """A WRITE for a caller that keeps no bytes to retry with: what is `committed` is encrypted, and the wire's.
+        """A WRITE for a caller that will not retry: the `committed` bytes are encrypted, and the wire sends them.
 
-        WANT_WRITE: the kernel is full. Nothing more is taken before what the wire has is gone, so that it never has
+        WANT_WRITE: the kernel is full. Until the wire has sent everything, it accepts no more, so that it never has
         more than BATCH records.
         """
         cdef Status status = DONE
@@ -209,7 +206,7 @@ cdef class Stream(Negotiated):
         return self.step(op) if status == DONE and op.size else status
 
     cdef bint has_more(self) noexcept nogil:
-        """Whether a read has its answer here, wherever the descriptor stands.
+        """Whether a read would have a result even if the descriptor were not readable.
 
         OpenSSL: SSL_pending(3), SSL_get_shutdown(3)
         """
@@ -223,10 +220,10 @@ cdef class Stream(Negotiated):
     # --- What each verb asks of OpenSSL -------------------------------------------------------------------------------
 
     cdef Status read_records(self, Operation *op) noexcept nogil:
-        """Fills the caller's space from as many records as are there.
+        """Fills the caller's space from as many records as are available.
 
-        Over a descriptor it looks into the kernel once. Over BIOs it returns after one record, so that what the program
-        sees in the incoming BIO stays exactly what has not been read.
+        Over a descriptor, it looks into the kernel once. Over BIOs, it returns after one record, so that the incoming
+        BIO always has exactly what has not been read.
 
         OpenSSL: SSL_read_ex(3)
         """
@@ -255,7 +252,7 @@ cdef class Stream(Negotiated):
                 return DONE
         status = self.result(ret)
         if status == CLOSED and self.alert and self.wire.is_gone:
-            # To OpenSSL, an alert that was told of is an end.
+            # To OpenSSL, an alert that it has reported is an end.
             status = self.failed_with(self.wire.ending or ECONNRESET)
         if op.got == 0:
             return status
@@ -267,9 +264,9 @@ cdef class Stream(Negotiated):
         return DONE
 
     cdef Status write_records(self, Operation *op) noexcept nogil:
-        """Makes the next batch of the caller's bytes, unless records of it still wait for the kernel.
+        """Encrypts the next batch of the caller's bytes, unless records of it still wait for the kernel.
 
-        A write of no bytes makes no record, but shakes hands and tells what a write would.
+        A write of no bytes creates no record, but shakes hands and reports what a write would.
 
         OpenSSL: SSL_write_ex(3)
         """
@@ -285,11 +282,11 @@ cdef class Stream(Negotiated):
             return DONE
         status = self.encrypt(op.data, op.size, &op.writing)
         if status != DONE and self.has_deferred and self.alert:
-            self.wire.look_for_refusal()    # a read has taken the alert, and not told of it yet
+            self.wire.look_for_refusal()    # a read has met the alert, and not reported it yet
         return status
 
     cdef Status encrypt(self, const char *data, size_t size, Writing *writing) noexcept nogil:
-        """Makes the next records of `data`, at most BATCH."""
+        """Encrypts the next records of `data`, at most BATCH."""
         cdef size_t part = 0
         cdef int ret
         while writing.count < BATCH and writing.committed < size:
@@ -304,7 +301,7 @@ cdef class Stream(Negotiated):
         return DONE
 
     cdef Status shut_down(self) noexcept nogil:
-        """Sends our close_notify, then looks for the peer's. DONE when both have passed.
+        """Sends our close_notify, then looks for the peer's. DONE once both have passed.
 
         OpenSSL: SSL_shutdown(3)
         """
@@ -316,12 +313,12 @@ cdef class Stream(Negotiated):
         if ret == 0:
             self.wire.flush()
             if self.wire.error:
-                return DONE     # as far as OpenSSL is asked
+                return DONE     # as far as OpenSSL is concerned
             forget_errors()
             ret = SSL_shutdown(self.ssl)
         return DONE if ret >= 0 else self.result(ret)
 
-    # --- What it came to ----------------------------------------------------------------------------------------------
+    # --- Outcomes -----------------------------------------------------------------------------------------------------
 
     cdef void enter(self, State state) noexcept nogil:
         if state != self.state:
@@ -329,7 +326,7 @@ cdef class Stream(Negotiated):
             self.state = state
 
     cdef void follow_wire(self) noexcept nogil:
-        """Enters the state that the steps before this one have left the wire in."""
+        """Enters the state in which earlier steps have left the wire."""
         if self.wire.out_of_memory:
             self.enter(LOST)
         elif self.wire.is_gone and self.state == OPEN:
@@ -351,8 +348,8 @@ cdef class Stream(Negotiated):
                 self.failure.errno_ = self.wire.error
                 if self.wire.is_gone:
                     self.enter(ENDED if self.is_at_end() else RESET)
-                # A first failure without a reason is a want of memory, and must not be taken for the end of the stream.
-                # After another failure it is what `ssl` says ever after.
+                # A first failure without a reason is a lack of memory, and must not pass for the end of the stream.
+                # After another failure, it is what `ssl` reports ever after.
                 if not self.wire.error and not self.wire.at_eof and not self.has_failed:
                     self.failure.ssl_error = SSL_ERROR_SSL
             self.has_failed = True
@@ -365,11 +362,11 @@ cdef class Stream(Negotiated):
         return status
 
     cdef bint may_go_on(self) noexcept nogil:
-        """Whether another call may follow a failed one: where OpenSSL refuses that itself, or is as it was before.
+        """Whether other calls may follow a failed one: if OpenSSL refuses them itself, or is in the state of before.
 
-        OpenSSL 3.2 to 3.6 forgets that it failed to make a record, for lack of memory: the next call takes the bytes
-        for sent, and the peer misses them (ossl_tls_handle_rlayer_return() asks the reading side for the alert of the
-        writing one; 4.0 does not). So a failure that it does not keep in mind is kept by us.
+        OpenSSL 3.2 to 3.6 forgets that it lacked the memory for a record: the next call takes its bytes for sent, and
+        the peer never gets them (ossl_tls_handle_rlayer_return() asks the reading side for the alert of the writing
+        one; 4.0 does not). So we remember a failure that OpenSSL does not.
 
         OpenSSL: SSL_state_string_long(3)
         """
@@ -378,7 +375,7 @@ cdef class Stream(Negotiated):
         )
 
     cdef bint has_served(self) noexcept nogil:
-        """Whether a client that has gone may have what it came for: it need not read the session tickets of TLS 1.3.
+        """Whether a client that is gone may have got what it wanted: it need not read the session tickets of TLS 1.3.
 
         OpenSSL: SSL_is_init_finished(3)
         """
@@ -386,7 +383,7 @@ cdef class Stream(Negotiated):
         return is_server and SSL_is_init_finished(self.ssl)
 
     cdef Status failed_with(self, int error) noexcept nogil:
-        """The system's `error`, and the alert that explains it."""
+        """Fails with the system's `error`, and the alert that explains it."""
         self.wire.error = error
         self.wire.settle()
         if error != EPIPE and error != ECONNRESET:
@@ -398,8 +395,10 @@ cdef class Stream(Negotiated):
         return FAILED
 
     cdef void look_for_alert(self) noexcept nogil:
-        """A peer that refuses us sends an alert and closes: what we write then is answered by a reset, with the alert
-        still unread. Data before it stays, and the next read says what was found behind that."""
+        """Reads the alert of a peer that has refused us and closed: our next write meets a reset while it is unread.
+
+        Data before it stays unread, and the next read reports what was found behind the data.
+        """
         cdef Operation look
         if not self.has_deferred and not self.is_at_end() and not self.alert:
             look.verb = LOOK
@@ -407,7 +406,7 @@ cdef class Stream(Negotiated):
             self.deferred = self.failure
 
     cdef Status ended(self) noexcept nogil:
-        """The end without close_notify stays the answer (CPython issue 148292)."""
+        """An end without close_notify stays the answer (CPython issue 148292)."""
         self.wire.settle()
         return failed(&self.failure, SSL_ERROR_EOF, 0, 0)
 
@@ -417,7 +416,7 @@ cdef class Stream(Negotiated):
         return FAILED
 
     cdef void lose(self) noexcept nogil:
-        """What the caller has got or sent is unknown to it: the stream ends here. Without the lock."""
+        """Ends the stream, because the caller cannot know what it has received or sent. Called without the lock."""
         wt_mutex_lock(&self.wire.lock)
         self.wire.out_of_memory = True
         wt_mutex_unlock(&self.wire.lock)
@@ -428,7 +427,7 @@ cdef struct Counters:
 
 
 cdef int report_raised(object connection, PyObject *raised) except -1:
-    """What a callback raised in a call that says nothing about failures."""
+    """Reports what a callback raised in a call that reports no failures."""
     error = <object>raised
     Py_XDECREF(raised)
     PyErr_SetObject(type(error), error)

@@ -1,4 +1,4 @@
-"""Virtual hosts: a server takes another context once it knows which name the client asks for."""
+"""Virtual hosts: a server switches to another context once it knows which name the client asks for."""
 
 from wiretight._core.connection.connection cimport Connection
 from wiretight._core.context.context cimport Context

@@ -1,7 +1,7 @@
-"""Virtual hosts: a server takes another context once it knows which name the client asks for.
+"""Virtual hosts: a server switches to another context once it knows which name the client asks for.
 
-SSL_set_SSL_CTX() switches certificates, ciphers, ALPN and CA certificates. An SSL has copies of everything else, made
-when it was: they are replaced here, while the ClientHello is looked at and nothing has been decided by them yet.
+SSL_set_SSL_CTX() switches certificates, ciphers, ALPN and CA certificates. The SSL has copies of everything else, from
+its creation: they are replaced here, while the ClientHello is processed and nothing has been decided by them yet.
 
 The other context may ask for more than the first, never for less: verify_mode and minimum_version are the stricter of
 the two. A program that requires certificates by the context that it listens with must not lose that by a choice; nor
@@ -45,21 +45,21 @@ cdef int choose_context(Connection connection, Context chosen) except -1:
     cdef bint switched, is_open
     make_sealed(chosen)
     with cython.critical_section(connection):
-        # Kept until the lock is free: to let go of them may run Python.
+        # Kept until the lock is released, because dropping them may run Python.
         former, before = connection._context, connection.settings
     settings = settings_of(chosen)
     if not settings.values.verify_mode & SSL_VERIFY_PEER:
         settings = settings.judging_as(before)
     later = settings.verifying_as(before)   # a handshake that has begun verifies as it began, and after it too
     ciphers = ciphers_of(chosen, settings) if has_own_ciphers(former, before) else None
-    connection.descriptor.take_turn_with_gil()    # no callback of another thread looks at them meanwhile
+    connection.descriptor.take_turn_with_gil()    # so that no callback of another thread sees them meanwhile
     is_open = SSL_in_before(connection.ssl) or connection.server_side and may_choose(connection.ssl)
     if not is_open:
         settings = later
     switched = (is_open or keep_former(connection, kept)) and switch_context(
         connection.ssl, before, chosen, settings, connection.server_side, ciphers)
     if is_open and not connection.server_side and chosen is not former:
-        SSL_set_session(connection.ssl, NULL)   # what was offered is another context's
+        SSL_set_session(connection.ssl, NULL)   # the offered one belongs to another context
     with cython.critical_section(connection):
         if switched:
             connection._context, connection.settings = chosen, settings
@@ -69,17 +69,17 @@ cdef int choose_context(Connection connection, Context chosen) except -1:
     if is_open:
         connection.bind_sessions()
     elif not connection.server_side:
-        connection.unbind_sessions()    # verified by one context, and maybe shown to with the certificate of another
+        connection.unbind_sessions()    # verified by one context, maybe with the certificate of another
     return 0
 
 
 @cython.final
 @cython.auto_pickle(False)
 cdef class Former:
-    """What OpenSSL goes on using of a context that was replaced once the handshake had begun.
+    """What OpenSSL still uses of a context that was replaced after the handshake had begun.
 
-    From choosing a certificate to signing with it OpenSSL points into the SSL's own list, which SSL_set_SSL_CTX()
-    frees; and to the end of the connection into the SSL_CTX, for the signature algorithms.
+    From the choice of a certificate to the signature, OpenSSL points into the SSL's own list, which SSL_set_SSL_CTX()
+    frees. To the end of the connection, it points into the SSL_CTX, for the signature algorithms.
     """
     cdef Context context
     cdef SSL *certificates      # another SSL with the same list; NULL after the handshake
@@ -90,8 +90,8 @@ cdef class Former:
 
 
 cdef bint keep_former(Connection connection, Former kept) noexcept:
-    """Keeps the present context in `kept`, with the connection's lock held, and the certificate that a server showed.
-    False leaves the reason on OpenSSL's queue.
+    """Keeps the current context in `kept`, with the connection's lock held, and the certificate that a server sent.
+    If it returns False, the reason is on OpenSSL's queue.
 
     OpenSSL: SSL_new(3), SSL_copy_session_id(3), SSL_get_certificate(3)
     """
@@ -115,7 +115,7 @@ cdef bint keep_former(Connection connection, Former kept) noexcept:
 
 
 cdef bint may_choose(SSL *ssl) noexcept:
-    """Whether nothing has been decided yet: before the handshake, and in the callback for the ClientHello.
+    """Whether nothing is decided yet: before the handshake, and in the callback for the ClientHello.
 
     OpenSSL: SSL_get_state(3)
     """
@@ -125,12 +125,11 @@ cdef bint may_choose(SSL *ssl) noexcept:
 cdef bint switch_context(
     SSL *ssl, Settings settings_before, Context context, Settings settings, bint server_side, tuple ciphers
 ) noexcept:
-    """Gives `ssl` another context, which is sealed: to a server that may still choose, all of it. False leaves the
-    reason on OpenSSL's queue.
+    """Gives `ssl` another, sealed context. If it returns False, the reason is on OpenSSL's queue.
 
-    Elsewhere its certificates, ciphers, callbacks and trust; for a handshake that has begun `settings` are those of
-    Settings.verifying_as(). `ciphers` are those of ciphers_of() if `ssl` has others of its own, which OpenSSL would
-    leave.
+    A server that may still choose gets all of its settings, other connections its certificates, ciphers, callbacks and
+    trust; once a handshake has begun, `settings` come from Settings.verifying_as(). `ciphers` come from ciphers_of() if
+    `ssl` has ciphers of its own, which OpenSSL would leave.
 
     OpenSSL: SSL_set_SSL_CTX(3), SSL_set_cipher_list(3), SSL_set_ciphersuites(3)
     """
@@ -161,14 +160,14 @@ cdef bint switch_context(
 
 
 cdef bint has_own_ciphers(Context context, Settings settings) noexcept:
-    """Whether they stand in no SSL_CTX: then SSL_set_SSL_CTX() does not replace them."""
+    """Whether its ciphers are in no SSL_CTX, so that SSL_set_SSL_CTX() does not replace them."""
     return (
         settings.ciphers is not context.sealed.ciphers or settings.ciphersuites is not context.sealed.ciphersuites
     )
 
 
 cdef int stricter(int first, int second) noexcept:
-    """Of two modes of SSL_set_verify(). A certificate that is asked for after the handshake is asked for less."""
+    """The stricter of two modes of SSL_set_verify(). To request a certificate after the handshake is less strict."""
     if not first & SSL_VERIFY_PEER:
         return second
     if not second & SSL_VERIFY_PEER:
