@@ -1,4 +1,4 @@
-"""Channel: a connection as an event loop's transport drives it. It never waits, and hardly ever raises."""
+"""Channel: a connection as the transport of an event loop drives it. It never waits, and seldom raises."""
 
 from libc.stdint cimport uint64_t
 
@@ -9,17 +9,17 @@ from wiretight._core.connection.stream cimport Operation, Stream
 cdef class Channel:
     cdef Stream connection
     cdef object protocol
-    cdef bint is_buffered           # the protocol gives the buffers
-    cdef bint delivers              # what comes goes to the protocol
-    cdef bint accepts               # what is written goes out
-    cdef bint discards              # what comes is forgotten: closing
-    cdef bint ended                 # nothing goes out any more
+    cdef bint is_buffered           # the protocol provides the buffers
+    cdef bint delivers              # incoming data goes to the protocol
+    cdef bint accepts               # what is written is sent
+    cdef bint discards              # incoming data is discarded: closing
+    cdef bint ended                 # nothing is sent any more
     cdef bint edge_triggered        # what is left unread may not be reported again
-    cdef object queue               # bytes that are not encrypted yet: a deque, None until the kernel was full once
+    cdef object queue               # bytes that are not encrypted yet, in a deque; None until the kernel is full
     cdef size_t queued              # how many
     cdef size_t last_read
     cdef bint more                  # after the last step: see Connection.has_more()
-    cdef uint64_t bytes_in          # after it, of the wire, which other threads may read from
+    cdef uint64_t bytes_in          # of the wire, after that step: other threads may read, too
     cdef Failure failure            # of the last step that FAILED
     cdef bint has_failed            # the last step has, by itself
     cdef object raised              # by a callback, in a step

@@ -1,14 +1,14 @@
-"""Channel: a connection as an event loop's transport drives it. It never waits, and hardly ever raises.
+"""Channel: a connection as the transport of an event loop drives it. It never waits, and seldom raises.
 
-The way of the bytes between protocol and kernel is here; everything that happens seldom is the transport's, a subclass
-in Python, which is told of it by calls: `_progress` (the descriptor is ready, and it is not open), `_read_ended`,
+It moves the bytes between protocol and kernel. Everything that happens seldom it leaves to the transport, a subclass in
+Python, by calling its methods: `_progress` (the descriptor is ready, but the connection is not open), `_read_ended`,
 `_write_blocked`, `_drained`, `_write_failed`, `_write_refused`, `_protocol_failed`, and `_broke` if one of them fails.
 
-What the protocol writes is encrypted and sent at once. When the kernel is full the wire owns the records that are
-made, and the rest waits here as it was written.
+What the protocol writes is encrypted and sent at once. If the kernel is full, the wire owns the encrypted records, and
+the rest waits here as it was written.
 
-A callback of OpenSSL's (a message, a server name, a key log) may use the transport in the middle of any step. Whoever
-comes back from one looks again: `discards` after close(), `ended` after abort().
+A callback of OpenSSL (a message, a server name, a key log) may use the transport in the middle of any step. After a
+step, `discards` (after close()) and `ended` (after abort()) are therefore checked again.
 """
 
 from collections import deque
@@ -44,13 +44,13 @@ cdef extern from "lend.h" nogil:
     void wt_give_back(unsigned char *buffer)
 
 cdef enum:
-    HANDS_OVER_GIL = 4096   # as in sslsocket: less is done before another thread could have taken the GIL
+    HANDS_OVER_GIL = 4096   # as in driver: with fewer bytes, a step ends before another thread could take the GIL
     IN_PLACE = 16384        # more is decrypted into the bytes object that the protocol gets; less is copied once
-    ROOM = 65536            # the most that one step can read, and no more than a buffer that is lent
+    ROOM = 65536            # the most that one step can read, and no more than a lent buffer has
     MOST_STEPS = 16         # for one readiness of the descriptor: the loop has other connections
-    MOST_OVERHEAD = 65536   # bytes, likewise, that are no data: a peer can send nothing else, and it costs far more
+    MOST_OVERHEAD = 65536   # bytes that are not data, likewise: a peer may send nothing else, and they cost far more
 
-# What a step came to, for the transport.
+# The outcomes of a step, for the transport.
 STATUS_DONE = <int>DONE
 STATUS_WANT_READ = <int>WANT_READ
 STATUS_WANT_WRITE = <int>WANT_WRITE
@@ -67,7 +67,7 @@ cdef class Channel:
     def _bind(self, Stream connection not None, bint edge_triggered):
         """Takes `connection` over: nobody else reads from its descriptor.
 
-        With `edge_triggered`, what is left unread may not be reported again, so that reading goes on until there is
+        With `edge_triggered`, the loop may not report again what is left unread, so that reading goes on until there is
         nothing. Since 0.1.
         """
         self.connection = connection
@@ -75,13 +75,16 @@ cdef class Channel:
         connection.wire.exclusive = True   # nobody else knows the connection yet
 
     def _set_flow(self, bint delivers, bint accepts, bint discards):
-        """Whether what comes goes to the protocol, what is written goes out, and what comes is forgotten. Since 0.1."""
+        """Whether incoming data goes to the protocol, what is written is sent, and incoming data is discarded.
+
+        Since 0.1.
+        """
         self.delivers = delivers
         self.accepts = accepts
         self.discards = discards
 
     def _set_protocol(self, protocol, bint is_buffered):
-        """Whom to deliver to, and whether it gives the buffers. Since 0.1."""
+        """Sets the protocol to deliver to, and whether it provides the buffers. Since 0.1."""
         self.protocol = protocol
         self.is_buffered = is_buffered
 
@@ -90,11 +93,11 @@ cdef class Channel:
         return self.protocol
 
     def _is_in_callback(self):
-        """Whether OpenSSL has called us in the middle of a step, and cannot be entered again. Since 0.1."""
+        """Whether OpenSSL has called Python in the middle of a step, and cannot be called again. Since 0.1."""
         return self.bound().wire.is_callback()
 
     def _is_inherited(self):
-        """Whether the process has forked since this was made, and we are in the child. Since 0.1."""
+        """Whether this is a forked child, and its parent created the connection. Since 0.1."""
         return self.bound().wire.is_inherited()
 
     cdef Stream bound(self):
@@ -105,7 +108,7 @@ cdef class Channel:
     # --- Steps --------------------------------------------------------------------------------------------------------
 
     cdef int attempt(self, Operation *op, bint keeps_gil) except -1:
-        """Takes a verb one step; its status, and FAILED also where a callback raised something."""
+        """Runs one step of a verb and returns its status; FAILED also if a callback raised something."""
         cdef Stream connection = self.bound()
         cdef Wire wire = connection.wire
         cdef Status status
@@ -142,7 +145,7 @@ cdef class Channel:
         return status
 
     cdef int ran_out(self) except -1:
-        """There was no memory for bytes that have passed: FAILED, before the stream goes on without them."""
+        """Ends the stream with FAILED, because there was no memory for bytes that OpenSSL has already moved."""
         cdef Operation op = operation(READ, NULL, 0)
         with nogil:
             self.connection.lose()
@@ -151,7 +154,7 @@ cdef class Channel:
     # --- Incoming -----------------------------------------------------------------------------------------------------
 
     def _read_ready(self):
-        """The descriptor can be read. Since 0.1.
+        """Called if the descriptor is readable. Since 0.1.
 
         OpenSSL: SSL_read_ex(3)
         """
@@ -177,21 +180,21 @@ cdef class Channel:
                 status = self.ran_out()
             steps += 1
             most += self.last_read
-            # A step that was filled has not emptied the kernel: cheaper to look now than to be called again.
+            # A full step has not emptied the kernel: another look is cheaper than another call by the loop.
             if status == DONE and self.last_read < ROOM and not self.has_more():
                 break
         if status == CLOSED or status == FAILED or status == WANT_WRITE:
-            if self.delivers or status == FAILED:       # a failure is reported once, also to who has just paused
+            if self.delivers or status == FAILED:       # a failure is reported once, even to a protocol that has paused
                 self._read_ended(status)
         elif status == DONE and self.delivers and self.has_more():
             self._read_later()
-        # An answer to the peer (KeyUpdate, a renegotiation), or a write that had to wait for what was read.
+        # An answer to the peer (KeyUpdate, renegotiation), or a write that had to wait for what was read.
         if self.queued or self.unsent():
             self._write_blocked()
         return 0
 
     def _has_more(self):
-        """Whether there may be something to read that the loop will not report. Since 0.1."""
+        """Whether there may be data that the loop will not report. Since 0.1."""
         cdef bint more = False
         self.bound().ask(ask_has_more, &more)
         return more or self.edge_triggered
@@ -200,7 +203,7 @@ cdef class Channel:
         return self.edge_triggered or self.more
 
     def _discard(self):
-        """Reads and forgets, as far as one turn of the loop goes, and returns the status. Since 0.1.
+        """Reads and discards as much as one turn of the loop allows, and returns the status. Since 0.1.
 
         OpenSSL: SSL_read_ex(3)
         """
@@ -261,7 +264,7 @@ cdef class Channel:
         cdef Py_buffer view
         cdef size_t got = 0
         cdef int status = WANT_READ
-        protocol = self.protocol        # whose buffer it is, whatever the call does
+        protocol = self.protocol        # the buffer's owner, even if the call replaces it
         try:
             buffer = protocol.get_buffer(-1)
             PyObject_GetBuffer(buffer, &view, PyBUF_WRITABLE)
@@ -296,7 +299,7 @@ cdef class Channel:
     # --- Outgoing -----------------------------------------------------------------------------------------------------
 
     def write(self, data):
-        """Sends the bytes-like `data`; what the kernel does not take now goes out by and by.
+        """Sends the bytes-like `data`; what the kernel does not accept now is sent later.
 
         Raises TypeError for anything else, RuntimeError after write_eof(). After close() it does nothing. Since 0.1.
         OpenSSL: SSL_write_ex(3)
@@ -319,7 +322,7 @@ cdef class Channel:
                     return
                 if status != FAILED and taken < <size_t>view.len and not self.ended:
                     try:
-                        self.enqueue(data, taken, True)     # before what a callback has written meanwhile
+                        self.enqueue(data, taken, True)     # before what a callback wrote meanwhile
                     except MemoryError:
                         if taken == 0:
                             raise
@@ -331,7 +334,7 @@ cdef class Channel:
                 self._write_failed()
             else:
                 self._write_blocked()
-        except Exception as error:      # what was written is kept, but nobody would send it
+        except Exception as error:      # the data is kept, but nobody would send it
             self._broke(error)
 
     def writelines(self, list_of_data):
@@ -343,7 +346,7 @@ cdef class Channel:
         self.enqueue(data, 0, False)
 
     def _write_ready(self):
-        """The descriptor can be written. Since 0.1.
+        """Called if the descriptor is writable. Since 0.1.
 
         OpenSSL: SSL_write_ex(3)
         """
@@ -380,17 +383,17 @@ cdef class Channel:
             self._write_went_on(status == WANT_WRITE)
 
     def get_write_buffer_size(self):
-        """How many bytes wait for the kernel, in plaintext and in records that are made. Since 0.1."""
+        """How many bytes wait for the kernel, as plaintext and as encrypted records. Since 0.1."""
         if self.ended:
             return 0
         return self.queued + self.unsent()
 
     def _drop_output(self):
-        """The end: forgets what has not been sent. Since 0.1."""
+        """Drops what has not been sent, for good. Since 0.1."""
         self.ended = True
         self.queue = None
         self.queued = 0
-        # In a callback the step goes on with what it has, and a record that is half sent is not cut.
+        # In a callback, the step will go on with what it has, and no record must be cut.
         if not self.bound().wire.is_callback():
             self.connection.ask(forget_unsent, NULL)
 
@@ -398,11 +401,11 @@ cdef class Channel:
         cdef Operation op = operation(WRITE, data, size)
         cdef int status = self.attempt(&op, size < HANDS_OVER_GIL)
         taken[0] = op.writing.committed
-        # What was read on the way, a renegotiation, had no end: the loop calls again for a descriptor that is writable.
+        # It read a renegotiation that has not ended: the loop calls again, because the descriptor is writable.
         return WANT_WRITE if status == AGAIN else status
 
     cdef int enqueue(self, object data, size_t taken, bint first) except -1:
-        """Keeps what follows the `taken` bytes: bytes as they are, anything that may change as a copy."""
+        """Queues what follows the first `taken` bytes: as it is if it is immutable, otherwise as a copy."""
         if type(data) is not bytes:
             data = bytes(memoryview(data).cast("B")[taken:])
         elif taken:
@@ -425,7 +428,7 @@ cdef class Channel:
     # --- Handshake and close ------------------------------------------------------------------------------------------
 
     def _shake_hands(self):
-        """Takes the handshake as far as it goes, and returns the status. Since 0.1.
+        """Advances the handshake as far as possible, and returns the status. Since 0.1.
 
         OpenSSL: SSL_do_handshake(3)
         """
@@ -437,14 +440,14 @@ cdef class Channel:
         return status
 
     def _notify(self):
-        """Sends close_notify, as far as the kernel takes it; the rest is output as any other. Since 0.1.
+        """Sends close_notify as far as the kernel accepts it; the rest waits like other output. Since 0.1.
 
         OpenSSL: SSL_shutdown(3)
         """
         self.bound().close_notify()
 
     def _has_output(self):
-        """Whether something waits for the kernel. Since 0.1."""
+        """Whether anything waits for the kernel. Since 0.1."""
         return bool(self.queued or self.unsent())
 
     def _failure(self):

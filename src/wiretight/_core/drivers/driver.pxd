@@ -1,4 +1,4 @@
-"""Driver: one call of a verb, from its first step to its end. It waits, and says what is to be raised."""
+"""Driver: one call of a verb, from its first step to its end. It waits, and decides what to raise."""
 
 from libc.stdint cimport int64_t
 
@@ -12,21 +12,21 @@ cdef extern from "<stdatomic.h>" nogil:
 cdef struct Call:
     Operation op
     int64_t timeout         # ns: negative for none, 0 on a non-blocking socket
-    bint knows_timeout      # or `timeout` is that of the call before
+    bint knows_timeout      # False: `timeout` is that of the previous call
     int64_t deadline        # ns of wt_now(): negative for none, 0 before the first wait
     Status status           # AGAIN before the first step
     bint has_begun
     bint timed_out
     bint is_over
-    bint is_end             # of a read: the peer's close_notify, and we have not sent ours
+    bint is_end             # a read has met the peer's close_notify, and we have not sent ours
     Failure failure
 
 
 cdef class Driver(Stream):
     cdef object socket_reference        # weak; None over BIOs
-    cdef char *unread                   # read in a call that a callback's exception ended: the next read has it
+    cdef char *unread                   # read by a call that a callback's exception ended, for the next read
     cdef size_t unread_start, unread_end
-    cdef atomic_llong last_read         # whoever guesses by these two holds no lock
+    cdef atomic_llong last_read         # these two are guesses, read without the lock
     cdef atomic_llong last_timeout
 
     # One call

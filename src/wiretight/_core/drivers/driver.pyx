@@ -1,9 +1,9 @@
-"""Driver: one call of a verb, from its first step to its end. It waits, and says what is to be raised.
+"""Driver: one call of a verb, from its first step to its end. It waits, and decides what to raise.
 
-A call takes its turn, calls the verb, waits for what that wants and calls it again, all without the GIL; it comes back
-for Python's signal handlers and to raise. Only a small call on a non-blocking socket keeps the GIL, and never waits. A
-socket's timeout is read at every call: None waits for ever, 0 never, and a number of seconds is one deadline for the
-whole call.
+A call takes its turn, runs a step of the verb, waits for what that wants and runs the next one, all without the GIL. It
+takes the GIL for signal handlers, and to raise. Only a small call on a non-blocking socket keeps the GIL, and never
+waits. Every call reads the socket's timeout: None waits for ever, 0 never, and a number of seconds is one deadline for
+the whole call.
 """
 
 from cython cimport no_gc_clear
@@ -39,8 +39,8 @@ cdef enum:
     SSL_ERROR_WANT_WRITE = 3
     SSL_ERROR_ZERO_RETURN = 6
     SSL_ERROR_NO_SOCKET = 9     # CPython's own number
-    # A non-blocking call on less keeps the GIL: an event loop beside a busy thread would wait 5 ms to get it back. A
-    # blocking call gives it up, for its peer may be a thread of this process that runs as soon as the bytes arrive.
+    # A non-blocking call with fewer bytes keeps the GIL: beside a busy thread, an event loop would wait 5 ms to get it
+    # back. A blocking call releases it, because its peer may be a thread of this process, about to get the bytes.
     HANDS_OVER_GIL = 4096
 
 cdef object c_gettimeout = CSocket.gettimeout
@@ -49,17 +49,16 @@ cdef tuple VERB_NAMES = ("handshake", "read", "write", "read")
 
 @no_gc_clear
 cdef class Driver(Stream):
-    """A connection whose verbs are called by one thread or several, and wait as its socket does."""
+    """A connection whose verbs wait as its socket does. Several threads may call them."""
 
     def __dealloc__(self):
         free(self.unread)
 
     cdef size_t drive(self, Verb verb, char *data, size_t size, object deadline) except? 0xFFFFFFFF:
-        """Takes `verb` to its end, or as far as the socket's timeout or `deadline` lets it; how many bytes were read or
-        sent.
+        """Runs `verb` to its end, or until the socket's timeout or `deadline`. Returns the number of bytes moved.
 
-        Raises what the face documents: a want, TimeoutError, SSLError and its kin, OSError. A close_notify of the
-        peer is 0 bytes read.
+        Raises what SSLSocket documents: a want, TimeoutError, SSLError or a subclass, OSError. At the peer's
+        close_notify, 0 bytes are read.
         """
         cdef Call call
         cdef object sock = None
@@ -76,7 +75,7 @@ cdef class Driver(Stream):
         if self.wire.on_socket:
             sock = self.underlying_socket()
             if deadline is None and verb == WRITE:
-                # A write that the kernel takes at once needs no timeout; asking for it would cost as much as the lock.
+                # A write that the kernel accepts at once needs no timeout, and reading it costs as much as the lock.
                 call.timeout = self.last_timeout
                 call.knows_timeout = False
             elif deadline is None:
@@ -106,7 +105,7 @@ cdef class Driver(Stream):
         except MemoryError:
             if call.op.got or call.op.writing.sent:
                 with nogil:
-                    # The caller is not told how far it came, and would send or expect the wrong bytes next.
+                    # The caller does not learn how far it came, and would send or expect the wrong bytes next.
                     self.lose()
             raise
         if problem is not None:
@@ -114,17 +113,17 @@ cdef class Driver(Stream):
         return call.op.got if verb == READ else call.op.writing.sent
 
     cdef bint keeps_gil_for(self, Call *call) noexcept nogil:
-        """Whether so little is to be done that another thread could not use the GIL."""
+        """Whether the call is so short that no other thread could use the GIL meanwhile."""
         if call.timeout != 0 or call.op.verb == HANDSHAKE:
             return False
         return (<long long>call.op.size if call.op.verb == WRITE else <long long>self.last_read) < HANDS_OVER_GIL
 
     cdef void advance(self, Call *call) noexcept nogil:
-        """Takes the call as far as that goes without Python: to its end, or to a signal or a look at the timeout."""
+        """Advances the call as far as possible without Python: to its end, a signal, or where it needs its timeout."""
         cdef int error
         if call.timeout > 0 and call.deadline == 0:
             call.deadline = wt_deadline(call.timeout)
-        # Who does not know its timeout yet waits for no turn before it does.
+        # A call that does not know its timeout yet does not wait for its turn.
         error = self.wire.take_turn((call.deadline or -1) if call.knows_timeout else 0)
         if error == EAGAIN and not self.is_refused(call):
             return
@@ -146,7 +145,7 @@ cdef class Driver(Stream):
             call.status = self.next_step(call)
         elif not call.has_begun:
             call.has_begun = True
-            # The last one has emptied the kernel.
+            # The last read has emptied the kernel.
             if call.op.verb == READ and self.wire.drained and self.unread == NULL and not self.has_more():
                 call.status = WANT_READ
             else:
@@ -156,7 +155,7 @@ cdef class Driver(Stream):
                 return
             if call.timeout != 0:
                 self.wait(call)
-        # A peer that always has something, but never data, must not keep the caller beyond its time.
+        # A peer that keeps sending, but no data, must not keep the caller beyond its deadline.
         if call.status == AGAIN and not call.timed_out and not self.is_late(call):
             return
         if call.status == AGAIN:
@@ -171,12 +170,12 @@ cdef class Driver(Stream):
         return call.timed_out
 
     cdef bint is_refused(self, Call *call) noexcept nogil:
-        """Whether the turn is not waited for any longer, because the call's time is up, or it is not to wait at all."""
+        """Whether to stop waiting for the turn, because the call has timed out or must not wait at all."""
         return self.wire.on_socket and call.knows_timeout and (call.timeout == 0 or self.is_late(call))
 
     cdef void wait(self, Call *call) noexcept nogil:
-        """Waits for what the verb wants and calls it again, until it wants nothing more, its time is up or a signal
-        comes."""
+        """Waits for what the verb wants and runs its next step, until it wants nothing, it times out or a signal comes.
+        """
         cdef Wake wake
         cdef int error
         if call.deadline == 0:
@@ -199,7 +198,7 @@ cdef class Driver(Stream):
                 return
 
     cdef void finish(self, Call *call) noexcept nogil:
-        """Copies what the exception is made of, which the next call will change."""
+        """Copies what the exception needs, before the next call changes it."""
         call.is_over = True
         if call.status == FAILED:
             call.failure = self.failure
@@ -211,7 +210,7 @@ cdef class Driver(Stream):
         self.keep_backlog(call)
 
     cdef void give_up(self, Call *call) noexcept nogil:
-        """For a call that an exception ends, or that does not get its turn again."""
+        """Ends a call after an exception, or if it does not get its turn again."""
         if not self.wire.orphaned_by_fork():
             wt_mutex_lock(&self.wire.lock)
             self.keep_backlog(call)
@@ -252,7 +251,8 @@ cdef class Driver(Stream):
         return count
 
     cdef void keep_unread(self, const char *data, size_t size) noexcept nogil:
-        """Before what is unread already: that is the rest of it, because a step reads on only where nothing is."""
+        """Puts `data` before what is unread already, which is the rest of it: no step reads while there is such a rest.
+        """
         cdef size_t rest = self.unread_end - self.unread_start
         cdef char *unread = <char *>malloc(size + rest)
         if unread == NULL:
@@ -267,7 +267,7 @@ cdef class Driver(Stream):
         self.unread_end = size + rest
 
     cdef object as_int(self, size_t count):
-        """`count` as an object. Without memory for that, nobody knows how far the stream has come: it ends."""
+        """`count` as an object. Without memory for it, nobody knows how far the stream has come, and it ends."""
         try:
             return count
         except BaseException:
@@ -276,7 +276,7 @@ cdef class Driver(Stream):
             raise
 
     cdef object underlying_socket(self):
-        """The socket, held for the length of a call so that its descriptor stays open."""
+        """The socket, which the call must keep alive so that its descriptor stays open."""
         sock = referent(self.socket_reference)
         if sock is None:
             raise SSLError(SSL_ERROR_NO_SOCKET, "Underlying socket connection gone")
@@ -284,7 +284,7 @@ cdef class Driver(Stream):
 
     cdef int64_t timeout_of(self, object sock) except? -2:
         """The timeout in ns: negative for none."""
-        # Of the C socket, as `ssl` asks it: eventlet's and its like override the method for their own waits.
+        # The C socket's, as in `ssl`: eventlet and others override the method for their own waits.
         seconds = c_gettimeout(sock) if isinstance(sock, CSocket) else sock.gettimeout()
         self.last_timeout = -1 if seconds is None else <int64_t>ceil(<double>seconds * 1e9)
         return self.last_timeout
@@ -301,7 +301,7 @@ cdef class Driver(Stream):
         return self.exception_for_failure(&call.failure)
 
     def pending(self):
-        """How many decrypted bytes wait: a read of so many needs no transport. Since 0.1.
+        """How many decrypted bytes can be read without the transport. Since 0.1.
 
         OpenSSL: SSL_pending(3)
         """

@@ -27,7 +27,7 @@ cdef extern from "clock.h" nogil:
     int64_t wt_deadline(int64_t timeout)
 
 cdef enum:
-    MOST_PER_READ = 256 * 1024      # more than one step can read: nobody needs a larger new object for it
+    MOST_PER_READ = 256 * 1024      # more than one step can read, so that a larger object would be of no use
 
 
 @no_gc_clear
@@ -46,7 +46,7 @@ cdef class _SSLSocket(Driver):
     # --- The verbs ----------------------------------------------------------------------------------------------------
 
     def deadline(self):
-        """When a call that began now would time out, for do_handshake(), write_until() and shutdown() in its place.
+        """When a call that begins now would time out; do_handshake(), write_until() and shutdown() accept it.
 
         In ns of the monotonic clock; negative without a timeout, 0 on a non-blocking socket. Since 0.1.
         """
@@ -56,8 +56,8 @@ cdef class _SSLSocket(Driver):
     def do_handshake(self, deadline=None):
         """Shakes hands.
 
-        Raises SSLCertVerificationError when the peer's certificate is refused, SSLError when the peers cannot agree,
-        SSLEOFError when the peer goes away, TimeoutError, OSError, and a want on a non-blocking socket. Since 0.1.
+        Raises SSLCertVerificationError if the peer's certificate is refused, SSLError if the peers cannot agree,
+        SSLEOFError if the peer goes away, TimeoutError, OSError, and a want on a non-blocking socket. Since 0.1.
         OpenSSL: SSL_do_handshake(3)
         """
         self.drive(HANDSHAKE, NULL, 0, deadline)
@@ -110,12 +110,12 @@ cdef class _SSLSocket(Driver):
         return result
 
     def write(self, b, /):
-        """Sends the bytes-like object `b`; how many of its bytes are in the kernel.
+        """Sends the bytes-like object `b`, and returns how many of its bytes are in the kernel.
 
-        That is all of them, or fewer when the socket is non-blocking or its time is up and at least one record went out
-        whole. Raises SSLError BAD_WRITE_RETRY when an earlier call left a record half sent and `b` does not begin
-        with its bytes: nothing is sent, and the connection goes on. Raises SSLError, TimeoutError, OSError, and a
-        want on a non-blocking socket. Since 0.1. OpenSSL: SSL_write_ex(3)
+        That is all of them; or fewer, if the socket is non-blocking or timed out after at least one whole record.
+        Raises SSLError BAD_WRITE_RETRY if an earlier call left part of a record unsent and `b` does not begin with
+        that call's bytes: nothing is sent, and the connection remains usable. Raises SSLError, TimeoutError, OSError,
+        and a want on a non-blocking socket. Since 0.1. OpenSSL: SSL_write_ex(3)
         """
         cdef Py_buffer view
         PyObject_GetBuffer(b, &view, PyBUF_SIMPLE)
@@ -125,7 +125,7 @@ cdef class _SSLSocket(Driver):
             PyBuffer_Release(&view)
 
     def write_until(self, b, deadline, /):
-        """write(), with what deadline() returned in place of the socket's timeout. Since 0.1.
+        """As write(), but with a deadline from deadline() instead of the socket's timeout. Since 0.1.
 
         OpenSSL: SSL_write_ex(3)
         """
@@ -148,10 +148,10 @@ cdef class _SSLSocket(Driver):
     # --- The descriptor -----------------------------------------------------------------------------------------------
 
     def release(self, shutdown=True):
-        """Gives the descriptor back, before it is closed or detached: no later call touches it.
+        """Gives up the descriptor before it is closed or detached: no later call uses it.
 
-        Threads inside a call are woken (with `shutdown`, by shutting the connection down if there are any) and raise
-        OSError EBADF. Safe to call again. Since 0.1.
+        Threads that wait inside a call raise OSError EBADF; with `shutdown`, the connection is shut down to wake them.
+        May be called again. Since 0.1.
         """
         self.wire.release(shutdown)
 
@@ -201,7 +201,7 @@ cdef _SSLSocket new_connection(
 cdef _SSLSocket for_socket(
     Context context, object sock, bint server_side, object hostname, object owner, object session
 ):
-    """A connection over the descriptor of `sock`, which is held weakly."""
+    """A connection over the descriptor of `sock`, to which it has a weak reference."""
     cdef int fd = PyNumber_Index(sock.fileno())
     if fd < 0:
         raise OSError(EBADF, os.strerror(EBADF))
