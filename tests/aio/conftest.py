@@ -1,4 +1,4 @@
-"""Every test runs on asyncio's loop and on uvloop; `ends` is both ends ours, `pairings` also against asyncio's TLS."""
+"""Every test runs on asyncio's loop and on uvloop. With `ends` both ends are ours; `pairings` adds asyncio's TLS."""
 
 from __future__ import annotations
 

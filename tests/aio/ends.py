@@ -1,4 +1,4 @@
-"""Who is at which end: our transport, or asyncio with the standard `ssl`."""
+"""Which TLS each end has: our transport, or asyncio's with the standard `ssl`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from wiretight import asyncio as native
 
 
 class Ends:
-    """Makes servers and clients of one kind each: "ours" or "standard"."""
+    """Creates servers of one kind and clients of one kind, each "ours" or "standard"."""
 
     def __init__(self, certificates: Certificates, version: Any, client: str = "ours", server: str = "ours") -> None:
         self.certificates = certificates
@@ -34,7 +34,7 @@ class Ends:
 
     @contextlib.asynccontextmanager
     async def serving(self, factory: Callable[[], Any], **options: Any) -> AsyncIterator[tuple[str, int]]:
-        """A server, by its address."""
+        """A running server, as its address."""
         make = native.create_server if self.server == "ours" else asyncio.get_running_loop().create_server
         options = {"ssl": self.server_context(), **options}
         server = await make(factory, ADDRESS, 0, **options)
@@ -54,7 +54,7 @@ class Ends:
     async def connected(
         self, client: Callable[[], Any] = Recorder, server: Callable[[], Any] = Recorder, **options: Any
     ) -> AsyncIterator[tuple[Any, Any]]:
-        """The protocols of a connection, client and server; what is left of it is aborted at the end."""
+        """The protocols of a connection, client and server; at the end it is aborted if it is still open."""
         arrived = asyncio.get_running_loop().create_future()
 
         def factory() -> Any:
@@ -86,7 +86,7 @@ class Ends:
 async def over_sockets(
     way: Any, ends: Ends, client: Any = Recorder, server: Any = Recorder, contexts: Any = None
 ) -> AsyncIterator[tuple[Any, Any]]:
-    """The protocols of a connection over two sockets, client and server; aborted at the end, whatever is left of it."""
+    """The protocols of a connection over two sockets, client and server; at the end it is aborted if still open."""
     near, far = tcp_pair()
     for sock in (near, far):
         sock.setblocking(False)
@@ -98,7 +98,7 @@ async def over_sockets(
 
 @contextlib.asynccontextmanager
 async def aborting(*protocols: Any) -> AsyncIterator[None]:
-    """Aborts their connections at the end, and waits until they have heard of it."""
+    """Aborts their connections at the end, and waits for their connection_lost()."""
     try:
         yield
     finally:
@@ -108,7 +108,7 @@ async def aborting(*protocols: Any) -> AsyncIterator[None]:
 
 
 async def works_and_closes(client: Any, server: Any) -> None:
-    """A last exchange of two protocols, and both hear of a proper end."""
+    """A last exchange of two protocols, after which both see a clean end."""
     client.transport.write(b"still there")
     assert await server.receive(11) == b"still there"
     client.transport.close()

@@ -1,4 +1,4 @@
-"""Event loops, and a run of one that fails if the loop had anything to report that the test does not ask for."""
+"""Event loops, run so that a test fails if its loop reports anything that the test does not expect."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def new_loop(name: str) -> asyncio.AbstractEventLoop:
 
 
 class Loops:
-    """Runs a test's main() on a loop of one kind; `reports` is what the loop told its exception handler."""
+    """Runs a test's main() on a loop of one kind; `reports` is what the loop passed to its exception handler."""
 
     def __init__(self, name: str, patience: float = PATIENCE) -> None:
         self.name = name
@@ -34,7 +34,7 @@ class Loops:
         return result
 
     def run_reporting(self, main: Callable[[], Coroutine[Any, Any, Any]]) -> Any:
-        """The same, for a test that looks at `reports` itself."""
+        """As run(), for a test that checks `reports` itself."""
         loop = new_loop(self.name)
         loop.set_exception_handler(lambda _, report: self.reports.append(report))
         try:

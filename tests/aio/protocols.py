@@ -1,4 +1,4 @@
-"""Protocols that write down what they are told."""
+"""Protocols that record their callbacks."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 
 class Recorder(asyncio.Protocol):
-    """What a protocol is told; `keep_open` is its answer to the end of file."""
+    """Records what a protocol is told; `keep_open` is what its eof_received() returns."""
 
     def __init__(self, *, keep_open: bool = False) -> None:
         self.keep_open = keep_open
@@ -55,7 +55,7 @@ class Recorder(asyncio.Protocol):
             await self._changed.wait()
 
     async def receive(self, size: int) -> bytes:
-        """At least `size` bytes, all that came until then."""
+        """All that was received, once it is at least `size` bytes."""
         await self.until(lambda: len(self.data) >= size)
         return bytes(self.data)
 
@@ -69,7 +69,7 @@ class Recorder(asyncio.Protocol):
 
 
 class Echo(Recorder):
-    """Sends back what comes."""
+    """Sends back what it receives."""
 
     def data_received(self, data: bytes) -> None:
         super().data_received(data)
@@ -77,7 +77,7 @@ class Echo(Recorder):
 
 
 class Buffered(asyncio.BufferedProtocol):
-    """Gives buffers of its own, made by `make` of so many bytes, and keeps what was put into them."""
+    """Provides buffers of `size` bytes, each as `make` returns it, and keeps what was written into them."""
 
     def __init__(self, make: Any, size: int) -> None:
         self.make = make
@@ -105,7 +105,7 @@ class Buffered(asyncio.BufferedProtocol):
 
 
 def fill(transport: Any) -> int:
-    """Writes until kernel and buffer are full, and returns how many bytes. The peer must not be reading."""
+    """Writes until the kernel and the buffer are full, and returns how many bytes. The peer must not read."""
     block = bytes(256 * 1024)
     written = 0
     while transport.get_write_buffer_size() <= transport.get_write_buffer_limits()[1]:

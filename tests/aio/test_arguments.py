@@ -1,4 +1,4 @@
-"""Arguments that cannot be are refused alike on every loop, and leave the program's socket to the program."""
+"""Invalid arguments raise the same errors on every loop, and leave the program's socket to the program."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ TOGETHER = "can not be specified at the same time"
         (ACCEPTED, wrapped, {}, TypeError, "Socket cannot be of type SSLSocket"),
     ],
 )
-def test_a_socket_that_is_refused_stays_as_it_is(loops, ends, method, pair, options, error, words):
+def test_a_refused_socket_is_left_unchanged(loops, ends, method, pair, options, error, words):
     options = {"ssl": ends.client_context(), "server_hostname": HOST, **options}
     if method is ACCEPTED:
         options.pop("server_hostname")
@@ -72,7 +72,7 @@ def test_a_socket_that_is_refused_stays_as_it_is(loops, ends, method, pair, opti
 
 
 @pytest.mark.parametrize("name", ["ssl_handshake_timeout", "ssl_shutdown_timeout"])
-def test_a_server_does_not_begin_with_a_timeout_that_is_none(loops, ends, name):
+def test_a_server_does_not_start_with_an_invalid_timeout(loops, ends, name):
     async def main():
         with pytest.raises(ValueError, match=f"{name} should be a positive number"):
             await native.create_server(Recorder, "127.0.0.1", 0, ssl=ends.server_context(), **{name: 0})
@@ -80,7 +80,7 @@ def test_a_server_does_not_begin_with_a_timeout_that_is_none(loops, ends, name):
     loops.run(main)
 
 
-def test_the_default_context_is_made_by_what_the_package_has_under_that_name(monkeypatch):
+def test_the_default_context_comes_from_the_package_s_current_create_default_context(monkeypatch):
     class Called(Exception):
         pass
 

@@ -1,4 +1,4 @@
-"""What asyncio's transports do besides moving bytes: descriptors, attributes, and what they know at the end."""
+"""What asyncio's transports do besides moving bytes: descriptors, attributes, and what they still know at the end."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_a_loop_refuses_the_descriptor_of_a_transport(way, ends, form):
     way.run(main)
 
 
-def test_a_socket_that_a_transport_has_is_refused_to_another(way, ends):
+def test_a_transport_s_socket_is_refused_to_another_transport(way, ends):
     async def main():
         async with over_sockets(way, ends) as (client, server):
             with pytest.raises(RuntimeError, match="is used by transport"):
@@ -54,7 +54,7 @@ def test_a_socket_that_a_transport_has_is_refused_to_another(way, ends):
     way.run(main)
 
 
-def test_a_number_can_be_used_again_when_its_transport_is_closed(way, ends):
+def test_a_descriptor_number_can_be_reused_once_its_transport_is_closed(way, ends):
     async def main():
         loop = asyncio.get_running_loop()
         async with over_sockets(way, ends) as (client, server):
@@ -116,7 +116,7 @@ def resets(client):
 
 
 def breaks(client):
-    """Sends what is no TLS, so that the other side refuses it with an alert."""
+    """Sends something that is not TLS, so that the other side refuses it with an alert."""
     with socket.socket(fileno=os.dup(client.transport.get_extra_info("socket").fileno())) as copy:
         copy.send(b"\x17\x03\x03\x00\x20" + bytes(32))
 
@@ -126,7 +126,7 @@ OWN_ENDS = [lambda server: server.transport.close(), lambda server: server.trans
 
 
 class Asking(Recorder):
-    """Asks who the peer was when the connection is lost, as whoever logs that does."""
+    """Asks who the peer was when the connection is lost, as a program that logs it does."""
 
     def connection_lost(self, exc):
         self.known = {name: self.transport.get_extra_info(name) for name in AGREED}
@@ -134,7 +134,7 @@ class Asking(Recorder):
 
 
 @pytest.mark.parametrize("number", range(len(PEERS_ENDS) + len(OWN_ENDS)))
-def test_who_the_peer_was_is_known_however_the_connection_ends(way, ends, certificates, number):
+def test_the_peer_s_identity_is_known_however_the_connection_ends(way, ends, certificates, number):
     async def main():
         contexts = ends.client_context(), ends.server_context(client_ca=certificates.ca_file)
         contexts[0].load_cert_chain(*certificates.client)
@@ -156,7 +156,7 @@ def test_who_the_peer_was_is_known_however_the_connection_ends(way, ends, certif
     way.run(main)
 
 
-def test_a_transport_takes_attributes_and_says_that_it_is_tls(way, ends):
+def test_a_transport_accepts_attributes_and_reports_that_it_is_tls(way, ends):
     async def main():
         async with over_sockets(way, ends) as (client, _):
             client.transport.note = "of the program"
@@ -175,7 +175,7 @@ def test_a_transport_takes_attributes_and_says_that_it_is_tls(way, ends):
     ("owner", "name"),
     [("SSLContext", "wrap_bio"), *(("SSLObject", name) for name in ("do_handshake", "read", "write", "unwrap"))],
 )
-def test_what_a_program_puts_into_our_classes_is_called(way, ends, monkeypatch, owner, name):
+def test_methods_that_a_program_patches_into_our_classes_are_called(way, ends, monkeypatch, owner, name):
     """A key logger, a tracer, a hook that verifies: asyncio's TLS calls these for each connection."""
     called = []
     before = getattr(getattr(wiretight, owner), name)
@@ -197,7 +197,7 @@ def test_what_a_program_puts_into_our_classes_is_called(way, ends, monkeypatch, 
     assert called
 
 
-def test_what_a_program_puts_into_other_modules_is_not_ours(certificates, loops):
+def test_patches_of_other_modules_do_not_reach_us(certificates, loops):
     succeeds(
         """
         import asyncio, os, socket, sys
@@ -251,7 +251,7 @@ def test_what_a_program_puts_into_other_modules_is_not_ours(certificates, loops)
     )
 
 
-def test_a_guard_at_the_sockets_while_wiretight_asyncio_is_imported_is_not_kept(certificates, loops):
+def test_a_socket_class_patched_during_our_import_is_not_kept(certificates, loops):
     succeeds(
         """
         import asyncio, socket, sys

@@ -1,4 +1,4 @@
-"""A callback of OpenSSL's comes in the middle of a step, and may use the transport as a protocol's call may."""
+"""A callback of OpenSSL runs in the middle of a step, and may use the transport as a protocol's callback may."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from tests.aio.protocols import Recorder
 from tests.incidents.eventloops import sockets
 from tests.kit.threads import PATIENCE
 
-DATA = os.urandom(120_000)  # more than the kernel takes of these sockets
+DATA = os.urandom(120_000)  # more than the kernel buffers for these sockets
 NOTE = b"in a callback"
 
 
 class Talking(Recorder):
-    """Writes DATA, and closes when it has got as much."""
+    """Writes DATA, and closes once it has received as much."""
 
     def connection_made(self, transport):
         super().connection_made(transport)
@@ -47,7 +47,7 @@ def pauses(client):
 
 
 async def exchange(way, ends, action, number):
-    """Has the client's callback act in its call of that number: (client, server, whether it did)."""
+    """Lets the client's callback act in its call of that number. Returns client, server, and whether it did."""
     calls = 0
     client = Talking()
 
@@ -75,7 +75,7 @@ async def exchange(way, ends, action, number):
 
 @pytest.mark.parametrize("action", [aborts, closes, writes, pauses])
 def test_a_message_callback_may_use_its_transport(way, ends, action):
-    """At every message of a connection: in a read, a write, one that had to wait, and the end."""
+    """At every message of a connection: in a read, a write, a write that had to wait, and the end."""
 
     async def main():
         for number in range(1000):
@@ -83,7 +83,7 @@ def test_a_message_callback_may_use_its_transport(way, ends, action):
             if action in (aborts, closes) and acted:
                 assert len(client.data) == client.had, "it got data after the end"
             if action is writes:
-                # Before, between or behind what the protocol wrote, or too late; in no case inside.
+                # Before, between or after what the protocol wrote, or too late; but never inside.
                 assert bytes(server.data[:240_000]).replace(NOTE, b"") in (DATA + DATA)
             if not acted:
                 break

@@ -1,4 +1,4 @@
-"""How a connection ends: nothing that was written is lost, and a cut stream is never taken for a whole one."""
+"""How a connection ends: nothing that was written is lost, and a truncated stream never passes for a complete one."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def test_close_sends_everything_that_was_written(loops, pairings):
             assert client.transport.is_closing()
             assert await server.receive(len(DATA)) == DATA
             assert await server.lost() is None
-            if pairings.server == "ours" or sys.version_info >= (3, 11):  # before, asyncio's TLS told of the loss only
+            if pairings.server == "ours" or sys.version_info >= (3, 11):  # older ones only call connection_lost()
                 assert "eof" in server.told
             assert await client.lost() is None
 
@@ -51,7 +51,7 @@ def test_after_close_nothing_is_delivered_or_sent(loops, ends):
     loops.run(main)
 
 
-def test_a_peer_that_floods_a_closing_connection_has_its_time(loops, ends):
+def test_a_peer_that_floods_a_closing_connection_is_cut_off_in_time(loops, ends):
     class Flood(Recorder):
         def connection_made(self, transport):
             super().connection_made(transport)
@@ -72,8 +72,8 @@ def test_a_peer_that_floods_a_closing_connection_has_its_time(loops, ends):
     loops.run(main)
 
 
-def test_a_peer_that_answers_more_than_fits_gets_everything_that_was_written(loops, ends):
-    """It reads on only if its answers are read: they are, and forgotten, for as long as output is left, and after."""
+def test_a_peer_whose_answers_exceed_the_buffers_gets_everything_that_was_written(loops, ends):
+    """It reads on only if somebody reads its answers: we do, and discard them, while output is left and afterwards."""
 
     async def main():
         async with ends.connected(server=Echo) as (client, server):
@@ -88,7 +88,7 @@ def test_a_peer_that_answers_more_than_fits_gets_everything_that_was_written(loo
     loops.run(main)
 
 
-def test_each_direction_ends_by_itself(loops, ends):
+def test_each_direction_ends_separately(loops, ends):
     async def main():
         async with ends.connected(server=lambda: Recorder(keep_open=True)) as (client, server):
             assert client.transport.can_write_eof()
@@ -128,7 +128,7 @@ def test_a_stream_can_be_answered_after_its_end(loops, ends):
     loops.run(main)
 
 
-def test_the_end_without_close_notify_is_an_error(loops, ends):
+def test_an_end_without_close_notify_is_an_error(loops, ends):
     async def main():
         async with ends.connected() as (client, server):
             client.transport.write(b"half of it")
@@ -140,7 +140,7 @@ def test_the_end_without_close_notify_is_an_error(loops, ends):
     loops.run(main)
 
 
-def test_a_stream_that_was_cut_raises(loops, ends):
+def test_reading_a_truncated_stream_raises(loops, ends):
     async def main():
         async with ends.connected() as (client, server):
             reader = asyncio.StreamReader()
@@ -166,7 +166,7 @@ def test_a_reset_is_reported_to_the_protocol(loops, ends):
     loops.run(main)
 
 
-def test_a_peer_that_never_answers_close_notify_has_its_time(loops, ends):
+def test_a_peer_that_never_answers_close_notify_is_cut_off_in_time(loops, ends):
     async def main():
         async with ends.connected(ssl_shutdown_timeout=0.05) as (client, server):
             server.transport.pause_reading()
@@ -176,7 +176,7 @@ def test_a_peer_that_never_answers_close_notify_has_its_time(loops, ends):
     loops.run(main)
 
 
-def test_a_peer_that_never_reads_the_rest_has_its_time(loops, ends):
+def test_a_peer_that_never_reads_the_rest_is_cut_off_in_time(loops, ends):
     async def main():
         async with ends.connected(ssl_shutdown_timeout=0.05) as (client, server):
             server.transport.pause_reading()
@@ -188,7 +188,7 @@ def test_a_peer_that_never_reads_the_rest_has_its_time(loops, ends):
     loops.run(main)
 
 
-def test_a_peer_that_leaves_after_our_close_notify_has_cut_nothing(loops, ends):
+def test_a_peer_that_closes_after_our_close_notify_has_truncated_nothing(loops, ends):
     async def main():
         async with ends.connected(server=lambda: Recorder(keep_open=True)) as (client, server):
             client.transport.close()
@@ -212,7 +212,7 @@ def test_abort_ends_at_once(loops, ends):
     loops.run(main)
 
 
-def test_close_in_the_middle_of_the_protocol_s_calls(loops, ends):
+def test_close_works_inside_the_protocol_s_callbacks(loops, ends):
     class Once(Recorder):
         def data_received(self, data):
             super().data_received(data)
@@ -227,7 +227,7 @@ def test_close_in_the_middle_of_the_protocol_s_calls(loops, ends):
     loops.run(main)
 
 
-def test_a_server_that_is_closed_lets_its_connections_go_on(loops, ends):
+def test_a_closed_server_keeps_its_connections_open(loops, ends):
     async def main():
         loop = asyncio.get_running_loop()
         server = await native.create_server(Echo, "127.0.0.1", 0, ssl=ends.server_context())
@@ -243,11 +243,11 @@ def test_a_server_that_is_closed_lets_its_connections_go_on(loops, ends):
     loops.run(main)
 
 
-# --- A readiness that is told once ------------------------------------------------------------------------------------
+# --- A readiness that is reported once --------------------------------------------------------------------------------
 
 
 class Until(Recorder):
-    """Does something when it is made, and when data comes."""
+    """Acts when it is connected, and when it receives data."""
 
     def __init__(self, state):
         super().__init__(keep_open=True)
@@ -263,7 +263,7 @@ class Until(Recorder):
 
 
 @pytest.mark.parametrize("state", ["reading", "pausing", "closing", "paused"])
-def test_data_and_a_reset_that_come_together_are_both_told(way, ends, state):
+def test_data_and_a_reset_that_arrive_together_are_both_reported(way, ends, state):
     """libuv reports a descriptor in error once, and not again."""
 
     async def main():
@@ -289,11 +289,11 @@ def test_data_and_a_reset_that_come_together_are_both_told(way, ends, state):
     way.run(main)
 
 
-# --- In the end, as asyncio -------------------------------------------------------------------------------------------
+# --- The end, as asyncio has it ---------------------------------------------------------------------------------------
 
 
-def test_after_install_the_peer_s_end_is_told_to_who_has_closed(way, ends):
-    """As asyncio's TLS does; the functions of wiretight.asyncio tell a closing protocol of the loss only."""
+def test_after_install_a_closing_protocol_is_told_of_the_peer_s_end(way, ends):
+    """As with asyncio's TLS. The functions of wiretight.asyncio only call connection_lost() on a closing protocol."""
 
     async def main():
         async with over_sockets(way, ends) as (client, server):

@@ -1,4 +1,4 @@
-"""What a protocol raises is told to the loop's exception handler, in asyncio's words, and ends the connection."""
+"""What a protocol raises is reported to the loop's exception handler, in asyncio's words, and ends the connection."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def told(loops, method, message):
     assert hasattr(report["protocol"], method)
 
 
-def test_data_received(loops, ends):
+def test_an_exception_in_data_received_is_reported(loops, ends):
     async def main():
         async with ends.connected(server=failing("data_received")) as (client, server):
             client.transport.write(b"data")
@@ -41,7 +41,7 @@ def test_data_received(loops, ends):
     told(loops, "data_received", "Fatal error: protocol.data_received() call failed.")
 
 
-def test_eof_received(loops, ends):
+def test_an_exception_in_eof_received_is_reported(loops, ends):
     async def main():
         async with ends.connected(server=failing("eof_received")) as (client, server):
             client.transport.close()
@@ -53,7 +53,7 @@ def test_eof_received(loops, ends):
 
 # asyncio's own loops leave the connection to the garbage collector, and a ResourceWarning.
 @pytest.mark.parametrize("loops", ["uvloop"], indirect=True)
-def test_a_factory_of_a_client_s_protocol_leaves_no_connection_open(loops, ends):
+def test_a_failing_client_factory_leaves_no_connection_open(loops, ends):
     async def main():
         listener = await asyncio.get_running_loop().create_server(lambda: server, ADDRESS, 0)
         server = Recorder()
@@ -67,7 +67,7 @@ def test_a_factory_of_a_client_s_protocol_leaves_no_connection_open(loops, ends)
 
 
 @pytest.mark.parametrize("loops", ["uvloop"], indirect=True)
-def test_a_factory_of_a_server_s_protocol_leaves_no_connection_open(loops, ends):
+def test_a_failing_server_factory_leaves_no_connection_open(loops, ends):
     async def main():
         async with ends.serving(no_protocol) as address:
             with pytest.raises(ConnectionResetError):
@@ -77,7 +77,7 @@ def test_a_factory_of_a_server_s_protocol_leaves_no_connection_open(loops, ends)
     assert [type(report["exception"]) for report in loops.reports] == [Broken]
 
 
-def test_a_factory_leaves_the_socket_of_a_program_to_the_program(loops, ends):
+def test_a_failing_factory_leaves_the_program_s_socket_to_the_program(loops, ends):
     async def main():
         near, far = tcp_pair()
         with near, far:
@@ -98,7 +98,7 @@ def no_protocol():
 
 
 @pytest.mark.parametrize("method", ["get_buffer", "buffer_updated"])
-def test_the_calls_of_a_buffered_protocol(loops, ends, method):
+def test_exceptions_of_a_buffered_protocol_are_reported(loops, ends, method):
     class Own(failing(method, Buffered)):
         def __init__(self):
             super().__init__(memoryview, 100)
@@ -117,7 +117,7 @@ def test_the_calls_of_a_buffered_protocol(loops, ends, method):
     told(loops, method, f"Fatal error: protocol.{method}() call failed.")
 
 
-def test_a_buffer_of_nothing_is_an_error(loops, ends):
+def test_an_empty_buffer_is_an_error(loops, ends):
     class Own(Buffered):
         def connection_lost(self, exc):
             self.error = exc
@@ -133,7 +133,7 @@ def test_a_buffer_of_nothing_is_an_error(loops, ends):
     assert loops.reports[0]["message"] == "Fatal error: protocol.get_buffer() call failed."
 
 
-def test_connection_made_fails_the_connection(loops, ends):
+def test_an_exception_in_connection_made_fails_the_connection(loops, ends):
     async def main():
         async with ends.serving(Recorder) as address:
             with pytest.raises(Broken):
@@ -144,7 +144,7 @@ def test_connection_made_fails_the_connection(loops, ends):
 
 
 @pytest.mark.parametrize("method", ["pause_writing", "resume_writing"])
-def test_flow_control_is_reported_and_goes_on(loops, ends, method):
+def test_an_exception_in_flow_control_is_reported_and_the_connection_goes_on(loops, ends, method):
     async def main():
         async with ends.connected(client=failing(method)) as (client, server):
             server.transport.pause_reading()
@@ -158,7 +158,7 @@ def test_flow_control_is_reported_and_goes_on(loops, ends, method):
 
 
 @pytest.mark.parametrize("kind", [KeyboardInterrupt, SystemExit])
-def test_what_ends_the_program_ends_it(loops, ends, kind):
+def test_system_exit_and_keyboard_interrupt_end_the_program(loops, ends, kind):
     class Ending(Recorder):
         def data_received(self, data):
             raise kind

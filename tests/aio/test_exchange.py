@@ -1,4 +1,4 @@
-"""Data goes both ways, whoever is at the other end and however it is delivered."""
+"""Data arrives in both directions, whoever is at the other end and however it is delivered."""
 
 from __future__ import annotations
 
@@ -156,7 +156,7 @@ def test_a_buffer_that_changes_after_the_write_is_sent_as_it_was(loops, ends):
     loops.run(main)
 
 
-def test_a_file_is_sent_by_the_loop(loops, ends, tmp_path):
+def test_the_loop_sends_a_file(loops, ends, tmp_path):
     if loops.name == "uvloop":
         pytest.skip("uvloop has no sendfile()")
     path = tmp_path / "file"
@@ -187,7 +187,7 @@ def test_many_connections_share_a_loop(loops, ends):
     loops.run(main)
 
 
-def test_the_loop_is_told_of_data_that_came_with_the_handshake(loops, ends):
+def test_data_that_arrived_with_the_handshake_is_delivered(loops, ends):
     """A client's first data may be in the kernel before the server has read the end of its handshake."""
 
     async def main():

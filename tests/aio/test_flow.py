@@ -1,4 +1,4 @@
-"""Back-pressure in both directions: whoever cannot keep up makes the other wait, and memory stays bounded."""
+"""Back-pressure in both directions: an end that cannot keep up makes the other wait, and memory stays bounded."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.aio.protocols import Echo, Recorder, fill
 DATA = os.urandom(1 << 20)
 
 
-def test_a_paused_protocol_gets_nothing_until_it_goes_on(loops, pairings):
+def test_a_paused_protocol_gets_nothing_until_it_resumes(loops, pairings):
     async def main():
         async with pairings.connected(client=lambda: Recorder(), server=Echo) as (client, _):
             client.transport.pause_reading()
@@ -26,8 +26,8 @@ def test_a_paused_protocol_gets_nothing_until_it_goes_on(loops, pairings):
     loops.run(main)
 
 
-def test_a_pause_in_the_middle_of_what_has_arrived_loses_nothing(loops, ends):
-    """A read takes many records from the kernel at once; those that wait must be delivered without a further one."""
+def test_a_pause_between_records_that_have_arrived_loses_nothing(loops, ends):
+    """One read takes many records from the kernel: those left must be delivered without another read."""
 
     class Stepwise(Recorder):
         def data_received(self, data):
@@ -44,7 +44,7 @@ def test_a_pause_in_the_middle_of_what_has_arrived_loses_nothing(loops, ends):
     loops.run(main)
 
 
-def test_a_pause_when_the_connection_is_made_holds_what_came_with_it(loops, ends):
+def test_a_pause_in_connection_made_holds_back_data_that_came_with_the_handshake(loops, ends):
     class Paused(Recorder):
         def connection_made(self, transport):
             super().connection_made(transport)
@@ -62,7 +62,7 @@ def test_a_pause_when_the_connection_is_made_holds_what_came_with_it(loops, ends
     loops.run(main)
 
 
-def test_a_writer_is_told_to_pause_and_to_go_on(loops, pairings):
+def test_a_writer_is_told_to_pause_and_to_resume(loops, pairings):
     async def main():
         async with pairings.connected() as (client, server):
             server.transport.pause_reading()
@@ -80,7 +80,7 @@ def test_a_writer_is_told_to_pause_and_to_go_on(loops, pairings):
     loops.run(main)
 
 
-def test_with_a_limit_of_nothing_a_writer_goes_on_when_all_is_sent(loops, ends):
+def test_with_a_limit_of_zero_a_writer_resumes_when_everything_is_sent(loops, ends):
     async def main():
         async with ends.connected() as (client, server):
             client.transport.set_write_buffer_limits(0)
@@ -103,7 +103,7 @@ def test_limits_must_be_in_order(loops, ends, limits):
     loops.run(main)
 
 
-def test_a_protocol_that_writes_when_it_may_go_on_is_asked_to_pause_again(loops, ends):
+def test_a_protocol_that_writes_in_resume_writing_is_paused_again(loops, ends):
     class Pump(Recorder):
         left = 200
 
@@ -125,7 +125,7 @@ def test_a_protocol_that_writes_when_it_may_go_on_is_asked_to_pause_again(loops,
     loops.run(main)
 
 
-def test_a_connection_that_waits_takes_no_turns_of_the_loop(loops, ends):
+def test_a_waiting_connection_does_not_wake_the_loop(loops, ends):
     """Paused with data in the kernel, blocked by a full kernel, and after the peer's end of file."""
     if loops.name == "uvloop":
         pytest.skip("only asyncio's loop can be asked for the events that its selector had")
@@ -144,7 +144,7 @@ def test_a_connection_that_waits_takes_no_turns_of_the_loop(loops, ends):
 
 
 async def nothing_happens():
-    """The loop's selector has no events once everything has settled, until a timer ends its wait."""
+    """The loop's selector reports no events once everything has settled, until a timer ends its wait."""
     loop = asyncio.get_running_loop()
     select, events = loop._selector.select, []
 

@@ -1,4 +1,4 @@
-"""The handshake: what is refused, how long it may take, and that giving up leaves nothing behind."""
+"""The handshake: what it refuses, how long it may take, and that giving up leaves nothing behind."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ def test_a_certificate_of_an_unknown_authority_is_refused(loops, ends, certifica
         async with ends.serving(Echo) as address:
             with pytest.raises(standard.SSLCertVerificationError):
                 await ends.connect(Recorder, address, ssl=context)
-            client = await ends.connect(Recorder, address)  # the server goes on
+            client = await ends.connect(Recorder, address)  # the server still serves
             client.transport.close()
             assert await client.lost() is None
 
     loops.run(main)
 
 
-def test_the_host_is_the_name_to_verify(loops, ends):
+def test_the_host_is_the_default_name_to_verify(loops, ends):
     async def main():
         async with ends.serving(Echo) as address:
             _, client = await native.create_connection(Recorder, HOST, address[1], ssl=ends.client_context())
@@ -48,7 +48,7 @@ def test_the_host_is_the_name_to_verify(loops, ends):
     loops.run(main)
 
 
-def test_a_protocol_without_handshake_is_never_made(loops, ends):
+def test_a_failed_handshake_never_creates_the_protocol(loops, ends):
     made = []
 
     def factory():
@@ -93,7 +93,7 @@ def test_a_peer_that_hangs_up_is_a_reset(loops, ends):
 
 
 class Silent(asyncio.Protocol):
-    """Accepts, and says nothing until the client gives up."""
+    """Accepts, and sends nothing until the client gives up."""
 
     def connection_made(self, transport):
         self.transport = transport
@@ -118,7 +118,7 @@ async def silent_server():
     return server, arrived
 
 
-def test_a_silent_peer_has_its_time(loops, ends):
+def test_a_silent_peer_times_out(loops, ends):
     async def main():
         server, arrived = await silent_server()
         with pytest.raises(ConnectionAbortedError, match=r"longer than 0\.05 seconds"):
@@ -129,7 +129,7 @@ def test_a_silent_peer_has_its_time(loops, ends):
     loops.run(main)
 
 
-def test_a_silent_client_does_not_keep_a_server(loops, ends):
+def test_a_silent_client_is_disconnected_in_time(loops, ends):
     async def main():
         async with ends.serving(Echo, ssl_handshake_timeout=0.05) as address:
             reader, writer = await asyncio.open_connection(*address)
@@ -140,7 +140,7 @@ def test_a_silent_client_does_not_keep_a_server(loops, ends):
     loops.run(main)
 
 
-def test_a_connection_that_is_cancelled_while_it_shakes_hands_is_closed(loops, ends):
+def test_cancelling_a_handshake_closes_the_connection(loops, ends):
     async def main():
         server, arrived = await silent_server()
         connecting = asyncio.ensure_future(ends.connect(Recorder, server.sockets[0].getsockname()))
@@ -154,8 +154,8 @@ def test_a_connection_that_is_cancelled_while_it_shakes_hands_is_closed(loops, e
     loops.run(main)
 
 
-def test_cancelled_at_every_step_nothing_is_left_open(loops, ends):
-    """The configuration of the tests makes an unclosed socket or transport an error."""
+def test_a_cancellation_at_any_step_leaves_nothing_open(loops, ends):
+    """pytest's configuration makes an unclosed socket or transport an error."""
 
     async def main():
         async with ends.serving(Echo) as address:
@@ -202,7 +202,7 @@ def test_a_context_of_the_standard_library_is_refused_with_a_reason(loops, certi
     loops.run(main)
 
 
-def test_a_context_with_a_wrap_bio_of_its_own_is_asked_for_it(loops, ends):
+def test_a_context_that_overrides_wrap_bio_has_it_called(loops, ends):
     """A subclass may verify there, as that of truststore does."""
     wrapped = []
 

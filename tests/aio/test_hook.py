@@ -1,4 +1,4 @@
-"""install() gives asyncio's own functions the native transport, with asyncio's manners; uninstall() takes it back."""
+"""install() gives asyncio's own functions the native transport, which behaves as asyncio's; uninstall() undoes it."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_asyncio_is_served_until_uninstall(certificates: Certificates, before: s
     succeeds(PROGRAM.format(before=before), *certificates.server, certificates.ca_file)
 
 
-def test_asyncio_is_not_imported_for_the_sake_of_it() -> None:
+def test_install_does_not_import_asyncio() -> None:
     succeeds("""
         import sys, wiretight
         wiretight.install()
@@ -64,7 +64,7 @@ def test_asyncio_is_not_imported_for_the_sake_of_it() -> None:
     """)
 
 
-def test_a_context_of_the_standard_library_keeps_asyncios_own_transport(certificates: Certificates) -> None:
+def test_a_standard_context_keeps_asyncio_s_own_transport(certificates: Certificates) -> None:
     succeeds(
         """
         import ssl as standard, sys
@@ -109,7 +109,7 @@ UPGRADING = """
         def connection_lost(self, error): self.lost.set_result(error)
 
     async def upgrade(server_context, client_context):
-        # The type of the client's transport, when something has come over it.
+        # The type of the client's transport, once it has received something.
         loop, tasks = asyncio.get_running_loop(), []
         class Serving(Plain):
             def connection_made(self, transport): tasks.append(loop.create_task(self.serve(transport)))
@@ -127,12 +127,12 @@ UPGRADING = """
 """
 
 
-def test_a_start_tls_of_the_programs_goes_on_doing_what_is_not_ours(certificates: Certificates) -> None:
+def test_a_start_tls_patched_in_before_still_serves_what_is_not_ours(certificates: Certificates) -> None:
     succeeds(
         UPGRADING
         + """
     standard = contexts(ssl)
-    import wiretight.asyncio  # which has what it needs of asyncio before the program replaces it
+    import wiretight.asyncio  # it gets what it needs from asyncio before the program replaces it
     recording(asyncio.BaseEventLoop, "start_tls")
     wiretight.install()
     assert asyncio.run(upgrade(*contexts(wiretight))) is LayeredSSLTransport and not called
@@ -145,7 +145,7 @@ def test_a_start_tls_of_the_programs_goes_on_doing_what_is_not_ours(certificates
 
 
 @pytest.mark.parametrize("owner", ["asyncio.BaseEventLoop", "asyncio.SelectorEventLoop", "asyncio.get_running_loop()"])
-def test_a_start_tls_that_is_put_over_ours_is_called(certificates: Certificates, owner: str) -> None:
+def test_a_start_tls_patched_over_ours_is_called(certificates: Certificates, owner: str) -> None:
     succeeds(
         UPGRADING
         + f"""
@@ -163,7 +163,7 @@ def test_a_start_tls_that_is_put_over_ours_is_called(certificates: Certificates,
 
 @pytest.mark.skipif(sys.version_info < (3, 11), reason="StreamWriter.start_tls() came with Python 3.11")
 @pytest.mark.parametrize("owner", ["asyncio.StreamWriter", "asyncio.get_running_loop()"])
-def test_a_stream_writer_upgrades_by_ours_and_by_what_is_put_over_it(certificates: Certificates, owner: str) -> None:
+def test_a_stream_writer_upgrades_through_ours_and_a_patch_over_it(certificates: Certificates, owner: str) -> None:
     succeeds(
         UPGRADING
         + f"""
@@ -241,5 +241,5 @@ HOOKED_FIRST = """
     ],
     ids=["installed", "functions"],
 )
-def test_a_hook_that_is_there_before_asyncio_is_called(certificates: Certificates, before: str, after: str) -> None:
+def test_a_hook_older_than_asyncio_s_import_is_called(certificates: Certificates, before: str, after: str) -> None:
     succeeds(HOOKED_FIRST.format(before=before, after=after), *certificates.server, certificates.ca_file)

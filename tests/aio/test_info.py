@@ -1,4 +1,4 @@
-"""What a transport tells about itself, and that it is gone when it is closed."""
+"""What a transport tells about itself, and that it is freed once it is closed."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.kit.certificates import HOST
 from wiretight import asyncio as native
 
 
-def test_everything_that_asyncio_tells_is_told(loops, ends):
+def test_get_extra_info_has_everything_that_asyncio_s_has(loops, ends):
     async def main():
         async with ends.connected() as (client, server):
             info = client.transport.get_extra_info
@@ -58,7 +58,7 @@ def test_both_ends_export_the_same_keys_and_bindings(way, ends):
     way.run(main)
 
 
-def test_it_is_a_transport_of_asyncio(loops, ends):
+def test_it_passes_for_an_asyncio_transport(loops, ends):
     async def main():
         async with ends.connected() as (client, _):
             assert isinstance(client.transport, asyncio.Transport)
@@ -105,11 +105,11 @@ def test_a_closed_connection_is_freed_without_the_collector(loops, ends):
     loops.run(main)
 
 
-def test_a_transport_that_nobody_closed_says_so(loops, ends):
+def test_an_unclosed_transport_warns(loops, ends):
     async def main():
         async with ends.connected() as (client, server):
             client.transport.pause_reading()
-            await asyncio.sleep(0)  # the loop has calls of it until then
+            await asyncio.sleep(0)  # until then, the loop has references to it
             with pytest.warns(ResourceWarning, match="unclosed transport") as caught:
                 client.transport = None
             assert caught[0].filename == __file__
@@ -118,7 +118,7 @@ def test_a_transport_that_nobody_closed_says_so(loops, ends):
     loops.run(main)
 
 
-def test_an_answer_does_not_wait_for_the_acknowledgement_of_what_went_before(loops, ends):
+def test_transports_disable_nagle_s_algorithm(loops, ends):
     async def main():
         async with ends.connected() as (client, server):
             for end in (client, server):

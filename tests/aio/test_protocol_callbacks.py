@@ -1,4 +1,4 @@
-"""Whatever a protocol does when it is called, the connection ends or goes on, and the loop hears what it raised.
+"""Whatever a protocol does in a callback, the connection ends or goes on, and the loop learns what it raised.
 
 The same under AddressSanitizer: scripts/check --asan tests/aio/test_protocol_callbacks.py
 """
@@ -32,15 +32,15 @@ METHODS = [
 
 
 class Bang(Exception):
-    """What a call raises."""
+    """What a callback raises."""
 
 
 class BigBang(BaseException):
-    """What a call raises that is not even an Exception."""
+    """What a callback raises that is not even an Exception."""
 
 
 class Acting(asyncio.Protocol):
-    """Writes DATA and keeps what comes; in its first call of `method` it acts."""
+    """Writes DATA and keeps what it receives; it acts in its first call of `method`."""
 
     def __init__(self, method: str, action: Callable[[Any], Any]) -> None:
         self.method = method
@@ -84,7 +84,7 @@ class Acting(asyncio.Protocol):
 
 
 class ActingBuffered(Acting, asyncio.BufferedProtocol):
-    """The same with buffers of its own."""
+    """As Acting, with buffers of its own."""
 
     def get_buffer(self, sizehint: int) -> Any:
         self.memory = bytearray(5000)
@@ -97,7 +97,7 @@ class ActingBuffered(Acting, asyncio.BufferedProtocol):
 
 
 class Echo(asyncio.Protocol):
-    """Sends DATA back when it has come, and ends the connection."""
+    """Sends DATA back once it has arrived, and ends the connection."""
 
     def __init__(self) -> None:
         self.data = bytearray()
@@ -136,20 +136,20 @@ def collects(protocol: Any) -> None:
 
 
 def drops(protocol: Any) -> None:
-    """Its own reference; the loop has others while the connection is open."""
+    """The protocol's own reference; the loop has others while the connection is open."""
     protocol.transport = None
     gc.collect()
 
 
 def switches(protocol: Any) -> None:
-    """Another protocol gets what comes from now on."""
+    """Another protocol receives everything from now on."""
     other = (ActingBuffered if isinstance(protocol, ActingBuffered) else Acting)("none", collects)
     other.transport, other.data, other.over = protocol.transport, protocol.data, protocol.over
     protocol.transport.set_protocol(other)
 
 
 def re_enters(protocol: Any) -> None:
-    """Everything of the transport that changes nothing in the end."""
+    """Every method of the transport that changes nothing in the end."""
     transport = protocol.transport
     transport.pause_reading()
     transport.resume_reading()
@@ -185,7 +185,7 @@ HARMLESS = [collects, drops, switches, re_enters]
 
 
 async def exchange(way: Way, contexts: tuple[Any, Any], method: str, action: Callable[[Any], Any]) -> Acting:
-    """A connection on which every method is called, if nothing ends it before; its client."""
+    """Runs a connection on which every callback comes, unless something ends it before; returns its client."""
     made: list[Any] = []
 
     def factory() -> Acting:
@@ -217,7 +217,7 @@ def contexts(client_context: Any, server_context: Any) -> tuple[Any, Any]:
 
 @pytest.fixture
 def run(way: Way, contexts: tuple[Any, Any]) -> Any:
-    """Has a client act, once: (client, the exceptions that its loop reported)."""
+    """Lets a client act once. Returns the client, and the exceptions that its loop reported."""
 
     def run(method: str, action: Callable[[Any], Any]) -> tuple[Any, list[Any]]:
         before = open_descriptors()
@@ -232,7 +232,7 @@ def run(way: Way, contexts: tuple[Any, Any]) -> Any:
 
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("action", [raises, raises_base])
-def test_what_it_raises_is_reported_to_the_loop(run: Any, method: str, action: Any) -> None:
+def test_what_a_protocol_raises_is_reported_to_the_loop(run: Any, method: str, action: Any) -> None:
     client, reports = run(method, action)
     assert [type(report) for report in reports] == [Bang if action is raises else BigBang]
     if method == "connection_made":
@@ -242,7 +242,7 @@ def test_what_it_raises_is_reported_to_the_loop(run: Any, method: str, action: A
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_what_it_should_not_return_is_forgotten_unless_it_is_a_buffer(run: Any, way: Way, method: str) -> None:
+def test_an_unexpected_return_value_is_ignored_unless_it_is_a_buffer(run: Any, way: Way, method: str) -> None:
     client, reports = run(method, answers_wrongly if method != "eof_received" else lambda _: 0)
     if method == "get_buffer":
         assert [type(report) for report in reports] == [TypeError]
@@ -253,9 +253,9 @@ def test_what_it_should_not_return_is_forgotten_unless_it_is_a_buffer(run: Any, 
 
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("action", HARMLESS)
-def test_it_may_do_this(run: Any, method: str, action: Any) -> None:
+def test_a_protocol_may_call_its_transport_in_any_callback(run: Any, method: str, action: Any) -> None:
     if method == "connection_lost":
-        action = collects if action in {re_enters, switches} else action  # there is nothing left to use
+        action = collects if action in {re_enters, switches} else action  # nothing is left that they could use
     client, reports = run(method, action)
     assert not reports
     assert client.data == DATA
@@ -263,7 +263,7 @@ def test_it_may_do_this(run: Any, method: str, action: Any) -> None:
 
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("action", ENDING)
-def test_it_may_end_its_connection(run: Any, method: str, action: Any) -> None:
+def test_a_protocol_may_end_its_connection_in_any_callback(run: Any, method: str, action: Any) -> None:
     client, reports = run(method, action)
     assert not reports
     assert DATA.startswith(client.data)

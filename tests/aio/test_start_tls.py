@@ -1,4 +1,4 @@
-"""TLS on a connection that is there already: nothing of either side's bytes is lost on the way."""
+"""TLS on an existing connection: neither side loses a byte on the way."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ DATA = os.urandom(1 << 20)
 
 
 async def plain_pair(client=Recorder, server=Recorder):
-    """Two protocols of a plain connection, and its server."""
+    """The two protocols of a plain connection, and its server."""
     loop = asyncio.get_running_loop()
     arrived = loop.create_future()
 
@@ -36,7 +36,7 @@ async def plain_pair(client=Recorder, server=Recorder):
 
 
 async def upgraded(ends, client, server):
-    """Both sides upgraded at once."""
+    """Upgrades both sides at the same time."""
     client.transport, server.transport = await asyncio.gather(
         native.start_tls(client.transport, client, ends.client_context(), server_hostname=HOST),
         native.start_tls(server.transport, server, ends.server_context(), server_side=True),
@@ -66,7 +66,7 @@ def test_a_plain_connection_becomes_tls(loops, ends):
     loops.run(main)
 
 
-def test_what_was_written_before_goes_out_first_and_plain(loops, ends):
+def test_what_was_written_before_the_upgrade_is_sent_first_and_in_plaintext(loops, ends):
     async def main():
         arrived = asyncio.get_running_loop().create_future()
         listener = await asyncio.start_server(lambda *streams: arrived.set_result(streams), ADDRESS, 0)
@@ -144,7 +144,7 @@ def test_a_hello_that_came_with_the_last_plain_line_is_not_lost(loops, ends):
     loops.run(main)
 
 
-def test_tls_goes_inside_tls(loops, ends):
+def test_tls_runs_inside_tls(loops, ends):
     async def main():
         async with ends.connected(server=Echo) as (client, server):
             outer = client.transport, server.transport
@@ -193,7 +193,7 @@ def test_a_refused_certificate_closes_the_connection(loops, ends):
             return_exceptions=True,
         )
         assert isinstance(refused, standard.SSLCertVerificationError)
-        if not isinstance(accepted, Exception):  # TLS 1.3: the server is done before the client looks
+        if not isinstance(accepted, Exception):  # TLS 1.3: the server is done before the client verifies
             accepted = await server.lost()
         assert isinstance(accepted, (standard.SSLError, ConnectionResetError))
 
@@ -216,7 +216,7 @@ def test_it_can_be_cancelled(loops, ends):
     loops.run(main)
 
 
-def test_a_server_waits_for_connections_that_were_upgraded(loops, ends):
+def test_a_server_waits_for_upgraded_connections(loops, ends):
     async def main():
         loop = asyncio.get_running_loop()
         arrived = loop.create_future()
@@ -240,7 +240,7 @@ def test_a_server_waits_for_connections_that_were_upgraded(loops, ends):
 
 
 class Forgetful(Recorder):
-    """Does not keep the error: its traceback leads back to whoever has called start_tls(), and has the protocol."""
+    """Does not keep the error, whose traceback leads back to the caller of start_tls(), and so to the protocol."""
 
     def connection_lost(self, exc):
         super().connection_lost(None)
@@ -257,7 +257,7 @@ def no_garbage_collection():
 @pytest.mark.usefixtures("no_garbage_collection")
 @pytest.mark.parametrize("way", ["start_tls", "create_connection"])
 def test_a_refused_certificate_leaves_nothing_for_the_garbage_collector(loops, ends, way):
-    """python/cpython#159049: a client whose server is refused all day would grow."""
+    """python/cpython#159049: a client that refuses its server all day would grow."""
     if way == "create_connection" and loops.name == "asyncio":
         pytest.skip("the loop's own create_connection() leaves one, until python/cpython#159049 is fixed there")
 

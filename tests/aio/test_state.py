@@ -1,4 +1,4 @@
-"""The table of a transport's states: connections go every way that it has and no other, and the picture shows it."""
+"""The table of a transport's states: connections make its transitions and no others, and the picture shows it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def name(state: State) -> str:
 
 @pytest.fixture
 def passed(monkeypatch):
-    """The transitions of all transports until now."""
+    """The transitions that all transports have made so far."""
     seen = []
     enter = Ending._enter
 
@@ -37,7 +37,7 @@ def passed(monkeypatch):
     return seen
 
 
-# --- The ways of connections ------------------------------------------------------------------------------------------
+# --- The transitions of connections -----------------------------------------------------------------------------------
 
 
 async def lives(ends):
@@ -49,7 +49,7 @@ async def lives(ends):
 
 async def cannot_begin(ends):
     near, far = tcp_pair()
-    with far, pytest.warns(ResourceWarning, match="unclosed transport"):  # it had taken the socket over
+    with far, pytest.warns(ResourceWarning, match="unclosed transport"):  # it has taken the socket over
         with pytest.raises(TypeError):
             native.Transport(
                 asyncio.get_running_loop(), near, Recorder(), ends.client_context(), server_hostname=HOST, extra=5
@@ -91,17 +91,17 @@ WAYS = {
 
 
 @pytest.mark.parametrize(("before", "after"), LEGAL, ids=name)
-def test_a_connection_goes_each_way_of_the_table(loops, ends, passed, before, after):
+def test_connections_make_every_transition_of_the_table(loops, ends, passed, before, after):
     loops.run_reporting(lambda: WAYS[before, after](ends))
     assert (before, after) in passed
     assert set(passed) <= set(LEGAL)
 
 
-# --- No other ---------------------------------------------------------------------------------------------------------
+# --- No others --------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(("before", "after"), ILLEGAL, ids=name)
-def test_no_transport_goes_another_way(before, after):
+def test_no_transport_makes_another_transition(before, after):
     transport = native.Transport.__new__(native.Transport)
     transport._state = before
     with pytest.raises(AssertionError, match=f"{before} does not lead to {after}"):
@@ -109,7 +109,7 @@ def test_no_transport_goes_another_way(before, after):
     assert transport._state is before
 
 
-def test_a_state_is_changed_in_one_place():
+def test_states_are_changed_in_one_place():
     assigned = [
         line.strip()
         for path in sorted((PACKAGE / "_asyncio").glob("*.py"))

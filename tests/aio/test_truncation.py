@@ -1,4 +1,4 @@
-"""A transport whose stream was cut says so: connection_lost() gets SSLEOFError, and eof_received() is not called."""
+"""A transport reports a truncated stream: connection_lost() gets SSLEOFError, and eof_received() is not called."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.kit.threads import PATIENCE
 
 
 class Recorder(asyncio.Protocol):
-    """What a connection got, and how it ended."""
+    """What a connection received, and how it ended."""
 
     def __init__(self) -> None:
         self.data = bytearray()
@@ -36,7 +36,7 @@ class Recorder(asyncio.Protocol):
 
 @pytest.mark.parametrize("cut", [0, 1, 5, RECORD // 2, RECORD + 22, 2 * RECORD, SIZE, -1])
 @reference("MagicStack/uvloop#471")
-def test_asyncio_hears_of_an_end_only_by_close_notify(client_context: Any, server_context: Any, cut: int) -> None:
+def test_asyncio_learns_of_an_end_only_from_close_notify(client_context: Any, server_context: Any, cut: int) -> None:
     async def run() -> None:
         near, far = socket.socketpair()
         far.setblocking(False)

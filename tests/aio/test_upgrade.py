@@ -1,4 +1,4 @@
-"""start_tls(): what was kept from before goes on working, and a failed upgrade is an end that everybody hears of."""
+"""start_tls(): what a program kept from before still works, and everybody is told of a failed upgrade."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SIDES = ["client", "server"]
 
 
 async def upgraded(way, ends, client=Recorder, server=Recorder):
-    """Two protocols, whose `transport` is TLS and whose `plain` is what they had before."""
+    """Two protocols, with TLS as their `transport`; their `plain` is the one before."""
     near, far = await plain_pair(client, server)
     for side in (near, far):
         side.plain = side.transport
@@ -35,31 +35,31 @@ async def upgraded(way, ends, client=Recorder, server=Recorder):
 
 @contextlib.asynccontextmanager
 async def upgrade(way, ends, side, **kinds):
-    """The same, the side that the test is about first."""
+    """As upgraded(), with the side that the test is about first."""
     client, server = await upgraded(way, ends, **kinds)
     async with aborting(client, server):
         yield (client, server) if side == "client" else (server, client)
 
 
 def shut_writing(transport):
-    """Under the transport, which says nothing of it to the peer."""
+    """Under the transport, which therefore tells the peer nothing."""
     with socket.socket(fileno=os.dup(transport.get_extra_info("socket").fileno())) as copy:
         copy.shutdown(socket.SHUT_WR)
 
 
 async def settled(count):
-    """Waits until `count()` stays what it is."""
+    """Waits until `count()` no longer changes."""
     before = None
     while before != count():
         before = count()
         await asyncio.sleep(0.1)
 
 
-# --- What was kept ----------------------------------------------------------------------------------------------------
+# --- What a program kept ----------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("side", SIDES)
-def test_a_stream_reader_that_nobody_reads_makes_the_peer_wait(way, ends, side):
+def test_a_full_stream_reader_makes_the_peer_wait(way, ends, side):
     async def main():
         async with upgrade(way, ends, side) as (reading, writing):
             reader = asyncio.StreamReader(limit=65536)
@@ -127,7 +127,7 @@ def test_the_plain_transport_is_closed_with_the_connection(way, ends, verb):
     way.run(main)
 
 
-def test_the_plain_transport_tells_of_the_connection(way, ends):
+def test_the_plain_transport_answers_questions_about_the_connection(way, ends):
     async def main():
         async with upgrade(way, ends, "client") as (client, server):
             for name in ("peername", "sockname"):
@@ -169,7 +169,7 @@ def test_close_sends_everything_that_was_written(way, ends):
     way.run(main)
 
 
-def test_a_peer_that_answers_more_than_fits_gets_everything(way, ends):
+def test_a_peer_whose_answers_exceed_the_buffers_gets_everything(way, ends):
     async def main():
         async with upgrade(way, ends, "client", server=Echo) as (client, server):
             data = os.urandom(8 * MEGABYTE)
@@ -181,7 +181,7 @@ def test_a_peer_that_answers_more_than_fits_gets_everything(way, ends):
     way.run(main)
 
 
-def test_one_direction_ends_and_the_other_goes_on(way, ends):
+def test_one_direction_ends_while_the_other_goes_on(way, ends):
     if way.installed:
         pytest.skip("asyncio's own functions end both directions, as asyncio does")
 
@@ -199,7 +199,7 @@ def test_one_direction_ends_and_the_other_goes_on(way, ends):
     way.run(main)
 
 
-def test_a_cut_stream_is_an_error_except_after_install(way, ends):
+def test_a_truncated_stream_is_an_error_except_after_install(way, ends):
     async def main():
         async with upgrade(way, ends, "server") as (server, client):
             client.transport.write(b"half of it")
@@ -215,13 +215,13 @@ def test_a_cut_stream_is_an_error_except_after_install(way, ends):
 # --- A failed upgrade -------------------------------------------------------------------------------------------------
 
 
-def test_a_client_that_leaves_is_told_to_the_server_s_streams(way, ends):
+def test_a_client_that_disconnects_is_reported_to_the_server_s_streams(way, ends):
     async def main():
         ended = asyncio.get_running_loop().create_future()
 
         async def handle(reader, writer):
             await reader.readline()
-            with pytest.raises(OSError):  # noqa: PT011 - a reset, in the words of the loop
+            with pytest.raises(OSError):  # noqa: PT011 - a reset, in the loop's words
                 await way.start_tls(writer.transport, writer.transport.get_protocol(), context, server_side=True)
             writer.close()
             with contextlib.suppress(OSError):
@@ -242,7 +242,7 @@ def test_a_client_that_leaves_is_told_to_the_server_s_streams(way, ends):
     way.run(main)
 
 
-def test_a_refused_certificate_is_told_to_both_protocols(way, ends):
+def test_a_refused_certificate_is_reported_to_both_protocols(way, ends):
     async def main():
         client, server = await plain_pair()
         _, refused = await asyncio.gather(
@@ -258,7 +258,7 @@ def test_a_refused_certificate_is_told_to_both_protocols(way, ends):
     way.run(main)
 
 
-def test_a_silent_peer_has_its_time_and_the_protocol_is_told(way, ends):
+def test_a_silent_peer_times_out_and_the_protocol_is_told(way, ends):
     async def main():
         client, server = await plain_pair()
         with pytest.raises(ConnectionAbortedError) as caught:
@@ -271,7 +271,7 @@ def test_a_silent_peer_has_its_time_and_the_protocol_is_told(way, ends):
     way.run(main)
 
 
-def test_who_is_cancelled_while_it_upgrades_tells_the_protocol(way, ends):
+def test_cancelling_an_upgrade_is_reported_to_the_protocol(way, ends):
     async def main():
         client, server = await plain_pair()
         upgrading = asyncio.ensure_future(
@@ -296,7 +296,7 @@ def test_who_is_cancelled_while_it_upgrades_tells_the_protocol(way, ends):
     ],
     ids=lambda value: "-".join(value) if isinstance(value, dict) else value.__name__,
 )
-def test_arguments_that_are_refused_leave_the_plain_connection_alone(way, ends, arguments, error):
+def test_refused_arguments_leave_the_plain_connection_alone(way, ends, arguments, error):
     async def main():
         client, server = await plain_pair()
         with pytest.raises(error):
@@ -313,7 +313,7 @@ def test_arguments_that_are_refused_leave_the_plain_connection_alone(way, ends, 
 
 @contextlib.contextmanager
 def descriptors_left(count):
-    """This process can open so many more."""
+    """Lets this process open only so many more."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     opened = []
     with contextlib.suppress(OSError):
@@ -330,7 +330,7 @@ def descriptors_left(count):
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
-def test_an_upgrade_needs_no_further_descriptor(way, ends):
+def test_an_upgrade_needs_no_other_descriptor(way, ends):
     async def main():
         client, server = await plain_pair()
         contexts = ends.client_context(), ends.server_context()
@@ -344,7 +344,7 @@ def test_an_upgrade_needs_no_further_descriptor(way, ends):
     way.run(main)
 
 
-def test_a_server_serves_the_last_connection_that_has_a_descriptor(loops, ends):
+def test_a_server_serves_a_connection_on_the_last_free_descriptor(loops, ends):
     async def main():
         made = []
 
@@ -361,4 +361,4 @@ def test_a_server_serves_the_last_connection_that_has_a_descriptor(loops, ends):
                     _, client = await native.create_connection(Recorder, sock=sock, ssl=context, server_hostname=HOST)
                     await works_and_closes(client, made[0])
 
-    loops.run_reporting(main)  # asyncio's loop reports that it cannot accept another one
+    loops.run_reporting(main)  # asyncio's loop reports that it cannot accept another connection
