@@ -1,4 +1,4 @@
-"""Runs a small program in a process of its own: install() is for a whole program."""
+"""Runs a small program in a process of its own, because install() changes the whole process."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Result = subprocess.CompletedProcess[str]
 
 
 def python(*arguments: object, folder: Path | None = None, **options: str) -> Result:
-    """This interpreter with these arguments, in `folder`; modules beside it are found there."""
+    """Runs this interpreter with these arguments in `folder`, from which it imports modules."""
     package = str(Path(wiretight.__file__).parents[1])
     return subprocess.run(
         [sys.executable, *map(str, arguments)],
@@ -29,7 +29,7 @@ def python(*arguments: object, folder: Path | None = None, **options: str) -> Re
 
 
 def succeeds(code: str, *arguments: object, folder: Path | None = None) -> str:
-    """Runs a program that asserts what it promises, every warning an error; returns what it printed."""
+    """Runs a program that must not fail, with every warning an error; returns what it printed."""
     done = python("-W", "error", "-c", textwrap.dedent(code), *arguments, folder=folder)
     assert done.returncode == 0, done.stderr
     assert not done.stderr, done.stderr

@@ -1,4 +1,4 @@
-"""install() is done as a whole or not at all, and asks no module for anything."""
+"""install() takes effect as a whole or not at all, and runs no code of other modules."""
 
 from __future__ import annotations
 
@@ -75,13 +75,13 @@ def test_a_failure_leaves_everything_as_it_was(step: str) -> None:
     )
 
 
-def test_what_asyncio_needs_may_be_what_fails() -> None:
+def test_a_failure_in_the_asyncio_part_is_undone_too() -> None:
     succeeds(
         STATE
         + """
     import asyncio, ssl, wiretight
-    from wiretight import _install  # with what it imports
-    sys.modules["wiretight._install.event_loops"] = None  # what makes the import statement raise ImportError
+    from wiretight import _install  # and what it imports
+    sys.modules["wiretight._install.event_loops"] = None  # which makes its import raise ImportError
     before = state()
     try:
         wiretight.install()
@@ -96,7 +96,7 @@ def test_what_asyncio_needs_may_be_what_fails() -> None:
     )
 
 
-def test_a_module_that_loads_itself_when_it_is_used_is_left_alone(tmp_path: Path) -> None:
+def test_a_lazily_loaded_module_is_not_loaded(tmp_path: Path) -> None:
     (tmp_path / "lazy.py").write_text("import ssl\nfrom ssl import SSLContext\n")
     succeeds(
         """
@@ -122,7 +122,7 @@ def test_a_module_that_loads_itself_when_it_is_used_is_left_alone(tmp_path: Path
     )
 
 
-def test_a_failure_leaves_nothing_in_a_module_that_was_imported_meanwhile(tmp_path: Path) -> None:
+def test_a_failure_leaves_nothing_in_a_module_imported_meanwhile(tmp_path: Path) -> None:
     (tmp_path / "late.py").write_text("import ssl\nfrom ssl import SSLContext\n")
     succeeds(
         """
@@ -145,7 +145,7 @@ def test_a_failure_leaves_nothing_in_a_module_that_was_imported_meanwhile(tmp_pa
 
 
 @pytest.mark.skipif(sys.version_info < (3, 15), reason="lazy imports came with Python 3.15")
-def test_a_lazy_import_stays_lazy_and_gives_what_ssl_is_by_then(tmp_path: Path) -> None:
+def test_a_lazy_import_stays_lazy_and_gets_what_ssl_is_when_it_loads(tmp_path: Path) -> None:
     (tmp_path / "lazy.py").write_text("lazy import ssl\nlazy from ssl import SSLContext\n")
     (tmp_path / "later.py").write_text("lazy import ssl\nlazy from ssl import SSLContext\n")
     succeeds(
@@ -165,7 +165,7 @@ def test_a_lazy_import_stays_lazy_and_gives_what_ssl_is_by_then(tmp_path: Path) 
     )
 
 
-def test_no_module_and_no_proxy_is_asked() -> None:
+def test_no_module_or_proxy_is_asked_for_attributes() -> None:
     succeeds("""
         import ssl, sys, types
         class Asked(BaseException): pass
@@ -196,7 +196,7 @@ def test_no_module_and_no_proxy_is_asked() -> None:
     """)
 
 
-def test_a_context_with_attributes_of_its_own_kind_is_prepared_without_asking_it() -> None:
+def test_a_context_with_a_custom_getattribute_is_prepared_without_calling_it() -> None:
     succeeds("""
         import ssl
         class Context(ssl.SSLContext):
@@ -209,7 +209,7 @@ def test_a_context_with_attributes_of_its_own_kind_is_prepared_without_asking_it
     """)
 
 
-def test_a_function_without_its_closure_yet_is_no_obstacle_to_the_list_of_what_is_left(tmp_path: Path) -> None:
+def test_a_function_with_an_empty_closure_cell_does_not_break_the_list_of_leftovers(tmp_path: Path) -> None:
     (tmp_path / "library.py").write_text(
         "def outer():\n    def inner(): return later\n    globals()['inner'] = inner\n    if not inner: later = 1\n"
         "outer()\n"
@@ -217,7 +217,7 @@ def test_a_function_without_its_closure_yet_is_no_obstacle_to_the_list_of_what_i
     succeeds("import library, wiretight; assert wiretight.install().stale() == []", folder=tmp_path)
 
 
-def test_what_the_program_has_put_into_ssl_is_not_taken_for_the_standard_librarys(tmp_path: Path) -> None:
+def test_a_program_s_patch_of_ssl_is_not_mistaken_for_the_standard_library_s(tmp_path: Path) -> None:
     (tmp_path / "library.py").write_text("import ssl\ndef make(): pass\nssl._create_default_https_context = make\n")
     succeeds(
         """
@@ -231,7 +231,7 @@ def test_what_the_program_has_put_into_ssl_is_not_taken_for_the_standard_library
     )
 
 
-def test_a_second_name_of_ssl_among_the_modules_is_rebound_too() -> None:
+def test_a_second_name_for_ssl_in_sys_modules_is_rebound_too() -> None:
     succeeds("""
         import sys, ssl
         sys.modules["app.tls"] = ssl
@@ -243,7 +243,7 @@ def test_a_second_name_of_ssl_among_the_modules_is_rebound_too() -> None:
     """)
 
 
-def test_modules_may_come_go_and_change_meanwhile() -> None:
+def test_modules_may_appear_disappear_and_change_meanwhile() -> None:
     succeeds("""
         import itertools, sys, threading, types, ssl
         import wiretight
@@ -287,7 +287,7 @@ def test_modules_may_come_go_and_change_meanwhile() -> None:
         ("ssl.SSLSocket = type('Own', (ssl.SSLSocket,), {})", "ssl.SSLSocket"),
     ],
 )
-def test_what_the_program_has_put_into_the_standard_ssl_is_not_lost_in_silence(statement: str, name: str) -> None:
+def test_a_program_s_patch_of_the_standard_ssl_is_not_lost_silently(statement: str, name: str) -> None:
     succeeds(
         STATE
         + f"""
@@ -313,7 +313,7 @@ def test_what_the_program_has_put_into_the_standard_ssl_is_not_lost_in_silence(s
     )
 
 
-def test_what_is_in_place_of_others_socket_is_no_patch_of_ssl() -> None:
+def test_a_replaced_socket_module_is_not_a_patch_of_ssl() -> None:
     succeeds(
         """
         import ssl, socket

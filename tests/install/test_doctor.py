@@ -1,4 +1,4 @@
-"""`python -m wiretight doctor`: it names what install() does not reach."""
+"""`python -m wiretight doctor` names what install() does not reach."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from tests.install.program import python
 DOCTOR = ("-m", "wiretight", "doctor")
 
 
-def test_without_modules_nothing_is_out_of_reach() -> None:
+def test_without_modules_nothing_is_left_over() -> None:
     done = python(*DOCTOR)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith("Nothing")
 
 
-def test_it_lists_what_a_module_keeps(tmp_path: Path) -> None:
+def test_it_lists_the_references_that_a_module_keeps(tmp_path: Path) -> None:
     (tmp_path / "library.py").write_text("import ssl\nclass Context(ssl.SSLContext): pass\n")
     done = python(*DOCTOR, "asyncio", "library", folder=tmp_path)
     assert (done.returncode, done.stderr) == (1, "")
@@ -50,14 +50,14 @@ def test_a_module_that_cannot_be_imported_is_named() -> None:
         ("class Skipped(BaseException): pass\nraise Skipped('not here')\n", "Skipped: not here"),
     ],
 )
-def test_so_is_one_whose_import_ends_otherwise(tmp_path: Path, source: str, told: str) -> None:
+def test_a_module_whose_import_raises_or_exits_is_named(tmp_path: Path, source: str, told: str) -> None:
     (tmp_path / "library.py").write_text(source)
     done = python(*DOCTOR, "library", folder=tmp_path)
     assert done.returncode == 1
     assert done.stderr == f"wiretight: library cannot be imported: {told}\n"
 
 
-def test_a_module_that_replaces_what_ssl_has_is_said_to_come_too_early(tmp_path: Path) -> None:
+def test_a_module_that_patches_ssl_is_reported_as_imported_too_early(tmp_path: Path) -> None:
     (tmp_path / "library.py").write_text("import ssl\nssl.create_default_context = lambda: None\n")
     done = python(*DOCTOR, "library", folder=tmp_path)
     assert done.returncode == 1

@@ -1,11 +1,11 @@
-"""install() and uninstall() in a child process, made while another thread was calling them."""
+"""install() and uninstall() in a child that was forked while another thread was calling them."""
 
 from __future__ import annotations
 
 from tests.install.program import succeeds
 
 
-def test_a_child_may_call_both_although_a_thread_was_in_the_middle_of_it() -> None:
+def test_a_forked_child_may_call_both_although_a_thread_was_inside_one() -> None:
     succeeds("""
         import os, threading, wiretight
         from wiretight._install import import_hook, installation

@@ -9,7 +9,7 @@ import pytest
 from tests.install.program import succeeds
 
 
-def test_what_was_imported_before_and_what_is_imported_later_gets_wiretight() -> None:
+def test_modules_imported_before_and_after_get_wiretight() -> None:
     succeeds("""
         import http.client, asyncio.sslproto
         import wiretight
@@ -45,7 +45,7 @@ def test_names_imported_from_ssl_and_tuples_of_them_are_rebound(tmp_path: Path) 
     )
 
 
-def test_of_the_standard_module_nothing_is_changed_but_which_bios_its_contexts_take() -> None:
+def test_the_standard_module_only_changes_in_which_bios_its_contexts_accept() -> None:
     succeeds("""
         import ssl, _ssl
         kept = [ssl, _ssl, ssl.SSLContext, ssl.SSLSocket, ssl.SSLObject]
@@ -61,7 +61,7 @@ def test_of_the_standard_module_nothing_is_changed_but_which_bios_its_contexts_t
     """)
 
 
-def test_uninstall_reaches_modules_that_were_imported_meanwhile(tmp_path: Path) -> None:
+def test_uninstall_reaches_modules_imported_meanwhile(tmp_path: Path) -> None:
     (tmp_path / "taken.py").write_text("import ssl\nfrom ssl import SSLContext\n")
     (tmp_path / "chosen.py").write_text("import wiretight as ssl\nfrom wiretight import SSLContext\n")
     succeeds(
@@ -109,7 +109,7 @@ def test_threads_may_call_both_at_once() -> None:
     """)
 
 
-def test_a_function_that_the_program_put_into_ssl_goes_on_working() -> None:
+def test_a_function_that_the_program_added_to_ssl_keeps_working() -> None:
     succeeds("""
         import ssl
         def mine(): raise NotImplementedError
@@ -126,7 +126,7 @@ def test_a_function_that_the_program_put_into_ssl_goes_on_working() -> None:
 
 
 @pytest.mark.parametrize("patcher", ["gevent.ssl", "eventlet.green.ssl", "truststore._api"])
-def test_it_refuses_to_come_after_whoever_else_patches_ssl(patcher: str) -> None:
+def test_it_refuses_to_run_after_another_patcher_of_ssl(patcher: str) -> None:
     succeeds(
         """
         import ssl, sys
@@ -146,7 +146,7 @@ def test_it_refuses_to_come_after_whoever_else_patches_ssl(patcher: str) -> None
     )
 
 
-def test_what_cannot_be_reached_is_reported(tmp_path: Path) -> None:
+def test_leftover_references_are_reported(tmp_path: Path) -> None:
     (tmp_path / "library.py").write_text(
         "import ssl\n"
         "class Context(ssl.SSLContext): pass\n"
@@ -177,7 +177,7 @@ def test_what_cannot_be_reached_is_reported(tmp_path: Path) -> None:
     )
 
 
-def test_nothing_of_the_standard_library_stays_behind() -> None:
+def test_no_reference_to_the_standard_ssl_is_left_in_the_standard_library() -> None:
     succeeds("""
         import asyncio, ftplib, http.client, http.server, imaplib, logging.handlers, poplib, smtplib, urllib.request
         import xmlrpc.client, socketserver
@@ -200,8 +200,8 @@ def test_import_star_of_ssl_gives_the_same_names_as_before() -> None:
     """)
 
 
-def test_the_standard_ssl_can_be_imported_anew() -> None:
-    """As test.support.import_fresh_module() does: its source imports what it needs from `_ssl`."""
+def test_the_standard_ssl_can_be_imported_again() -> None:
+    """As test.support.import_fresh_module() does: the source of `ssl` imports what it needs from `_ssl`."""
     succeeds(
         """
         import wiretight

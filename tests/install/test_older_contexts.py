@@ -1,4 +1,4 @@
-"""Contexts of the standard `ssl` that are older than install(), or made later of what it does not reach.
+"""Contexts of the standard `ssl` that were created before install(), or afterwards by what it does not reach.
 
 They work, they verify, and they are recognised.
 """
@@ -52,12 +52,12 @@ ASYNCIO = """
 
 
 @pytest.mark.parametrize("ends", ["older[0], newer[1]", "newer[0], older[1]", "older[0], older[1]"])
-def test_asyncio_goes_on_with_an_older_context(certificates: Certificates, ends: str) -> None:
+def test_asyncio_still_works_with_an_older_context(certificates: Certificates, ends: str) -> None:
     code = ASYNCIO + f"    asyncio.run(exchange({ends}))\n"
     succeeds(code, certificates.ca_file, *certificates.server, "localhost")
 
 
-def test_an_older_context_goes_on_verifying_under_asyncio(certificates: Certificates) -> None:
+def test_an_older_context_still_verifies_under_asyncio(certificates: Certificates) -> None:
     code = ASYNCIO + (
         "    asyncio.run(exchange(*newer)) if name == 'localhost' else None\n"
         "    try:\n"
@@ -70,7 +70,7 @@ def test_an_older_context_goes_on_verifying_under_asyncio(certificates: Certific
     succeeds(code, certificates.ca_file, *certificates.server, "elsewhere.example")
 
 
-# How a program has what install() does not reach, and makes contexts of it afterwards.
+# How a program has what install() does not reach, and creates contexts from it afterwards.
 KEPT = """
     import ssl
     class Subclass(ssl.SSLContext): pass
@@ -90,7 +90,7 @@ KEPT = """
         return lambda protocol: own(protocol)
     in_closure = closing_over(ssl.SSLContext)
 """
-# The contexts of a program that has KEPT, and of ASYNCIO's own making.
+# The contexts of a program that has KEPT, in ASYNCIO.
 MADE_LATER = """
     def remade(kind):
         client, server = kind(ssl.PROTOCOL_TLS_CLIENT), kind(ssl.PROTOCOL_TLS_SERVER)
@@ -109,7 +109,7 @@ def with_kept(rest: str) -> str:
 
 
 @KINDS
-def test_asyncio_takes_a_context_that_a_leftover_makes_afterwards(certificates: Certificates, kind: str) -> None:
+def test_asyncio_accepts_a_context_created_later_by_a_leftover(certificates: Certificates, kind: str) -> None:
     code = with_kept(
         "    for ends in (later, (later[0], newer[1]), (newer[0], later[1])): asyncio.run(exchange(*ends))\n"
     )
@@ -117,7 +117,7 @@ def test_asyncio_takes_a_context_that_a_leftover_makes_afterwards(certificates: 
 
 
 @KINDS
-def test_such_a_context_verifies(certificates: Certificates, kind: str) -> None:
+def test_a_context_created_later_verifies(certificates: Certificates, kind: str) -> None:
     code = with_kept(
         "    try:\n"
         "        asyncio.run(exchange(later[0], newer[1]))\n"
@@ -130,7 +130,7 @@ def test_such_a_context_verifies(certificates: Certificates, kind: str) -> None:
 
 
 @KINDS
-def test_start_tls_takes_such_a_context(certificates: Certificates, kind: str) -> None:
+def test_start_tls_accepts_a_context_created_later(certificates: Certificates, kind: str) -> None:
     code = with_kept("""
     class Plain(asyncio.Protocol):
         def connection_made(self, transport): self.transport = transport
@@ -156,7 +156,7 @@ def test_start_tls_takes_such_a_context(certificates: Certificates, kind: str) -
     succeeds(code, certificates.ca_file, *certificates.server, kind, "localhost")
 
 
-def test_code_that_asks_with_the_new_class_recognises_the_older_objects() -> None:
+def test_isinstance_with_the_new_class_recognizes_older_objects() -> None:
     succeeds("""
         import socket, ssl
         context = ssl.create_default_context()
@@ -176,7 +176,7 @@ def test_code_that_asks_with_the_new_class_recognises_the_older_objects() -> Non
     """)
 
 
-def test_what_an_older_context_does_not_use_stays_in_the_bio() -> None:
+def test_bytes_that_an_older_context_does_not_use_stay_in_the_bio() -> None:
     succeeds("""
         import ssl
         context = ssl.create_default_context()
@@ -195,7 +195,7 @@ def test_what_an_older_context_does_not_use_stays_in_the_bio() -> None:
 
 
 @pytest.mark.parametrize("kinds", ["older newer", "newer older", "older older", "newer newer"])
-def test_an_older_context_takes_bios_of_either_kind(certificates: Certificates, kinds: str) -> None:
+def test_an_older_context_accepts_bios_of_either_kind(certificates: Certificates, kinds: str) -> None:
     succeeds(
         """
         import ssl, sys

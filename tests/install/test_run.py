@@ -1,4 +1,4 @@
-"""`python -m wiretight run`: a program cannot tell the difference, but for its `ssl`."""
+"""`python -m wiretight run`: a program sees no difference, except in its `ssl`."""
 
 from __future__ import annotations
 
@@ -52,10 +52,10 @@ def without(text: str, *names: str) -> str:
     ],
     ids=" ".join,
 )
-def test_it_looks_to_the_program_as_without(folder: Path, program: list[str]) -> None:
+def test_the_program_sees_no_difference(folder: Path, program: list[str]) -> None:
     alone, ours = python(*program, folder=folder), python(*RUN, *program, folder=folder)
     assert alone.stdout
-    # Frozen or not, the loader of `__main__` differs only in where it came from.
+    # The program prints the name of its `ssl`.
     assert without(ours.stdout, "wiretight") == alone.stdout
     assert (ours.returncode, ours.stderr) == (alone.returncode, alone.stderr)
 
@@ -82,13 +82,13 @@ def test_its_ssl_is_wiretight(folder: Path) -> None:
         "raise BrokenPipeError('mine')",
     ],
 )
-def test_it_ends_as_without(tmp_path: Path, code: str) -> None:
+def test_the_program_ends_as_it_would_alone(tmp_path: Path, code: str) -> None:
     (tmp_path / "program.py").write_text(code)
     alone, ours = (python(*how, "program.py", folder=tmp_path) for how in ((), RUN))
     assert (ours.returncode, ours.stdout, ours.stderr) == (alone.returncode, alone.stdout, alone.stderr)
 
 
-def test_an_interrupted_program_ends_by_the_signal() -> None:
+def test_an_interrupted_program_is_ended_by_the_signal() -> None:
     # A shell without job control ignores the signal for what it starts in the background, such as these tests.
     program = (
         "import os, signal as s; s.signal(s.SIGINT, s.default_int_handler); os.kill(os.getpid(), s.SIGINT); s.pause()"
@@ -99,7 +99,7 @@ def test_an_interrupted_program_ends_by_the_signal() -> None:
     assert "wiretight" not in done.stderr
 
 
-def test_a_terminated_program_ends_by_the_signal() -> None:
+def test_a_terminated_program_is_ended_by_the_signal() -> None:
     done = python(*RUN, "-c", "import os, signal; os.kill(os.getpid(), signal.SIGTERM); signal.pause()")
     assert (done.returncode, done.stdout, done.stderr) == (-signal.SIGTERM, "", "")
 
@@ -117,7 +117,7 @@ def test_a_terminated_program_ends_by_the_signal() -> None:
     ],
     ids=repr,
 )
-def test_what_cannot_be_run_is_said_in_one_line(tmp_path: Path, arguments: list[str], words: str) -> None:
+def test_a_program_that_cannot_run_is_reported_in_one_line(tmp_path: Path, arguments: list[str], words: str) -> None:
     (tmp_path / "empty").mkdir()
     done = python(*RUN, *arguments, folder=tmp_path)
     assert done.returncode == 2

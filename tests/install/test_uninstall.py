@@ -1,4 +1,4 @@
-"""uninstall(): nothing of wiretight stays where it was not asked for by its name, and nobody else's patch goes."""
+"""uninstall(): wiretight stays only where it was imported by its own name, and no one else's patch is removed."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def test_the_program_that_calls_it_has_the_standard_ssl_again(tmp_path: Path) ->
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_so_has_a_module_that_is_half_loaded_when_install_is_called(tmp_path: Path) -> None:
+def test_a_module_half_loaded_during_install_has_it_again_too(tmp_path: Path) -> None:
     (tmp_path / "app.py").write_text(
         "import start\nimport ssl\nfrom ssl import *\nfrom ssl import SSLContext as Context\nKINDS = (Context, int)\n"
     )
@@ -46,7 +46,7 @@ def test_so_has_a_module_that_is_half_loaded_when_install_is_called(tmp_path: Pa
     )
 
 
-def test_so_has_a_module_that_another_thread_is_importing(tmp_path: Path) -> None:
+def test_a_module_being_imported_by_another_thread_has_it_again_too(tmp_path: Path) -> None:
     (tmp_path / "gate.py").write_text("import threading\nreached, go = threading.Event(), threading.Event()\n")
     (tmp_path / "slow.py").write_text(
         "from ssl import SSLError, SSLObject\nimport gate\ngate.reached.set()\ngate.go.wait()\n"
@@ -115,7 +115,7 @@ def test_threads_may_import_all_the_time(tmp_path: Path) -> None:
     )
 
 
-def test_a_comment_or_documentation_that_mentions_wiretight_asks_for_nothing(tmp_path: Path) -> None:
+def test_a_comment_or_docstring_that_mentions_wiretight_does_not_count_as_an_import(tmp_path: Path) -> None:
     plain = "import ssl\nContext = ssl.SSLContext\nmake = ssl.create_default_context\n"
     (tmp_path / "commented.py").write_text(f"# tested with ssl and wiretight\n{plain}")
     (tmp_path / "documented.py").write_text(f'"""For wiretight, too."""\n{plain}def f():\n    "wiretight"\n')
@@ -135,7 +135,7 @@ def test_a_comment_or_documentation_that_mentions_wiretight_asks_for_nothing(tmp
     )
 
 
-def test_what_somebody_has_put_in_place_of_it_stays(tmp_path: Path) -> None:
+def test_a_later_patch_stays_in_place(tmp_path: Path) -> None:
     (tmp_path / "library.py").write_text("import ssl\nfrom ssl import SSLContext\n")
     succeeds(
         """
@@ -153,7 +153,7 @@ def test_what_somebody_has_put_in_place_of_it_stays(tmp_path: Path) -> None:
     )
 
 
-def test_a_second_name_of_wiretight_changes_nothing_of_wiretight() -> None:
+def test_a_second_name_for_wiretight_is_left_unchanged() -> None:
     succeeds("""
         import sys, wiretight
         wiretight.install()
@@ -165,7 +165,7 @@ def test_a_second_name_of_wiretight_changes_nothing_of_wiretight() -> None:
     """)
 
 
-def test_a_loader_that_fails_to_give_the_source_is_no_obstacle() -> None:
+def test_a_loader_without_source_does_no_harm() -> None:
     succeeds("""
         import importlib.machinery, sys, types, wiretight
         wiretight.install()
@@ -180,7 +180,7 @@ def test_a_loader_that_fails_to_give_the_source_is_no_obstacle() -> None:
     """)
 
 
-def test_standard_contexts_take_standard_bios_only_again() -> None:
+def test_standard_contexts_accept_only_standard_bios_again() -> None:
     succeeds("""
         import ssl
         before, contexts = dict(vars(ssl.SSLContext)), [ssl.create_default_context()]
@@ -212,7 +212,7 @@ PATCHED = """
 
 
 @pytest.mark.parametrize("name", ["_make_ssl_transport", "start_tls"])
-def test_asyncios_loops_keep_what_was_patched_before(name: str) -> None:
+def test_asyncio_s_loops_keep_earlier_patches(name: str) -> None:
     succeeds(
         PATCHED
         + """
@@ -231,7 +231,7 @@ def test_asyncios_loops_keep_what_was_patched_before(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["_make_ssl_transport", "start_tls"])
-def test_asyncios_loops_keep_what_was_patched_after(name: str) -> None:
+def test_asyncio_s_loops_keep_later_patches(name: str) -> None:
     succeeds(
         PATCHED
         + """
@@ -251,7 +251,7 @@ def test_asyncios_loops_keep_what_was_patched_after(name: str) -> None:
     )
 
 
-def test_a_patch_around_wiretights_goes_on_working() -> None:
+def test_a_patch_around_wiretight_s_keeps_working() -> None:
     succeeds(
         PATCHED
         + """
@@ -291,7 +291,7 @@ FINDER = """
 """
 
 
-def test_no_trace_is_left_in_the_import_system() -> None:
+def test_the_import_system_keeps_no_trace() -> None:
     succeeds(
         FINDER
         + """
@@ -310,7 +310,7 @@ def test_no_trace_is_left_in_the_import_system() -> None:
     )
 
 
-def test_asyncios_spec_can_be_looked_at_before_it_is_imported() -> None:
+def test_find_spec_of_asyncio_works_before_its_import() -> None:
     succeeds("""
         import importlib.util, sys, wiretight
         wiretight.install()
@@ -324,7 +324,7 @@ def test_asyncios_spec_can_be_looked_at_before_it_is_imported() -> None:
     """)
 
 
-def test_what_waits_for_asyncio_goes_and_other_finders_stay() -> None:
+def test_our_finder_is_removed_and_others_stay() -> None:
     succeeds(FINDER + "    wiretight.uninstall()\n    assert sys.meta_path == [Finder, *before]\n")
 
 
