@@ -402,14 +402,16 @@ class SSLSocket(Negotiated, StreamOnly, MakesFiles, _Standard, metaclass=Watches
 
     def detach(self) -> int:
         """Returns the descriptor, which the caller owns from now on, without TLS. Since 0.1."""
-        descriptor = PlainSocket.detach(self) if self._release(False) else -1
+        if not self._release(False):
+            return -1
+        descriptor = PlainSocket.detach(self)
         self._sslobj = None
         return descriptor
 
     def _real_close(self) -> None:  # called once the socket and the last file of makefile() are closed
         if self._release(True):
             PlainSocket._real_close(self)  # type: ignore[attr-defined]
-        self._sslobj = None
+            self._sslobj = None
 
     def __del__(self) -> None:
         if self.fileno() >= 0:
