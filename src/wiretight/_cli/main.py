@@ -2,24 +2,20 @@
 
 import argparse
 import os
-import signal
 import sys
 from collections.abc import Sequence
-from types import FrameType
-from typing import NoReturn
 
 from wiretight._cli import doctor, info
 from wiretight._cli import run as program
 from wiretight._cli.connect import command as connect
 from wiretight._cli.demo import command as demo
-from wiretight._cli.errors import CommandError, Terminated
+from wiretight._cli.errors import CommandError
 from wiretight._cli.serve import command as serve
+from wiretight._cli.signals import INTERRUPTED, end_by_exception
 from wiretight._cli.terminal import clean
 
 WRONG_USAGE = 2
-INTERRUPTED = 130  # what a shell reports for a program ended by SIGINT
-TERMINATED = 143  # … by SIGTERM
-PIPE_CLOSED = 141  # … by SIGPIPE
+PIPE_CLOSED = 141  # what a shell reports for a program ended by SIGPIPE
 
 
 def parser() -> argparse.ArgumentParser:
@@ -45,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if arguments[:1] == ["run"] and arguments[1:] not in (["-h"], ["--help"]):
         return _run_program(arguments[1:])
     _accept_any_text()
-    signal.signal(signal.SIGTERM, _terminated)
+    end_by_exception()
     try:
         options = parser().parse_args(arguments)
         status: int = options.run(options)
@@ -79,8 +75,3 @@ def _accept_any_text() -> None:
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure is not None:
             reconfigure(errors="backslashreplace")
-
-
-def _terminated(_signal_number: int, _frame: FrameType | None) -> NoReturn:
-    # An exception, so that temporary files and the demo's server go the normal way.
-    raise Terminated(TERMINATED)
