@@ -5,7 +5,7 @@
 need_room() {
   case $1 in
     tests/kit | tests/interop) commands+=(curl openssl) ;;
-    tests/face | tests/incidents | tests/static) commands+=(openssl) ;;
+    tests/face | tests/incidents | tests/install | tests/static) commands+=(openssl) ;;
     tests/compat) commands+=(testsuite) ;;
     tests/repo) commands+=(make) ;;
     tests/cli)

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 import wiretight
+from tests.kit.standard import beside_ssl
 
 # Not public in `ssl` although they have no underscore; and what 3.11 and older still have, but 3.15 has not.
 NOT_OURS = {
@@ -128,6 +129,7 @@ def test_the_low_level_is_a_module() -> None:
     assert callable(wiretight._ssl._test_decode_cert)
 
 
+@beside_ssl
 def test_all_lists_names_that_exist_and_every_public_one() -> None:
     assert len(set(wiretight.__all__)) == len(wiretight.__all__)
     for name in wiretight.__all__:
@@ -150,6 +152,7 @@ def test_import_star_imports_the_names_of_ssl() -> None:
             assert ours[name] is theirs[name]
 
 
+@beside_ssl
 def test_import_star_imports_no_other_name_that_a_program_may_use() -> None:
     of_newer_ones = set(OF_3_15.split()) | set(LATER)
     assert star("wiretight").keys() - star("ssl").keys() - of_newer_ones == {

@@ -18,7 +18,9 @@ from tests.kit.sockets import WITH_TIMEOUT, tls_sockets
 from tests.kit.subject import tls
 from wiretight._asyncio.takeover import can_drive
 
-PUBLIC = ("connect", "do_handshake", "getpeername", "read", "recv", "recv_into", "send", "sendall", "write")
+PUBLIC = (
+    "connect", "do_handshake", "getpeername", "gettimeout", "read", "recv", "recv_into", "send", "sendall", "write",
+)  # fmt: skip
 DATA = b"a line\n" * 20
 
 

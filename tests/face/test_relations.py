@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 import pytest
 
 import wiretight
+from tests.kit.standard import beside_ssl
 
 EXCEPTIONS = [
     "SSLError",
@@ -49,6 +50,7 @@ def test_it_is_the_standard_librarys_own_object(name: str) -> None:
     assert getattr(wiretight, name) is getattr(standard, name)
 
 
+@beside_ssl
 def test_a_context_is_an_instance_of_the_standard_context(context: Any) -> None:
     assert isinstance(context, standard.SSLContext)
     assert context.__class__ is standard.SSLContext
@@ -153,12 +155,14 @@ def test_nested_subclasses_and_those_with_a_metaclass_are_pickled_too() -> None:
     assert isinstance(context, standard.SSLContext)
 
 
+@beside_ssl
 def test_a_method_of_the_standard_class_changes_nothing_on_a_context_of_a_subclass() -> None:
     theirs: Any = standard.SSLContext
     with pytest.raises((AttributeError, TypeError)):
         theirs.options.__set__(Hardened(wiretight.PROTOCOL_TLS_CLIENT), 0)
 
 
+@beside_ssl
 def test_assigning_a_class_of_another_layout_is_refused(context: Any) -> None:
     class Theirs(standard.SSLContext):
         pass
@@ -173,6 +177,7 @@ def test_sockets_and_objects_are_of_subclasses_of_the_standard_ones() -> None:
     assert issubclass(wiretight.SSLObject, standard.SSLObject)
 
 
+@beside_ssl
 @pytest.mark.parametrize("kind", ["SSLSocket", "SSLObject"])
 def test_no_method_is_inherited_from_the_standard_class(kind: str) -> None:
     ours, theirs = getattr(wiretight, kind), getattr(standard, kind)

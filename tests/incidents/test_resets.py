@@ -22,6 +22,7 @@ from tests.incidents.references import reference
 from tests.kit.certificates import Certificates
 from tests.kit.pair import WANT, attempt
 from tests.kit.sockets import Mode, driven, tcp_pair
+from tests.kit.standard import beside_ssl
 from tests.kit.subject import tls
 
 pytestmark = reference("RFC 9293, 3.10.7.4", "RFC 8446, 6.2", "SSL_get_error(3)")
@@ -255,6 +256,7 @@ def test_the_alert_is_the_cause(
             assert is_refusal(error.__cause__, alert)
 
 
+@beside_ssl
 @pytest.mark.parametrize("going", GOING, ids=lambda going: going.__name__)
 @pytest.mark.parametrize("send", ["send", "unwrap"] if sys.version_info >= (3, 13) else ["unwrap"])
 def test_the_class_after_an_alert_is_that_of_ssl(

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.repo.source import CORE, PACKAGE, ROOT, meson_list, module_name, sources
+from tests.repo.source import CORE, PACKAGE, ROOT, functions, meson_list, module_name, sources
 from wiretight import _core
 
 LONGEST = 500
@@ -65,4 +65,17 @@ def test_a_fragment_of_the_changelog_has_a_name_that_towncrier_reads() -> None:
 def test_the_core_has_no_comprehensions() -> None:
     """Cython 3.3 frees an item twice where the list cannot grow (cython/cython#7748); append() is right everywhere."""
     found = [path.name for path in sources(".pyx") if COMPREHENSION.search(path.read_text())]
+    assert found == []
+
+
+def test_a_destructor_calls_no_method_that_may_be_overridden() -> None:
+    """Of an object whose constructor has failed, the table of methods is a base class's, or not there."""
+    found = []
+    for path in sources(".pyx"):
+        text = path.read_text()
+        for destructor in (function for function in functions(text) if function.name == "__dealloc__"):
+            before = "\n".join(text.split("\n")[: destructor.line])
+            decorators = before[: before.rindex("cdef class ")].rstrip().rpartition("\n\n")[2]
+            if re.search(r"\bself\.\w+\(", destructor.code) and "@final" not in decorators:
+                found.append(f"{path.name}:{destructor.line}")
     assert found == []
