@@ -238,9 +238,13 @@ cdef tuple INTOLERABLE = (
     X509_V_ERR_CERT_REJECTED, X509_V_ERR_UNSPECIFIED, X509_V_ERR_OUT_OF_MEM, X509_V_ERR_INVALID_CALL,
     X509_V_ERR_STORE_LOOKUP,
 )
-cdef frozenset TOLERABLE = frozenset(
-    code for name, code in tables.CONSTANTS.items() if name.startswith("X509_V_ERR_") and code not in INTOLERABLE
-)
+
+
+cdef bint is_tolerable(object number):
+    for name, code in tables.CONSTANTS.items():
+        if code == number and name.startswith("X509_V_ERR_"):
+            return number not in INTOLERABLE
+    return False
 
 
 @cython.final
@@ -299,7 +303,7 @@ cdef class Verification:
         """
         number = index(code)
         self.check_open()
-        if number not in TOLERABLE:
+        if not is_tolerable(number):
             what = "cannot be tolerated" if number in INTOLERABLE else "is no X509_V_ERR_* number of this OpenSSL"
             raise ValueError(f"{number} {what}")
         cdef unsigned int bit = number
@@ -316,7 +320,7 @@ cdef class Verification:
         """
         number = index(code)
         self.check_open()
-        if number not in TOLERABLE and number not in INTOLERABLE:
+        if not is_tolerable(number) and number not in INTOLERABLE:
             raise ValueError(f"{number} is no X509_V_ERR_* number of this OpenSSL")
         leaf = self.sent[0] if self.sent else None
         self.refusal = (VerifyError(number, 0, message, leaf), *self.refusal)

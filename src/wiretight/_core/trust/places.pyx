@@ -1,9 +1,5 @@
 """Where this system keeps the CA certificates that its programs trust, for an OpenSSL that was not built for it."""
 
-from __future__ import annotations
-
-from collections.abc import Callable, Iterable
-
 from wiretight._standard.system import os, stat
 
 # A single file with all of them, in PEM format. Every system has one of these, some also a link at another one's place.
@@ -21,12 +17,12 @@ FOLDERS = (
 )
 
 
-def system_trust() -> tuple[str | None, str | None]:
-    """(file, folder): the first that exists now, or None. Since 0.1."""
-    return _first(FILES, stat.S_ISREG), _first(FOLDERS, stat.S_ISDIR)
+def system_trust():
+    """(file, folder): the first of each that exists now, or None. Since 0.1."""
+    return first(FILES, stat.S_ISREG), first(FOLDERS, stat.S_ISDIR)
 
 
-def _first(paths: Iterable[str], is_kind: Callable[[int], bool]) -> str | None:
+cdef str first(object paths, object is_kind):
     for path in paths:
         try:
             if is_kind(os.stat(path).st_mode):
