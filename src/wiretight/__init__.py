@@ -57,7 +57,6 @@ from wiretight._core.trust.verification import Verification as Verification, Ver
 from wiretight._core.x509.certificate import Certificate as Certificate
 
 # Names of `ssl` that are not public, but used by programs. For type checkers, `as` marks them as exported.
-from wiretight import _ssl as _ssl
 from wiretight._tls.constants import (
     _ASN1Object as _ASN1Object, _DEFAULT_CIPHERS as _DEFAULT_CIPHERS, _PROTOCOL_NAMES as _PROTOCOL_NAMES,
     _RESTRICTED_SERVER_CIPHERS as _RESTRICTED_SERVER_CIPHERS, _SSLMethod as _SSLMethod, _TLSAlertType as _TLSAlertType,
@@ -84,6 +83,7 @@ from wiretight._tls import removed as _removed
 globals().update(_removed.NAMES)
 
 if TYPE_CHECKING:
+    from wiretight import _ssl as _ssl
     from wiretight._install import install as install, uninstall as uninstall
     from wiretight._tls.verifycodes import VerifyCode as VerifyCode
 
@@ -98,6 +98,10 @@ def __getattr__(name: str) -> object:
         from wiretight._tls.verifycodes import VerifyCode
 
         return VerifyCode
+    if name == "_ssl":
+        import wiretight._ssl
+
+        return wiretight._ssl
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

@@ -18,8 +18,8 @@ print(*sorted(name for name in set(sys.modules) - before if not name.startswith(
 
 # Each would make a visible difference to a short program.
 SLOW = {
-    "asyncio", "calendar", "contextlib", "dataclasses", "datetime", "importlib.util", "inspect", "locale", "textwrap",
-    "threading", "typing", "weakref",
+    "asyncio", "calendar", "contextlib", "dataclasses", "datetime", "importlib.machinery", "importlib.util", "inspect",
+    "locale", "textwrap", "threading", "typing", "weakref",
 }  # fmt: skip
 
 

@@ -6,15 +6,17 @@ order of the list in meson.build.
 """
 
 import sys
-from importlib import import_module
-from importlib.machinery import ExtensionFileLoader, ModuleSpec  # importlib.util would take longer than half the core
+
+# The home of what importlib.machinery re-exports: importing that would take longer than ten of the modules.
+from _frozen_importlib import ModuleSpec
+from _frozen_importlib_external import ExtensionFileLoader
 from types import ModuleType
 
 
 def _library() -> ModuleType:
     """The module that the library is named after: where the library is, and what else is in it."""
     try:
-        return import_module(f"{__name__}._native")
+        return __import__(f"{__name__}._native", fromlist=["MODULES"])
     except ModuleNotFoundError as error:
         raise ImportError(
             "wiretight's native library is missing for this Python; install the package (pip install .) "
