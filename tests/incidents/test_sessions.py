@@ -316,6 +316,20 @@ def test_a_client_without_a_certificate_cannot_resume_after_one_became_required(
     assert "PEER_DID_NOT_RETURN_A_CERTIFICATE" in str(failure.error)
 
 
+@reference("RFC 8446, 4.6.1")
+def test_tickets_outlive_the_renewal_of_the_certificate_that_the_server_shows(
+    certificates: Certificates, version: Any, client_with_certificate: Any
+) -> None:
+    """Nobody was verified by it on the server."""
+    server_context = certificates.server_context(version, client_ca=certificates.ca_file)
+    session = session_of(client_with_certificate, server_context)
+    server_context.load_cert_chain(*certificates.many_names)
+    assert resumes(client_with_certificate, server_context, session)
+    pair = Pair(client_with_certificate, server_context, server_hostname="3.example")
+    pair.handshake()
+    assert pair.client.session_reused is False
+
+
 # A client that offers a session to whatever name it is told to, as ours never does.
 @pytest.fixture
 def anyones_client(hosts: Hosts, certificates: Certificates, version: Any) -> Any:

@@ -272,16 +272,18 @@ cdef int update_settings(Context context, Setter setter, object value) except -1
     """The only way to change a setting: `setter` changes a copy, which then replaces the original. If another thread
     was faster, the copy is discarded, and the setter called again.
 
-    A change of the trust or the credentials of the context, wherever they are loaded from, ends the resumption of its
-    earlier sessions.
+    A change of the trust of the context, wherever it is loaded from, ends the resumption of its earlier sessions; one
+    of its credentials, of those in which it was the client.
     """
     cdef Settings before, changed
     while True:
         before = settings_of(context)
         changed = before.copy()
         setter(context, changed, value)
-        if not changed.authenticates_as(before):
+        if changed.trust is not before.trust:
             changed.generation = new_generation()
+        if changed.credentials is not before.credentials:
+            changed.identity = new_generation()
         if replace_settings(context, before, changed):
             return 0
 

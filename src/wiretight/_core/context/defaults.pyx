@@ -87,6 +87,7 @@ cdef Settings defaults(SSL_CTX *ctx, int only_version, bint verifies):
     settings.trust.store = SSL_CTX_get_cert_store(ctx)
     settings.trust.directories = ()
     settings.generation = new_generation()
+    settings.identity = new_generation()
     return settings
 
 

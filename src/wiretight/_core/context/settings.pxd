@@ -66,7 +66,8 @@ cdef class Settings:
     cdef tuple credentials          # one for each kind of key, the latest last
     cdef Parameters dh_params       # or None
     cdef Trust trust
-    cdef bytes generation           # identifies the trust and the credentials: new after every change of them
+    cdef bytes generation           # identifies the trust: new after every change of it
+    cdef bytes identity             # identifies the credentials: new after every change of them
     cdef bytes policy_id            # or None
     cdef bytes policy               # identifies the verify_callback, by the policy_id if there is one; b"": none
     # Objects that features keep alive for their callbacks, by feature name, so that they need no field here. Never
@@ -75,7 +76,6 @@ cdef class Settings:
     cdef dict terms                 # of recent connections; see session/terms.pyx
 
     cdef Settings copy(self)
-    cdef bint authenticates_as(self, Settings earlier) noexcept     # has the same trust and the same credentials
     cdef Settings verifying_as(self, Settings earlier)      # a copy with the trust and signatures of `earlier`
     cdef Settings judging_as(self, Settings other)          # a copy with the verify_callback of `other`
     cdef Settings without_callbacks(self)
@@ -89,4 +89,3 @@ cdef bint apply(SSL *ssl, Settings sealed, Settings settings, bint server_side) 
 cdef bint apply_loaded(SSL *ssl, Settings sealed, Settings settings) noexcept
 cdef int apply_callbacks(SSL *ssl, Settings settings) noexcept
 cdef bint use_trust(SSL *ssl, Trust trust) noexcept
-cdef bint use_credential(SSL *ssl, Credential credential) noexcept

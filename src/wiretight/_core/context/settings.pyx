@@ -8,7 +8,7 @@ The first connection seals the SSL_CTX: the settings so far are written into it,
 applied to each new SSL.
 
 A new setting needs a field in the class, a line in copy() and apply() and, if it decides who is trusted, one in
-authenticates_as() or the terms of a session. What only a callback uses is kept by name instead, and needs nothing here.
+update_settings() or the terms of a session. What only a callback uses is kept by name instead, and needs nothing here.
 """
 
 cimport cython
@@ -20,7 +20,7 @@ from wiretight._core.openssl.evp cimport EVP_PKEY_free, EVP_PKEY_up_ref
 from wiretight._core.openssl.ssl cimport (
     SSL_CTX_set0_tmp_dh_pkey, SSL_CTX_set1_cert_store, SSL_CTX_set1_client_sigalgs_list, SSL_CTX_set1_groups_list,
     SSL_CTX_set1_sigalgs_list, SSL_CTX_set_cipher_list, SSL_CTX_set_ciphersuites, SSL_CTX_set_security_level,
-    SSL_CTX_use_cert_and_key, SSL_VERIFY_PEER, SSL_VERIFY_POST_HANDSHAKE, SSL_clear_options, SSL_get0_param,
+    SSL_CTX_use_cert_and_key, SSL_VERIFY_PEER, SSL_VERIFY_POST_HANDSHAKE, SSL_certs_clear, SSL_clear_options, SSL_get0_param,
     SSL_get_options, SSL_get_security_level, SSL_set0_tmp_dh_pkey, SSL_set1_chain_cert_store,
     SSL_set1_client_sigalgs_list, SSL_set1_groups_list, SSL_set1_sigalgs_list, SSL_set1_verify_cert_store,
     SSL_set_alpn_protos, SSL_set_cipher_list, SSL_set_ciphersuites, SSL_set_max_proto_version,
@@ -95,14 +95,11 @@ cdef class Settings:
         other.dh_params = self.dh_params
         other.trust = self.trust
         other.generation = self.generation
+        other.identity = self.identity
         other.policy_id = self.policy_id
         other.policy = self.policy
         other.kept = self.kept
         return other
-
-    cdef bint authenticates_as(self, Settings earlier) noexcept:
-        # The Diffie-Hellman parameters authenticate nothing.
-        return self.trust is earlier.trust and self.credentials is earlier.credentials
 
     cdef Settings verifying_as(self, Settings earlier):
         cdef Settings other = self.judging_as(earlier)
@@ -144,7 +141,7 @@ cdef class Settings:
 
 
 cdef bytes new_generation():
-    """A new generation, which ends the resumption of earlier sessions (see terms).
+    """Identifies trust or credentials: another one ends the resumption of earlier sessions (see terms).
 
     Random, so that no two contexts ever have the same; a forked process keeps its parent's.
     """
@@ -239,11 +236,9 @@ cdef bint apply_loaded(SSL *ssl, Settings sealed, Settings settings) noexcept:
 
     OpenSSL: SSL_use_cert_and_key(3), SSL_set_cipher_list(3), SSL_set1_sigalgs_list(3)
     """
-    cdef Credential credential
     cdef const char *hint
-    for credential in settings.credentials:
-        if credential not in sealed.credentials and not use_credential(ssl, credential):
-            return False
+    if settings.credentials is not sealed.credentials and not use_credentials(ssl, settings.credentials):
+        return False
     if settings.dh_params is not sealed.dh_params and not use_parameters(ssl, settings.dh_params):
         return False
     if settings.ciphersuites is not sealed.ciphersuites and not SSL_set_ciphersuites(ssl, settings.ciphersuites):
@@ -281,15 +276,18 @@ cdef bint use_trust(SSL *ssl, Trust trust) noexcept:
     return SSL_set1_verify_cert_store(ssl, trust.store) and SSL_set1_chain_cert_store(ssl, trust.store)
 
 
-cdef bint use_credential(SSL *ssl, Credential credential) noexcept:
-    """At any security level: it was checked when it was loaded, as in `ssl`.
+cdef bint use_credentials(SSL *ssl, tuple credentials) noexcept:
+    """Instead of those of its SSL_CTX. At any security level: they were checked when they were loaded, as in `ssl`.
 
-    OpenSSL: SSL_use_cert_and_key(3)
+    OpenSSL: SSL_certs_clear(3), SSL_use_cert_and_key(3)
     """
     cdef int level = SSL_get_security_level(ssl)
-    cdef bint accepted
+    cdef bint accepted = True
+    cdef Credential credential
+    SSL_certs_clear(ssl)
     SSL_set_security_level(ssl, 0)
-    accepted = SSL_use_cert_and_key(ssl, credential.leaf, credential.key, credential.chain, 1) > 0
+    for credential in credentials:
+        accepted = accepted and SSL_use_cert_and_key(ssl, credential.leaf, credential.key, credential.chain, 1) > 0
     SSL_set_security_level(ssl, level)
     return accepted
 

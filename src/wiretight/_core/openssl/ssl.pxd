@@ -43,6 +43,7 @@ cdef extern from "openssl/ssl.h" nogil:
     int SSL_pending(const SSL *ssl)
     int SSL_get_shutdown(const SSL *ssl)
     void SSL_set_shutdown(SSL *ssl, int mode)
+    bint SSL_is_server(const SSL *ssl)
     bint SSL_in_before(const SSL *ssl)
     int SSL_get_state(const SSL *ssl)
     int TLS_ST_SR_CLNT_HELLO
@@ -169,6 +170,7 @@ cdef extern from "openssl/ssl.h" nogil:
     int SSL_CTX_use_cert_and_key(SSL_CTX *ctx, X509 *x509, EVP_PKEY *pkey, stack_st_X509 *chain, int override)
     int SSL_use_cert_and_key(SSL *ssl, X509 *x509, EVP_PKEY *pkey, stack_st_X509 *chain, int override)
     int SSL_use_certificate(SSL *ssl, X509 *x)
+    void SSL_certs_clear(SSL *s)
     long SSL_add1_chain_cert(SSL *ssl, X509 *x509)
     int SSL_CTX_set0_tmp_dh_pkey(SSL_CTX *ctx, EVP_PKEY *dhpkey)
     int SSL_set0_tmp_dh_pkey(SSL *s, EVP_PKEY *dhpkey)

@@ -2,8 +2,11 @@
 
 A resumed handshake sends no certificate and verifies none: it relies on what the first handshake verified. So a session
 is valid only where the same verification would be repeated. Its terms are a digest of the server's name, of how the
-connection verifies, and by which verify_callback, of its ciphers and signature algorithms, and of what its context had
-loaded at that time (RFC 8446, 4.6.1; RFC 6066, 3).
+connection verifies, and by which verify_callback, of its ciphers and signature algorithms, and of the trust that its
+context had loaded at that time (RFC 8446, 4.6.1; RFC 6066, 3). On a client also of its certificates: a server goes on
+knowing by a session whom it was made with. On a server they are not, so that its tickets outlive the renewal of its
+certificate.
+
 All of it is read from the SSL that verifies, or from the settings that it was made with, which never change.
 
 A client's SSLSession keeps them, and only a connection with the same terms offers it. On a server they are the
@@ -18,7 +21,7 @@ from wiretight._core.openssl.err cimport ERR_pop_to_mark, ERR_set_mark
 from wiretight._core.openssl.evp cimport SHA256, SHA256_DIGEST_LENGTH
 from wiretight._core.openssl.ssl cimport (
     SSL_CIPHER_get_id, SSL_get0_param, SSL_get_cipher_list_stack, SSL_get_security_level, SSL_get_verify_mode,
-    sk_SSL_CIPHER_num, sk_SSL_CIPHER_value, stack_st_SSL_CIPHER,
+    SSL_is_server, sk_SSL_CIPHER_num, sk_SSL_CIPHER_value, stack_st_SSL_CIPHER,
 )
 from wiretight._core.openssl.x509 cimport (
     X509_VERIFY_PARAM, X509_VERIFY_PARAM_get0_host, X509_VERIFY_PARAM_get1_ip_asc, X509_VERIFY_PARAM_get_flags,
@@ -51,7 +54,7 @@ cdef bytes terms_of(SSL *ssl, Settings settings, str server_name):
     number[6] = len(settings.policy)
     for i in range(count):
         number[SETTINGS + i] = SSL_CIPHER_get_id(sk_SSL_CIPHER_value(ciphers, i))
-    text = numbers + settings.generation + settings.policy
+    text = numbers + settings.generation + (b"" if SSL_is_server(ssl) else settings.identity) + settings.policy
     text += b"" if server_name is None else server_name.lower().encode()
     if settings.client_sigalgs is not None or settings.server_sigalgs is not None:
         text += b"\0%b\0%b" % (settings.client_sigalgs or b"", settings.server_sigalgs or b"")
