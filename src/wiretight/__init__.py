@@ -24,7 +24,7 @@ from wiretight._tls.constants import (
     ALERT_DESCRIPTION_UNKNOWN_CA, ALERT_DESCRIPTION_UNKNOWN_PSK_IDENTITY, ALERT_DESCRIPTION_UNRECOGNIZED_NAME,
     ALERT_DESCRIPTION_UNSUPPORTED_CERTIFICATE, ALERT_DESCRIPTION_UNSUPPORTED_EXTENSION,
     ALERT_DESCRIPTION_USER_CANCELLED, AlertDescription, CERT_NONE, CERT_OPTIONAL, CERT_REQUIRED,
-    CHANNEL_BINDING_TYPES, DefaultVerifyPaths, HAS_ALPN, HAS_CERT_COMPRESSION, HAS_ECDH, HAS_ECH,
+    CHANNEL_BINDING_TYPES, DefaultVerifyPaths, HAS_ALPN, HAS_CERT_COMPRESSION, HAS_ECDH, HAS_ECH, HAS_ML_DSA,
     HAS_NEVER_CHECK_COMMON_NAME, HAS_NPN, HAS_PHA, HAS_PSK, HAS_PSK_TLS13, HAS_SNI, HAS_SSLv2, HAS_SSLv3, HAS_TLSv1,
     HAS_TLSv1_1, HAS_TLSv1_2, HAS_TLSv1_3, OP_ALL, OP_CIPHER_SERVER_PREFERENCE, OP_ENABLE_KTLS,
     OP_ENABLE_MIDDLEBOX_COMPAT, OP_IGNORE_UNEXPECTED_EOF, OP_LEGACY_SERVER_CONNECT, OP_NO_COMPRESSION,
@@ -53,6 +53,7 @@ from wiretight._tls.socket import SSLSocket
 from wiretight._standard.typing import TYPE_CHECKING
 
 # Public, but not in __all__: with install(), a program's `from ssl import *` would import them over its own.
+from wiretight._core.context.material import Credential as Credential
 from wiretight._core.trust.verification import Verification as Verification, VerifyError as VerifyError
 from wiretight._core.x509.certificate import Certificate as Certificate
 
@@ -127,7 +128,7 @@ __all__ = [
     "ALERT_DESCRIPTION_UNSUPPORTED_CERTIFICATE", "ALERT_DESCRIPTION_UNSUPPORTED_EXTENSION",
     "ALERT_DESCRIPTION_USER_CANCELLED", "AlertDescription", "CERT_NONE", "CERT_OPTIONAL", "CERT_REQUIRED",
     "CHANNEL_BINDING_TYPES", "CertificateError", "DER_cert_to_PEM_cert", "DefaultVerifyPaths", "HAS_ALPN",
-    "HAS_CERT_COMPRESSION", "HAS_ECDH", "HAS_ECH", "HAS_NEVER_CHECK_COMMON_NAME", "HAS_NPN",
+    "HAS_CERT_COMPRESSION", "HAS_ECDH", "HAS_ECH", "HAS_ML_DSA", "HAS_NEVER_CHECK_COMMON_NAME", "HAS_NPN",
     "HAS_PHA", "HAS_PSK", "HAS_PSK_TLS13", "HAS_SNI",
     "HAS_SSLv2", "HAS_SSLv3", "HAS_TLSv1", "HAS_TLSv1_1", "HAS_TLSv1_2", "HAS_TLSv1_3", "MemoryBIO",
     "OPENSSL_STATIC", "OPENSSL_VERSION", "OPENSSL_VERSION_INFO", "OPENSSL_VERSION_NUMBER", "OP_ALL",
@@ -149,7 +150,7 @@ __all__ = [
     "get_sigalgs", "socket_error",
 ]
 # `ssl` has no __all__: `from ssl import *` also imports the names that it imports for itself, and programs use them.
-# install() and uninstall() are not here, for the same reason as Certificate.
+# install() and uninstall() are not here, for the same reason as Certificate and Credential.
 __all__ += [
     "SOCK_STREAM", "SOL_SOCKET", "SO_TYPE", "base64", "create_connection", "errno", "namedtuple", "os", "socket", "sys",
     "warnings",

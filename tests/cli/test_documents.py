@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
+import http.server
+import json
 import os
 import re
 import shutil
 import socket
 import subprocess
 import sys
+import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 import wiretight
-from tests.kit.certificates import ADDRESS, HOST, Certificates
+from tests.kit.certificates import ADDRESS, HOST, Certificates, Credentials
 from tests.kit.sockets import free_port
 from tests.kit.threads import PATIENCE
 
@@ -38,12 +43,42 @@ def on_loopback(program: str, port: int) -> str:
 
 
 @pytest.fixture
-def environment(tmp_path: Path, certificates: Certificates) -> dict[str, str]:
+def environment(tmp_path: Path, certificates: Certificates) -> Iterator[dict[str, str]]:
     """Trust in the CA of the tests; cert.pem and key.pem are in the working directory."""
     shutil.copy(certificates.server.chain, tmp_path / "cert.pem")
     shutil.copy(certificates.server.key, tmp_path / "key.pem")
     trust = str(certificates.ca_file)
-    return {**os.environ, "SSL_CERT_FILE": trust, "REQUESTS_CA_BUNDLE": trust, "NO_PROXY": "*"}
+    with vault(certificates.client) as address:
+        yield {
+            **os.environ,
+            **{"SSL_CERT_FILE": trust, "REQUESTS_CA_BUNDLE": trust, "NO_PROXY": "*"},
+            **{"VAULT_ADDR": address, "VAULT_TOKEN": "token"},
+        }
+
+
+@contextlib.contextmanager
+def vault(issued: Credentials) -> Iterator[str]:
+    """As much of HashiCorp's Vault as hands out a certificate; its address."""
+
+    class Issuing(http.server.BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            assert self.headers["X-Vault-Token"] == "token"
+            chain = issued.chain.read_text().split("-----END CERTIFICATE-----\n")
+            certificate, *others = [f"{part}-----END CERTIFICATE-----" for part in chain[:-1]]
+            data = {"certificate": certificate, "ca_chain": others, "private_key": issued.key.read_text()}
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(json.dumps({"data": data}).encode())
+
+        def log_message(self, format: str, *args: object) -> None:
+            pass
+
+    with http.server.HTTPServer((ADDRESS, 0), Issuing) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        yield f"http://{ADDRESS}:{server.server_port}"
+        server.shutdown()
+        thread.join()
 
 
 @pytest.mark.parametrize("name", sorted(PROGRAMS.keys() - SERVERS))

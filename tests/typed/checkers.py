@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 PROGRAMS = Path(__file__).parent / "programs"
+ADDITIONS = Path(__file__).parent / "additions"  # programs that use what `ssl` has not
 IMPORT = "import ssl\n"
 
 
@@ -29,6 +30,13 @@ def programs(into: Path, module: str, version: str) -> Path:
         (into / program.name).write_text(
             text if module == "ssl" else text.replace(IMPORT, f"import {module} as ssl\n", 1)
         )
+    return into
+
+
+def additions(into: Path) -> Path:
+    """A copy of the programs that use what `ssl` has not."""
+    for program in ADDITIONS.glob("*.py"):
+        (into / program.name).write_text(program.read_text())
     return into
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.typed.checkers import mypy, programs, pyright
+from tests.typed.checkers import additions, mypy, programs, pyright
 
 pytest.importorskip("mypy", reason="scripts/check runs these: it installs the type checkers")
 
@@ -24,6 +24,12 @@ def test_programs_for_the_standard_ssl_pass(
     check: Callable[[Path, str], None], module: str, version: str, tmp_path: Path
 ) -> None:
     check(programs(tmp_path, module, version), version)
+
+
+@pytest.mark.parametrize("check", [mypy, pyright], ids=["mypy", "pyright"])
+@pytest.mark.parametrize("version", ["3.10", "3.15"])
+def test_programs_for_what_ssl_has_not_pass(check: Callable[[Path, str], None], version: str, tmp_path: Path) -> None:
+    check(additions(tmp_path), version)
 
 
 @pytest.mark.parametrize("check", [mypy, pyright], ids=["mypy", "pyright"])

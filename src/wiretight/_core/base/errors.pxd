@@ -48,6 +48,7 @@ cdef int raise_queue(str what=*) except -1      # empties the queue and raises i
 cdef object plain_error(type kind, int number, str message)     # one that is not OpenSSL's
 cdef object queue_exception(str what=*)         # the same, returned instead of raised
 cdef object queue_cause()                       # the same, as the cause of another error
+cdef str reason_text(unsigned long code)
 cdef int check_memory() except -1               # empties the queue, and raises only a lack of memory
 cdef int check_decoder_memory() except -1       # the same where a decoder has failed
 cdef object ssl_error(int ssl_error, unsigned long code, str message=*)  # an SSLError with library and reason set

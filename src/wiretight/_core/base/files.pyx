@@ -1,11 +1,14 @@
 """Files that a program names, read with system calls."""
 
+from cpython.bytearray cimport PyByteArray_AS_STRING
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 from cpython.exc cimport PyErr_CheckSignals
 from cpython.object cimport PyObject
 from libc.errno cimport EFBIG, EINTR, errno
 from posix.fcntl cimport O_RDONLY, open
 from posix.unistd cimport close, read
+
+from wiretight._core.openssl.crypto cimport OPENSSL_cleanse
 
 from wiretight._standard.system import os
 
@@ -67,24 +70,29 @@ cdef int open_file(object path, str argument) except -1:
 
 
 cdef bytes content_of(int fd):
+    """What was read on the way is overwritten: it may be a key."""
     cdef bytearray content = bytearray()
     cdef bytes chunk = PyBytes_FromStringAndSize(NULL, CHUNK_SIZE)
     cdef char *buffer = PyBytes_AS_STRING(chunk)
     cdef ssize_t got
     cdef int error
-    while len(content) <= SIZE_LIMIT:
-        with nogil:
-            got = read(fd, buffer, CHUNK_SIZE)
-            error = errno
-        if got > 0:
-            content += memoryview(chunk)[:got]
-        elif got == 0:
-            return bytes(content)
-        elif error == EINTR:
-            PyErr_CheckSignals()
-        else:
-            raise OSError(error, os.strerror(error))
-    raise OSError(EFBIG, f"{os.strerror(EFBIG)}: certificates, keys and CRLs are read up to {SIZE_LIMIT >> 20} MiB")
+    try:
+        while len(content) <= SIZE_LIMIT:
+            with nogil:
+                got = read(fd, buffer, CHUNK_SIZE)
+                error = errno
+            if got > 0:
+                content += memoryview(chunk)[:got]
+            elif got == 0:
+                return bytes(content)
+            elif error == EINTR:
+                PyErr_CheckSignals()
+            else:
+                raise OSError(error, os.strerror(error))
+        raise OSError(EFBIG, f"{os.strerror(EFBIG)}: certificates, keys and CRLs are read up to {SIZE_LIMIT >> 20} MiB")
+    finally:
+        OPENSSL_cleanse(buffer, min(<Py_ssize_t>len(content), <Py_ssize_t>CHUNK_SIZE))
+        OPENSSL_cleanse(PyByteArray_AS_STRING(content), len(content))
 
 
 def read_file(path, /):

@@ -7,37 +7,75 @@ password callback may use the context.
 from wiretight._core.base.errors cimport check, raise_queue
 from wiretight._core.base.files cimport file_content
 from wiretight._core.context.context cimport settings_of, trial, update_settings
-from wiretight._core.context.settings cimport Credential, Parameters, Settings
+from wiretight._core.context.material cimport Credential, give_key, new_credential
+from wiretight._core.context.settings cimport Parameters, Settings
 from wiretight._core.openssl.err cimport ERR_clear_error
 from wiretight._core.openssl.evp cimport EVP_PKEY_free, EVP_PKEY_get0_type_name, EVP_PKEY_up_ref
 from wiretight._core.openssl.ssl cimport (
     SSL, SSL_add1_chain_cert, SSL_free, SSL_set0_tmp_dh_pkey, SSL_use_cert_and_key, SSL_use_certificate,
 )
-from wiretight._core.openssl.x509 cimport (
-    X509_check_private_key, X509_free, sk_X509_num, sk_X509_pop_free, sk_X509_shift, sk_X509_value,
-)
-from wiretight._core.x509.pem cimport Password, read_chain, read_dh_parameters, read_key
+from wiretight._core.openssl.x509 cimport sk_X509_num, sk_X509_value
+from wiretight._core.x509.octets cimport wipe
+from wiretight._core.x509.password cimport Password, standard_password
+from wiretight._core.x509.pem cimport read_chain, read_dh_parameters
+from wiretight._core.x509.privatekey cimport read_key
 
 
 cdef int load_cert_chain(Context context, object certfile, object keyfile, object password) except -1:
     """OpenSSL: SSL_use_cert_and_key(3)"""
-    cdef Password secret = Password(password)
-    cdef Credential loaded = Credential.__new__(Credential)
+    cdef Password secret = standard_password(password)
+    cdef Credential loaded
     cdef bytes content = file_content(certfile, "certfile")
-    ERR_clear_error()
-    loaded.chain = read_chain(content, secret, certfile)
-    loaded.leaf = sk_X509_shift(loaded.chain)
-    check_strength(context, loaded)     # before the key is read, as in `ssl`
-    if keyfile is not None:
-        content = file_content(keyfile, "keyfile")
-    loaded.key = read_key(content, secret, certfile if keyfile is None else keyfile)
-    check(X509_check_private_key(loaded.leaf, loaded.key))
-    if sk_X509_num(loaded.chain) == 0:
-        # An empty chain would mean "send the leaf alone"; without one, OpenSSL builds it from the trusted certificates.
-        sk_X509_pop_free(loaded.chain, X509_free)
-        loaded.chain = NULL
+    try:
+        ERR_clear_error()
+        loaded = new_credential(read_chain(content, secret, certfile))
+        check_strength(context, loaded)     # before the key is read, as in `ssl`
+        if keyfile is not None:
+            content = file_content(keyfile, "keyfile")
+        give_key(loaded, read_key(content, len(content), secret, certfile if keyfile is None else keyfile))
+    finally:
+        wipe(content)
     check_pair(context, loaded)
     return update_settings(context, put_credential, loaded)
+
+
+def add_credential(Context context not None, Credential credential not None):
+    """Gives later connections of `context` this credential, in place of the one with the same kind of key.
+
+    Raises SSLError if a certificate is too weak for the security level of the context, or its key is of no use in TLS;
+    then nothing changes. Since 0.1.
+
+    OpenSSL: SSL_use_cert_and_key(3)
+    """
+    check_strength(context, credential)
+    check_pair(context, credential)
+    update_settings(context, put_credential, credential)
+
+
+def set_credentials(Context context not None, tuple credentials not None):
+    """Gives later connections of `context` these credentials and no others, all at once.
+
+    Raises ValueError for two with the same kind of key, and SSLError as add_credential() does; then nothing changes.
+    Since 0.1.
+
+    OpenSSL: SSL_use_cert_and_key(3)
+    """
+    cdef set kinds = set()
+    for credential in credentials:
+        if not isinstance(credential, Credential):
+            raise TypeError(f"credentials must be Credential objects, not {type(credential).__name__}")
+        kinds.add(kind_of(credential))
+    if len(kinds) < len(credentials):
+        raise ValueError("a context has one credential of each kind of key: two of these have the same key_type")
+    for credential in credentials:
+        check_strength(context, credential)
+        check_pair(context, credential)
+    update_settings(context, put_credentials, credentials)
+
+
+def credentials_of(Context context not None):
+    """The credentials of later connections: a tuple. Since 0.1."""
+    return settings_of(context).credentials
 
 
 cdef int check_strength(Context context, Credential loaded) except -1:
@@ -67,18 +105,24 @@ cdef int check_pair(Context context, Credential loaded) except -1:
 
 
 cdef int put_credential(Context _, Settings settings, object loaded) except -1:
-    """Replaces the credential with the same kind of key: OpenSSL has one of each kind.
-
-    OpenSSL: EVP_PKEY_get0_type_name(3)
-    """
-    cdef Credential other
-    cdef bytes kind = EVP_PKEY_get0_type_name((<Credential>loaded).key)
+    """Replaces the credential with the same kind of key: OpenSSL has one of each kind."""
+    cdef bytes kind = kind_of(loaded)
     cdef list others = []
     for other in settings.credentials:
-        if <bytes>EVP_PKEY_get0_type_name(other.key) != kind:
+        if kind_of(other) != kind:
             others.append(other)
     settings.credentials = (*others, loaded)
     return 0
+
+
+cdef int put_credentials(Context _, Settings settings, object credentials) except -1:
+    settings.credentials = credentials
+    return 0
+
+
+cdef bytes kind_of(Credential credential):
+    """OpenSSL: EVP_PKEY_get0_type_name(3)"""
+    return EVP_PKEY_get0_type_name(credential.key)
 
 
 # --- Diffie-Hellman parameters ---------------------------------------------------------------------------------------

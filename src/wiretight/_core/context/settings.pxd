@@ -4,7 +4,7 @@ from libc.stdint cimport uint64_t
 
 from wiretight._core.openssl.evp cimport EVP_PKEY
 from wiretight._core.openssl.ssl cimport SSL, SSL_CTX
-from wiretight._core.openssl.x509 cimport X509, X509_STORE, stack_st_X509
+from wiretight._core.openssl.x509 cimport X509_STORE
 
 cdef extern from "compat.h" nogil:
     ctypedef void (*wt_message)(
@@ -16,13 +16,7 @@ cdef extern from "compat.h" nogil:
         SSL *ssl, const char *identity, unsigned char *key, unsigned int key_size) noexcept
 
 
-# Owners of loaded material. None of them changes once it is part of Settings.
-cdef class Credential:
-    cdef X509 *leaf
-    cdef EVP_PKEY *key
-    cdef stack_st_X509 *chain       # NULL: OpenSSL completes it from the trusted certificates
-
-
+# Owners of loaded material, as Credential is. None of them changes once it is part of Settings.
 cdef class Parameters:
     cdef EVP_PKEY *key
 

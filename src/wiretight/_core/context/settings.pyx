@@ -14,6 +14,7 @@ update_settings() or the terms of a session. What only a callback uses is kept b
 cimport cython
 
 from wiretight._core.base.errors cimport check, raise_queue
+from wiretight._core.context.material cimport Credential
 from wiretight._core.openssl.crypto cimport RAND_bytes
 from wiretight._core.openssl.err cimport ERR_clear_error
 from wiretight._core.openssl.evp cimport EVP_PKEY_free, EVP_PKEY_up_ref
@@ -29,7 +30,7 @@ from wiretight._core.openssl.ssl cimport (
 )
 from wiretight._core.openssl.x509 cimport (
     X509_STORE_free, X509_VERIFY_PARAM, X509_VERIFY_PARAM_clear_flags, X509_VERIFY_PARAM_get_flags,
-    X509_VERIFY_PARAM_set_flags, X509_VERIFY_PARAM_set_hostflags, X509_free, sk_X509_pop_free,
+    X509_VERIFY_PARAM_set_flags, X509_VERIFY_PARAM_set_hostflags,
 )
 
 cdef extern from "compat.h" nogil:
@@ -40,17 +41,6 @@ cdef enum:
     GENERATION_SIZE = 16
 
 cdef dict NOTHING = {}
-
-
-@cython.final
-@cython.auto_pickle(False)
-cdef class Credential:
-    """A certificate chain and its private key."""
-
-    def __dealloc__(self):
-        X509_free(self.leaf)
-        EVP_PKEY_free(self.key)
-        sk_X509_pop_free(self.chain, X509_free)
 
 
 @cython.final

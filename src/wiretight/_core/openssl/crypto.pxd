@@ -5,6 +5,7 @@ cdef extern from "openssl/crypto.h" nogil:
     unsigned long OpenSSL_version_num()
     int OPENSSL_VERSION
     void OPENSSL_free(void *p)
+    void OPENSSL_cleanse(void *ptr, size_t len)
     ctypedef struct CRYPTO_EX_DATA:
         pass
     ctypedef void CRYPTO_EX_free(

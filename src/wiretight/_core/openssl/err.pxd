@@ -13,5 +13,5 @@ cdef extern from "openssl/err.h" nogil:
     int ERR_GET_REASON(unsigned long e)
     const char *ERR_reason_error_string(unsigned long e)
     bint ERR_SYSTEM_ERROR(unsigned long e)
-    int ERR_LIB_SYS, ERR_LIB_SSL, ERR_LIB_X509, ERR_LIB_PEM, ERR_LIB_ASN1
-    int ERR_R_PEM_LIB, ERR_R_MALLOC_FAILURE, ERR_R_NESTED_ASN1_ERROR, ERR_RFLAG_COMMON
+    int ERR_LIB_SYS, ERR_LIB_SSL, ERR_LIB_X509, ERR_LIB_PEM, ERR_LIB_ASN1, ERR_LIB_PKCS12
+    int ERR_R_PEM_LIB, ERR_R_MALLOC_FAILURE, ERR_R_NESTED_ASN1_ERROR, ERR_R_UNSUPPORTED, ERR_RFLAG_COMMON

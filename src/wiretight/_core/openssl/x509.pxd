@@ -50,6 +50,8 @@ cdef extern from "openssl/x509v3.h" nogil:
     int X509_digest(const X509 *data, const EVP_MD *type, unsigned char *md, unsigned int *len)
     int X509_check_ca(X509 *x)
     int X509_check_private_key(const X509 *x, const EVP_PKEY *k)
+    int X509_check_issued(X509 *issuer, X509 *subject)
+    EVP_PKEY *X509_get0_pubkey(const X509 *x)
     long X509_get_version(const X509 *x)
     ASN1_INTEGER *X509_get_serialNumber(X509 *x)
     const ASN1_TIME *X509_get0_notBefore(const X509 *x)
@@ -62,6 +64,8 @@ cdef extern from "openssl/x509v3.h" nogil:
     ctypedef struct X509_PUBKEY:
         pass
     X509_PUBKEY *X509_get_X509_PUBKEY(const X509 *x)
+    int X509_PUBKEY_get0_param(
+        ASN1_OBJECT **ppkalg, const unsigned char **pk, int *ppklen, void **pa, const X509_PUBKEY *pub)
     int i2d_X509_PUBKEY(const X509_PUBKEY *a, unsigned char **ppout)
     X509 *d2i_X509_bio(BIO *bp, X509 **x)
 
@@ -109,6 +113,7 @@ cdef extern from "openssl/x509v3.h" nogil:
     stack_st_X509 *sk_X509_new_null()
     int sk_X509_push(stack_st_X509 *sk, X509 *x)
     X509 *sk_X509_shift(stack_st_X509 *sk)
+    X509 *sk_X509_delete(stack_st_X509 *sk, int i)
     void sk_X509_pop_free(stack_st_X509 *sk, void (*free)(X509 *) noexcept)
     void X509_INFO_free(X509_INFO *a)
     int sk_X509_INFO_num(stack_st_X509_INFO *sk)

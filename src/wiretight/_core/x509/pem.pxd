@@ -1,19 +1,13 @@
-"""PEM: reads certificates, CRLs, keys and parameters from text."""
+"""PEM: reads certificates, CRLs and parameters from text."""
 
 from wiretight._core.openssl.evp cimport EVP_PKEY
 from wiretight._core.openssl.x509 cimport X509, stack_st_X509, stack_st_X509_INFO
-
-
-cdef class Password:
-    cdef object source
-    cdef object error       # the exception that getting it raised
-    cdef bint is_missing    # OpenSSL asked for it, and there is none
+from wiretight._core.x509.password cimport Password
 
 
 # Errors name `path`
 cdef X509 *read_certificate(bytes content) except NULL
 cdef stack_st_X509 *read_chain(bytes content, Password password, object path) except NULL
-cdef EVP_PKEY *read_key(bytes content, Password password, object path) except NULL
 cdef EVP_PKEY *read_dh_parameters(bytes content, object path) except NULL
 cdef stack_st_X509_INFO *read_entries(bytes content) except NULL
 

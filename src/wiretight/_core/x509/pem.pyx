@@ -1,30 +1,27 @@
-"""PEM: reads certificates, CRLs, keys and parameters from text.
+"""PEM: reads certificates, CRLs and parameters from text.
 
 OpenSSL reads without the GIL, inside the gate that a fork closes (see mutex.h).
 """
 
-cimport cython
-from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
-from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
-from libc.limits cimport INT_MAX
-from libc.string cimport memcpy
-
 from wiretight._core.base.errors cimport check_memory, queue_cause, queue_exception, raise_queue, ssl_error
 from wiretight._core.base.mutex cimport wt_gate_enter, wt_gate_leave
-from wiretight._core.openssl.bio cimport BIO, BIO_eof, BIO_free, BIO_get_mem_data, BIO_new_mem_buf
+from wiretight._core.openssl.bio cimport BIO, BIO_eof, BIO_free, BIO_get_mem_data
 from wiretight._core.openssl.crypto cimport OPENSSL_free
 from wiretight._core.openssl.err cimport (
-    ERR_GET_LIB, ERR_GET_REASON, ERR_LIB_PEM, ERR_LIB_SSL, ERR_LIB_X509, ERR_PACK, ERR_R_PEM_LIB, ERR_clear_error,
+    ERR_GET_LIB, ERR_GET_REASON, ERR_LIB_PEM, ERR_LIB_X509, ERR_PACK, ERR_R_PEM_LIB, ERR_clear_error,
     ERR_peek_last_error,
 )
 from wiretight._core.openssl.evp cimport EVP_PKEY_free, EVP_PKEY_is_a
 from wiretight._core.openssl.pem cimport (
-    PEM_R_NO_START_LINE, PEM_X509_INFO_read_bio, PEM_bytes_read_bio, PEM_read_bio_Parameters, PEM_read_bio_PrivateKey,
-    PEM_read_bio_X509, PEM_read_bio_X509_AUX,
+    PEM_R_NO_START_LINE, PEM_X509_INFO_read_bio, PEM_bytes_read_bio, PEM_read_bio_Parameters, PEM_read_bio_X509,
+    PEM_read_bio_X509_AUX,
 )
 from wiretight._core.openssl.x509 cimport (
     X509_free, d2i_X509_bio, sk_X509_new_null, sk_X509_num, sk_X509_pop_free, sk_X509_push,
 )
+from wiretight._core.x509.octets cimport Octets, content_bio, octets_of, octets_of_text
+from wiretight._core.x509.password cimport no_password, on_password, raise_password_error
+from wiretight._core.x509.privatekey cimport raise_unreadable
 
 from wiretight._standard.errors import SSLError
 
@@ -33,82 +30,6 @@ cdef enum:
     OUT_OF_MEMORY = -1      # for the list
     BROKEN = 0              # OpenSSL's queue has the reason
     COMPLETE = 1
-
-
-cdef BIO *content_bio(const unsigned char *content, Py_ssize_t length) except NULL:
-    """A BIO that borrows the content.
-
-    OpenSSL: BIO_new_mem_buf(3)
-    """
-    cdef BIO *bio
-    if length > INT_MAX:
-        raise OverflowError("OpenSSL accepts no more than 2 GiB of certificate data")
-    bio = BIO_new_mem_buf(content, <int>length)
-    if bio == NULL:
-        raise_queue()
-    return bio
-
-
-# --- passwords -------------------------------------------------------------------------------------------------------
-@cython.final
-@cython.auto_pickle(False)
-cdef class Password:
-    """The password of an encrypted key: text, or a callable that is called only if the key is encrypted."""
-
-    def __cinit__(self, source):
-        if source is not None and not callable(source) and not isinstance(source, (str, bytes, bytearray)):
-            raise TypeError("password should be a string or callable")
-        self.source = source
-
-
-cdef int on_password(char *buffer, int size, int writing, void *password) noexcept nogil:
-    """Called inside the gate, where no thread may wait for the GIL.
-
-    OpenSSL: pem_password_cb(3)
-    """
-    cdef int length
-    wt_gate_leave(password)
-    length = ask_password(buffer, size, password)
-    wt_gate_enter(password)
-    return length
-
-
-cdef int ask_password(char *buffer, int size, void *password) noexcept with gil:
-    cdef Password needed = <Password>password
-    cdef bytes secret
-    if needed.source is None:
-        needed.is_missing = True
-        return -1
-    try:
-        answer = needed.source() if callable(needed.source) else needed.source
-        if isinstance(answer, str):
-            answer = answer.encode()
-        elif not isinstance(answer, (bytes, bytearray)):
-            raise TypeError("password callback must return a string")
-        secret = bytes(answer)
-        if PyBytes_GET_SIZE(secret) > size:
-            raise ValueError(f"password cannot be longer than {size} bytes")
-        memcpy(buffer, PyBytes_AS_STRING(secret), PyBytes_GET_SIZE(secret))
-        return <int>PyBytes_GET_SIZE(secret)
-    except BaseException as error:
-        needed.error = error
-        return -1
-
-
-cdef int raise_password_error(Password password) except -1:
-    """Raises the exception of the callable, instead of OpenSSL's error about it."""
-    if password.error is not None:
-        ERR_clear_error()
-        raise password.error
-    return 0
-
-
-cdef int no_password(char *buffer, int size, int writing, void *unused) noexcept nogil:
-    """Without a callback, OpenSSL prompts at the terminal or reads standard input: a server would hang.
-
-    OpenSSL: pem_password_cb(3)
-    """
-    return -1
 
 
 # --- certificates ----------------------------------------------------------------------------------------------------
@@ -239,27 +160,13 @@ cdef stack_st_X509 *parse_data(object cadata) except NULL:
 
 
 cdef stack_st_X509 *parse_pem(object data, str argument) except NULL:
-    cdef bytes text
-    if isinstance(data, str):
-        text = data.encode()
-        return parse_sequence(text, len(text), True, argument)
-    return parse_buffer(data, True, argument, "a string or a bytes-like object")
+    cdef Octets octets = octets_of_text(data, argument, "a string or a bytes-like object")
+    return parse_sequence(octets.data, octets.length, True, argument)
 
 
 cdef stack_st_X509 *parse_der(object data, str argument, str expected="a bytes-like object") except NULL:
-    return parse_buffer(data, False, argument, expected)
-
-
-cdef stack_st_X509 *parse_buffer(object data, bint is_pem, str argument, str expected) except NULL:
-    cdef Py_buffer view
-    try:
-        PyObject_GetBuffer(data, &view, PyBUF_SIMPLE)
-    except TypeError:
-        raise TypeError(f"{argument} should be {expected}") from None
-    try:
-        return parse_sequence(<const unsigned char *>view.buf, view.len, is_pem, argument)
-    finally:
-        PyBuffer_Release(&view)
+    cdef Octets octets = octets_of(data, argument, expected)
+    return parse_sequence(octets.data, octets.length, False, argument)
 
 
 cdef stack_st_X509 *parse_sequence(
@@ -299,25 +206,7 @@ cdef stack_st_X509 *parse_sequence(
     raise error
 
 
-# --- keys and parameters ---------------------------------------------------------------------------------------------
-cdef EVP_PKEY *read_key(bytes content, Password password, object path) except NULL:
-    """The first private key of a PEM file.
-
-    OpenSSL: PEM_read_bio_PrivateKey(3)
-    """
-    cdef BIO *bio = content_bio(content, len(content))
-    cdef EVP_PKEY *key
-    with nogil:
-        wt_gate_enter(<void *>password)
-        key = PEM_read_bio_PrivateKey(bio, NULL, on_password, <void *>password)
-        wt_gate_leave(<void *>password)
-        BIO_free(bio)
-    if key == NULL:
-        raise_password_error(password)
-        raise_unreadable("private key", path, password)
-    return key
-
-
+# --- parameters ----------------------------------------------------------------------------------------------------
 cdef tuple DH_BLOCKS = (b"-----BEGIN DH PARAMETERS-----", b"-----BEGIN X9.42 DH PARAMETERS-----")
 
 
@@ -378,16 +267,3 @@ cdef Py_ssize_t first_line_of(bytes content, tuple lines):
             return at
         at = content.find(b"\n", at) + 1 or len(content)
     return at
-
-
-cdef int raise_unreadable(str wanted, object path, Password password) except -1:
-    """`ssl` has one error for a missing or broken entry and for a wrong password: [SSL] PEM lib.
-
-    OpenSSL's own error becomes the cause.
-    """
-    cause = queue_cause()
-    reason = ": it is encrypted, and no password was given" if password.is_missing else ""
-    raise ssl_error(
-        ERR_R_PEM_LIB, ERR_PACK(ERR_LIB_SSL, 0, ERR_R_PEM_LIB),
-        f"PEM lib: no {wanted} could be read from {path!r}{reason}"
-    ) from cause

@@ -1,0 +1,18 @@
+"""Octets: what a program passes as certificates and keys, read in place."""
+
+from wiretight._core.openssl.bio cimport BIO
+
+
+cdef class Octets:
+    cdef const unsigned char *data
+    cdef Py_ssize_t length
+    cdef Py_buffer view
+    cdef str text           # that `data` is a part of, or None
+
+    cdef BIO *bio(self) except NULL
+
+
+cdef Octets octets_of(object data, str argument, str expected)          # bytes-like; errors name `argument`
+cdef Octets octets_of_text(object data, str argument, str expected)     # or a str
+cdef BIO *content_bio(const unsigned char *content, Py_ssize_t length) except NULL
+cdef int wipe(bytes secret) except -1       # which nobody else has
