@@ -15,12 +15,13 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import wiretight
 from tests.kit.certificates import ADDRESS, HOST, Certificates, Credentials
-from tests.kit.sockets import free_port
+from tests.kit.sockets import free_port, receive_all
 from tests.kit.threads import PATIENCE
 
 ROOT = Path(__file__).parents[2]
@@ -96,12 +97,45 @@ def test_a_client_runs(name: str, web_port: int, environment: dict[str, str], tm
 @pytest.mark.parametrize("name", sorted(SERVERS))
 def test_a_server_answers(name: str, environment: dict[str, str], certificates: Certificates, tmp_path: Path) -> None:
     port = free_port()
-    command = [sys.executable, "-c", on_loopback(PROGRAMS[name], port)]
-    with subprocess.Popen(command, cwd=tmp_path, env=environment) as server:
+    with running(PROGRAMS[name], port, environment, tmp_path) as server:
+        context = wiretight.create_default_context(cafile=certificates.ca_file)
+        with connected(server, port) as plain, context.wrap_socket(plain, server_hostname=HOST) as client:
+            if "uvicorn" in PROGRAMS[name]:
+                client.sendall(b"GET / HTTP/1.0\r\n\r\n")
+            assert receive_all(client).endswith(b"hello\n")
+
+
+def test_the_server_of_the_recipe_shows_a_renewed_certificate(
+    environment: dict[str, str], certificates: Certificates, tmp_path: Path
+) -> None:
+    [program] = [program for program in PROGRAMS.values() if "reload_interval" in program]
+    port = free_port()
+    with running(program.replace("reload_interval = 60", "reload_interval = 0"), port, environment, tmp_path) as server:
+        first = shown(server, port, certificates)
+        for new, name in zip(certificates.many_names, ("cert.pem", "key.pem"), strict=True):
+            shutil.copy(new, tmp_path / "new.pem")
+            (tmp_path / "new.pem").replace(tmp_path / name)
+        while shown(server, port, certificates) == first:  # until the files count as finished
+            time.sleep(0.1)
+        assert shown(server, port, certificates)["subjectAltName"][0] == ("DNS", "0.example")
+
+
+def shown(server: subprocess.Popen[bytes], port: int, certificates: Certificates) -> dict[str, Any]:
+    context = certificates.client_context()
+    context.check_hostname = False
+    with connected(server, port) as plain, context.wrap_socket(plain) as client:
+        found: dict[str, Any] = client.getpeercert()
+        return found
+
+
+@contextlib.contextmanager
+def running(program: str, port: int, environment: dict[str, str], folder: Path) -> Iterator[subprocess.Popen[bytes]]:
+    if "uvicorn" in program:
+        pytest.importorskip("uvicorn", reason="uvicorn is not installed: scripts/test without --bare installs it")
+    command = [sys.executable, "-c", on_loopback(program, port)]
+    with subprocess.Popen(command, cwd=folder, env=environment) as server:
         try:
-            context = wiretight.create_default_context(cafile=certificates.ca_file)
-            with connected(server, port) as plain, context.wrap_socket(plain, server_hostname=HOST) as client:
-                assert client.recv(100) == b"hello\n"
+            yield server
         finally:
             server.kill()
 

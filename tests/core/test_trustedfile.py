@@ -19,6 +19,7 @@ import wiretight
 from tests.kit.certificates import Certificates
 from tests.kit.pair import Pair
 from tests.kit.threads import Task
+from wiretight._core.base import files
 from wiretight._core.trust import trustedfile
 
 counters: list[Counter] = []
@@ -54,7 +55,7 @@ def empty_cache() -> Iterator[None]:
 @pytest.fixture
 def settled(monkeypatch: pytest.MonkeyPatch) -> None:
     """Takes a file that was written just now for one that has rested long enough to be kept."""
-    monkeypatch.setattr(trustedfile, "SETTLED_AFTER", -(10**9))
+    monkeypatch.setattr(files, "SETTLED_AFTER", -(10**9))
 
 
 @pytest.fixture(scope="module")

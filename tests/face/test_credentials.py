@@ -78,12 +78,11 @@ WAYS: dict[str, Way] = {
         it.pkcs12(password="geheim für alle"), password="geheim für alle"
     ),
     "PKCS#12, not encrypted": lambda it: Credential.from_pkcs12(it.pkcs12(password=None)),
-    "PKCS#12, not encrypted, empty password": lambda it: Credential.from_pkcs12(
-        it.pkcs12(password=None), password=""
-    ),
+    "PKCS#12, not encrypted, empty password": lambda it: Credential.from_pkcs12(it.pkcs12(password=None), password=""),
     "objects of cryptography": lambda it: Credential.from_objects([each.certificate for each in it.chain], it.key),
     "objects of pyOpenSSL": lambda it: Credential.from_objects(
-        [crypto.X509.from_cryptography(each.certificate) for each in it.chain], crypto.PKey.from_cryptography_key(it.key)
+        [crypto.X509.from_cryptography(each.certificate) for each in it.chain],
+        crypto.PKey.from_cryptography_key(it.key),
     ),
     "our certificates": lambda it: Credential.from_objects(
         (wiretight.Certificate.from_der(each) for each in it.ders), it.key
@@ -227,6 +226,18 @@ def test_a_client_gets_the_certificate_for_its_signature_algorithms(kind: str, v
     client = client_context(version)
     client.set_server_sigalgs(SIGNATURE_ALGORITHMS[kind])
     assert shown(client, server) == material(kind).ders[0]
+
+
+@pytest.mark.parametrize("kind", OLDER_KINDS)
+def test_a_client_shows_the_certificate_for_the_servers_signature_algorithms(kind: str) -> None:
+    """In TLS 1.3: before that, OpenSSL has a client show the last one."""
+    server = server_context(TLS13, credential_of())
+    server.load_verify_locations(cadata=authority()[0].pem)
+    server.verify_mode = wiretight.CERT_REQUIRED
+    server.set_client_sigalgs(SIGNATURE_ALGORITHMS[kind])
+    pair = Pair(client_context(TLS13, *(credential_of(each, OTHER) for each in KINDS)), server)
+    pair.handshake()
+    assert pair.server.getpeercert(True) == material(kind, OTHER).ders[0]
 
 
 @pytest.mark.parametrize("in_use", [False, True], ids=["new", "in-use"])

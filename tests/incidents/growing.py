@@ -21,7 +21,7 @@ from tests.kit.memory import Samples, allocated
 from tests.kit.pair import Pair
 from tests.kit.sockets import tls_sockets
 from wiretight import asyncio as native
-from wiretight._core.trust import trustedfile
+from wiretight._core.base import files
 
 # Connections after which caches have their size: OpenSSL's of algorithms takes hundreds of contexts.
 SETTLED = {"new_contexts": 1000}
@@ -149,7 +149,7 @@ def main() -> None:
     kind, count, folder, version = sys.argv[1:]
     warnings.simplefilter("error")
     # The CA file of a moment ago would be cached from its fourth second on, which would look like growth.
-    trustedfile.SETTLED_AFTER = -(10**9)
+    files.SETTLED_AFTER = -(10**9)
     connections = Connections(Certificates(Path(folder)), standard.TLSVersion[version])
     print(slope(getattr(connections, kind), SETTLED.get(kind, SETTLED_OTHERS), int(count)))
 

@@ -34,6 +34,12 @@ def changes(server: Any, client: Any, certificates: Any, version: Any, folder: P
     return {
         "load_cert_chain": [
             lambda: server.load_cert_chain(*certificates.server), lambda: client.load_cert_chain(*certificates.client)],
+        "add_credential": [lambda: server.add_credential(server.credentials[0])],
+        "credentials": [
+            lambda: setattr(server, "credentials", server.credentials[:]),
+            lambda: setattr(client, "credentials", client.credentials[:])],
+        "reload_interval": toggled(server, "reload_interval", 0, None),
+        "reload_error_callback": toggled(server, "reload_error_callback", lambda *_: None, None),
         "load_verify_locations": [
             lambda: client.load_verify_locations(certificates.other_ca_file),
             lambda: server.load_verify_locations(certificates.ca_file),

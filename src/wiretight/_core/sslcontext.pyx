@@ -4,7 +4,7 @@ cimport cython
 
 from wiretight._core.callbacks cimport alpn, clienthello, keylog, messages, psk, verify
 from wiretight._core.connection.hostname cimport a_label
-from wiretight._core.context cimport algorithms, credentials
+from wiretight._core.context cimport algorithms, certfiles, credentials
 from wiretight._core.context.context cimport Context, settings_of
 from wiretight._core.drivers.sslsocket cimport for_bios, for_socket
 from wiretight._core.trust cimport truststore
@@ -106,7 +106,7 @@ cdef class _SSLContext(Context):
 
         OpenSSL: SSL_CTX_use_cert_and_key(3)
         """
-        credentials.load_cert_chain(self, certfile, keyfile, password)
+        certfiles.load_cert_chain(self, certfile, keyfile, password)
 
     def load_dh_params(self, path, /):
         """Loads the first Diffie-Hellman parameters of a PEM file, for a server.

@@ -34,9 +34,22 @@ def use(context: wiretight.SSLContext, credentials: Iterable[Credential]) -> boo
     return wiretight.HAS_ML_DSA
 
 
+def renew(context: wiretight.SSLContext) -> float | None:
+    def failed(context: wiretight.SSLContext, error: Exception) -> None:
+        print(context, error)
+
+    context.reload_interval = 60
+    context.reload_error_callback = failed
+    context.reload_error_callback = None
+    assert_type(context.reload_cert_chain(), bool)
+    assert_type(context.reload_cert_chain(force=True), bool)
+    return context.reload_interval
+
+
 def misuse(context: wiretight.SSLContext, credential: Credential) -> None:
     context.credentials = credential  # type: ignore[assignment]
     context.add_credential("cert.pem")  # type: ignore[arg-type]
     Credential.from_pem(3)  # type: ignore[arg-type]
     Credential.from_pkcs12("text")  # type: ignore[arg-type]
     credential.key_type = "RSA"  # type: ignore[misc]
+    context.reload_interval = "60"  # type: ignore[assignment]

@@ -2,5 +2,8 @@
 
 cdef bytes path_of(object path, str argument)               # raises TypeError with `argument`
 cdef bytes file_content(object path, str argument)          # and OSError with the file's name
-cdef int open_file(object path, str argument) except -1     # as file_content(); for close()
-cdef bytes content_of(int fd)
+
+# (content, os.stat_result): the latter is older, so that whatever is written meanwhile is noticed as a change
+cdef tuple file_content_and_status(object path, str argument)
+cdef tuple identity_of(object status)       # that of a file that is written or replaced is another one
+cdef bint is_settled(object status)         # whether its identity can be relied on

@@ -10,7 +10,11 @@ from posix.unistd cimport close, read
 
 from wiretight._core.openssl.crypto cimport OPENSSL_cleanse
 
-from wiretight._standard.system import os
+from wiretight._standard.system import os, stat, time
+
+# A file that has changed within the last seconds can change again without a change of its times, which are that coarse
+# on some file systems (FAT: two seconds).
+SETTLED_AFTER = 3
 
 cdef extern from "Python.h":
     bytes PyUnicode_EncodeFSDefault(object text)
@@ -42,11 +46,27 @@ cdef bytes path_of(object path, str argument):
 
 
 cdef bytes file_content(object path, str argument):
+    return file_content_and_status(path, argument)[0]
+
+
+cdef tuple file_content_and_status(object path, str argument):
     cdef int fd = open_file(path, argument)
     try:
-        return content_of(fd)
+        status = os.fstat(fd)
+        return content_of(fd), status
     finally:
         close(fd)
+
+
+cdef tuple identity_of(object status):
+    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
+
+
+cdef bint is_settled(object status):
+    return (
+        stat.S_ISREG(status.st_mode)
+        and not 0 <= time.time() - max(status.st_mtime, status.st_ctime) <= SETTLED_AFTER
+    )
 
 
 cdef int open_file(object path, str argument) except -1:

@@ -10,7 +10,8 @@ from libc.errno cimport EAGAIN
 
 from wiretight._core.base.errors cimport check, failure_exception, forget_errors, raise_queue, turn_refused
 from wiretight._core.base.mutex cimport wt_mutex_lock, wt_mutex_lock_with_gil, wt_mutex_try, wt_mutex_unlock
-from wiretight._core.context.context cimport new_connection, settings_of
+from wiretight._core.context.context cimport new_connection
+from wiretight._core.context.reloading cimport fresh_settings
 from wiretight._core.openssl.asn1 cimport ASN1_STRING, ASN1_STRING_free, ASN1_STRING_get0_data, ASN1_STRING_length
 from wiretight._core.openssl.bio cimport BIO_up_ref
 from wiretight._core.openssl.ssl cimport (
@@ -54,7 +55,7 @@ cdef class Connection:
         OpenSSL: SSL_new(3), SSL_set_bio(3), SSL_set_tlsext_host_name(3), X509_VERIFY_PARAM_set1_host(3)
         """
         forget_errors()
-        self.settings = settings_of(context)
+        self.settings = fresh_settings(context)
         self.ssl = new_connection(context, self.settings, server_side)
         self._context = context
         self.server_side = server_side

@@ -14,7 +14,8 @@ from libc.stdint cimport uint64_t
 from wiretight._core.base.errors cimport raise_queue
 from wiretight._core.base.mutex cimport wt_mutex_unlock
 from wiretight._core.context.algorithms cimport ciphers_of
-from wiretight._core.context.context cimport make_sealed, settings_of
+from wiretight._core.context.context cimport make_sealed
+from wiretight._core.context.reloading cimport fresh_settings
 from wiretight._core.context.settings cimport Settings, apply, apply_callbacks, apply_loaded
 from wiretight._core.openssl.err cimport ERR_clear_error
 from wiretight._core.openssl.ssl cimport (
@@ -47,7 +48,7 @@ cdef int choose_context(Connection connection, Context chosen) except -1:
     with cython.critical_section(connection):
         # Kept until the lock is released, because dropping them may run Python.
         former, before = connection._context, connection.settings
-    settings = settings_of(chosen)
+    settings = fresh_settings(chosen)
     if not settings.values.verify_mode & SSL_VERIFY_PEER:
         settings = settings.judging_as(before)
     later = settings.verifying_as(before)   # a handshake that has begun verifies as it began, and after it too

@@ -13,6 +13,7 @@ cdef class Context:
     cdef Settings settings                  # the current ones; read by settings_of(), replaced by update_settings()
     cdef Settings sealed                    # those written into `ctx`
     cdef bint is_sealed                     # since the first connection: nothing writes into `ctx` any more
+    cdef object looks                       # how context/reloading.pyx stands with it; None: it has never looked
     cdef object __weakref__
 
 

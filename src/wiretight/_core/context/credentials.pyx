@@ -1,4 +1,4 @@
-"""Credentials: the certificate chain, private key and DH parameters of a Context.
+"""Credentials: the certificates, private keys and DH parameters of a Context.
 
 Everything is read and checked before the settings change: a failed load leaves the previous chain in use, and a
 password callback may use the context.
@@ -7,7 +7,7 @@ password callback may use the context.
 from wiretight._core.base.errors cimport check, raise_queue
 from wiretight._core.base.files cimport file_content
 from wiretight._core.context.context cimport settings_of, trial, update_settings
-from wiretight._core.context.material cimport Credential, give_key, new_credential
+from wiretight._core.context.material cimport Credential
 from wiretight._core.context.settings cimport Parameters, Settings
 from wiretight._core.openssl.err cimport ERR_clear_error
 from wiretight._core.openssl.evp cimport EVP_PKEY_free, EVP_PKEY_get0_type_name, EVP_PKEY_up_ref
@@ -15,28 +15,7 @@ from wiretight._core.openssl.ssl cimport (
     SSL, SSL_add1_chain_cert, SSL_free, SSL_set0_tmp_dh_pkey, SSL_use_cert_and_key, SSL_use_certificate,
 )
 from wiretight._core.openssl.x509 cimport sk_X509_num, sk_X509_value
-from wiretight._core.x509.octets cimport wipe
-from wiretight._core.x509.password cimport Password, standard_password
-from wiretight._core.x509.pem cimport read_chain, read_dh_parameters
-from wiretight._core.x509.privatekey cimport read_key
-
-
-cdef int load_cert_chain(Context context, object certfile, object keyfile, object password) except -1:
-    """OpenSSL: SSL_use_cert_and_key(3)"""
-    cdef Password secret = standard_password(password)
-    cdef Credential loaded
-    cdef bytes content = file_content(certfile, "certfile")
-    try:
-        ERR_clear_error()
-        loaded = new_credential(read_chain(content, secret, certfile))
-        check_strength(context, loaded)     # before the key is read, as in `ssl`
-        if keyfile is not None:
-            content = file_content(keyfile, "keyfile")
-        give_key(loaded, read_key(content, len(content), secret, certfile if keyfile is None else keyfile))
-    finally:
-        wipe(content)
-    check_pair(context, loaded)
-    return update_settings(context, put_credential, loaded)
+from wiretight._core.x509.pem cimport read_dh_parameters
 
 
 def add_credential(Context context not None, Credential credential not None):
@@ -104,20 +83,24 @@ cdef int check_pair(Context context, Credential loaded) except -1:
     return 0
 
 
-cdef int put_credential(Context _, Settings settings, object loaded) except -1:
+cdef int put_credential(Context context, Settings settings, object loaded) except -1:
     """Replaces the credential with the same kind of key: OpenSSL has one of each kind."""
     cdef bytes kind = kind_of(loaded)
     cdef list others = []
     for other in settings.credentials:
         if kind_of(other) != kind:
             others.append(other)
-    settings.credentials = (*others, loaded)
-    return 0
+    return put_credentials(context, settings, (*others, loaded))
 
 
 cdef int put_credentials(Context _, Settings settings, object credentials) except -1:
+    """Forgets the files of those that go."""
+    cdef dict files = {}
     settings.credentials = credentials
-    return 0
+    for credential, its_files in settings.kept.get("cert_files", {}).items():
+        if credential in credentials:
+            files[credential] = its_files
+    return settings.keep("cert_files", files or None)
 
 
 cdef bytes kind_of(Credential credential):

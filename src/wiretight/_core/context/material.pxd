@@ -10,6 +10,8 @@ cdef class Credential:
     cdef stack_st_X509 *chain       # NULL: OpenSSL completes it from the trusted certificates
     cdef object __weakref__
 
+    cdef bint has_chain_of(self, Credential other)
+
 
 cdef Credential new_credential(stack_st_X509 *certificates)         # of which it takes ownership; without a key yet
 cdef int give_key(Credential credential, EVP_PKEY *key) except -1   # of which it takes ownership; must fit

@@ -184,6 +184,10 @@ cdef class Credential:
         """
         return EVP_PKEY_get0_type_name(self.key).decode()
 
+    cdef bint has_chain_of(self, Credential other):
+        """Whether all certificates are the same, and therefore the key."""
+        return self.certificates == other.certificates
+
 
 cdef Credential new_credential(stack_st_X509 *certificates):
     """Without further certificates, OpenSSL builds a chain from the trusted ones. An empty chain would mean "send the

@@ -42,6 +42,7 @@ cdef struct Values:
     unsigned int alpn_size
     bint has_sni_callback
     bint has_verify_callback
+    bint reloads                    # there is a reload_interval; see context/reloading.pyx
     # The C side of the callbacks, or NULL
     wt_message on_message
     wt_psk_client on_psk_client

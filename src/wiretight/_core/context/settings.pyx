@@ -21,8 +21,8 @@ from wiretight._core.openssl.evp cimport EVP_PKEY_free, EVP_PKEY_up_ref
 from wiretight._core.openssl.ssl cimport (
     SSL_CTX_set0_tmp_dh_pkey, SSL_CTX_set1_cert_store, SSL_CTX_set1_client_sigalgs_list, SSL_CTX_set1_groups_list,
     SSL_CTX_set1_sigalgs_list, SSL_CTX_set_cipher_list, SSL_CTX_set_ciphersuites, SSL_CTX_set_security_level,
-    SSL_CTX_use_cert_and_key, SSL_VERIFY_PEER, SSL_VERIFY_POST_HANDSHAKE, SSL_certs_clear, SSL_clear_options, SSL_get0_param,
-    SSL_get_options, SSL_get_security_level, SSL_set0_tmp_dh_pkey, SSL_set1_chain_cert_store,
+    SSL_CTX_use_cert_and_key, SSL_VERIFY_PEER, SSL_VERIFY_POST_HANDSHAKE, SSL_certs_clear, SSL_clear_options,
+    SSL_get0_param, SSL_get_options, SSL_get_security_level, SSL_set0_tmp_dh_pkey, SSL_set1_chain_cert_store,
     SSL_set1_client_sigalgs_list, SSL_set1_groups_list, SSL_set1_sigalgs_list, SSL_set1_verify_cert_store,
     SSL_set_alpn_protos, SSL_set_cipher_list, SSL_set_ciphersuites, SSL_set_max_proto_version,
     SSL_set_min_proto_version, SSL_set_msg_callback, SSL_set_num_tickets, SSL_set_options, SSL_set_post_handshake_auth,
@@ -114,6 +114,7 @@ cdef class Settings:
         cdef Settings other = self.copy()
         other.values.has_sni_callback = False
         other.values.has_verify_callback = False
+        other.values.reloads = False
         other.values.on_message = NULL
         other.values.on_psk_client = NULL
         other.values.on_psk_server = NULL

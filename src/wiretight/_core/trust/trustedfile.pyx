@@ -5,10 +5,9 @@ and two threads that miss at the same time both parse. A fork waits for threads 
 """
 
 cimport cython
-from posix.unistd cimport close
 
 from wiretight._core.base.errors cimport raise_queue, ssl_error
-from wiretight._core.base.files cimport content_of, open_file, path_of
+from wiretight._core.base.files cimport file_content_and_status, identity_of, is_settled, path_of
 from wiretight._core.base.mutex cimport wt_gate_enter, wt_gate_leave
 from wiretight._core.openssl.err cimport ERR_LIB_X509, ERR_PACK
 from wiretight._core.openssl.x509 cimport (
@@ -21,14 +20,10 @@ from wiretight._core.openssl.x509 cimport (
 )
 from wiretight._core.x509.pem cimport read_entries
 
-from wiretight._standard.system import os, stat, time
+from wiretight._standard.system import os
 
 # The most that is cached, in bytes of PEM text; parsed, it needs some three times as much.
 CACHE_SIZE = 4 * 1024 * 1024
-
-# A file that has changed within the last seconds is not cached: it can change again without a change of its times,
-# which are that coarse on some file systems (FAT: two seconds).
-SETTLED_AFTER = 3
 
 cdef dict cache = {}    # path: TrustedFile, the least recently used first
 
@@ -67,24 +62,14 @@ def clear_trust_cache():
     cache.clear()
 
 
-cdef object identity_of(object info):
-    return info.st_dev, info.st_ino, info.st_size, info.st_mtime_ns, info.st_ctime_ns
-
-
 cdef TrustedFile read(object path, str argument):
     cdef TrustedFile trusted = TrustedFile()
     cdef bytes content
-    cdef int fd = open_file(path, argument)
-    try:
-        # Before the content, so that whatever is written during the read is noticed as a change next time.
-        info = os.fstat(fd)
-        content = content_of(fd)
-    finally:
-        close(fd)
+    content, status = file_content_and_status(path, argument)
     trusted.size = len(content)
     trusted.parsed = parse(content)
-    if stat.S_ISREG(info.st_mode) and time.time() - max(info.st_mtime, info.st_ctime) > SETTLED_AFTER:
-        trusted.identity = identity_of(info)
+    if is_settled(status):
+        trusted.identity = identity_of(status)
     return trusted
 
 

@@ -57,6 +57,8 @@ cdef int on_password(char *buffer, int size, int writing, void *password) noexce
 
 cdef int ask_password(char *buffer, int size, Password password) noexcept:
     cdef Octets secret
+    if password.error is not None:      # OpenSSL tries another way to read the key, and asks again
+        return -1
     if password.source is None:
         password.is_missing = True
         return -1

@@ -4,7 +4,7 @@ OpenSSL reads without the GIL, inside the gate that a fork closes (see mutex.h).
 free without overwriting it.
 """
 
-from wiretight._core.base.errors cimport check_decoder_memory, queue_cause, raise_queue, ssl_error
+from wiretight._core.base.errors cimport queue_cause, raise_queue, ssl_error
 from wiretight._core.base.mutex cimport wt_gate_enter, wt_gate_leave
 from wiretight._core.openssl.bio cimport BIO, BIO_free
 from wiretight._core.openssl.decoder cimport (

@@ -1,0 +1,172 @@
+"""CertFiles: the files that a credential was loaded from, to be read again when they have changed.
+
+A certificate and its key are renewed one after the other, by links, a directory's link or in place. A new pair is used
+only if both files look the same before and after they were read, and fit.
+"""
+
+cimport cython
+
+from wiretight._core.base.errors cimport ssl_error
+from wiretight._core.base.files cimport file_content_and_status, identity_of, is_settled, path_of
+from wiretight._core.context.context cimport settings_of, update_settings
+from wiretight._core.context.credentials cimport check_pair, check_strength, put_credential
+from wiretight._core.context.material cimport Credential, give_key, new_credential
+from wiretight._core.context.settings cimport Settings
+from wiretight._core.openssl.err cimport ERR_clear_error
+from wiretight._core.x509.octets cimport wipe
+from wiretight._core.x509.password cimport Password, standard_password
+from wiretight._core.x509.pem cimport read_chain
+from wiretight._core.x509.privatekey cimport read_key
+
+from wiretight._standard.system import os, stat
+
+
+@cython.final
+@cython.auto_pickle(False)
+cdef class CertFiles:
+    """Where a chain and its key are, and how the files looked when they were read."""
+    cdef object certfile
+    cdef object keyfile         # or None: the key is in the same file
+    cdef object password        # as it was given; a callable is called again
+    cdef tuple looks            # the os.stat_result of each
+
+    cdef CertFiles copy(self):
+        cdef CertFiles other = CertFiles.__new__(CertFiles)
+        other.certfile, other.keyfile, other.password = self.certfile, self.keyfile, self.password
+        return other
+
+    cdef tuple look(self):
+        """How they look now."""
+        first = os.stat(self.certfile)
+        return (first,) if self.keyfile is None else (first, os.stat(self.keyfile))
+
+    cdef Credential read(self, Context context):
+        """A credential that fits and that `context` accepts.
+
+        OpenSSL: SSL_use_cert_and_key(3)
+        """
+        cdef Password secret = standard_password(self.password)
+        cdef Credential credential
+        cdef bytes content
+        content, first = file_content_and_status(self.certfile, "certfile")
+        try:
+            self.looks = (first,)
+            ERR_clear_error()
+            credential = new_credential(read_chain(content, secret, self.certfile))
+            check_strength(context, credential)     # before the key is read, as in `ssl`
+            if self.keyfile is not None:
+                content, second = file_content_and_status(self.keyfile, "keyfile")
+                self.looks = (first, second)
+            give_key(
+                credential,
+                read_key(content, len(content), secret, self.certfile if self.keyfile is None else self.keyfile),
+            )
+        finally:
+            wipe(content)
+        check_pair(context, credential)
+        return credential
+
+
+cdef int load_cert_chain(Context context, object certfile, object keyfile, object password) except -1:
+    cdef CertFiles files = CertFiles.__new__(CertFiles)
+    cdef Credential credential
+    files.certfile, files.keyfile, files.password = certfile, keyfile, password
+    credential = files.read(context)
+    # A program may go to another directory meanwhile.
+    files.certfile = absolute(certfile)
+    files.keyfile = None if keyfile is None else absolute(keyfile)
+    return update_settings(context, put_files, (credential, files))
+
+
+cdef str absolute(object path):
+    name = os.fsdecode(path_of(path, None))
+    try:
+        return os.path.join(os.getcwd(), name)
+    except FileNotFoundError:
+        return name         # the directory has been removed, and nothing in it will be renewed
+
+
+cdef int put_files(Context context, Settings settings, object loaded) except -1:
+    cdef dict files
+    put_credential(context, settings, loaded[0])
+    files = dict(settings.kept.get("cert_files", ()))
+    files[loaded[0]] = loaded[1]
+    return settings.keep("cert_files", files)
+
+
+# --- renewal ---------------------------------------------------------------------------------------------------------
+cdef bint renew_credentials(Context context, bint force, bint at_once) except -1:
+    cdef list renewals = []
+    cdef bint has_changed = False
+    for former, files in dict(settings_of(context).kept.get("cert_files", ())).items():
+        renewal = renewal_of(context, former, files, force, at_once)
+        if renewal is not None:
+            renewals.append(renewal)
+            has_changed = has_changed or renewal[1] is not former
+    if renewals:
+        update_settings(context, put_renewals, renewals)
+    return has_changed
+
+
+cdef tuple renewal_of(Context context, Credential former, CertFiles files, bint force, bint at_once):
+    """(former, its successor or itself, the files as they look now), or None if there is nothing to do."""
+    cdef tuple looks = files.look()
+    cdef CertFiles now = files.copy()
+    cdef Credential successor
+    if not force and are_settled(files.looks) and are_equal(looks, files.looks):
+        return None
+    if not at_once and not are_settled(looks):
+        return None
+    for look in looks:
+        if not stat.S_ISREG(look.st_mode):
+            raise ssl_error(0, 0, f"{shown(files)} cannot be read again: only regular files can")
+    successor = now.read(context)
+    if not are_equal(now.looks, now.look()):
+        raise ssl_error(0, 0, f"{shown(files)} changed while being read: the old certificate and key stay in use")
+    return former, former if successor.has_chain_of(former) else successor, now
+
+
+cdef bint are_settled(tuple looks):
+    for look in looks:
+        if not is_settled(look):
+            return False
+    return True
+
+
+cdef bint are_equal(tuple first, tuple second):
+    cdef Py_ssize_t i
+    if len(first) != len(second):
+        return False
+    for i in range(len(first)):
+        if identity_of(first[i]) != identity_of(second[i]):
+            return False
+    return True
+
+
+cdef str shown(CertFiles files):
+    return files.certfile if files.keyfile is None else f"{files.certfile} and {files.keyfile}"
+
+
+cdef int put_renewals(Context context, Settings settings, object renewals) except -1:
+    """Those that another thread has replaced meanwhile stay as they are."""
+    cdef dict files
+    for former, successor, now in renewals:
+        if former not in settings.credentials:
+            continue
+        if successor is not former:
+            remove_credential(settings, former)
+            put_credential(context, settings, successor)
+        files = dict(settings.kept.get("cert_files", ()))
+        files[successor] = now
+        settings.keep("cert_files", files)
+    return 0
+
+
+cdef int remove_credential(Settings settings, Credential former) except -1:
+    """The renewed one may have another kind of key."""
+    cdef list others = []
+    for credential in settings.credentials:
+        if credential is not former:
+            others.append(credential)
+    settings.credentials = tuple(others)
+    return 0
