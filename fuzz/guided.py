@@ -39,6 +39,11 @@ def recorded(peers: targets.Peers, folder: Path, of_client: bool) -> None:
 def chosen(name: str, folder: Path, corpus: Path) -> Callable[[bytes], None]:
     if name == "certificate":
         return partial(targets.certificate, targets.CertificateReader())
+    if name == "credential":
+        reader = targets.CredentialReader()
+        for number, data in enumerate(reader.corpus):
+            (corpus / f"made{number}").write_bytes(data)
+        return partial(targets.credential, reader)
     if name == "calls":
         return targets.Calls(folder).run
     peers = targets.Peers(folder)

@@ -1,7 +1,8 @@
 """What hostile bytes are given to. Each target raises only where a guarantee does not hold.
 
-`Handshakes`, `Records`, `Certificates` and `Calls` take a seeded chance and make their own input: `scripts/fuzz`.
-`client_bytes`, `server_bytes` and `certificate` take the input itself, for a fuzzer that coverage guides.
+`Handshakes`, `Records`, `ReadsCertificates`, `ReadsCredentials` and `Calls` take a seeded chance and make their own
+input: `scripts/fuzz`. `client_bytes`, `server_bytes`, `certificate` and `credential` take the input itself, for a
+fuzzer that coverage guides.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import os
 import random
+import re
 import ssl as standard
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -18,6 +20,7 @@ from typing import Any
 import wiretight
 from fuzz.mutations import mutated
 from tests.kit.certificates import HOST, Certificates
+from tests.kit.keys import PASSWORD, new_material
 from tests.kit.pair import WANT, Pair, attempt, memory_bio
 from tests.kit.records import records
 from wiretight._core.x509.certificate import test_decode_cert as decoded_file
@@ -180,6 +183,62 @@ class ReadsCertificates(Target):
             self.outcomes["read"] += 1
 
 
+class CredentialReader:
+    """Everything that reads certificates with private keys; `corpus` has inputs that are right, one of each form."""
+
+    def __init__(self) -> None:
+        made = [new_material(kind) for kind in ("EC", "RSA", "ED25519")]
+        self.chain = made[0]
+        self.corpus: list[bytes] = []
+        for each in made:
+            self.corpus += [
+                b"P" + (each.pem + each.key_pem()).encode(),
+                b"P" + (each.key_pem(password=PASSWORD) + each.pem).encode(),
+                b"D" + each.key_der(),
+                b"D" + each.key_der(password=PASSWORD),
+                b"B" + each.pkcs12(password=None),
+                b"B" + each.pkcs12(),
+            ]
+        for each in made[:2]:
+            self.corpus += [
+                b"P" + (each.pem + each.key_pem(traditional=True, password=PASSWORD)).encode(),
+                b"D" + each.key_der(traditional=True),
+            ]
+
+    def read(self, data: bytes) -> Any:
+        """The first byte is the form. None for what would only cost time: whoever may choose how often a password is
+        hashed may choose any number.
+        """
+        form, content = data[:1], data[1:]
+        if any(int.from_bytes(found[2:]) > 1 << 16 for found in HASHED_OFTEN.findall(content)):
+            return None
+        if form == b"P":
+            return wiretight.Credential.from_pem(content, password=PASSWORD)
+        if form == b"D":
+            return wiretight.Credential.from_der(self.chain.ders, content, password=PASSWORD)
+        return wiretight.Credential.from_pkcs12(content, password=PASSWORD)
+
+
+HASHED_OFTEN = re.compile(rb"\x02\x03[\x00-\x7f]..|\x02\x04[\x00-\x7f]...|\x02\x05\x00....", re.DOTALL)
+
+
+class ReadsCredentials(Target):
+    """PEM, the DER of a key and PKCS#12, mutated: whoever is not refused is a credential that works."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.reader = CredentialReader()
+
+    def once(self, chance: random.Random) -> None:
+        data = chance.choice(self.reader.corpus)
+        changed = data[:1] + mutated(data[1:], chance, [each[1:] for each in self.reader.corpus])
+        with self.refusing(ValueError):
+            credential = self.reader.read(changed)
+            self.outcomes["read" if credential else "passed over"] += 1
+            if credential:
+                wiretight.SSLContext(wiretight.PROTOCOL_TLS_SERVER).add_credential(credential)
+
+
 class Calls(Target):
     """Calls in any order on both ends of a connection, with everything that a program can hand to them."""
 
@@ -238,7 +297,8 @@ def no_bytes_if_want(result: Any, nothing: Any) -> Any:
 
 
 TARGETS: dict[str, type[Target]] = {
-    "handshake": Handshakes, "record": Records, "certificate": ReadsCertificates, "calls": Calls,
+    "handshake": Handshakes, "record": Records, "certificate": ReadsCertificates, "credential": ReadsCredentials,
+    "calls": Calls,
 }  # fmt: skip
 
 
@@ -273,5 +333,10 @@ def server_bytes(peers: Peers, data: bytes) -> None:
 
 
 def certificate(reader: CertificateReader, data: bytes) -> None:
+    with contextlib.suppress(standard.SSLError, ValueError):
+        reader.read(data)
+
+
+def credential(reader: CredentialReader, data: bytes) -> None:
     with contextlib.suppress(standard.SSLError, ValueError):
         reader.read(data)

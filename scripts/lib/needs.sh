@@ -4,7 +4,8 @@
 # nothing of the libraries and servers that tests/ecosystem is about.
 need_room() {
   case $1 in
-    tests/kit | tests/interop) commands+=(curl openssl) ;;
+    tests/kit) commands+=(curl openssl) ;;
+    tests/interop) commands+=(curl openssl gnutls-cli strace) ;;
     tests/face | tests/incidents | tests/install | tests/static) commands+=(openssl) ;;
     tests/compat) commands+=(testsuite) ;;
     tests/repo) commands+=(make) ;;
@@ -15,7 +16,7 @@ need_room() {
     tests/ecosystem)
       [ -z "$bare" ] || return 0
       groups+=(ecosystem)
-      commands+=(redis-server prosody)
+      commands+=(redis-server prosody strace)
       # Debian keeps PostgreSQL's programs out of PATH, and its package is what need_system installs.
       compgen -G '/usr/lib/postgresql/*/bin/postgres' >/dev/null || commands+=(postgresql)
       ;;

@@ -7,14 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from wiretight._core.base import files
 
 import wiretight
-from tests.face.test_credentials import client_context, credential_of, server_context
-from tests.face.test_reloading import Folder
+from tests.kit.certfolder import Folder
 from tests.kit.certificates import ADDRESS, HOST
-from tests.kit.keys import authority, material, new_material
+from tests.kit.keys import authority, client_context, credential_of, material, new_material, server_context
 from wiretight import asyncio as native
+from wiretight._core.base import files
 
 OTHER = "other.example"
 

@@ -52,8 +52,11 @@ def environment(tmp_path: Path, certificates: Certificates) -> Iterator[dict[str
     with vault(certificates.client) as address:
         yield {
             **os.environ,
-            **{"SSL_CERT_FILE": trust, "REQUESTS_CA_BUNDLE": trust, "NO_PROXY": "*"},
-            **{"VAULT_ADDR": address, "VAULT_TOKEN": "token"},
+            "SSL_CERT_FILE": trust,
+            "REQUESTS_CA_BUNDLE": trust,
+            "NO_PROXY": "*",
+            "VAULT_ADDR": address,
+            "VAULT_TOKEN": "token",
         }
 
 

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from wiretight._core.base import files
 
 from tests.incidents.references import reference
 from tests.kit.authority import issue
@@ -17,6 +16,7 @@ from tests.kit.keys import GENERATORS, Material
 from tests.kit.pair import Pair
 from tests.kit.subject import tls
 from tests.kit.threads import Task
+from wiretight._core.base import files
 
 pytestmark = [
     reference("aio-libs/aiohttp#10626", "pgjones/hypercorn#233", "python/cpython#129216"),

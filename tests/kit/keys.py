@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.serialization import (
 
 from tests.kit.authority import Issued, issue
 from tests.kit.certificates import ADDRESS, HOST
+from tests.kit.pair import Pair
 from tests.kit.subject import tls
 
 PASSWORD = "secret"
@@ -79,16 +80,21 @@ class Material(NamedTuple):
     def pkcs12(self, *, password: str | None = PASSWORD, others: Iterable[Issued] | None = None) -> bytes:
         cas = [each.certificate for each in (self.chain[1:] if others is None else others)]
         return pkcs12.serialize_key_and_certificates(
-            b"name", self.key, self.chain[0].certificate, cas, _encryption(password)
+            b"name", self.key, self.chain[0].certificate, cas, _encryption(password, PrivateFormat.PKCS12)
         )
 
     def _encoded(self, encoding: Encoding, password: str | None, traditional: bool) -> bytes:
         form = PrivateFormat.TraditionalOpenSSL if traditional else PrivateFormat.PKCS8
-        return cast("bytes", self.key.private_bytes(encoding, form, _encryption(password)))
+        return cast("bytes", self.key.private_bytes(encoding, form, _encryption(password, form)))
 
 
-def _encryption(password: str | None) -> Any:
-    return NoEncryption() if password is None else BestAvailableEncryption(password.encode())
+def _encryption(password: str | None, form: PrivateFormat) -> Any:
+    if password is None:
+        return NoEncryption()
+    if form is not PrivateFormat.PKCS12:
+        return BestAvailableEncryption(password.encode())
+    # A few rounds of hashing: nobody guesses the passwords of tests.
+    return form.encryption_builder().kdf_rounds(16).build(password.encode())
 
 
 @cache
@@ -113,3 +119,40 @@ def new_material(kind: str = "EC", name: str = HOST) -> Material:
     root, intermediate = authority()
     key = GENERATORS[kind]()
     return Material((intermediate.issue(name, names=[name, ADDRESS], key=key), intermediate), root, key)
+
+
+# --- Contexts and connections with them ---------------------------------------------------------------------------
+
+
+def client_context(version: Any = None, *credentials: Any) -> Any:
+    """It trusts the authority of the kit's keys."""
+    context = tls.SSLContext(tls.PROTOCOL_TLS_CLIENT)
+    context.load_verify_locations(cadata=authority()[0].pem)
+    return configured(context, version, credentials)
+
+
+def server_context(version: Any = None, *credentials: Any) -> Any:
+    return configured(tls.SSLContext(tls.PROTOCOL_TLS_SERVER), version, credentials)
+
+
+def configured(context: Any, version: Any, credentials: tuple[Any, ...]) -> Any:
+    if version is not None:
+        context.minimum_version = context.maximum_version = version
+    for credential in credentials:
+        context.add_credential(credential)
+    return context
+
+
+def credential_of(kind: str = "EC", name: str = HOST) -> Any:
+    """From PEM text."""
+    made = material(kind, name)
+    return tls.Credential.from_pem(made.pem, made.key_pem())
+
+
+def shown(client: Any, server: Any, name: str | None = HOST) -> bytes:
+    """The certificate that a client gets to see."""
+    pair = Pair(client, server, server_hostname=name)
+    pair.handshake()
+    assert pair.transfer(b"data", pair.client) == b"data"
+    der: bytes = pair.client.getpeercert(True)
+    return der

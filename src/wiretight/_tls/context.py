@@ -87,7 +87,7 @@ class _PassesForStandard(TakesStandard):
         return [kind for kind in super().mro() if not HAS_STANDARD or kind is not standard.SSLContext]
 
 
-class SSLContext(HoldsCredentials, _Base, metaclass=_PassesForStandard):
+class SSLContext(HoldsCredentials, _Base, metaclass=_PassesForStandard):  # type: ignore[misc, override]
     """Certificates, keys, trust and options, shared by the connections that are made from it.
 
     `protocol` is PROTOCOL_TLS_CLIENT (verifies the server's certificate and name) or PROTOCOL_TLS_SERVER. Raises

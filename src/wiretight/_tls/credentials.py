@@ -26,7 +26,8 @@ class HoldsCredentials:
 
         Several kinds of keys serve the clients of each: OpenSSL chooses by their signature algorithms. A client that
         has several shows the last one in TLS 1.2. Raises SSLError if a certificate is too weak for the security level
-        of the context, or its key is of no use in TLS, and TypeError for another object; then nothing changes. Since 0.1. Source: an addition to `ssl`.
+        of the context, or its key is of no use in TLS, and TypeError for another object; then nothing changes.
+        Since 0.1. Source: an addition to `ssl`.
 
         OpenSSL: SSL_use_cert_and_key(3)
         """

@@ -23,6 +23,7 @@ def read(pem: str, der: list[bytes], key: bytearray, bundle: memoryview) -> list
     assert_type(credentials[0].key_type, str)
     assert_type(credentials[0].certificates, tuple[Certificate, ...])
     assert_type(copy.copy(credentials[0]), Credential)
+    assert_type(Certificate.from_pem(pem), Certificate)
     return credentials
 
 

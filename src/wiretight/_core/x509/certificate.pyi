@@ -1,9 +1,9 @@
 import os
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any, Literal, NoReturn, TypeAlias, final, overload
+from typing import Any, Literal, TypeAlias, final, overload
 
-from typing_extensions import Buffer
+from typing_extensions import Buffer, Self
 
 _Path: TypeAlias = str | bytes | os.PathLike[str] | os.PathLike[bytes]
 _Names: TypeAlias = tuple[tuple[str, str], ...]
@@ -14,7 +14,7 @@ ENCODING_DER: int
 
 @final
 class Certificate:
-    def __new__(cls, origin: object = None) -> NoReturn: ...
+    def __new__(cls, origin: object = None) -> Self: ...  # raises; NoReturn would hide the class methods from mypy
     @classmethod
     def from_pem(cls, data: str | Buffer, /) -> Certificate: ...
     @classmethod

@@ -97,8 +97,8 @@ cdef int raise_closed(Password password) except -1:
     cdef unsigned long first = ERR_peek_error()
     if ERR_GET_REASON(first) == ERR_R_UNSUPPORTED:
         reason = (
-            "it is encrypted with an algorithm such as RC2, which needs OpenSSL's legacy provider: "
-            "encrypt it again by `openssl pkcs12 -legacy -in old.p12 -nodes | openssl pkcs12 -export -out new.p12`"
+            "it is encrypted with an algorithm such as RC2, which needs OpenSSL's legacy provider; "
+            "from_pem() reads what `openssl pkcs12 -legacy -nodes` makes of it"
         )
     elif ERR_GET_LIB(first) == ERR_LIB_PKCS12 and ERR_GET_REASON(first) == PKCS12_R_MAC_VERIFY_FAILURE:
         reason = "the password is wrong" if password.was_given else "it is encrypted, and no password was given"
