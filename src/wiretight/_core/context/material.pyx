@@ -206,7 +206,7 @@ cdef int give_key(Credential credential, EVP_PKEY *key) except -1:
     """OpenSSL: X509_check_private_key(3)"""
     credential.key = key
     if X509_check_private_key(credential.leaf, key) <= 0:
-        raise_queue("the private key does not belong to the first certificate")
+        raise_queue("key values mismatch: the private key does not belong to the first certificate")
     return 0
 
 
