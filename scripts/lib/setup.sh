@@ -17,14 +17,15 @@ die() { say "${0##*/}: $*"; exit 1; }
 
 # run WHAT COMMAND...: one line for the reader, the rest into the log, which is shown when the command fails.
 run() {
-  local what=$1 start=$SECONDS status=0 why
+  local what=$1 start=$SECONDS status=0 why sign
   shift
   printf '%s ... ' "$what" >&2
   printf '\n== %s\n$ %s\n' "$what" "$*" >>"$log"
   exec 8> >(sign_of_life "$what")
+  sign=$!  # before the command, which may be a function that starts others
   "$@" >>"$log" 2>&1 </dev/null 8>&- || status=$?
   exec 8>&-
-  wait $!
+  wait "$sign"
   if [ "$status" = 0 ]; then
     say "done ($((SECONDS - start)) s)"
     return
