@@ -3,6 +3,8 @@ from typing import Any, NoReturn, TypeAlias, final
 
 from typing_extensions import Buffer, Self
 
+from wiretight._core.base.tables import FEATURES as FEATURES
+from wiretight._core.base.tables import OPENSSL_VERSION as OPENSSL_VERSION
 from wiretight._core.x509.certificate import Certificate
 
 _Password: TypeAlias = str | Buffer | Callable[[], str | Buffer] | None

@@ -1,6 +1,10 @@
 from collections.abc import Callable
+from typing import final
 
 from wiretight._core.context.context import Context
+
+@final
+class Looks: ...
 
 def reload_cert_chain(context: Context, force: bool) -> bool: ...
 def reload_interval(context: Context) -> float | None: ...

@@ -1,7 +1,6 @@
 from typing import final
 
 CACHE_SIZE: int
-SETTLED_AFTER: float
 
 @final
 class TrustedFile: ...
