@@ -105,7 +105,11 @@ class Connections:
     def threads(self) -> None:
         thread = threading.Thread(target=self.sockets)
         thread.start()
+        native = Path(f"/proc/self/task/{thread.native_id}")
         thread.join()
+        # Which returns before the thread has freed what is its own.
+        while native.exists():
+            pass
 
     def transports(self) -> None:
         # A loop of its own: one that goes on keeps up to a hundred timers that were cancelled.
