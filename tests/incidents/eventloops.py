@@ -62,7 +62,11 @@ class Way(NamedTuple):
         """A client's protocol over a connected socket."""
         if self.upgrades:
             plain, protocol = await asyncio.get_running_loop().create_connection(factory, sock=sock)
-            protocol.transport = await self.start_tls(plain, protocol, context, server_hostname=HOST)
+            try:
+                protocol.transport = await self.start_tls(plain, protocol, context, server_hostname=HOST)
+            except BaseException:
+                plain.abort()
+                raise
             return protocol
         make = asyncio.get_running_loop().create_connection if self.installed else native.create_connection
         return (await make(factory, sock=sock, ssl=context, server_hostname=HOST))[1]
@@ -88,10 +92,17 @@ class Way(NamedTuple):
         self, client_context: Any, server_context: Any, number: int = 0, factory: Callable[[], Any] | None = None
     ) -> list[asyncio.Task[Any]]:
         """The same as two tasks, for a test in which one of them may fail."""
+
+        async def closed_on_failure(make: Callable[..., Any], sock: socket.socket, context: Any) -> Any:
+            try:
+                return await make(factory or Talker, sock, context)
+            except BaseException:
+                sock.close()  # as asyncio leaves that to who has made it
+                raise
+
         near, far = sockets(number)
-        made = factory or Talker
-        both = (self.connect(made, near, client_context), self.accept(made, far, server_context))
-        return [asyncio.ensure_future(end) for end in both]
+        both = (self.connect, near, client_context), (self.accept, far, server_context)
+        return [asyncio.ensure_future(closed_on_failure(*end)) for end in both]
 
 
 WAYS = [Way("asyncio", installed=False), Way("uvloop", installed=False), Way("asyncio", installed=True)]

@@ -30,10 +30,10 @@ SIZE = 200_000
 # By class, what the loop or the program calls.
 CALLS: dict[type, tuple[str, ...]] = {
     SSLTransport: (
-        "_begin_to_shake_hands", "_progress", "_read_ready", "_write_ready", "_read_again", "write", "resume_reading",
-        "close", "_call_connection_lost",
+        "__init__", "_progress", "_read_ready", "_write_ready", "_read_again", "write", "resume_reading", "close",
+        "_call_connection_lost",
     ),
-    LayeredSSLTransport: ("write", "_write_if_watched"),
+    LayeredSSLTransport: ("__init__", "begin", "write", "_write_if_watched"),
     _Carrier: ("data_received", "eof_received", "pause_writing", "resume_writing", "connection_lost"),
 }  # fmt: skip
 OF_THE_LOOP = ("add_reader", "add_writer", "call_later", "call_soon", "remove_reader", "remove_writer")
@@ -90,15 +90,16 @@ class Starving:
                 setattr(kind, name, self.starved(f"{kind.__name__}.{name}", getattr(kind, name)))
 
     def starved(self, name: str, method: Callable[..., Any]) -> Callable[..., Any]:
-        def call(transport: Any, *args: Any) -> Any:
+        def call(*args: Any, **options: Any) -> Any:
             if self.is_off:
-                return method(transport, *args)
+                return method(*args, **options)
             self.made[name] += 1
             number = self.made[name]
             is_it = self.armed is not None and self.armed[:2] == (name, number)
             self.is_off = True
+            whole = functools.partial(method, **options) if options else method
             try:
-                return starved(self.armed[2] if is_it else -1, method, transport, *args)
+                return starved(self.armed[2] if is_it else -1, whole, *args)
             finally:
                 self.is_off = False
                 self.allocations[name, number] = allocations_made()
