@@ -75,7 +75,6 @@ cdef int choose_context(Connection connection, Context chosen) except -1:
 
 
 @cython.final
-@cython.auto_pickle(False)
 cdef class Former:
     """What OpenSSL still uses of a context that was replaced after the handshake had begun.
 

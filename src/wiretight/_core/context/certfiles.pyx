@@ -22,7 +22,6 @@ from wiretight._standard.system import os, stat
 
 
 @cython.final
-@cython.auto_pickle(False)
 cdef class CertFiles:
     """Where a chain and its key are, and how the files looked when they were read."""
     cdef object certfile

@@ -44,7 +44,6 @@ cdef str DER = "a bytes-like object in DER format"
 
 
 @cython.final
-@cython.auto_pickle(False)
 cdef class Credential:
     """A certificate chain and its private key, which never change, for any number of contexts and threads.
 

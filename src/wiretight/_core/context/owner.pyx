@@ -49,7 +49,6 @@ cdef void forget_owner(
 
 
 @cython.final
-@cython.auto_pickle(False)
 cdef class Handle:
     """An SSL_CTX without its Context. For tests."""
 

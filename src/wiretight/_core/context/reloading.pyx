@@ -20,7 +20,6 @@ cdef enum:
 
 
 @cython.final
-@cython.auto_pickle(False)
 cdef class Looks:
     """When a context is to look next, and what was reported since the last success."""
     cdef int64_t next           # in ns of wt_now()

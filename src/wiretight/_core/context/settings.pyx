@@ -44,7 +44,6 @@ cdef dict NOTHING = {}
 
 
 @cython.final
-@cython.auto_pickle(False)
 cdef class Parameters:
     """Diffie-Hellman parameters."""
 
@@ -53,7 +52,6 @@ cdef class Parameters:
 
 
 @cython.final
-@cython.auto_pickle(False)
 cdef class Trust:
     """The certificates and CRLs that peers are verified with, and the directories that are searched for more."""
 
@@ -62,7 +60,6 @@ cdef class Trust:
 
 
 @cython.final
-@cython.auto_pickle(False)
 cdef class Settings:
     """Immutable, as described above."""
 

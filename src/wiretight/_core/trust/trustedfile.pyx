@@ -29,7 +29,6 @@ cdef dict cache = {}    # path: TrustedFile, the least recently used first
 
 
 @cython.final
-@cython.auto_pickle(False)
 cdef class TrustedFile:
     """The certificates and CRLs of a PEM file."""
 

@@ -147,7 +147,6 @@ cdef list get_ca_certs(Context context, bint binary_form):
 
 # --- adding ----------------------------------------------------------------------------------------------------------
 @cython.final
-@cython.auto_pickle(False)
 cdef class Additions:
     """What one call adds to the trust of a context."""
     cdef TrustedFile file               # or None

@@ -248,7 +248,6 @@ cdef bint is_tolerable(object number):
 
 
 @cython.final
-@cython.auto_pickle(False)
 cdef class Verification:
     """What a `verify_callback` is asked about: a chain of certificates, and what OpenSSL found wrong with it.
 

@@ -17,7 +17,6 @@ cdef extern from "Python.h":
 
 
 @cython.final
-@cython.auto_pickle(False)
 cdef class Octets:
     """The octets of a bytes-like object, or of a str in UTF-8, which for ASCII is the str itself."""
 

@@ -13,7 +13,6 @@ from wiretight._core.x509.octets cimport Octets, octets_of_text
 
 
 @cython.final
-@cython.auto_pickle(False)
 cdef class Password:
     """A password, or a callable that is called only if the key is encrypted; or None."""
 
