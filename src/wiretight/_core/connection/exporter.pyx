@@ -21,7 +21,8 @@ from wiretight._core.openssl.ssl cimport (
     SSL_is_init_finished, SSL_session_reused, SSL_version, TLS1_3_VERSION,
 )
 from wiretight._core.openssl.x509 cimport X509, X509_free, X509_get_signature_info
-from wiretight._core.x509.certificate cimport fingerprint, owned
+from wiretight._core.x509.certificate cimport owned
+from wiretight._core.x509.digests cimport fingerprint
 
 cdef enum:
     MOST = 8160             # bytes, of any cipher suite: 255 digests of SHA-256 (RFC 5869, 2.3)

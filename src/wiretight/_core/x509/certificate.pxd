@@ -18,7 +18,4 @@ cdef X509 *owned(X509 *certificate) noexcept nogil                  # adds a ref
 cdef Chain owned_chain(stack_st_X509 *chain) noexcept nogil
 cdef dict decoded(X509 *x509)                       # what getpeercert() returns
 cdef bytes der(X509 *x509)
-cdef bytes fingerprint(X509 *x509, str name)        # the digest of its DER encoding
-# The SHA-256 digest of the SubjectPublicKeyInfo; False without the memory for it
-cdef bint digest_key(X509 *x509, unsigned char *digest) noexcept nogil
 cdef list chain_of(const Chain *chain)              # of Certificate; [] for none

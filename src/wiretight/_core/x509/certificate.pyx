@@ -4,7 +4,6 @@ cimport cython
 from cpython.bytes cimport PyBytes_FromStringAndSize
 from libc.time cimport tm
 
-from wiretight._core.base.cstrings cimport c_string
 from wiretight._core.base.errors cimport check, check_memory, forget_errors, raise_queue
 from wiretight._core.base.files cimport file_content
 from wiretight._core.openssl.asn1 cimport (
@@ -14,15 +13,14 @@ from wiretight._core.openssl.asn1 cimport (
 from wiretight._core.openssl.bio cimport BIO, BIO_free
 from wiretight._core.openssl.crypto cimport OPENSSL_free
 from wiretight._core.openssl.err cimport ERR_clear_error
-from wiretight._core.openssl.evp cimport (
-    EVP_MAX_MD_SIZE, EVP_MD, EVP_MD_fetch, EVP_MD_free, SHA256, SHA256_DIGEST_LENGTH,
-)
+from wiretight._core.openssl.evp cimport SHA256_DIGEST_LENGTH
 from wiretight._core.openssl.pem cimport PEM_write_bio_X509
 from wiretight._core.openssl.x509 cimport (
-    X509, X509_chain_up_ref, X509_digest, X509_free, X509_get0_notAfter, X509_get0_notBefore, X509_get_X509_PUBKEY,
-    X509_get_issuer_name, X509_get_serialNumber, X509_get_subject_name, X509_get_version, X509_up_ref, i2d_X509,
-    i2d_X509_PUBKEY, sk_X509_num, sk_X509_pop_free, sk_X509_shift, sk_X509_value, stack_st_X509,
+    X509, X509_chain_up_ref, X509_free, X509_get0_notAfter, X509_get0_notBefore, X509_get_issuer_name,
+    X509_get_serialNumber, X509_get_subject_name, X509_get_version, X509_up_ref, i2d_X509, sk_X509_num,
+    sk_X509_pop_free, sk_X509_shift, sk_X509_value, stack_st_X509,
 )
+from wiretight._core.x509.digests cimport digest_key, fingerprint
 from wiretight._core.x509.names cimport (
     access_addresses, alternative_names, crl_addresses, distinguished_name, memory, one_line, written,
 )
@@ -293,7 +291,7 @@ cdef str pem(X509 *x509):
         BIO_free(bio)
 
 
-# --- numbers, dates and digests --------------------------------------------------------------------------------------
+# --- numbers and dates ------------------------------------------------------------------------------------------------
 cdef object number(const ASN1_INTEGER *integer):
     cdef const ASN1_STRING *octets = <const ASN1_STRING *>integer
     magnitude = int.from_bytes(<bytes>ASN1_STRING_get0_data(octets)[:ASN1_STRING_length(octets)], "big")
@@ -313,36 +311,6 @@ cdef object moment(const ASN1_TIME *when):
         parts.tm_year + 1900, parts.tm_mon + 1, parts.tm_mday, parts.tm_hour, parts.tm_min, parts.tm_sec,
         tzinfo=timezone.utc,
     )
-
-
-cdef bytes fingerprint(X509 *x509, str name):
-    """OpenSSL: EVP_MD_fetch(3), X509_digest(3)"""
-    cdef unsigned char digest[EVP_MAX_MD_SIZE]
-    cdef unsigned int length = 0
-    cdef EVP_MD *function
-    cdef int done = 0
-    cdef bytes algorithm = c_string(name)
-    forget_errors()
-    function = EVP_MD_fetch(NULL, algorithm, NULL)
-    if function != NULL:
-        done = X509_digest(x509, function, digest, &length)
-        EVP_MD_free(function)
-    if done <= 0:
-        check_memory()
-        raise ValueError(f"OpenSSL has no hash function {name!r} for this: use 'sha256', for example")
-    return <bytes>digest[:length]
-
-
-cdef bint digest_key(X509 *x509, unsigned char *digest) noexcept nogil:
-    """OpenSSL: i2d_X509_PUBKEY(3), SHA256(3)"""
-    cdef unsigned char *key = NULL
-    cdef int length = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(x509), &key)
-    cdef bint done
-    if length <= 0:
-        return False
-    done = SHA256(key, length, digest) != NULL
-    OPENSSL_free(key)
-    return done
 
 
 # --- the dictionary of getpeercert() ---------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ SubjectPublicKeyInfo (RFC 5280, 4.1), so that any other certificate for the same
 """
 
 from wiretight._core.openssl.evp cimport SHA256_DIGEST_LENGTH
-from wiretight._core.x509.certificate cimport digest_key
+from wiretight._core.x509.digests cimport digest_key
 
 from libc.string cimport memcmp
 
