@@ -1,19 +1,17 @@
 """_SSLContext: a Context with everything that can be loaded into it, in the shape of CPython's `_ssl._SSLContext`."""
 
-cimport cython
-
 from wiretight._core.callbacks cimport alpn, clienthello, keylog, messages, psk, verify
 from wiretight._core.connection.hostname cimport a_label
 from wiretight._core.context cimport algorithms, certfiles, credentials
 from wiretight._core.context.context cimport Context, settings_of
 from wiretight._core.drivers.sslsocket cimport for_bios, for_socket
+from wiretight._core.session.session cimport stats_of
 from wiretight._core.trust cimport truststore
 
 cdef extern from "references.h":
     int add_to_lookup "wt_add_to_lookup"(object kind, object ancestor) except -1
 
 
-@cython.auto_pickle(False)
 cdef class _SSLContext(Context):
     """The base of `ssl.SSLContext`: a Context, and the methods that load something into it. Since 0.1."""
 
@@ -290,6 +288,13 @@ cdef class _SSLContext(Context):
         raise AttributeError("attribute '_msg_callback' cannot be deleted")
 
     # --- connections -------------------------------------------------------------------------------------------------
+    def session_stats(self):
+        """Counters of connections and session reuse: eleven of them. Since 0.1.
+
+        OpenSSL: SSL_CTX_sess_number(3)
+        """
+        return stats_of(self)
+
     def _wrap_socket(self, sock, bint server_side, server_hostname=None, *, owner=None, session=None):
         """A connection over the descriptor of `sock`, which must stay alive. Since 0.1.
 

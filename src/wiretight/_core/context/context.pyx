@@ -16,12 +16,9 @@ from wiretight._core.context.versions cimport (
 )
 from wiretight._core.openssl.err cimport ERR_clear_error
 from wiretight._core.openssl.ssl cimport (
-    SSL, SSL_CTX_free, SSL_CTX_new, SSL_CTX_sess_accept, SSL_CTX_sess_accept_good, SSL_CTX_sess_accept_renegotiate,
-    SSL_CTX_sess_cache_full, SSL_CTX_sess_connect, SSL_CTX_sess_connect_good, SSL_CTX_sess_connect_renegotiate,
-    SSL_CTX_sess_hits, SSL_CTX_sess_misses, SSL_CTX_sess_number, SSL_CTX_sess_timeouts, SSL_METHOD, SSL_OP_NO_SSLv3,
-    SSL_OP_NO_TLSv1, SSL_OP_NO_TLSv1_1, SSL_OP_NO_TLSv1_2, SSL_OP_NO_TLSv1_3, SSL_VERIFY_FAIL_IF_NO_PEER_CERT,
-    SSL_VERIFY_NONE, SSL_VERIFY_PEER, SSL_free, SSL_new, SSL_set_max_proto_version, SSL_set_min_proto_version,
-    TLS1_1_VERSION, TLS1_2_VERSION, TLS1_3_VERSION, TLS1_VERSION,
+    SSL, SSL_CTX_free, SSL_CTX_new, SSL_METHOD, SSL_OP_NO_SSLv3, SSL_OP_NO_TLSv1, SSL_OP_NO_TLSv1_1, SSL_OP_NO_TLSv1_2,
+    SSL_OP_NO_TLSv1_3, SSL_VERIFY_FAIL_IF_NO_PEER_CERT, SSL_VERIFY_NONE, SSL_VERIFY_PEER, SSL_free, SSL_new,
+    SSL_set_max_proto_version, SSL_set_min_proto_version, TLS1_1_VERSION, TLS1_2_VERSION, TLS1_3_VERSION, TLS1_VERSION,
 )
 from wiretight._core.openssl.x509 cimport X509_V_FLAG_POLICY_CHECK, X509_V_FLAG_POLICY_MASK
 
@@ -245,21 +242,6 @@ cdef class Context:
         if self._protocol != PROTOCOL_TLS_SERVER:
             raise ValueError("SSLContext is not a server context.")
         update_settings(self, put_num_tickets, value)
-
-    def session_stats(self):
-        """Counters of connections and session reuse: eleven of them. Since 0.1.
-
-        OpenSSL: SSL_CTX_sess_number(3)
-        """
-        return {
-            "number": SSL_CTX_sess_number(self.ctx),
-            "connect": SSL_CTX_sess_connect(self.ctx), "connect_good": SSL_CTX_sess_connect_good(self.ctx),
-            "connect_renegotiate": SSL_CTX_sess_connect_renegotiate(self.ctx),
-            "accept": SSL_CTX_sess_accept(self.ctx), "accept_good": SSL_CTX_sess_accept_good(self.ctx),
-            "accept_renegotiate": SSL_CTX_sess_accept_renegotiate(self.ctx),
-            "hits": SSL_CTX_sess_hits(self.ctx), "misses": SSL_CTX_sess_misses(self.ctx),
-            "timeouts": SSL_CTX_sess_timeouts(self.ctx), "cache_full": SSL_CTX_sess_cache_full(self.ctx),
-        }
 
 
 # --- settings --------------------------------------------------------------------------------------------------------

@@ -12,3 +12,5 @@ cdef class SSLSession:
 
 # Takes ownership of the reference
 cdef SSLSession adopt_session(SSL_SESSION *session, Context context, bytes terms)
+
+cdef dict stats_of(Context context)        # how often its connections resumed one, and could not

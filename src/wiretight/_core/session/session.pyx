@@ -3,8 +3,10 @@
 cimport cython
 
 from wiretight._core.openssl.ssl cimport (
-    SSL_SESSION, SSL_SESSION_free, SSL_SESSION_get_id, SSL_SESSION_get_ticket_lifetime_hint, SSL_SESSION_get_time,
-    SSL_SESSION_get_timeout, SSL_SESSION_has_ticket,
+    SSL_CTX_sess_accept, SSL_CTX_sess_accept_good, SSL_CTX_sess_accept_renegotiate, SSL_CTX_sess_cache_full,
+    SSL_CTX_sess_connect, SSL_CTX_sess_connect_good, SSL_CTX_sess_connect_renegotiate, SSL_CTX_sess_hits,
+    SSL_CTX_sess_misses, SSL_CTX_sess_number, SSL_CTX_sess_timeouts, SSL_SESSION, SSL_SESSION_free, SSL_SESSION_get_id,
+    SSL_SESSION_get_ticket_lifetime_hint, SSL_SESSION_get_time, SSL_SESSION_get_timeout, SSL_SESSION_has_ticket,
 )
 
 # Used by adopt_session() only, so that Python code cannot create an SSLSession without an SSL_SESSION.
@@ -88,3 +90,20 @@ cdef SSLSession adopt_session(SSL_SESSION *session, Context context, bytes terms
     adopted.context = context
     adopted.terms = terms
     return adopted
+
+
+cdef dict stats_of(Context context):
+    """OpenSSL: SSL_CTX_sess_number(3)"""
+    return {
+        "number": SSL_CTX_sess_number(context.ctx),
+        "connect": SSL_CTX_sess_connect(context.ctx),
+        "connect_good": SSL_CTX_sess_connect_good(context.ctx),
+        "connect_renegotiate": SSL_CTX_sess_connect_renegotiate(context.ctx),
+        "accept": SSL_CTX_sess_accept(context.ctx),
+        "accept_good": SSL_CTX_sess_accept_good(context.ctx),
+        "accept_renegotiate": SSL_CTX_sess_accept_renegotiate(context.ctx),
+        "hits": SSL_CTX_sess_hits(context.ctx),
+        "misses": SSL_CTX_sess_misses(context.ctx),
+        "timeouts": SSL_CTX_sess_timeouts(context.ctx),
+        "cache_full": SSL_CTX_sess_cache_full(context.ctx),
+    }
