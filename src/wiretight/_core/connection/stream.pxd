@@ -1,6 +1,7 @@
 """Stream: the verbs of a connection, as steps that move bytes between OpenSSL and its Wire."""
 
 from cpython.object cimport PyObject
+from libc.string cimport memset
 
 from wiretight._core.base.errors cimport Failure, Status
 from wiretight._core.connection.backlog cimport Backlog, Writing
@@ -26,6 +27,15 @@ cdef struct Operation:
     size_t got              # READ: bytes of the last step
     Writing writing         # WRITE
     PyObject *raised        # the last exception of a callback or a BIO; owned by the caller
+
+
+cdef inline Operation operation(Verb verb, char *data, size_t size) noexcept nogil:
+    cdef Operation op
+    memset(&op, 0, sizeof(Operation))
+    op.verb = verb
+    op.data = data
+    op.size = size
+    return op
 
 
 cdef class Stream(Negotiated):

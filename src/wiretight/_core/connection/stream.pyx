@@ -6,20 +6,15 @@ AGAIN: call again at once. The caller has the lock and the turn of the wire, and
 """
 
 from cython cimport no_gc_clear
-from cpython.exc cimport PyErr_CheckSignals, PyErr_SetObject, PyErr_WriteUnraisable
-from cpython.object cimport PyObject
-from cpython.ref cimport Py_XDECREF
 from libc.errno cimport EAGAIN, EBADF, ECONNRESET, ENOMEM, EPIPE
-from libc.stdint cimport uint64_t
 from libc.string cimport memset
 
 from wiretight._core.base.errors cimport (
     AGAIN, CLOSED, DONE, FAILED, Failure, Status, WANT_READ, WANT_WRITE, failed, forget_errors, is_alert, is_of_tls,
-    outcome, turn_refused,
+    outcome,
 )
 from wiretight._core.base.mutex cimport wt_mutex_lock, wt_mutex_unlock
 from wiretight._core.connection.backlog cimport BATCH, Backlog, Writing, note
-from wiretight._core.connection.connection cimport Connection
 from wiretight._core.connection.state cimport CUT, ENDED, GONE, LOST, OPEN, RESET, State, follows
 from wiretight._core.openssl.err cimport ERR_LIB_SSL, ERR_PACK
 from wiretight._core.openssl.ssl cimport (
@@ -46,43 +41,6 @@ cdef class Stream(Negotiated):
     def __cinit__(self, origin=None, Wire wire=None, *_):
         self.wire = wire
         self.backlog = Backlog()
-
-    @property
-    def truncated(self):
-        """Whether the peer's stream ended without close_notify, so that its data may be cut short. Since 0.1.
-
-        Source: RFC 8446, section 6.1.
-        """
-        cdef bint was_cut = False
-        self.ask(ask_was_cut, &was_cut)
-        return was_cut
-
-    def counters(self):
-        """The bytes and TLS records that have moved in and out, and the system calls made for them. Since 0.1."""
-        cdef Counters seen
-        self.ask(ask_counters, &seen)
-        return seen
-
-    def close_notify(self):
-        """Sends close_notify, as far as that is possible without waiting. Reading goes on.
-
-        Failures are not reported: the peer may be gone. Since 0.1. OpenSSL: SSL_shutdown(3)
-        """
-        cdef int error = EAGAIN
-        cdef Operation op
-        memset(&op, 0, sizeof(Operation))
-        op.verb = NOTIFY
-        while error == EAGAIN:
-            PyErr_CheckSignals()
-            with nogil:
-                error = self.wire.take_turn()
-                if error == 0:
-                    self.step(&op)
-                    wt_mutex_unlock(&self.wire.lock)
-        if error:
-            raise turn_refused(error)
-        if op.raised != NULL:
-            report_raised(self, op.raised)
 
     # --- A step -------------------------------------------------------------------------------------------------------
     #
@@ -420,30 +378,3 @@ cdef class Stream(Negotiated):
         wt_mutex_lock(&self.wire.lock)
         self.wire.out_of_memory = True
         wt_mutex_unlock(&self.wire.lock)
-
-
-cdef struct Counters:
-    uint64_t bytes_in, bytes_out, records_in, records_out, syscalls
-
-
-cdef int report_raised(object connection, PyObject *raised) except -1:
-    """Reports what a callback raised in a call that reports no failures."""
-    error = <object>raised
-    Py_XDECREF(raised)
-    PyErr_SetObject(type(error), error)
-    PyErr_WriteUnraisable(connection)
-    return 0
-
-
-cdef void ask_was_cut(Connection connection, void *answer) noexcept nogil:
-    (<bint *>answer)[0] = (<Stream><void *>connection).was_cut
-
-
-cdef void ask_counters(Connection connection, void *answer) noexcept nogil:
-    cdef void *stream = <void *>connection
-    cdef Counters *seen = <Counters *>answer
-    seen.bytes_in = (<Stream>stream).wire.bytes_in
-    seen.bytes_out = (<Stream>stream).wire.bytes_out
-    seen.records_in = (<Stream>stream).wire.records_in.count
-    seen.records_out = (<Stream>stream).wire.records_out.count
-    seen.syscalls = (<Stream>stream).wire.syscalls

@@ -13,23 +13,14 @@ step, `discards` (after close()) and `ended` (after abort()) are therefore check
 
 from collections import deque
 
-from cython cimport auto_pickle
 from cpython.buffer cimport PyBUF_SIMPLE, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
 from cpython.bytes cimport PyBytes_FromStringAndSize
-from cpython.exc cimport PyErr_CheckSignals
 from cpython.object cimport PyObject
-from cpython.ref cimport Py_XDECREF
-from libc.errno cimport EAGAIN
 from libc.stdint cimport uint64_t
-from libc.string cimport memset
 
-from wiretight._core.base.errors cimport (
-    AGAIN, CLOSED, DONE, FAILED, Status, WANT_READ, WANT_WRITE, chained, turn_refused,
-)
-from wiretight._core.base.mutex cimport wt_mutex_unlock
+from wiretight._core.base.errors cimport AGAIN, CLOSED, DONE, FAILED, WANT_READ, WANT_WRITE
 from wiretight._core.connection.connection cimport Connection
-from wiretight._core.connection.stream cimport HANDSHAKE, READ, WRITE, Operation, Stream, Verb
-from wiretight._core.wire.wire cimport Wire
+from wiretight._core.connection.stream cimport READ, WRITE, Operation, Stream, operation
 
 cdef extern from "Python.h":
     PyObject *new_bytes "PyBytes_FromStringAndSize"(const char *data, Py_ssize_t size) except NULL
@@ -58,8 +49,7 @@ STATUS_CLOSED = <int>CLOSED
 STATUS_FAILED = <int>FAILED
 
 
-@auto_pickle(False)
-cdef class Channel:
+cdef class Channel(Steps):
     """The native half of a transport. Since 0.1."""
 
     # --- Set up -------------------------------------------------------------------------------------------------------
@@ -91,65 +81,6 @@ cdef class Channel:
     def get_protocol(self):
         """The protocol. Since 0.1."""
         return self.protocol
-
-    def _is_in_callback(self):
-        """Whether OpenSSL has called Python in the middle of a step, and cannot be called again. Since 0.1."""
-        return self.bound().wire.is_callback()
-
-    def _is_inherited(self):
-        """Whether this is a forked child, and its parent created the connection. Since 0.1."""
-        return self.bound().wire.is_inherited()
-
-    cdef Stream bound(self):
-        if self.connection is None:
-            raise ValueError("this transport has no connection: it was made without its constructor")
-        return self.connection
-
-    # --- Steps --------------------------------------------------------------------------------------------------------
-
-    cdef int attempt(self, Operation *op, bint keeps_gil) except -1:
-        """Runs one step of a verb and returns its status; FAILED also if a callback raised something."""
-        cdef Stream connection = self.bound()
-        cdef Wire wire = connection.wire
-        cdef Status status
-        cdef int error = EAGAIN
-        if keeps_gil and wire.try_turn():
-            wire.keeps_gil = True
-            status = self.attempt_locked(op)
-            wire.keeps_gil = False
-            wt_mutex_unlock(&wire.lock)
-            error = 0
-        while error == EAGAIN:
-            with nogil:
-                error = wire.take_turn()
-                if error == 0:
-                    status = self.attempt_locked(op)
-                    wt_mutex_unlock(&wire.lock)
-            if error == EAGAIN:
-                PyErr_CheckSignals()
-        if error:
-            raise turn_refused(error)
-        if op.raised != NULL:
-            self.raised = <object>op.raised
-            Py_XDECREF(op.raised)
-        self.has_failed = status == FAILED
-        return status if self.raised is None else FAILED
-
-    cdef Status attempt_locked(self, Operation *op) noexcept nogil:
-        cdef Status status
-        self.connection.wire.drained = self.connection.wire.waits = False
-        status = self.connection.send(op) if op.verb == WRITE else self.connection.step(op)
-        self.more = self.connection.has_more()
-        self.bytes_in = self.connection.wire.bytes_in
-        self.failure = self.connection.failure
-        return status
-
-    cdef int ran_out(self) except -1:
-        """Ends the stream with FAILED, because there was no memory for bytes that OpenSSL has already moved."""
-        cdef Operation op = operation(READ, NULL, 0)
-        with nogil:
-            self.connection.lose()
-        return self.attempt(&op, True)
 
     # --- Incoming -----------------------------------------------------------------------------------------------------
 
@@ -192,15 +123,6 @@ cdef class Channel:
         if self.queued or self.unsent():
             self._write_blocked()
         return 0
-
-    def _has_more(self):
-        """Whether there may be data that the loop will not report. Since 0.1."""
-        cdef bint more = False
-        self.bound().ask(ask_has_more, &more)
-        return more or self.edge_triggered
-
-    cdef bint has_more(self) noexcept:
-        return self.edge_triggered or self.more
 
     def _discard(self):
         """Reads and discards as much as one turn of the loop allows, and returns the status. Since 0.1.
@@ -388,6 +310,10 @@ cdef class Channel:
             return 0
         return self.queued + self.unsent()
 
+    def _has_output(self):
+        """Whether anything waits for the kernel. Since 0.1."""
+        return bool(self.queued or self.unsent())
+
     def _drop_output(self):
         """Drops what has not been sent, for good. Since 0.1."""
         self.ended = True
@@ -424,54 +350,6 @@ cdef class Channel:
         cdef size_t size = 0
         self.bound().ask(ask_unsent, &size)
         return size
-
-    # --- Handshake and close ------------------------------------------------------------------------------------------
-
-    def _shake_hands(self):
-        """Advances the handshake as far as possible, and returns the status. Since 0.1.
-
-        OpenSSL: SSL_do_handshake(3)
-        """
-        cdef Operation op = operation(HANDSHAKE, NULL, 0)
-        cdef int status = AGAIN
-        while status == AGAIN:      # OpenSSL bounds a flight's size
-            op.raised = NULL
-            status = self.attempt(&op, False)
-        return status
-
-    def _notify(self):
-        """Sends close_notify as far as the kernel accepts it; the rest waits like other output. Since 0.1.
-
-        OpenSSL: SSL_shutdown(3)
-        """
-        self.bound().close_notify()
-
-    def _has_output(self):
-        """Whether anything waits for the kernel. Since 0.1."""
-        return bool(self.queued or self.unsent())
-
-    def _failure(self):
-        """The exception for a FAILED status. Since 0.1."""
-        raised, self.raised = self.raised, None
-        if not self.has_failed:
-            return raised
-        problem = self.bound().exception_for_failure(&self.failure)
-        return problem if raised is None else chained(problem, raised)
-
-
-# --- The questions ---------------------------------------------------------------------------------------------------
-
-cdef Operation operation(Verb verb, char *data, size_t size) noexcept nogil:
-    cdef Operation op
-    memset(&op, 0, sizeof(Operation))
-    op.verb = verb
-    op.data = data
-    op.size = size
-    return op
-
-
-cdef void ask_has_more(Connection connection, void *answer) noexcept nogil:
-    (<bint *>answer)[0] = (<Stream><void *>connection).has_more()
 
 
 cdef void ask_unsent(Connection connection, void *answer) noexcept nogil:

@@ -6,12 +6,13 @@ from cpython.number cimport PyNumber_Index
 from cpython.object cimport PyObject
 from cpython.weakref cimport PyWeakref_NewRef
 from libc.errno cimport EBADF
-from libc.stdint cimport int64_t
+from libc.stdint cimport int64_t, uint64_t
 
 from wiretight._core.base.errors cimport plain_error
-from wiretight._core.connection.connection cimport FROM_CONTEXT
-from wiretight._core.connection.stream cimport HANDSHAKE, READ, SHUTDOWN, WRITE
+from wiretight._core.connection.connection cimport FROM_CONTEXT, Connection
+from wiretight._core.connection.stream cimport HANDSHAKE, READ, SHUTDOWN, WRITE, Stream
 from wiretight._core.context.versions cimport PROTOCOL_TLS_CLIENT, PROTOCOL_TLS_SERVER
+from wiretight._core.drivers.steps cimport notify
 from wiretight._core.wire.memorybio cimport MemoryBIO
 from wiretight._core.wire.wire cimport Wire
 from wiretight._standard.errors import SSLError
@@ -145,6 +146,31 @@ cdef class _SSLSocket(Driver):
         self.drive(SHUTDOWN, NULL, 0, deadline)
         return self.underlying_socket() if self.wire.on_socket else None
 
+    def close_notify(self):
+        """Sends close_notify, as far as that is possible without waiting. Reading goes on.
+
+        Failures are not reported: the peer may be gone. Since 0.1. OpenSSL: SSL_shutdown(3)
+        """
+        notify(self)
+
+    # --- What has passed ----------------------------------------------------------------------------------------------
+
+    @property
+    def truncated(self):
+        """Whether the peer's stream ended without close_notify, so that its data may be cut short. Since 0.1.
+
+        Source: RFC 8446, section 6.1.
+        """
+        cdef bint was_cut = False
+        self.ask(ask_was_cut, &was_cut)
+        return was_cut
+
+    def counters(self):
+        """The bytes and TLS records that have moved in and out, and the system calls made for them. Since 0.1."""
+        cdef Counters seen
+        self.ask(ask_counters, &seen)
+        return seen
+
     # --- The descriptor -----------------------------------------------------------------------------------------------
 
     def release(self, shutdown=True):
@@ -223,3 +249,22 @@ cdef int check_bio(object bio, str argument, str method) except -1:
     if not isinstance(bio, MemoryBIO) and not callable(getattr(bio, method, None)):
         raise TypeError(f"{argument} must be a MemoryBIO or have a method {method}(), not {type(bio).__name__}")
     return 0
+
+
+# --- Questions -------------------------------------------------------------------------------------------------------
+cdef struct Counters:
+    uint64_t bytes_in, bytes_out, records_in, records_out, syscalls
+
+
+cdef void ask_was_cut(Connection connection, void *answer) noexcept nogil:
+    (<bint *>answer)[0] = (<Stream><void *>connection).was_cut
+
+
+cdef void ask_counters(Connection connection, void *answer) noexcept nogil:
+    cdef void *stream = <void *>connection
+    cdef Counters *seen = <Counters *>answer
+    seen.bytes_in = (<Stream>stream).wire.bytes_in
+    seen.bytes_out = (<Stream>stream).wire.bytes_out
+    seen.records_in = (<Stream>stream).wire.records_in.count
+    seen.records_out = (<Stream>stream).wire.records_out.count
+    seen.syscalls = (<Stream>stream).wire.syscalls

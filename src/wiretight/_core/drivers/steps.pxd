@@ -1,0 +1,26 @@
+"""Steps: a connection for a caller that never waits. Each call advances it by one step, and returns the outcome."""
+
+from libc.stdint cimport uint64_t
+
+from wiretight._core.base.errors cimport Failure, Status
+from wiretight._core.connection.stream cimport Operation, Stream
+
+
+cdef class Steps:
+    cdef Stream connection
+    cdef bint edge_triggered        # what is left unread may not be reported again
+    cdef bint more                  # after the last step: see Stream.has_more()
+    cdef uint64_t bytes_in          # of the wire, after that step: other threads may read, too
+    cdef Failure failure            # of the last step that FAILED
+    cdef bint has_failed            # the last step has, by itself
+    cdef object raised              # by a callback, in a step
+    cdef object __weakref__
+
+    cdef Stream bound(self)
+    cdef int attempt(self, Operation *op, bint keeps_gil) except -1
+    cdef Status attempt_locked(self, Operation *op) noexcept nogil
+    cdef int ran_out(self) except -1
+    cdef bint has_more(self) noexcept
+
+
+cdef int notify(Stream connection) except -1

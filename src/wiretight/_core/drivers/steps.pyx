@@ -1,0 +1,148 @@
+"""Steps: a connection for a caller that never waits. Each call advances it by one step, and returns the outcome."""
+
+from cpython.exc cimport PyErr_CheckSignals, PyErr_SetObject, PyErr_WriteUnraisable
+from cpython.object cimport PyObject
+from cpython.ref cimport Py_XDECREF
+from libc.errno cimport EAGAIN
+
+from wiretight._core.base.errors cimport AGAIN, FAILED, Status, chained, turn_refused
+from wiretight._core.base.mutex cimport wt_mutex_unlock
+from wiretight._core.connection.connection cimport Connection
+from wiretight._core.connection.stream cimport HANDSHAKE, NOTIFY, READ, WRITE, Operation, Stream, operation
+from wiretight._core.wire.wire cimport Wire
+
+
+cdef class Steps:
+    """The half of a Channel that knows the connection. Since 0.1."""
+
+    def _is_in_callback(self):
+        """Whether OpenSSL has called Python in the middle of a step, and cannot be called again. Since 0.1."""
+        return self.bound().wire.is_callback()
+
+    def _is_inherited(self):
+        """Whether this is a forked child, and its parent created the connection. Since 0.1."""
+        return self.bound().wire.is_inherited()
+
+    cdef Stream bound(self):
+        if self.connection is None:
+            raise ValueError("this transport has no connection: it was made without its constructor")
+        return self.connection
+
+    cdef int attempt(self, Operation *op, bint keeps_gil) except -1:
+        """Runs one step of a verb and returns its status; FAILED also if a callback raised something.
+
+        A small step keeps the GIL: beside a busy thread, an event loop would wait 5 ms to get it back.
+        """
+        cdef Stream connection = self.bound()
+        cdef Wire wire = connection.wire
+        cdef Status status
+        cdef int error = EAGAIN
+        if keeps_gil and wire.try_turn():
+            wire.keeps_gil = True
+            status = self.attempt_locked(op)
+            wire.keeps_gil = False
+            wt_mutex_unlock(&wire.lock)
+            error = 0
+        while error == EAGAIN:
+            with nogil:
+                error = wire.take_turn()
+                if error == 0:
+                    status = self.attempt_locked(op)
+                    wt_mutex_unlock(&wire.lock)
+            if error == EAGAIN:
+                PyErr_CheckSignals()
+        if error:
+            raise turn_refused(error)
+        if op.raised != NULL:
+            self.raised = <object>op.raised
+            Py_XDECREF(op.raised)
+        self.has_failed = status == FAILED
+        return status if self.raised is None else FAILED
+
+    cdef Status attempt_locked(self, Operation *op) noexcept nogil:
+        cdef Status status
+        self.connection.wire.drained = self.connection.wire.waits = False
+        status = self.connection.send(op) if op.verb == WRITE else self.connection.step(op)
+        self.more = self.connection.has_more()
+        self.bytes_in = self.connection.wire.bytes_in
+        self.failure = self.connection.failure
+        return status
+
+    cdef int ran_out(self) except -1:
+        """Ends the stream with FAILED, because there was no memory for bytes that OpenSSL has already moved."""
+        cdef Operation op = operation(READ, NULL, 0)
+        with nogil:
+            self.connection.lose()
+        return self.attempt(&op, True)
+
+    # --- For the transport --------------------------------------------------------------------------------------------
+
+    def _shake_hands(self):
+        """Advances the handshake as far as possible, and returns the status. Since 0.1.
+
+        OpenSSL: SSL_do_handshake(3)
+        """
+        cdef Operation op = operation(HANDSHAKE, NULL, 0)
+        cdef int status = AGAIN
+        while status == AGAIN:      # OpenSSL bounds a flight's size
+            op.raised = NULL
+            status = self.attempt(&op, False)
+        return status
+
+    def _notify(self):
+        """Sends close_notify as far as the kernel accepts it; the rest waits like other output. Since 0.1.
+
+        OpenSSL: SSL_shutdown(3)
+        """
+        notify(self.bound())
+
+    def _has_more(self):
+        """Whether there may be data that the loop will not report. Since 0.1."""
+        cdef bint more = False
+        self.bound().ask(ask_has_more, &more)
+        return more or self.edge_triggered
+
+    cdef bint has_more(self) noexcept:
+        return self.edge_triggered or self.more
+
+    def _failure(self):
+        """The exception for a FAILED status. Since 0.1."""
+        raised, self.raised = self.raised, None
+        if not self.has_failed:
+            return raised
+        problem = self.bound().exception_for_failure(&self.failure)
+        return problem if raised is None else chained(problem, raised)
+
+
+cdef int notify(Stream connection) except -1:
+    """Sends close_notify, as far as that is possible without waiting, and reports no failure: the peer may be gone.
+
+    OpenSSL: SSL_shutdown(3)
+    """
+    cdef Operation op = operation(NOTIFY, NULL, 0)
+    cdef int error = EAGAIN
+    while error == EAGAIN:
+        PyErr_CheckSignals()
+        with nogil:
+            error = connection.wire.take_turn()
+            if error == 0:
+                connection.step(&op)
+                wt_mutex_unlock(&connection.wire.lock)
+    if error:
+        raise turn_refused(error)
+    if op.raised != NULL:
+        report_raised(connection, op.raised)
+    return 0
+
+
+cdef int report_raised(object connection, PyObject *raised) except -1:
+    """Reports what a callback raised in a call that reports no failures."""
+    error = <object>raised
+    Py_XDECREF(raised)
+    PyErr_SetObject(type(error), error)
+    PyErr_WriteUnraisable(connection)
+    return 0
+
+
+cdef void ask_has_more(Connection connection, void *answer) noexcept nogil:
+    (<bint *>answer)[0] = (<Stream><void *>connection).has_more()
