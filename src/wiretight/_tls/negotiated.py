@@ -5,7 +5,6 @@ from __future__ import annotations
 import warnings
 
 from wiretight._core.connection.exporter import export_keying_material
-from wiretight._core.drivers.sslsocket import _SSLSocket
 from wiretight._core.x509.certificate import ENCODING_DER, Certificate
 from wiretight._standard.typing import TYPE_CHECKING, Literal, cast, overload
 from wiretight._tls.certificate import CertificateBytes
@@ -16,6 +15,7 @@ if TYPE_CHECKING:
 
     from typing_extensions import Buffer
 
+    from wiretight._core.drivers.sslsocket import _SSLSocket
     from wiretight._core.x509.certificate import _PeerCertificate
 
 

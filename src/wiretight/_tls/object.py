@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from wiretight._core.drivers.sslsocket import _SSLSocket
 from wiretight._standard.errors import HAS_STANDARD, standard
 from wiretight._standard.passing import TakesStandard
 from wiretight._standard.typing import TYPE_CHECKING, Any, ClassVar, overload
@@ -13,6 +12,7 @@ if TYPE_CHECKING:
 
     from typing_extensions import Buffer
 
+    from wiretight._core.drivers.sslsocket import _SSLSocket
     from wiretight._core.session.session import SSLSession
     from wiretight._tls.context import SSLContext
 else:

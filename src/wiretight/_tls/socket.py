@@ -11,10 +11,10 @@ from __future__ import annotations
 
 from socket import SHUT_RD, SHUT_WR, SO_TYPE, SOCK_STREAM, SOL_SOCKET
 
-from wiretight._core.drivers.sslsocket import _SSLSocket
 from wiretight._standard.errors import HAS_STANDARD, SSLEOFError, SSLError, SSLZeroReturnError, standard
 from wiretight._standard.system import PlainSocket
 from wiretight._standard.typing import TYPE_CHECKING, Any, ClassVar, overload
+from wiretight._tls.connecting import Connects
 from wiretight._tls.files import MakesFiles
 from wiretight._tls.negotiated import Negotiated, close_unclosed
 from wiretight._tls.overrides import OVERRIDABLE, WatchesOverrides
@@ -27,13 +27,14 @@ if TYPE_CHECKING:
 
     from typing_extensions import Buffer
 
+    from wiretight._core.drivers.sslsocket import _SSLSocket
     from wiretight._core.session.session import SSLSession
     from wiretight._tls.context import SSLContext
 else:
     _Standard = standard.SSLSocket if HAS_STANDARD else PlainSocket
 
 
-class SSLSocket(Negotiated, StreamOnly, MakesFiles, _Standard, metaclass=WatchesOverrides):
+class SSLSocket(Connects, StreamOnly, MakesFiles, _Standard, metaclass=WatchesOverrides):
     """A TLS connection over a socket, created by SSLContext.wrap_socket(). It is a socket.socket.
 
     Two threads may use it at once, one receiving and one sending, and any thread may close it. Its timeout (seconds;
@@ -48,15 +49,9 @@ class SSLSocket(Negotiated, StreamOnly, MakesFiles, _Standard, metaclass=Watches
     _counterpart: ClassVar[type | None] = standard.SSLSocket if HAS_STANDARD else None
 
     _sslobj: _SSLSocket | None = None  # the connection; None before connect(), after unwrap() and close()
-    _connected: bool = False
     _write_is_shut: bool = False  # by shutdown(); reading continues to the peer's end
     _overridden: bool  # whether the program may have overridden read() or send(); its class sets it
-    _deadline: int | None = None  # of the handshake in connect()
     _context: SSLContext
-    _session: SSLSession | None
-    server_side: bool
-    server_hostname: str | None
-    do_handshake_on_connect: bool
     suppress_ragged_eofs: bool
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ARG002
@@ -115,12 +110,6 @@ class SSLSocket(Negotiated, StreamOnly, MakesFiles, _Standard, metaclass=Watches
             self.close()
             raise
         return self
-
-    def _wrap(self) -> _SSLSocket:
-        options: dict[str, Any] = {"owner": self, "session": self._session}
-        sslobj: _SSLSocket = self._context._wrap_socket(self, self.server_side, self.server_hostname, **options)
-        self._sslobj = sslobj
-        return sslobj
 
     # --- Reading and writing ------------------------------------------------------------------------------------------
 
@@ -258,73 +247,7 @@ class SSLSocket(Negotiated, StreamOnly, MakesFiles, _Standard, metaclass=Watches
         """Whether this error of a read means the end of data to this program."""
         return self.suppress_ragged_eofs if isinstance(error, SSLEOFError) else self._write_is_shut
 
-    # --- Connecting ---------------------------------------------------------------------------------------------------
-
-    def do_handshake(self, block: bool = False) -> None:
-        """Performs the handshake; with `block`, waits for its end on a non-blocking socket too.
-
-        Raises SSLCertVerificationError if the peer's certificate is rejected, SSLError for any other failure, OSError
-        without a peer, TimeoutError. Since 0.1.
-        OpenSSL: SSL_do_handshake(3)
-        """
-        self._check_connected()
-        if (sslobj := self._sslobj) is None:
-            self.getpeername()  # raises the error of a closed socket
-            raise ValueError(f"No SSL wrapper around {self}")
-        if block and self.gettimeout() == 0.0:
-            self.settimeout(None)
-            try:
-                sslobj.do_handshake()
-            finally:
-                self.settimeout(0.0)
-        else:
-            sslobj.do_handshake(deadline=self._deadline)
-
-    def connect(self, addr: Any) -> None:
-        """Connects to `addr`, then performs the handshake if do_handshake_on_connect.
-
-        Raises ValueError on a server's socket or a connected one, otherwise what connect() of a socket and
-        do_handshake() do. Since 0.1.
-        """
-        self._real_connect(addr, False)
-
-    def connect_ex(self, addr: Any) -> int:
-        """As connect(), but returns the errno if the connection fails, 0 otherwise. The handshake still raises.
-
-        Since 0.1.
-        """
-        return self._real_connect(addr, True) or 0
-
-    def _real_connect(self, addr: Any, connect_ex: bool) -> int | None:
-        sslobj = self._before_connect()
-        deadline = sslobj.deadline()
-        if connect_ex:
-            if result := PlainSocket.connect_ex(self, addr):
-                return result
-        else:
-            PlainSocket.connect(self, addr)
-        self._connected = True
-        if self.do_handshake_on_connect:
-            self._deadline = deadline
-            try:
-                self.do_handshake()
-            finally:
-                self._deadline = None
-        return 0 if connect_ex else None
-
-    def _before_connect(self) -> _SSLSocket:
-        """Sets up TLS on the socket before it has a peer, and keeps it whatever happens.
-
-        `ssl` removes it again if connect() fails, even with a connection in progress (EINPROGRESS, a timeout): data
-        sent after that goes out in plaintext.
-        """
-        if self.server_side:
-            raise ValueError("can't connect in server-side mode")
-        if self._connected:
-            raise ValueError("attempt to connect already-connected SSLSocket!")
-        if self._sslobj is not None:
-            self._sslobj.release(False)
-        return self._wrap()
+    # --- Accepting ----------------------------------------------------------------------------------------------------
 
     def accept(self) -> tuple[SSLSocket, Any]:
         """A new connection and its address, after the handshake if do_handshake_on_connect.
@@ -353,18 +276,6 @@ class SSLSocket(Negotiated, StreamOnly, MakesFiles, _Standard, metaclass=Watches
         if limit is not None:
             accepted.settimeout(timeout)
         return accepted, address
-
-    def _check_connected(self) -> None:
-        if not self._connected:
-            self.getpeername()
-            self._connected = self._sslobj is not None  # a connect() that was in progress has succeeded
-
-    def _checkClosed(self, msg: object = None) -> None:  # noqa: N802
-        """Does nothing: programs know the name from `ssl`."""
-
-    def _connection(self) -> _SSLSocket:
-        self._check_connected()
-        return Negotiated._connection(self)
 
     # --- Ending -------------------------------------------------------------------------------------------------------
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from wiretight._core.drivers.sslsocket import _SSLSocket
 from wiretight._standard.system import PlainSocket
 from wiretight._standard.typing import TYPE_CHECKING, Any, NoReturn, overload
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
+
+    from wiretight._core.drivers.sslsocket import _SSLSocket
 
     # SSLSocket is one; as a base here, it would put its methods before those of `ssl` that ours replace.
     _Base = PlainSocket
