@@ -61,6 +61,29 @@ def test_the_standard_module_only_changes_in_which_bios_its_contexts_accept() ->
     """)
 
 
+def test_the_loops_methods_look_like_those_that_they_stand_for() -> None:
+    """So that a library's test may put a double of the same kind in their place."""
+    succeeds("""
+        import asyncio, inspect
+        from unittest import mock
+        loop = asyncio.SelectorEventLoop
+        def everything():
+            return {
+                name: (inspect.iscoroutinefunction(value), inspect.signature(value), value.__qualname__)
+                for name, value in inspect.getmembers(loop, inspect.isfunction)
+            }
+        before, methods = everything(), dict(inspect.getmembers(loop))
+        import wiretight
+        wiretight.install()
+        replaced = {name for name, value in inspect.getmembers(loop) if methods[name] is not value}
+        assert replaced > {"start_tls"}
+        assert everything() == before
+        async def upgraded():
+            return await mock.create_autospec(loop.start_tls, return_value="upgraded")(loop, None, None, None)
+        assert asyncio.run(upgraded()) == "upgraded"
+    """)
+
+
 def test_uninstall_reaches_modules_imported_meanwhile(tmp_path: Path) -> None:
     (tmp_path / "taken.py").write_text("import ssl\nfrom ssl import SSLContext\n")
     (tmp_path / "chosen.py").write_text("import wiretight as ssl\nfrom wiretight import SSLContext\n")

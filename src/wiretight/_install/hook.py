@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+from inspect import iscoroutinefunction
 from typing import Any
 
 _ABSENT = object()
@@ -17,13 +19,18 @@ class Hook:
         before = getattr(owner, name)
         self._active = True
 
-        def hooked(this: Any, *args: Any, **options: Any) -> Any:
+        def chosen(this: Any, *args: Any, **options: Any) -> Any:
             if self._active:
                 return function(before, this, *args, **options)
             return before(this, *args, **options)  # removed, but somebody has wrapped it, and still calls it
 
-        self._hooked = hooked
-        setattr(owner, name, hooked)
+        async def awaited(*args: Any, **options: Any) -> Any:
+            return await chosen(*args, **options)
+
+        # Whoever makes a double of it, for a test, finds its name, its signature, and whether to await it.
+        itself = awaited if iscoroutinefunction(before) else chosen
+        self._hooked = functools.update_wrapper(itself, before, ("__name__", "__qualname__", "__doc__"))
+        setattr(owner, name, self._hooked)
 
     def remove(self) -> None:
         """Restores the method, unless somebody else has replaced it meanwhile. Since 0.1."""
