@@ -17,7 +17,7 @@ import pytest
 
 from tests.aio.loops import Loops
 from tests.incidents.eventloops import Way, sockets
-from tests.incidents.processes import open_descriptors
+from tests.incidents.processes import descriptors_before, open_descriptors
 from tests.incidents.references import reference
 from tests.kit.threads import PATIENCE
 
@@ -220,7 +220,7 @@ def run(way: Way, contexts: tuple[Any, Any]) -> Any:
     """Lets a client act once. Returns the client, and the exceptions that its loop reported."""
 
     def run(method: str, action: Callable[[Any], Any]) -> tuple[Any, list[Any]]:
-        before = open_descriptors()
+        before = descriptors_before()
         loops = Loops(way.loop)
         client = loops.run_reporting(lambda: exchange(way, contexts, method, action))
         assert client.acted

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import select
 from collections.abc import Callable
@@ -13,6 +14,12 @@ import pytest
 from tests.kit.threads import PATIENCE
 
 forks = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+
+
+def descriptors_before() -> int:
+    """How many are open when a test begins: what the garbage of earlier ones holds would be closed in the middle."""
+    gc.collect()
+    return open_descriptors()
 
 
 def open_descriptors() -> int:

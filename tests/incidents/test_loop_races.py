@@ -20,7 +20,7 @@ import pytest
 from tests.aio.loops import new_loop
 from tests.core.foreigner import Foreigner
 from tests.incidents.eventloops import Talker, Way, sockets
-from tests.incidents.processes import Child, forks, open_descriptors
+from tests.incidents.processes import Child, descriptors_before, forks, open_descriptors
 from tests.incidents.references import reference
 from tests.kit.threads import PATIENCE, Task
 
@@ -103,7 +103,7 @@ def test_ending_a_transport_during_transfers_never_touches_a_reused_descriptor(
         if thread is not None:
             thread.result()
 
-    before = open_descriptors()
+    before = descriptors_before()
     for number in range(rounds(4, 1000)):
         way.run(lambda number=number: once(number))
     assert open_descriptors() == before
@@ -139,7 +139,7 @@ class Hoarder:
 def test_descriptors_reused_by_other_threads_are_never_touched(
     client_context: Any, server_context: Any, way: Way, tmp_path: Path, rounds: Any, verb: str
 ) -> None:
-    before = open_descriptors()
+    before = descriptors_before()
     count = rounds(4, 1000)
     hoarder = Hoarder(tmp_path)
     hoarding = Task(hoarder.run)
@@ -195,7 +195,7 @@ def test_a_duplicate_of_the_descriptor_stays_open_and_is_not_watched(
         assert foreigner.foreign_bytes() == b""
         foreigner.close()
 
-    before = open_descriptors()
+    before = descriptors_before()
     for number in range(rounds(4, 1000)):
         way.run(lambda number=number: once(number))
     assert open_descriptors() == before
@@ -229,7 +229,7 @@ def test_a_handshake_cancelled_at_any_step_closes_its_socket(
         await some_turns()
         assert near.fileno() == far.fileno() == -1
 
-    before = open_descriptors()
+    before = descriptors_before()
     for number in range(rounds(48, 1000)):
         way.run(lambda number=number: once(number))
     assert open_descriptors() == before
@@ -264,7 +264,7 @@ def test_a_start_tls_cancelled_at_any_step_closes_its_connection(
             plain.abort()
         await some_turns(5)
 
-    before = open_descriptors()
+    before = descriptors_before()
     for number in range(rounds(24, 1000)):
         way.run(lambda number=number: once(number))
     assert open_descriptors() == before
@@ -312,7 +312,7 @@ def test_cancelling_an_await_loses_no_byte_and_no_descriptor(
             side.transport.abort()
         await some_turns(5)
 
-    before = open_descriptors()
+    before = descriptors_before()
     for number in range(rounds(10, 1000)):
         way.run(lambda number=number: once(number))
     assert open_descriptors() == before
@@ -350,7 +350,7 @@ def test_transports_of_a_closed_loop_are_closed_by_their_destructors(
         await some_turns(number % 4)
         return client, server
 
-    before = open_descriptors()
+    before = descriptors_before()
     for number in range(rounds(8, 1000)):
         loop = new_loop(way.loop)
         client, server = loop.run_until_complete(connected(number))
@@ -405,7 +405,7 @@ def test_a_finalized_transport_does_not_unregister_a_reused_descriptor(
         server.transport.abort()
         await ended(server)
 
-    before = open_descriptors()
+    before = descriptors_before()
     for number in range(rounds(4, 1000)):
         way.run(lambda number=number: once(number))
     gc.collect()
@@ -475,7 +475,7 @@ def test_a_child_sends_nothing_on_its_parents_connections(
 
     contexts = (client_context, server_context)
     count = rounds(4, 1000)
-    before = open_descriptors()
+    before = descriptors_before()
     for _ in range(max(1, count // 50)):
         way.run(main)
     assert open_descriptors() == before

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from tests.core.peer import asleep, until
-from tests.incidents.processes import Child, forks, open_descriptors
+from tests.incidents.processes import Child, descriptors_before, forks, open_descriptors
 from tests.incidents.references import reference
 from tests.kit.certificates import HOST
 from tests.kit.sockets import tcp_pair, tls_sockets, unix_pair
@@ -87,7 +87,7 @@ def test_a_child_forked_while_a_thread_is_active_can_exit(client_context, server
 def test_closing_while_threads_are_active_never_touches_a_reused_descriptor(
     client_context, server_context, transport, rounds, tmp_path
 ):
-    before = open_descriptors()
+    before = descriptors_before()
 
     def work(operation: Any, *args: Any) -> None:
         with contextlib.suppress(OSError, ValueError):
@@ -130,7 +130,7 @@ def test_a_socket_that_several_threads_close_closes_its_descriptor_once(client_c
 
 @reference("RFC 8446, 6.1")
 def test_detaching_and_duplicating_leak_no_descriptor_and_no_tls(client_context, server_context, rounds):
-    before = open_descriptors()
+    before = descriptors_before()
     for _ in range(rounds(60, 1000)):
         with tls_sockets(client_context, server_context) as (client, server):
             with pytest.raises(NotImplementedError):
