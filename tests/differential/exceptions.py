@@ -208,6 +208,13 @@ EVERYWHERE = (
         "set_ecdh_curve('X25519')",
         before=(3, 11),
     ),
+    Allowed(
+        "context .*",
+        r"import copy; copy\.copy\(it\)",
+        Reason.ADDED,
+        "a copy; `ssl` raises TypeError (CPython issue 77204)",
+        "copy.copy() of a context",
+    ),
     # --- Defects ------------------------------------------------------------------------------------------------------
     Allowed(
         "socket .*",

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
+import subprocess
 from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple
@@ -30,6 +32,7 @@ class Certificates:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         ca, other_ca = trustme.CA(), trustme.CA()
+        self._ca = ca
         self.ca_file = folder / "ca.pem"
         self.other_ca_file = folder / "other_ca.pem"
         ca.cert_pem.write_to_path(self.ca_file)
@@ -52,6 +55,19 @@ class Certificates:
             certificate.write_to_path(credentials.chain, append=at > 0)
         leaf.private_key_pem.write_to_path(credentials.key)
         return credentials
+
+    @cached_property
+    def server_with_rsa(self) -> Credentials:
+        """As `server`, whose key is an elliptic curve's."""
+        return self._write("server_with_rsa", self._ca.issue_cert(HOST, ADDRESS, key_type=trustme.KeyType.RSA))
+
+    @cached_property
+    def dh_file(self) -> Path:
+        """Diffie-Hellman parameters of 2,048 bits."""
+        path = self.folder / "dh.pem"
+        group = ("-algorithm", "DH", "-pkeyopt", "group:ffdhe2048")
+        subprocess.run(["openssl", "genpkey", "-genparam", *group, "-out", path], check=True)
+        return path
 
     def server_context(
         self,

@@ -15,7 +15,7 @@ IMPORT = "import ssl\n"
 def is_for(program: Path, module: str, version: str) -> bool:
     """Whether this Python's `ssl` ever had what the program uses; it never had the additions."""
     number = tuple(map(int, version.split(".")))
-    if program.stem == "additions":
+    if program.stem.startswith("additions"):
         return module != "ssl"
     if program.stem == "older":
         return number < (3, 12)

@@ -6,7 +6,7 @@ from posix.unistd cimport close, write
 
 from wiretight._core.callbacks.failures cimport FAILS_VERB, call_python
 from wiretight._core.connection.connection cimport Connection
-from wiretight._core.context.context cimport settings_of, update_settings
+from wiretight._core.context.context cimport check_not_frozen, settings_of, update_settings
 from wiretight._core.context.settings cimport Settings
 from wiretight._core.openssl.ssl cimport SSL, SSL_CTX_set_keylog_callback, SSL_get_app_data
 
@@ -102,8 +102,10 @@ cdef int own_descriptor(object kind, object error) except -1:
 
 cdef int set_keylog_filename(Context context, object path) except -1:
     """OpenSSL: SSL_CTX_set_keylog_callback(3)"""
-    cdef KeyLog log = None if path is None else KeyLog(path)
-    if log is not None:
+    cdef KeyLog log = None
+    if path is not None:
+        check_not_frozen(context)   # before a file is created
+        log = KeyLog(path)
         # Not before it is needed: with a callback, OpenSSL formats the secrets even if nobody reads them.
         SSL_CTX_set_keylog_callback(context.ctx, on_secret)
     return update_settings(context, put_keylog, log)

@@ -66,14 +66,6 @@ cdef int put_ciphersuites(Context _, Settings settings, object names) except -1:
     return 0
 
 
-# The settings that are lists of names.
-cdef enum Names:
-    CIPHERSUITES
-    GROUPS
-    CLIENT_SIGALGS
-    SERVER_SIGALGS
-
-
 cdef bint is_accepted(Context context, Names which, bytes names) except -1:
     """OpenSSL: SSL_set_ciphersuites(3), SSL_set1_groups_list(3), SSL_set1_sigalgs_list(3)"""
     cdef SSL *ssl = trial(context, settings_of(context))
@@ -81,6 +73,8 @@ cdef bint is_accepted(Context context, Names which, bytes names) except -1:
     if which == CIPHERSUITES:
         with critical_section(context):     # it copies the SSL_CTX's list, which make_sealed() replaces
             accepted = SSL_set_ciphersuites(ssl, names)
+    elif which == CIPHERS:
+        accepted = SSL_set_cipher_list(ssl, names)
     elif which == GROUPS:
         accepted = SSL_set1_groups_list(ssl, names)
     elif which == CLIENT_SIGALGS:
@@ -165,7 +159,8 @@ cdef list get_groups(Context context, bint include_aliases):
     cdef int i
     need("HAS_IMPLEMENTED_GROUPS", "listing the groups", "3.5")
     ERR_clear_error()
-    names = wt_implemented_groups(context.ctx, include_aliases)
+    with critical_section(context):     # until the first connection, a policy may replace the SSL_CTX
+        names = wt_implemented_groups(context.ctx, include_aliases)
     if names == NULL:
         raise_queue()
     try:

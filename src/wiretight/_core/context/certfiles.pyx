@@ -8,7 +8,7 @@ cimport cython
 
 from wiretight._core.base.errors cimport ssl_error
 from wiretight._core.base.files cimport file_content_and_status, identity_of, is_settled, path_of
-from wiretight._core.context.context cimport settings_of, update_settings
+from wiretight._core.context.context cimport check_not_frozen, renew_settings, settings_of, update_settings
 from wiretight._core.context.credentials cimport check_pair, check_strength, put_credential
 from wiretight._core.context.material cimport Credential, give_key, new_credential
 from wiretight._core.context.settings cimport Settings
@@ -69,6 +69,7 @@ cdef class CertFiles:
 cdef int load_cert_chain(Context context, object certfile, object keyfile, object password) except -1:
     cdef CertFiles files = CertFiles.__new__(CertFiles)
     cdef Credential credential
+    check_not_frozen(context)       # before a password is asked for
     files.certfile, files.keyfile, files.password = certfile, keyfile, password
     credential = files.read(context)
     # A program may go to another directory meanwhile.
@@ -103,7 +104,7 @@ cdef bint renew_credentials(Context context, bint force, bint at_once) except -1
             renewals.append(renewal)
             has_changed = has_changed or renewal[1] is not former
     if renewals:
-        update_settings(context, put_renewals, renewals)
+        renew_settings(context, put_renewals, renewals)
     return has_changed
 
 

@@ -22,7 +22,10 @@ ctypedef int (*Setter)(Context context, Settings settings, object value) except 
 
 cdef Settings settings_of(Context context)
 cdef int update_settings(Context context, Setter setter, object value) except -1
+cdef int renew_settings(Context context, Setter setter, object value) except -1
+cdef int check_not_frozen(Context context) except -1    # before a change that reads files or asks for a password
 cdef int make_sealed(Context context) except -1         # before a connection uses its SSL_CTX
+cdef bint exchange_unsealed(Context context, Context other) except -1
 # Configured with `settings`, which are the context's
 cdef SSL *new_connection(Context context, Settings settings, bint server_side) except NULL
 cdef SSL *trial(Context context, Settings settings) except NULL     # the same, to try or to read a setting

@@ -12,13 +12,14 @@ from wiretight._core.context.owner cimport handle, set_owner
 from wiretight._core.context.settings cimport apply, new_generation, seal
 from wiretight._core.context.versions cimport (
     MAXIMUM_SUPPORTED, MINIMUM_SUPPORTED, PROTOCOL_TLS_CLIENT, PROTOCOL_TLS_SERVER, check_version, method_of,
-    only_version, shown_limit,
+    only_version, shown_limit, warn_of,
 )
 from wiretight._core.openssl.err cimport ERR_clear_error
 from wiretight._core.openssl.ssl cimport (
-    SSL, SSL_CTX_free, SSL_CTX_new, SSL_METHOD, SSL_OP_NO_SSLv3, SSL_OP_NO_TLSv1, SSL_OP_NO_TLSv1_1, SSL_OP_NO_TLSv1_2,
-    SSL_OP_NO_TLSv1_3, SSL_VERIFY_FAIL_IF_NO_PEER_CERT, SSL_VERIFY_NONE, SSL_VERIFY_PEER, SSL_free, SSL_new,
-    SSL_set_max_proto_version, SSL_set_min_proto_version, TLS1_1_VERSION, TLS1_2_VERSION, TLS1_3_VERSION, TLS1_VERSION,
+    SSL, SSL_CTX_free, SSL_CTX_get_keylog_callback, SSL_CTX_new_ex, SSL_CTX_set_keylog_callback, SSL_METHOD,
+    SSL_OP_NO_SSLv3, SSL_OP_NO_TLSv1, SSL_OP_NO_TLSv1_1, SSL_OP_NO_TLSv1_2, SSL_OP_NO_TLSv1_3,
+    SSL_VERIFY_FAIL_IF_NO_PEER_CERT, SSL_VERIFY_NONE, SSL_VERIFY_PEER, SSL_free, SSL_new, SSL_set_max_proto_version,
+    SSL_set_min_proto_version, TLS1_1_VERSION, TLS1_2_VERSION, TLS1_3_VERSION, TLS1_VERSION,
 )
 from wiretight._core.openssl.x509 cimport X509_V_FLAG_POLICY_CHECK, X509_V_FLAG_POLICY_MASK
 
@@ -29,6 +30,7 @@ cdef extern from "Python.h":
     void PyObject_GC_UnTrack(object it)
 
 from operator import index      # of a number: a C type alone would take a float, and cut it off
+from types import GetSetDescriptorType
 
 cdef uint64_t VERSION_OPTIONS = (
     SSL_OP_NO_SSLv3 | SSL_OP_NO_TLSv1 | SSL_OP_NO_TLSv1_1 | SSL_OP_NO_TLSv1_2 | SSL_OP_NO_TLSv1_3
@@ -49,18 +51,29 @@ cdef class Context:
     OpenSSL: SSL_CTX_new(3)
     """
 
-    def __cinit__(self, protocol, /):
+    def __cinit__(self, protocol, /, Context original=None, bytes properties=None):
+        """With `original`, its copy; with `properties`, a copy that fetches other algorithms than the original."""
         # What runs Python here, `protocol` and the filters of warnings, must not find a context without settings by gc.
         PyObject_GC_UnTrack(self)
         cdef int number = index(protocol)
         cdef const SSL_METHOD *method = method_of(number)
+        cdef Settings copied = None
+        if original is None:
+            warn_of(number)
+        else:
+            copied = settings_of(original).for_another_context()
+            copied.properties = copied.properties if properties is None else properties
+            properties = copied.properties
         ERR_clear_error()
-        self.ctx = SSL_CTX_new(method)
+        self.ctx = SSL_CTX_new_ex(NULL, <const char *>NULL if properties is None else <const char *>properties, method)
         if self.ctx == NULL:
             raise_queue()
         set_owner(self.ctx, self)
         self._protocol = number
         self.settings = self.sealed = defaults(self.ctx, only_version(number), number == PROTOCOL_TLS_CLIENT)
+        if copied is not None:
+            self.settings = copied
+            copy_callback(original, self)
         PyObject_GC_Track(self)
 
     def __dealloc__(self):
@@ -69,7 +82,13 @@ cdef class Context:
     def __reduce__(self):
         raise TypeError(f"cannot pickle {type(self).__name__!r} object")
 
+    def __setattr__(self, name, value):
+        if settings_of(self).frozen and not is_setting(type(self), name):
+            check_not_frozen(self)
+        generic_setattr(self, name, <PyObject *>value)
+
     def __delattr__(self, name):
+        check_not_frozen(self)
         try:
             generic_setattr(self, name, NULL)
         except NotImplementedError:  # Cython raises this for a property without a deleter
@@ -254,20 +273,54 @@ cdef int update_settings(Context context, Setter setter, object value) except -1
     """The only way to change a setting: `setter` changes a copy, which then replaces the original. If another thread
     was faster, the copy is discarded, and the setter called again.
 
+    Raises RuntimeError if the context is frozen, unless everything stays as it is: libraries set what they rely on
+    before each connection.
+
     A change of the trust of the context, wherever it is loaded from, ends the resumption of its earlier sessions; one
     of its credentials, of those in which it was the client.
     """
+    return change_settings(context, setter, value, False)
+
+
+cdef int renew_settings(Context context, Setter setter, object value) except -1:
+    """The same for what is read again from where it was before, which a frozen context takes too: it is what the
+    program has set.
+    """
+    return change_settings(context, setter, value, True)
+
+
+cdef int change_settings(Context context, Setter setter, object value, bint is_renewal) except -1:
     cdef Settings before, changed
     while True:
         before = settings_of(context)
         changed = before.copy()
         setter(context, changed, value)
+        if before.frozen and not is_renewal:
+            if changed.equals(before):
+                return 0
+            check_not_frozen(context)
         if changed.trust is not before.trust:
             changed.generation = new_generation()
         if changed.credentials is not before.credentials:
             changed.identity = new_generation()
         if replace_settings(context, before, changed):
             return 0
+
+
+cdef int check_not_frozen(Context context) except -1:
+    if settings_of(context).frozen:
+        raise RuntimeError("this context is frozen: change a copy() of it")
+    return 0
+
+
+cdef bint is_setting(object kind, str name) except -1:
+    """Whether assigning this attribute calls a setter, so that update_settings() decides whether it is a change."""
+    if name.startswith("__"):
+        return False
+    for base in kind.__mro__:
+        if name in vars(base):
+            return isinstance(vars(base)[name], (property, GetSetDescriptorType))
+    return False
 
 
 cdef bint replace_settings(Context context, Settings before, Settings changed) noexcept:
@@ -348,6 +401,28 @@ cdef int make_sealed(Context context) except -1:
 cdef bint is_sealed(Context context) noexcept:
     with cython.critical_section(context):
         return context.is_sealed
+
+
+cdef int copy_callback(Context original, Context copy) except -1:
+    """That of the key log: the others are in the settings, or in every SSL_CTX.
+
+    OpenSSL: SSL_CTX_set_keylog_callback(3)
+    """
+    with cython.critical_section(original):
+        SSL_CTX_set_keylog_callback(copy.ctx, SSL_CTX_get_keylog_callback(original.ctx))
+    return 0
+
+
+cdef bint exchange_unsealed(Context context, Context other) except -1:
+    """Exchanges the SSL_CTX of the two; False if one has been used for a connection."""
+    with cython.critical_section(context, other):
+        if context.is_sealed or other.is_sealed:
+            return False
+        set_owner(other.ctx, context)
+        set_owner(context.ctx, other)
+        context.ctx, other.ctx = other.ctx, context.ctx
+        context.sealed, other.sealed = other.sealed, context.sealed
+        return True
 
 
 cdef SSL *new_connection(Context context, Settings settings, bint server_side) except NULL:

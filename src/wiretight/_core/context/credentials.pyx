@@ -6,7 +6,7 @@ password callback may use the context.
 
 from wiretight._core.base.errors cimport check, raise_queue
 from wiretight._core.base.files cimport file_content
-from wiretight._core.context.context cimport settings_of, trial, update_settings
+from wiretight._core.context.context cimport check_not_frozen, settings_of, trial, update_settings
 from wiretight._core.context.material cimport Credential
 from wiretight._core.context.settings cimport Parameters, Settings
 from wiretight._core.openssl.err cimport ERR_clear_error
@@ -111,9 +111,11 @@ cdef bytes kind_of(Credential credential):
 # --- Diffie-Hellman parameters ---------------------------------------------------------------------------------------
 cdef int load_dh_params(Context context, object path) except -1:
     """OpenSSL: SSL_set0_tmp_dh_pkey(3)"""
-    cdef bytes content = file_content(path, None)
     cdef Parameters loaded = Parameters.__new__(Parameters)
+    cdef bytes content
     cdef SSL *ssl
+    check_not_frozen(context)
+    content = file_content(path, None)
     ERR_clear_error()
     loaded.key = read_dh_parameters(content, path)
     ssl = trial(context, settings_of(context))

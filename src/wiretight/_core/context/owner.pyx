@@ -6,7 +6,7 @@ exists exactly as long as the SSL_CTX, so that whoever uses that may read it wit
 
 cimport cython
 from cpython.object cimport PyObject
-from cpython.ref cimport Py_DECREF, Py_INCREF
+from cpython.ref cimport Py_DECREF, Py_INCREF, Py_XDECREF
 from cpython.weakref cimport PyWeakref_NewRef
 
 from wiretight._core.base.errors cimport check, raise_queue
@@ -24,10 +24,14 @@ if slot < 0:
 
 
 cdef int set_owner(SSL_CTX *ctx, object owner) except -1:
-    """OpenSSL: SSL_CTX_set_ex_data(3)"""
+    """Before the SSL_CTX is used for connections, which read this without a lock.
+
+    OpenSSL: SSL_CTX_set_ex_data(3)"""
+    cdef PyObject *former = <PyObject *>SSL_CTX_get_ex_data(ctx, slot)
     reference = PyWeakref_NewRef(owner, None)
     check(SSL_CTX_set_ex_data(ctx, slot, <void *>reference))
     Py_INCREF(reference)
+    Py_XDECREF(former)
     return 0
 
 

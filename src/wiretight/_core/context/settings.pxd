@@ -61,6 +61,7 @@ cdef class Settings:
     cdef tuple credentials          # one for each kind of key, the latest last
     cdef Parameters dh_params       # or None
     cdef Trust trust
+    cdef bytes properties           # of the algorithms that the SSL_CTX fetches, or None
     cdef bytes generation           # identifies the trust: new after every change of it
     cdef bytes identity             # identifies the credentials: new after every change of them
     cdef bytes policy_id            # or None
@@ -69,11 +70,14 @@ cdef class Settings:
     # mutated, because copies share it: keep() replaces it.
     cdef dict kept
     cdef dict terms                 # of recent connections; see session/terms.pyx
+    cdef bint frozen                # update_settings() accepts no change any more
 
     cdef Settings copy(self)
+    cdef bint equals(self, Settings other) noexcept
     cdef Settings verifying_as(self, Settings earlier)      # a copy with the trust and signatures of `earlier`
     cdef Settings judging_as(self, Settings other)          # a copy with the verify_callback of `other`
     cdef Settings without_callbacks(self)
+    cdef Settings for_another_context(self)                 # a copy that shares no session with this one
     cdef int keep(self, str feature, object value) except -1    # None removes it
 
 

@@ -7,8 +7,9 @@ nothing that it reads is freed, whichever threads use the context (OpenSSL reads
 The first connection seals the SSL_CTX: the settings so far are written into it, for SSL_new() to copy. Later ones are
 applied to each new SSL.
 
-A new setting needs a field in the class, a line in copy() and apply() and, if it decides who is trusted, one in
-update_settings() or the terms of a session. What only a callback uses is kept by name instead, and needs nothing here.
+A new setting needs a field in the class, a line in copy(), equals(), apply() and lifecycle.settings_by_name() and, if
+it decides who is trusted, one in update_settings() or the terms of a session. What only a callback uses is kept by name
+instead, and needs nothing here.
 """
 
 cimport cython
@@ -81,12 +82,34 @@ cdef class Settings:
         other.credentials = self.credentials
         other.dh_params = self.dh_params
         other.trust = self.trust
+        other.properties = self.properties
         other.generation = self.generation
         other.identity = self.identity
         other.policy_id = self.policy_id
         other.policy = self.policy
         other.kept = self.kept
+        other.frozen = self.frozen
         return other
+
+    cdef bint equals(self, Settings other) noexcept:
+        """Whether each is set to the same. Of what was loaded, and of callbacks: to the same object."""
+        return (
+            have_equal_values(&self.values, &other.values)
+            and self.ciphers == other.ciphers
+            and self.ciphersuites == other.ciphersuites
+            and self.groups == other.groups
+            and self.client_sigalgs == other.client_sigalgs
+            and self.server_sigalgs == other.server_sigalgs
+            and self.alpn == other.alpn
+            and self.psk_hint == other.psk_hint
+            and self.credentials is other.credentials
+            and self.dh_params is other.dh_params
+            and self.trust is other.trust
+            and self.properties == other.properties
+            and self.policy_id == other.policy_id
+            and self.frozen == other.frozen
+            and keeps_the_same(self.kept, other.kept)
+        )
 
     cdef Settings verifying_as(self, Settings earlier):
         cdef Settings other = self.judging_as(earlier)
@@ -118,6 +141,13 @@ cdef class Settings:
         other.kept = NOTHING
         return other
 
+    cdef Settings for_another_context(self):
+        cdef Settings other = self.copy()
+        other.generation = new_generation()
+        other.identity = new_generation()
+        other.frozen = False
+        return other
+
     cdef int keep(self, str feature, object value) except -1:
         cdef dict kept = self.kept.copy()
         if value is None:
@@ -126,6 +156,38 @@ cdef class Settings:
             kept[feature] = value
         self.kept = kept
         return 0
+
+
+cdef bint have_equal_values(const Values *ours, const Values *theirs) noexcept:
+    """Apart from `alpn`, which points into another setting. Not with memcmp(): between the fields may be anything."""
+    return (
+        ours.options == theirs.options
+        and ours.minimum_version == theirs.minimum_version
+        and ours.maximum_version == theirs.maximum_version
+        and ours.verify_mode == theirs.verify_mode
+        and ours.verify_flags == theirs.verify_flags
+        and ours.host_flags == theirs.host_flags
+        and ours.check_hostname == theirs.check_hostname
+        and ours.post_handshake_auth == theirs.post_handshake_auth
+        and ours.num_tickets == theirs.num_tickets
+        and ours.security_level == theirs.security_level
+        and ours.reloads == theirs.reloads
+        and ours.has_sni_callback == theirs.has_sni_callback
+        and ours.has_verify_callback == theirs.has_verify_callback
+        and ours.on_message == theirs.on_message
+        and ours.on_psk_client == theirs.on_psk_client
+        and ours.on_psk_server == theirs.on_psk_server
+    )
+
+
+cdef bint keeps_the_same(dict ours, dict theirs) noexcept:
+    # Not ==, which could run a callback's __eq__().
+    if len(ours) != len(theirs):
+        return False
+    for feature, value in ours.items():
+        if theirs.get(feature) is not value:
+            return False
+    return True
 
 
 cdef bytes new_generation():

@@ -17,7 +17,8 @@ cdef enum:
     MAXIMUM_SUPPORTED = -1
 
 
-cdef const SSL_METHOD *method_of(int protocol) except NULL  # raises ValueError for an unknown one, warns of an old one
+cdef const SSL_METHOD *method_of(int protocol) except NULL  # raises ValueError for an unknown one
+cdef int warn_of(int protocol) except -1                    # of an old one
 cdef int only_version(int protocol) except -1               # 0: the version is negotiated
 cdef int shown_limit(int protocol, int version, int unlimited) except? -1
 cdef int check_version(int protocol, int version) except -1     # raises ValueError, warns of an old one

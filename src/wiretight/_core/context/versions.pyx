@@ -25,8 +25,16 @@ cdef const SSL_METHOD *method_of(int protocol) except NULL:
         return TLS_server_method()
     if protocol != PROTOCOL_TLS and protocol not in ONE_VERSION:
         raise ValueError(f"invalid or unsupported protocol version {protocol}")
-    warn_deprecated("PROTOCOL_TLS" if protocol == PROTOCOL_TLS else ONE_VERSION[protocol][1])
     return TLS_method()
+
+
+cdef int warn_of(int protocol) except -1:
+    """Warns of a deprecated protocol."""
+    if protocol == PROTOCOL_TLS:
+        warn_deprecated("PROTOCOL_TLS")
+    elif protocol in ONE_VERSION:
+        warn_deprecated(ONE_VERSION[protocol][1])
+    return 0
 
 
 cdef int only_version(int protocol) except -1:

@@ -71,6 +71,7 @@ cdef extern from "openssl/ssl.h" nogil:
     # connection: what was negotiated
     stack_st_SSL_CIPHER *SSL_get_client_ciphers(const SSL *ssl)
     stack_st_SSL_CIPHER *SSL_get_cipher_list_stack "SSL_get_ciphers"(const SSL *ssl)
+    stack_st_SSL_CIPHER *SSL_get1_supported_ciphers(SSL *s)
     int sk_SSL_CIPHER_find(stack_st_SSL_CIPHER *sk, const SSL_CIPHER *cipher)
     const void *SSL_get_current_compression(const SSL *ssl)
     const char *SSL_COMP_get_name(const void *comp)
@@ -118,7 +119,7 @@ cdef extern from "openssl/ssl.h" nogil:
     const SSL_METHOD *TLS_method()
     const SSL_METHOD *TLS_client_method()
     const SSL_METHOD *TLS_server_method()
-    SSL_CTX *SSL_CTX_new(const SSL_METHOD *method)
+    SSL_CTX *SSL_CTX_new_ex(void *libctx, const char *propq, const SSL_METHOD *method)
     int SSL_CTX_up_ref(SSL_CTX *ctx)
     void SSL_CTX_free(SSL_CTX *ctx)
     int SSL_CTX_get_ex_new_index(
@@ -195,6 +196,7 @@ cdef extern from "openssl/ssl.h" nogil:
     void SSL_CTX_set_alpn_select_cb(SSL_CTX *ctx, SSL_CTX_alpn_select_cb_func cb, void *arg)
     long SSL_CTX_set_tlsext_servername_callback(SSL_CTX *ctx, int (*cb)(SSL *, int *, void *) noexcept)
     void SSL_CTX_set_keylog_callback(SSL_CTX *ctx, SSL_CTX_keylog_cb_func cb)
+    SSL_CTX_keylog_cb_func SSL_CTX_get_keylog_callback(const SSL_CTX *ctx)
     void SSL_set_msg_callback(
         SSL *ssl, void (*cb)(int, int, int, const void *, size_t, SSL *, void *) noexcept
     )

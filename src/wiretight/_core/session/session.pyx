@@ -94,16 +94,17 @@ cdef SSLSession adopt_session(SSL_SESSION *session, Context context, bytes terms
 
 cdef dict stats_of(Context context):
     """OpenSSL: SSL_CTX_sess_number(3)"""
-    return {
-        "number": SSL_CTX_sess_number(context.ctx),
-        "connect": SSL_CTX_sess_connect(context.ctx),
-        "connect_good": SSL_CTX_sess_connect_good(context.ctx),
-        "connect_renegotiate": SSL_CTX_sess_connect_renegotiate(context.ctx),
-        "accept": SSL_CTX_sess_accept(context.ctx),
-        "accept_good": SSL_CTX_sess_accept_good(context.ctx),
-        "accept_renegotiate": SSL_CTX_sess_accept_renegotiate(context.ctx),
-        "hits": SSL_CTX_sess_hits(context.ctx),
-        "misses": SSL_CTX_sess_misses(context.ctx),
-        "timeouts": SSL_CTX_sess_timeouts(context.ctx),
-        "cache_full": SSL_CTX_sess_cache_full(context.ctx),
-    }
+    with cython.critical_section(context):      # until the first connection, a policy may replace the SSL_CTX
+        return {
+            "number": SSL_CTX_sess_number(context.ctx),
+            "connect": SSL_CTX_sess_connect(context.ctx),
+            "connect_good": SSL_CTX_sess_connect_good(context.ctx),
+            "connect_renegotiate": SSL_CTX_sess_connect_renegotiate(context.ctx),
+            "accept": SSL_CTX_sess_accept(context.ctx),
+            "accept_good": SSL_CTX_sess_accept_good(context.ctx),
+            "accept_renegotiate": SSL_CTX_sess_accept_renegotiate(context.ctx),
+            "hits": SSL_CTX_sess_hits(context.ctx),
+            "misses": SSL_CTX_sess_misses(context.ctx),
+            "timeouts": SSL_CTX_sess_timeouts(context.ctx),
+            "cache_full": SSL_CTX_sess_cache_full(context.ctx),
+        }

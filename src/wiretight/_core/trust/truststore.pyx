@@ -9,7 +9,7 @@ cimport cython
 from wiretight._core.base.errors cimport check, check_memory, raise_queue
 from wiretight._core.base.files cimport path_of
 from wiretight._core.base.mutex cimport wt_gate_enter, wt_gate_leave
-from wiretight._core.context.context cimport settings_of, update_settings
+from wiretight._core.context.context cimport check_not_frozen, settings_of, update_settings
 from wiretight._core.context.settings cimport Settings, Trust
 from wiretight._core.openssl.err cimport ERR_clear_error
 from wiretight._core.openssl.x509 cimport (
@@ -42,6 +42,7 @@ cdef int load_verify_locations(Context context, object cafile, object capath, ob
         path_of(cafile, "cafile")
     if capath is not None:
         additions.directories = (path_of(capath, "capath"),)
+    check_not_frozen(context)
     ERR_clear_error()
     if cadata is not None:
         additions.certificates = parse_data(cadata)

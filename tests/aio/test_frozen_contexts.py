@@ -1,0 +1,26 @@
+"""A frozen context under a transport: connections are made as before, and nothing changes it."""
+
+from __future__ import annotations
+
+from tests.aio.protocols import Echo, Recorder
+from tests.kit.certificates import HOST
+from tests.kit.changes import try_every_change
+from wiretight._core.context.lifecycle import settings_by_name
+
+
+def test_transports_are_made_with_frozen_contexts(loops, ends, certificates):
+    contexts = ends.client_context().freeze(), ends.server_context().freeze()
+    before = [settings_by_name(context) for context in contexts]
+
+    async def main():
+        async with ends.serving(Echo, ssl=contexts[1]) as address:
+            for _ in range(2):
+                client = await ends.connect(Recorder, address, ssl=contexts[0], server_hostname=HOST)
+                for context in contexts:
+                    try_every_change(context, certificates)
+                client.transport.write(b"data")
+                assert await client.receive(4) == b"data"
+                client.transport.abort()
+
+    loops.run(main)
+    assert [settings_by_name(context) for context in contexts] == before
