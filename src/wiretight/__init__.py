@@ -56,6 +56,7 @@ from wiretight._standard.typing import TYPE_CHECKING
 from wiretight._core.context.material import Credential as Credential
 from wiretight._core.trust.verification import Verification as Verification, VerifyError as VerifyError
 from wiretight._core.x509.certificate import Certificate as Certificate
+from wiretight._tls.policies import Policy as Policy
 
 # Names of `ssl` that are not public, but used by programs. For type checkers, `as` marks them as exported.
 from wiretight._tls.constants import (
@@ -150,7 +151,7 @@ __all__ = [
     "get_sigalgs", "socket_error",
 ]
 # `ssl` has no __all__: `from ssl import *` also imports the names that it imports for itself, and programs use them.
-# install() and uninstall() are not here, for the same reason as Certificate and Credential.
+# install() and uninstall() are not here, for the same reason as Certificate and the like.
 __all__ += [
     "SOCK_STREAM", "SOL_SOCKET", "SO_TYPE", "base64", "create_connection", "errno", "namedtuple", "os", "socket", "sys",
     "warnings",

@@ -222,3 +222,29 @@ def test_statistics_begin_anew(certificates: Certificates, version: Any, copied:
     client, server = certificates.client_context(version), certificates.server_context(version)
     agreed(client, server)
     assert copied(server).session_stats()["accept"] == 0
+
+
+def test_copies_are_whole_while_another_thread_changes_the_original(certificates: Certificates) -> None:
+    """Both limits are set by one call, so no copy may have one of each."""
+    context = tls.SSLContext(tls.PROTOCOL_TLS_SERVER)
+    policies = [tls.Policy.named(name) for name in ("mozilla-modern-5.7", "mozilla-intermediate-5.7")]
+    known = []
+    for policy in policies:
+        context.apply_policy(policy)
+        known.append(settings_by_name(context))
+    done: list[bool] = []
+
+    def change() -> None:
+        while not done:
+            for policy in policies:
+                context.apply_policy(policy)
+
+    task = Task(change)
+    try:
+        copies = [settings_by_name(context.copy()) for _ in range(200)]
+    finally:
+        done.append(True)
+        task.result(PATIENCE)
+    names = ("minimum_version", "options", "groups", "ciphersuites")
+    allowed = [tuple(each[name] for name in names) for each in known]
+    assert {tuple(each[name] for name in names) for each in copies} <= set(allowed)

@@ -92,6 +92,9 @@ def changes(server: Any, client: Any, certificates: Any, version: Any, folder: P
             lambda: setattr(server, "options", server.options ^ tls.OP_CIPHER_SERVER_PREFERENCE)],
         "num_tickets": toggled(server, "num_tickets", 0, 4),
         "minimum_version": toggled(server, "minimum_version", older, version),
+        "apply_policy": [
+            lambda: server.apply_policy(tls.Policy.named("fast-1")),
+            lambda: server.apply_policy(tls.Policy.named("mozilla-intermediate-5.7"))],
         "maximum_version": toggled(server, "maximum_version", newer, version),
     }  # fmt: skip
 

@@ -22,7 +22,7 @@ def is_setter(name: str) -> bool:
         except (TypeError, ValueError, tls.SSLError):
             pass
         return True
-    return callable(attribute) and name.lstrip("_").startswith(("set_", "load_", "add_"))
+    return callable(attribute) and name.lstrip("_").startswith(("set_", "load_", "add_", "apply_"))
 
 
 SETTINGS = sorted(

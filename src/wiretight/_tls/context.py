@@ -31,6 +31,7 @@ from wiretight._tls.credentials import HoldsCredentials
 from wiretight._tls.lifecycle import HasLifecycle
 from wiretight._tls.object import SSLObject
 from wiretight._tls.peer import check_parameters, encode_hostname
+from wiretight._tls.policies import HasPolicy
 from wiretight._tls.socket import SSLSocket
 
 if TYPE_CHECKING:
@@ -88,7 +89,9 @@ class _PassesForStandard(TakesStandard):
         return [kind for kind in super().mro() if not HAS_STANDARD or kind is not standard.SSLContext]
 
 
-class SSLContext(HoldsCredentials, HasLifecycle, _Base, metaclass=_PassesForStandard):  # type: ignore[misc, override]
+class SSLContext(  # type: ignore[misc, override]
+    HoldsCredentials, HasLifecycle, HasPolicy, _Base, metaclass=_PassesForStandard
+):
     """Certificates, keys, trust and options, shared by the connections that are made from it.
 
     `protocol` is PROTOCOL_TLS_CLIENT (verifies the server's certificate and name) or PROTOCOL_TLS_SERVER. Raises

@@ -1,4 +1,4 @@
-"""A frozen context, and copies of it for those who need something else."""
+"""A context by the name of a policy, frozen, and copies of it for those who need something else."""
 
 import copy
 import ssl
@@ -10,6 +10,20 @@ class Pinned(ssl.SSLContext):
     """A subclass, whose copies are of its class."""
 
     pins: frozenset[bytes] = frozenset()
+
+
+def frozen(name: str) -> ssl.SSLContext:
+    policy = ssl.Policy.named(name)
+    assert_type(policy, ssl.Policy)
+    assert_type(policy.name, str)
+    assert_type(ssl.Policy.names(), tuple[str, ...])
+    context = ssl.create_default_context()
+    context.apply_policy(policy)
+    return context.freeze()
+
+
+def groups(policy: ssl.Policy) -> list[str]:
+    return [str(group) for group in policy.describe()["groups"]]
 
 
 def copies(pinned: Pinned) -> list[Pinned]:

@@ -12,6 +12,13 @@ cdef extern from "openssl/evp.h" nogil:
     const char *EVP_PKEY_get0_type_name(const EVP_PKEY *key)
     int EVP_PKEY_up_ref(EVP_PKEY *key)
     void EVP_PKEY_free(EVP_PKEY *key)
+    ctypedef struct EVP_PKEY_CTX:
+        pass
+    EVP_PKEY_CTX *EVP_PKEY_CTX_new_from_name(void *libctx, const char *name, const char *propquery)
+    void EVP_PKEY_CTX_free(EVP_PKEY_CTX *ctx)
+    int EVP_PKEY_paramgen_init(EVP_PKEY_CTX *ctx)
+    int EVP_PKEY_CTX_set_group_name(EVP_PKEY_CTX *ctx, const char *name)
+    int EVP_PKEY_paramgen(EVP_PKEY_CTX *ctx, EVP_PKEY **ppkey)
 
 cdef extern from "openssl/sha.h" nogil:
     enum: SHA256_DIGEST_LENGTH

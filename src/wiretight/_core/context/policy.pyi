@@ -1,0 +1,6 @@
+from typing import Any
+
+from wiretight._core.context.context import Context
+
+def apply_policy(context: Context, policy: dict[str, Any], other: Context | None = None, /) -> None: ...
+def needs_another(context: Context, policy: dict[str, Any], /) -> bool: ...
