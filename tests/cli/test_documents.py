@@ -89,7 +89,9 @@ def vault(issued: Credentials) -> Iterator[str]:
 def test_a_client_runs(name: str, web_port: int, environment: dict[str, str], tmp_path: Path) -> None:
     for package in re.findall(r"^import (aiohttp|httpx|requests)$", PROGRAMS[name], re.MULTILINE):
         pytest.importorskip(package, reason=f"{package} is not installed: scripts/test without --bare installs it")
-    command = [sys.executable, "-c", on_loopback(PROGRAMS[name], web_port)]
+    file = tmp_path / "program.py"  # which the processes that it starts import
+    file.write_text(on_loopback(PROGRAMS[name], web_port))
+    command = [sys.executable, file]
     result = subprocess.run(
         command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=PATIENCE, check=False
     )

@@ -210,10 +210,10 @@ EVERYWHERE = (
     ),
     Allowed(
         "context .*",
-        r"import copy; copy\.copy\(it\)",
+        r"import copy; copy\.copy\(it\)|import pickle; pickle\.dumps\(it\)",
         Reason.ADDED,
         "a copy; `ssl` raises TypeError (CPython issue 77204)",
-        "copy.copy() of a context",
+        "copy.copy() and pickling of a context",
     ),
     # --- Defects ------------------------------------------------------------------------------------------------------
     Allowed(

@@ -221,11 +221,6 @@ def test_a_context_is_true(context: Any) -> None:
     assert context
 
 
-def test_a_context_is_not_pickled(context: Any) -> None:
-    with pytest.raises(TypeError, match="cannot pickle 'SSLContext' object"):
-        pickle.dumps(context)
-
-
 def test_a_context_can_be_referenced_weakly_and_carry_attributes(context: Any) -> None:
     context.note = 1
     assert context.note == 1

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterable
+from functools import partial
 
 from wiretight._core.session.session import SSLSession
 from wiretight._core.sslcontext import _SSLContext, add_ancestor
@@ -65,6 +66,27 @@ def _named(kind: Any, number: int) -> Any:
         return kind(number)
     except ValueError:
         return number
+
+
+# The callbacks that OpenSSL calls are these, with the program's as their first argument: functions that pickle finds.
+def _call_with_encoded_name(
+    callback: Callable[..., int | None], connection: Any, name: str | None, context: SSLContext
+) -> int | None:
+    return callback(connection, context._encode_hostname(name), context)
+
+
+def _call_with_names(
+    callback: Callable[..., object],
+    connection: Any,
+    direction: str,
+    version: int,
+    content_type: int,
+    message_type: int,
+    data: bytes,
+) -> None:
+    content = _named(_TLSContentType, content_type)
+    message = _named(_MESSAGE_TYPES.get(content, _TLSMessageType), message_type)
+    callback(connection, direction, _named(TLSVersion, version), content, message, data)
 
 
 class _PassesForStandard(TakesStandard):
@@ -280,16 +302,14 @@ class SSLContext(  # type: ignore[misc, override]
 
         Raises TypeError if it is not callable. Source: RFC 6066, section 3.
         """
+        context: Any = self  # assigned to self, a type checker would take this for a declaration
         if server_name_callback is None:
-            self.sni_callback = None
+            context.sni_callback = None
             return
         if not callable(server_name_callback):
             raise TypeError("not a callable object")
 
-        def encoded(connection: Any, name: str | None, context: SSLContext) -> int | None:
-            return server_name_callback(connection, self._encode_hostname(name), context)
-
-        self.sni_callback = encoded
+        context.sni_callback = partial(_call_with_encoded_name, server_name_callback)
 
     # --- Trust --------------------------------------------------------------------------------------------------------
 
@@ -361,13 +381,7 @@ class SSLContext(  # type: ignore[misc, override]
         if not callable(callback):
             raise TypeError(f"{callback} is not callable.")
 
-        def named(
-            connection: Any, direction: str, version: int, content_type: int, message_type: int, data: bytes
-        ) -> None:
-            content = _named(_TLSContentType, content_type)
-            message = _named(_MESSAGE_TYPES.get(content, _TLSMessageType), message_type)
-            callback(connection, direction, _named(TLSVersion, version), content, message, data)
-
+        named = partial(_call_with_names, callback)
         named.user_function = callback  # type: ignore[attr-defined]
         _native._msg_callback.__set__(self, named)
 

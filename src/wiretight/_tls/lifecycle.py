@@ -1,4 +1,4 @@
-"""The life of a context: copies of it, and its end as something that can be changed."""
+"""The life of a context: copies of it, also in another process, and its end as something that can be changed."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class HasLifecycle:
-    """copy() and freeze() of SSLContext."""
+    """copy(), freeze() and what pickle asks of SSLContext."""
 
     __slots__ = ()
 
@@ -41,6 +41,27 @@ class HasLifecycle:
         memo[id(self)] = copied
         _set_attributes(copied, deepcopy(_attributes(self), memo))
         return copied
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """For pickle: another process makes the context again.
+
+        Files of certificates, keys and CRLs are read again there; what was loaded from memory, if it is public, is in
+        the pickle.
+
+        A frozen context is frozen there too. Nothing is shared: it resumes no session of this one. In a subclass,
+        __init__() is not called, and the attributes are pickled.
+
+        Raises TypeError for what no other process can have, or must not find in a pickle: a key from memory, the
+        password of a key (a function that returns it is fine), and callbacks that are local functions. Since 0.1.
+        Source: an addition to `ssl`.
+        """
+        from wiretight._tls.recipe import follow, made_again, recipe_of
+
+        context: Any = self
+        recipe, properties = recipe_of(context)
+        recipe["attributes"] = _attributes(context)
+        arguments = type(self), _SSLContext.protocol.__get__(context), properties
+        return made_again, arguments, recipe, None, None, follow
 
     def freeze(self) -> Self:
         """Makes every later change of this context a RuntimeError, and returns the context.
@@ -72,9 +93,9 @@ def _attributes(context: Any) -> tuple[dict[str, Any], dict[str, Any]]:
     return vars(context), {name: getattr(context, name) for name in names}
 
 
-def _set_attributes(context: Any, attributes: tuple[dict[str, Any], dict[str, Any]]) -> None:
+def _set_attributes(context: Any, named: tuple[dict[str, Any], dict[str, Any]]) -> None:
     # Past a program's __setattr__(), as copy and pickle do.
-    dictionary, slots = attributes
+    dictionary, slots = named
     vars(context).update(dictionary)
     for name, value in slots.items():
         setattr(context, name, value)

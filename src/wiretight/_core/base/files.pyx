@@ -45,6 +45,15 @@ cdef bytes path_of(object path, str argument):
     return given
 
 
+cdef str absolute(object path):
+    """The path from the root, for a program that goes to another directory before the file is read again."""
+    name = os.fsdecode(path_of(path, None))
+    try:
+        return os.path.join(os.getcwd(), name)
+    except FileNotFoundError:
+        return name         # the directory has been removed, and nothing in it will be read again
+
+
 cdef bytes file_content(object path, str argument):
     return file_content_and_status(path, argument)[0]
 

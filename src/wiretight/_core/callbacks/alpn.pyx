@@ -5,7 +5,7 @@ from libc.string cimport memcmp
 from wiretight._core.base.errors cimport raise_queue
 from wiretight._core.connection.connection cimport Connection
 from wiretight._core.context.context cimport settings_of, trial, update_settings
-from wiretight._core.context.settings cimport Settings
+from wiretight._core.context.settings cimport Settings, put_alpn
 from wiretight._core.openssl.ssl cimport (
     SSL, SSL_CTX_set_alpn_select_cb, SSL_TLSEXT_ERR_NOACK, SSL_TLSEXT_ERR_OK, SSL_free, SSL_get_app_data,
     SSL_set_alpn_protos,
@@ -29,10 +29,7 @@ cdef int set_alpn_protocols(Context context, bytes protocols) except -1:
 
 
 cdef int put_alpn_protocols(Context _, Settings settings, object protocols) except -1:
-    settings.alpn = protocols
-    settings.values.alpn = settings.alpn
-    settings.values.alpn_size = <unsigned int>len(settings.alpn)
-    return 0
+    return put_alpn(settings, protocols)
 
 
 cdef int on_application_protocols(

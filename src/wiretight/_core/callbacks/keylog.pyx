@@ -16,7 +16,7 @@ from wiretight._standard.system import errno as codes, os, stat
 cdef class KeyLog:
     """A file open for appending. It is closed with its last user: a handshake may outlast the context's use of it."""
     cdef int fd
-    cdef object path        # as it was given
+    cdef readonly object path       # as it was given
     cdef bint has_failed
 
     def __cinit__(self, path):

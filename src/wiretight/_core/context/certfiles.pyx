@@ -7,7 +7,7 @@ only if both files look the same before and after they were read, and fit.
 cimport cython
 
 from wiretight._core.base.errors cimport ssl_error
-from wiretight._core.base.files cimport file_content_and_status, identity_of, is_settled, path_of
+from wiretight._core.base.files cimport absolute, file_content_and_status, identity_of, is_settled
 from wiretight._core.context.context cimport check_not_frozen, renew_settings, settings_of, update_settings
 from wiretight._core.context.credentials cimport check_pair, check_strength, put_credential
 from wiretight._core.context.material cimport Credential, give_key, new_credential
@@ -28,6 +28,11 @@ cdef class CertFiles:
     cdef object keyfile         # or None: the key is in the same file
     cdef object password        # as it was given; a callable is called again
     cdef tuple looks            # the os.stat_result of each
+
+    @property
+    def arguments(self):
+        """Those of load_cert_chain() that read the same files. Since 0.1."""
+        return self.certfile, self.keyfile, self.password
 
     cdef CertFiles copy(self):
         cdef CertFiles other = CertFiles.__new__(CertFiles)
@@ -72,18 +77,9 @@ cdef int load_cert_chain(Context context, object certfile, object keyfile, objec
     check_not_frozen(context)       # before a password is asked for
     files.certfile, files.keyfile, files.password = certfile, keyfile, password
     credential = files.read(context)
-    # A program may go to another directory meanwhile.
     files.certfile = absolute(certfile)
     files.keyfile = None if keyfile is None else absolute(keyfile)
     return update_settings(context, put_files, (credential, files))
-
-
-cdef str absolute(object path):
-    name = os.fsdecode(path_of(path, None))
-    try:
-        return os.path.join(os.getcwd(), name)
-    except FileNotFoundError:
-        return name         # the directory has been removed, and nothing in it will be renewed
 
 
 cdef int put_files(Context context, Settings settings, object loaded) except -1:

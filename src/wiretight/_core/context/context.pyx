@@ -52,18 +52,22 @@ cdef class Context:
     """
 
     def __cinit__(self, protocol, /, Context original=None, bytes properties=None):
-        """With `original`, its copy; with `properties`, a copy that fetches other algorithms than the original."""
+        """With `original`, its copy; with `properties`, a copy that fetches other algorithms than the original.
+
+        With `properties` alone, which may be empty, a context that is made again, and warned of before.
+        """
         # What runs Python here, `protocol` and the filters of warnings, must not find a context without settings by gc.
         PyObject_GC_UnTrack(self)
         cdef int number = index(protocol)
         cdef const SSL_METHOD *method = method_of(number)
         cdef Settings copied = None
-        if original is None:
-            warn_of(number)
-        else:
+        if original is not None:
             copied = settings_of(original).for_another_context()
             copied.properties = copied.properties if properties is None else properties
             properties = copied.properties
+        elif properties is None:
+            warn_of(number)
+        properties = properties or None
         ERR_clear_error()
         self.ctx = SSL_CTX_new_ex(NULL, <const char *>NULL if properties is None else <const char *>properties, method)
         if self.ctx == NULL:
@@ -71,6 +75,7 @@ cdef class Context:
         set_owner(self.ctx, self)
         self._protocol = number
         self.settings = self.sealed = defaults(self.ctx, only_version(number), number == PROTOCOL_TLS_CLIENT)
+        self.settings.properties = properties
         if copied is not None:
             self.settings = copied
             copy_callback(original, self)

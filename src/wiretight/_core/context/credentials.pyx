@@ -9,12 +9,15 @@ from wiretight._core.base.files cimport file_content
 from wiretight._core.context.context cimport check_not_frozen, settings_of, trial, update_settings
 from wiretight._core.context.material cimport Credential
 from wiretight._core.context.settings cimport Parameters, Settings
+from wiretight._core.openssl.bio cimport BIO, BIO_free
 from wiretight._core.openssl.err cimport ERR_clear_error
 from wiretight._core.openssl.evp cimport EVP_PKEY_free, EVP_PKEY_get0_type_name, EVP_PKEY_up_ref
+from wiretight._core.openssl.pem cimport PEM_write_bio_Parameters
 from wiretight._core.openssl.ssl cimport (
     SSL, SSL_add1_chain_cert, SSL_free, SSL_set0_tmp_dh_pkey, SSL_use_cert_and_key, SSL_use_certificate,
 )
 from wiretight._core.openssl.x509 cimport sk_X509_num, sk_X509_value
+from wiretight._core.x509.names cimport memory, written
 from wiretight._core.x509.pem cimport read_dh_parameters
 
 
@@ -110,12 +113,14 @@ cdef bytes kind_of(Credential credential):
 
 # --- Diffie-Hellman parameters ---------------------------------------------------------------------------------------
 cdef int load_dh_params(Context context, object path) except -1:
+    check_not_frozen(context)
+    return use_dh_params(context, file_content(path, None), path)
+
+
+cdef int use_dh_params(Context context, bytes content, object path) except -1:
     """OpenSSL: SSL_set0_tmp_dh_pkey(3)"""
     cdef Parameters loaded = Parameters.__new__(Parameters)
-    cdef bytes content
     cdef SSL *ssl
-    check_not_frozen(context)
-    content = file_content(path, None)
     ERR_clear_error()
     loaded.key = read_dh_parameters(content, path)
     ssl = trial(context, settings_of(context))
@@ -127,6 +132,24 @@ cdef int load_dh_params(Context context, object path) except -1:
     finally:
         SSL_free(ssl)
     return update_settings(context, put_dh_params, loaded)
+
+
+def dh_params_pem(Parameters parameters not None):
+    """What load_dh_params() has loaded, as PEM text (bytes). Since 0.1.
+
+    OpenSSL: PEM_write_bio_Parameters(3)
+    """
+    cdef BIO *bio = memory()
+    try:
+        check(PEM_write_bio_Parameters(bio, parameters.key))
+        return written(bio).encode()
+    finally:
+        BIO_free(bio)
+
+
+def load_dh_params_pem(Context context not None, bytes content not None):
+    """The same as load_dh_params() for PEM text. Since 0.1. OpenSSL: SSL_set0_tmp_dh_pkey(3)"""
+    use_dh_params(context, content, None)
 
 
 cdef int put_dh_params(Context _, Settings settings, object loaded) except -1:

@@ -1,7 +1,8 @@
-"""Lifecycle: what is done with a whole Context: to freeze it, and to list what it is made of."""
+"""Lifecycle: what is done with a whole Context: to freeze it, to list what it is made of, and to make it again."""
 
-from wiretight._core.context.context cimport Context, settings_of, update_settings
-from wiretight._core.context.settings cimport Settings, Values
+from wiretight._core.context.context cimport Context, settings_of, trial, update_settings
+from wiretight._core.context.settings cimport Settings, Values, put_alpn
+from wiretight._core.openssl.ssl cimport SSL_free
 
 
 def freeze(Context context not None, /):
@@ -24,7 +25,33 @@ def settings_by_name(Context context not None, /):
 
     Since 0.1.
     """
+    return all_settings(settings_of(context))
+
+
+cdef dict all_settings(Settings settings):
+    return {
+        **plain_settings(settings),
+        "psk_hint": settings.psk_hint,
+        "credentials": settings.credentials,
+        "dh_params": settings.dh_params,
+        "trust": settings.trust,
+        "properties": settings.properties,
+        "policy_id": settings.policy_id,
+        **settings.kept,
+    }
+
+
+# --- a context that is made again ------------------------------------------------------------------------------------
+def parts(Context context not None, /):
+    """What the context is made of, at one moment: (the settings that put_plain_settings() takes, all of
+    settings_by_name(), whether it is frozen). Since 0.1.
+    """
     cdef Settings settings = settings_of(context)
+    return plain_settings(settings), all_settings(settings), settings.frozen
+
+
+cdef dict plain_settings(Settings settings):
+    """The numbers, and the lists in OpenSSL's formats."""
     cdef Values values = settings.values
     return {
         "options": values.options,
@@ -43,11 +70,30 @@ def settings_by_name(Context context not None, /):
         "client_sigalgs": settings.client_sigalgs,
         "server_sigalgs": settings.server_sigalgs,
         "alpn": settings.alpn,
-        "psk_hint": settings.psk_hint,
-        "credentials": settings.credentials,
-        "dh_params": settings.dh_params,
-        "trust": settings.trust,
-        "properties": settings.properties,
-        "policy_id": settings.policy_id,
-        **settings.kept,
     }
+
+
+def put_plain_settings(Context context not None, dict plain not None, /):
+    """Sets what another context had. Raises SSLError if this OpenSSL does not have an algorithm. Since 0.1."""
+    update_settings(context, put_plain, plain)
+    SSL_free(trial(context, settings_of(context)))
+
+
+cdef int put_plain(Context _, Settings settings, object plain) except -1:
+    cdef Values *values = &settings.values
+    values.options = plain["options"]
+    values.minimum_version = plain["minimum_version"]
+    values.maximum_version = plain["maximum_version"]
+    values.verify_mode = plain["verify_mode"]
+    values.verify_flags = plain["verify_flags"]
+    values.host_flags = plain["host_flags"]
+    values.check_hostname = plain["check_hostname"]
+    values.post_handshake_auth = plain["post_handshake_auth"]
+    values.num_tickets = plain["num_tickets"]
+    values.security_level = plain["security_level"]
+    settings.ciphers = plain["ciphers"]
+    settings.ciphersuites = plain["ciphersuites"]
+    settings.groups = plain["groups"]
+    settings.client_sigalgs = plain["client_sigalgs"]
+    settings.server_sigalgs = plain["server_sigalgs"]
+    return put_alpn(settings, plain["alpn"])

@@ -24,6 +24,7 @@ cdef class Parameters:
 cdef class Trust:
     cdef X509_STORE *store
     cdef tuple directories          # paths, or None for OpenSSL's default places
+    cdef tuple additions            # how it came about: see trust/truststore.pyx
 
 
 # The settings that are not Python objects.
@@ -81,6 +82,7 @@ cdef class Settings:
     cdef int keep(self, str feature, object value) except -1    # None removes it
 
 
+cdef int put_alpn(Settings settings, bytes protocols) except -1     # in the format of RFC 7301, or None
 cdef bytes new_generation()
 cdef int seal(SSL_CTX *ctx, Settings settings) except -1
 # False, with the reason on OpenSSL's queue

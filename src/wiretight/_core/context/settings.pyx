@@ -190,6 +190,13 @@ cdef bint keeps_the_same(dict ours, dict theirs) noexcept:
     return True
 
 
+cdef int put_alpn(Settings settings, bytes protocols) except -1:
+    settings.alpn = protocols
+    settings.values.alpn = <const unsigned char *>NULL if protocols is None else <const unsigned char *>protocols
+    settings.values.alpn_size = 0 if protocols is None else <unsigned int>len(protocols)
+    return 0
+
+
 cdef bytes new_generation():
     """Identifies trust or credentials: another one ends the resumption of earlier sessions (see terms).
 

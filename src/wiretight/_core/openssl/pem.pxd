@@ -11,6 +11,7 @@ cdef extern from "openssl/pem.h" nogil:
     int PEM_R_NO_START_LINE
     EVP_PKEY *PEM_read_bio_PrivateKey(BIO *bp, EVP_PKEY **x, password_cb cb, void *u)
     EVP_PKEY *PEM_read_bio_Parameters(BIO *bp, EVP_PKEY **x)
+    int PEM_write_bio_Parameters(BIO *bp, const EVP_PKEY *x)
     int PEM_bytes_read_bio(
         unsigned char **pdata, long *plen, char **pnm, const char *name, BIO *bp, password_cb cb, void *u)
     X509 *PEM_read_bio_X509(BIO *bp, X509 **x, password_cb cb, void *u)

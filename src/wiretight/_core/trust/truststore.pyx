@@ -7,7 +7,7 @@ a failed load adds nothing, and no other thread sees a store with half of what i
 cimport cython
 
 from wiretight._core.base.errors cimport check, check_memory, raise_queue
-from wiretight._core.base.files cimport path_of
+from wiretight._core.base.files cimport absolute, path_of
 from wiretight._core.base.mutex cimport wt_gate_enter, wt_gate_leave
 from wiretight._core.context.context cimport check_not_frozen, settings_of, update_settings
 from wiretight._core.context.settings cimport Settings, Trust
@@ -40,8 +40,10 @@ cdef int load_verify_locations(Context context, object cafile, object capath, ob
         raise TypeError("cafile, capath and cadata cannot be all omitted")
     if cafile is not None:
         path_of(cafile, "cafile")
+        additions.path = absolute(cafile)
     if capath is not None:
         additions.directories = (path_of(capath, "capath"),)
+        additions.directory = absolute(capath)
     check_not_frozen(context)
     ERR_clear_error()
     if cadata is not None:
@@ -65,6 +67,7 @@ cdef int set_default_verify_paths(Context context) except -1:
         additions.file = trusted_file(file if named_file == NULL else <bytes>named_file, None)
     except OSError:
         pass
+    additions.are_defaults = True
     additions.directories = (directory if tables.OPENSSL_STATIC and named_directory == NULL else None,)
     return update_settings(context, put_trust, additions)
 
@@ -153,6 +156,9 @@ cdef class Additions:
     cdef TrustedFile file               # or None
     cdef stack_st_X509 *certificates    # or NULL
     cdef tuple directories
+    cdef str path                       # of the file, as it was named
+    cdef str directory                  # likewise
+    cdef bint are_defaults              # of set_default_verify_paths()
 
     def __cinit__(self):
         self.directories = ()
@@ -165,20 +171,50 @@ cdef int put_trust(Context _, Settings settings, object value) except -1:
     """OpenSSL: X509_STORE_new(3), X509_STORE_add_cert(3)"""
     cdef Additions additions = value
     cdef Trust trust = Trust.__new__(Trust)
+    cdef int before
     ERR_clear_error()
     trust.store = X509_STORE_new()
     if trust.store == NULL:
         raise_queue()
     add_objects(settings.trust.store, trust.store)
+    before = sk_X509_OBJECT_num(X509_STORE_get0_objects(trust.store))
     if additions.file is not None:
         add_trusted(additions.file, trust.store)
     if additions.certificates != NULL:
         add_certificates(trust.store, additions.certificates)
     trust.directories = settings.trust.directories + additions.directories
+    trust.additions = settings.trust.additions
+    # A library may load the same for each connection: that must not add up.
+    if (
+        sk_X509_OBJECT_num(X509_STORE_get0_objects(trust.store)) > before
+        or not set(settings.trust.directories).issuperset(additions.directories)
+    ):
+        trust.additions += (additions,)
     for directory in trust.directories:
         add_directory(trust.store, directory)
     settings.trust = trust
     return 0
+
+
+def loads_of(Trust trust not None, /):
+    """How `trust` came about: the arguments of each load_verify_locations(), or None for set_default_verify_paths().
+
+    Certificates from memory are DER. Since 0.1.
+
+    OpenSSL: i2d_X509(3)
+    """
+    cdef Additions additions
+    cdef list loads = []
+    cdef int i
+    for additions in trust.additions:
+        if additions.are_defaults:
+            loads.append(None)
+            continue
+        cadata = []
+        for i in range(sk_X509_num(additions.certificates)):
+            cadata.append(der(sk_X509_value(additions.certificates, i)))
+        loads.append((additions.path, additions.directory, b"".join(cadata) or None))
+    return loads
 
 
 cdef int add_directory(X509_STORE *store, bytes directory) except -1:

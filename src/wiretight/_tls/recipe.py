@@ -1,0 +1,121 @@
+"""Recipe: what pickle writes of a context, so that another process can make one like it.
+
+Files are named in it, and read again there; of what was loaded from memory it has the public part. No secret is in it.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+
+from wiretight._core.context import credentials, lifecycle, reloading
+from wiretight._core.sslcontext import _SSLContext
+from wiretight._core.trust import truststore
+from wiretight._standard.system import os
+from wiretight._standard.typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+_native: Any = _SSLContext  # past the properties of a program's subclass
+
+# How each is set again, by the name that it is kept by.
+_CALLBACKS: dict[str, Callable[[Any, Any], Any]] = {
+    "sni_callback": _native.sni_callback.__set__,
+    "msg_callback": _native._msg_callback.__set__,
+    "psk_client_callback": _native.set_psk_client_callback,
+    "psk_server_callback": lambda context, given: _native.set_psk_server_callback(context, *given),
+    "verify_callback": _native.verify_callback.__set__,
+    "reload_error_callback": reloading.set_reload_error_callback,
+}
+
+
+def recipe_of(context: Any) -> tuple[dict[str, Any], bytes]:
+    """(the recipe, the properties that the new context begins with). Raises TypeError for what cannot be in it.
+
+    Since 0.1.
+    """
+    plain, everything, frozen = lifecycle.parts(context)
+    callbacks = {name: everything[name] for name in _CALLBACKS if name in everything}
+    for name, callback in callbacks.items():
+        _check_function(name, callback)
+    if "psk_server_callback" in callbacks:
+        callbacks["psk_server_callback"] = callbacks["psk_server_callback"], everything["psk_hint"].decode()
+    parameters, log = everything["dh_params"], everything.get("keylog")
+    recipe = {
+        "plain": plain,
+        "trust": truststore.loads_of(everything["trust"]),
+        "chains": list(_chains(everything)),
+        "dh_params": None if parameters is None else credentials.dh_params_pem(parameters),
+        "policy_id": everything["policy_id"],
+        "callbacks": callbacks,
+        "reload_interval": everything.get("reload_interval"),
+        "keylog_filename": None if log is None else str(Path(os.fsdecode(log.path)).absolute()),
+        "frozen": frozen,
+    }
+    return recipe, everything["properties"] or b""
+
+
+def _chains(everything: dict[str, Any]) -> Iterator[tuple[Any, ...]]:
+    """The arguments of each load_cert_chain()."""
+    files = everything.get("cert_files", {})
+    for credential in everything["credentials"]:
+        if credential not in files:
+            raise TypeError(
+                f"cannot pickle a context whose {credential.key_type} key is from memory: load it from a file with "
+                "load_cert_chain(), or make the context in each process"
+            )
+        certfile, keyfile, password = files[credential].arguments
+        if password is not None and not callable(password):
+            raise TypeError(
+                f"cannot pickle a context that has the password of {keyfile or certfile}: call load_cert_chain() with "
+                "a function that returns it"
+            )
+        _check_function("password", password)
+        yield certfile, keyfile, password
+
+
+def _check_function(name: str, function: Any) -> None:
+    while isinstance(function, partial):
+        [function] = function.args  # ours, around the program's
+    qualified = getattr(function, "__qualname__", "")
+    if "<" in qualified:  # <locals> or <lambda>
+        raise TypeError(
+            f"cannot pickle a context whose {name} is {qualified}, which another process cannot import: define the "
+            "function at the top of a module"
+        )
+
+
+def made_again(kind: Any, protocol: int, properties: bytes) -> Any:
+    """A context with the defaults, for follow(). Since 0.1."""
+    return _native.__new__(kind, protocol, None, properties)
+
+
+def follow(context: Any, recipe: dict[str, Any]) -> None:
+    """Makes `context` like the one of the recipe.
+
+    Raises OSError if a file cannot be read here, SSLError if it is not what it was, or OpenSSL is another and lacks an
+    algorithm. Since 0.1.
+    """
+    lifecycle.put_plain_settings(context, recipe["plain"])
+    for load in recipe["trust"]:
+        if load is None:
+            _native.set_default_verify_paths(context)
+        else:
+            _native.load_verify_locations(context, *load)
+    for chain in recipe["chains"]:
+        _native.load_cert_chain(context, *chain)
+    if recipe["dh_params"] is not None:
+        credentials.load_dh_params_pem(context, recipe["dh_params"])
+    for name, callback in recipe["callbacks"].items():
+        _CALLBACKS[name](context, callback)
+    _native.policy_id.__set__(context, recipe["policy_id"])
+    reloading.set_reload_interval(context, recipe["reload_interval"])
+    if recipe["keylog_filename"] is not None:
+        _native.keylog_filename.__set__(context, recipe["keylog_filename"])
+    dictionary, slots = recipe["attributes"]
+    vars(context).update(dictionary)
+    for name, value in slots.items():
+        _native.__setattr__(context, name, value)
+    if recipe["frozen"]:
+        lifecycle.freeze(context)
