@@ -17,6 +17,8 @@ need_room() {
       [ -z "$bare" ] || return 0
       groups+=(ecosystem)
       commands+=(redis-server prosody strace)
+      # The Squid that speaks TLS to its clients.
+      command -v squid >/dev/null || commands+=(squid-openssl)
       # Debian keeps PostgreSQL's programs out of PATH, and its package is what need_system installs.
       compgen -G '/usr/lib/postgresql/*/bin/postgres' >/dev/null || commands+=(postgresql)
       ;;

@@ -21,6 +21,8 @@ import pytest
 
 import wiretight
 from tests.kit.certificates import ADDRESS, HOST, Certificates, Credentials
+from tests.kit.proxies import tunnel
+from tests.kit.servers import Server
 from tests.kit.sockets import free_port, receive_all
 from tests.kit.threads import PATIENCE
 
@@ -34,10 +36,12 @@ PROGRAMS = {
 }
 SERVERS = {name for name, program in PROGRAMS.items() if "8443" in program}
 THEIR_SERVER, ITS_PORT = "example.org", 443
+PROXY, PROXY_PORT = "proxy.example.net", 3128
 
 
-def on_loopback(program: str, port: int) -> str:
-    """The program with this server in place of example.org, and a free port in place of 8443."""
+def on_loopback(program: str, port: int, proxy_port: int = PROXY_PORT) -> str:
+    """The program with this server in place of example.org, this proxy, and a free port in place of 8443."""
+    program = program.replace(PROXY, HOST).replace(str(PROXY_PORT), str(proxy_port))
     program = program.replace(f"https://{THEIR_SERVER}/", f"https://{HOST}:{port}/").replace(THEIR_SERVER, HOST)
     program = re.sub(rf"\b{ITS_PORT}\b", str(port), program)
     return program.replace("8443", str(port))
@@ -85,18 +89,25 @@ def vault(issued: Credentials) -> Iterator[str]:
         thread.join()
 
 
+@pytest.fixture
+def proxy(certificates: Certificates) -> Iterator[Server]:
+    with Server(certificates.server_context(), tunnel, ragged_eof_ok=True) as server:
+        yield server
+
+
 @pytest.mark.parametrize("name", sorted(PROGRAMS.keys() - SERVERS))
-def test_a_client_runs(name: str, web_port: int, environment: dict[str, str], tmp_path: Path) -> None:
+def test_a_client_runs(name: str, web_port: int, proxy: Server, environment: dict[str, str], tmp_path: Path) -> None:
     for package in re.findall(r"^import (aiohttp|httpx|requests)$", PROGRAMS[name], re.MULTILINE):
         pytest.importorskip(package, reason=f"{package} is not installed: scripts/test without --bare installs it")
     file = tmp_path / "program.py"  # which the processes that it starts import
-    file.write_text(on_loopback(PROGRAMS[name], web_port))
+    file.write_text(on_loopback(PROGRAMS[name], web_port, proxy.port))
     command = [sys.executable, file]
     result = subprocess.run(
         command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=PATIENCE, check=False
     )
     assert result.returncode == 0, result.stderr
     assert "200" in result.stdout
+    assert bool(proxy.all_seen()) == (PROXY in PROGRAMS[name])
 
 
 @pytest.mark.parametrize("name", sorted(SERVERS))
@@ -156,5 +167,5 @@ def connected(server: subprocess.Popen[bytes], port: int) -> socket.socket:
 
 
 def test_the_pages_contain_programs() -> None:
-    assert {name.rpartition("-")[0] for name in PROGRAMS} >= {"README.md", "asyncio.md", "drop-in.md"}
+    assert {name.rpartition("-")[0] for name in PROGRAMS} >= {"README.md", "asyncio.md", "drop-in.md", "tls-in-tls.md"}
     assert SERVERS

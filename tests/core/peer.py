@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import select
 import socket
+import ssl as standard
 import struct
 import termios
 import threading
@@ -129,7 +130,7 @@ class Peer:
         while taken < most:
             try:
                 raw = self.plain.recv(min(65536, most - taken))
-            except BlockingIOError:
+            except (BlockingIOError, standard.SSLWantReadError):  # of a transport that is TLS itself
                 break
             if not raw:
                 self.at_eof = True

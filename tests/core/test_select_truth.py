@@ -94,9 +94,11 @@ def test_every_byte_is_accounted_for(client_context, server_context, transport, 
 
 @many
 @given(size=st.integers(1, 16384), share=st.floats(0, 1))
-def test_a_recv_leaves_bytes_beyond_its_buffer_in_the_kernel(client_context, server_context, transport, size, share):
+def test_a_recv_leaves_bytes_beyond_its_buffer_in_the_kernel(
+    client_context, server_context, plain_transport, size, share
+):
     """So that another reader of the descriptor, after unwrap() or in a child, finds the stream at a record's start."""
-    with Peer(client_context, server_context, transport=transport) as peer:
+    with Peer(client_context, server_context, transport=plain_transport) as peer:
         second = peer.encrypt(b"second")
         # Records must be decrypted in the order of their encryption.
         first = peer.encrypt(os.urandom(size))
@@ -225,7 +227,7 @@ def test_many_records_and_then_the_event(peer, event):
 def take_plain(sock: socket.socket, size: int) -> bytes:
     """Everything, and a little more if there is more."""
     taken = b""
-    while readable(sock) and (data := sock.recv(size + 1)):
+    while (getattr(sock, "pending", int)() or readable(sock)) and (data := sock.recv(size + 1)):
         taken += data
     return taken
 
@@ -244,14 +246,14 @@ def test_data_after_close_notify_is_read_from_the_unwrapped_socket(
         assert received == b"hello"
         if asks:
             assert peer.sock.recv(room) == b""
-        assert peer.sock.unwrap() is peer.sock
+        peer.sock = peer.sock.unwrap()
         assert take_plain(peer.sock, len(after)) == after
 
 
 def test_data_after_close_notify_is_kept_for_a_delayed_unwrap(peer):
     assert attempt(peer.sock.unwrap) is WANT
     peer.deliver(peer.close_notify() + b"plain")
-    assert peer.sock.unwrap() is peer.sock
+    peer.sock = peer.sock.unwrap()
     assert take_plain(peer.sock, 5) == b"plain"
 
 
@@ -261,5 +263,5 @@ def test_unwrap_does_not_consume_plaintext_that_looks_like_a_record(peer):
     peer.deliver(peer.encrypt(b"hello") + peer.close_notify() + looks)
     assert peer.sock.recv(65536) == b"hello"
     assert peer.sock.recv(65536) == b""
-    peer.sock.unwrap()
+    peer.sock = peer.sock.unwrap()
     assert take_plain(peer.sock, len(looks)) == looks

@@ -20,6 +20,12 @@ from tests.kit.threads import Task
 RECORD = 16384
 
 
+@pytest.fixture
+def transport(plain_transport: Any) -> Any:
+    """What this page counts is different inside another connection: tests/core/test_tunnel.py."""
+    return plain_transport
+
+
 def counters(side: Any) -> dict[str, int]:
     return side._sslobj.counters()
 

@@ -126,6 +126,25 @@ def handshake(client: Any, server: Any) -> None:
         sock.settimeout(timeout)
 
 
+def tls_transport(
+    client_context: Any,
+    server_context: Any,
+    transport: Callable[[], tuple[socket.socket, socket.socket]] = tcp_pair,
+) -> Callable[[], tuple[Any, Any]]:
+    """A transport for TLS in TLS: its two ends are SSLSockets after their handshake, and nothing is in flight."""
+
+    def tls_pair() -> tuple[Any, Any]:
+        plain_client, plain_server = transport()
+        client = client_context.wrap_socket(plain_client, server_hostname=HOST, do_handshake_on_connect=False)
+        server = server_context.wrap_socket(plain_server, server_side=True, do_handshake_on_connect=False)
+        handshake(client, server)
+        server.sendall(b"!")
+        assert receive_exactly(client, 1) == b"!", "what came with it, session tickets, has been read as well"
+        return client, server
+
+    return tls_pair
+
+
 @contextlib.contextmanager
 def tls_sockets(
     client_context: Any,
@@ -137,7 +156,10 @@ def tls_sockets(
     session: Any = None,
     suppress_ragged_eofs: bool = True,
 ) -> Iterator[tuple[Any, Any]]:
-    """Two SSLSockets, connected, wrapped and after their handshake, both in the same mode. Closed at the end."""
+    """Two SSLSockets, connected, wrapped and after their handshake, both in the same mode. Closed at the end.
+
+    Over a tls_transport() they are TLS in TLS.
+    """
     plain_client, plain_server = transport()
     options = {"do_handshake_on_connect": False, "suppress_ragged_eofs": suppress_ragged_eofs}
     with contextlib.ExitStack() as stack:

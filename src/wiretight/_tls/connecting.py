@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from wiretight._core.drivers.tunnel import connection_inside
 from wiretight._standard.system import PlainSocket
 from wiretight._standard.typing import TYPE_CHECKING, Any
 from wiretight._tls.negotiated import Negotiated
@@ -27,9 +28,12 @@ class Connects(Negotiated, _Base):
     server_hostname: str | None
     do_handshake_on_connect: bool
 
-    def _wrap(self) -> _SSLSocket:
+    def _wrap(self, carrier: _SSLSocket | None = None) -> _SSLSocket:
         options: dict[str, Any] = {"owner": self, "session": self._session}
-        sslobj: _SSLSocket = self._context._wrap_socket(self, self.server_side, self.server_hostname, **options)
+        if carrier is None:
+            sslobj: _SSLSocket = self._context._wrap_socket(self, self.server_side, self.server_hostname, **options)
+        else:
+            sslobj = connection_inside(carrier, self._context, self, self.server_side, self.server_hostname, **options)
         self._sslobj = sslobj
         return sslobj
 

@@ -169,12 +169,16 @@ class SSLContext(  # type: ignore[misc, override]
     ) -> SSLSocket:
         """A TLS connection over a stream socket, which it takes over: `sock` is detached.
 
+        If `sock` is an SSLSocket after its handshake, the new connection is inside its connection (TLS in TLS), and
+        unwrap() of the new socket returns `sock`.
+
         `server_hostname` is sent to the server, and verified if `check_hostname`; an address is only verified.
         `suppress_ragged_eofs` turns the peer's end without close_notify into an ordinary end of data. The handshake
         happens here if the socket is connected, otherwise in connect(), or in accept() on the accepted socket.
 
-        Raises ValueError for arguments that contradict each other, NotImplementedError for another kind of socket,
-        SSLError or OSError if the handshake fails, and then closes the socket. Since 0.1. Source: RFC 8446.
+        Raises ValueError for arguments that contradict each other, and an SSLSocket before its handshake or amid a
+        send(); NotImplementedError for another kind of socket, and the SSLSocket of another library; SSLError or
+        OSError if the handshake fails, and then closes the socket. Since 0.1. Source: RFC 8446.
         """
         return self.sslsocket_class._create(
             sock=sock,

@@ -11,9 +11,11 @@ from __future__ import annotations
 
 from socket import SHUT_RD, SHUT_WR, SO_TYPE, SOCK_STREAM, SOL_SOCKET
 
+from wiretight._core.drivers.tunnel import abandon
 from wiretight._standard.errors import HAS_STANDARD, SSLEOFError, SSLError, SSLZeroReturnError, standard
 from wiretight._standard.system import PlainSocket
 from wiretight._standard.typing import TYPE_CHECKING, Any, ClassVar, overload
+from wiretight._tls.carrier import carrier_in, enter, leave
 from wiretight._tls.connecting import Connects
 from wiretight._tls.files import MakesFiles
 from wiretight._tls.negotiated import Negotiated, close_unclosed
@@ -49,6 +51,7 @@ class SSLSocket(Connects, StreamOnly, MakesFiles, _Standard, metaclass=WatchesOv
     _counterpart: ClassVar[type | None] = standard.SSLSocket if HAS_STANDARD else None
 
     _sslobj: _SSLSocket | None = None  # the connection; None before connect(), after unwrap() and close()
+    _carrier: SSLSocket | None = None  # of TLS in TLS: the socket that was wrapped, which unwrap() returns
     _write_is_shut: bool = False  # by shutdown(); reading continues to the peer's end
     _overridden: bool  # whether the program may have overridden read() or send(); its class sets it
     _context: SSLContext
@@ -77,6 +80,7 @@ class SSLSocket(Connects, StreamOnly, MakesFiles, _Standard, metaclass=WatchesOv
         if sock.getsockopt(SOL_SOCKET, SO_TYPE) != SOCK_STREAM:
             raise NotImplementedError("only stream sockets are supported")
         context._check_parameters(server_side, server_hostname, session)
+        carrier = carrier_in(sock, SSLSocket)
         timeout = sock.gettimeout()
 
         self = cls.__new__(cls)
@@ -85,11 +89,14 @@ class SSLSocket(Connects, StreamOnly, MakesFiles, _Standard, metaclass=WatchesOv
         except BaseException:  # perhaps it has the descriptor already, which is the other's: one owner
             PlainSocket.detach(self)
             raise
-        try:
-            sock.detach()
-        except MemoryError:  # looking up the method ran out of memory
-            PlainSocket.detach(sock)
-            raise
+        if carrier is not None:
+            enter(carrier, sock, self)
+        else:
+            try:
+                sock.detach()
+            except MemoryError:  # looking up the method ran out of memory
+                PlainSocket.detach(sock)
+                raise
         try:
             self._context = context
             self._session = session
@@ -97,16 +104,18 @@ class SSLSocket(Connects, StreamOnly, MakesFiles, _Standard, metaclass=WatchesOv
             self.server_hostname = context._encode_hostname(server_hostname)
             self.do_handshake_on_connect = do_handshake_on_connect
             self.suppress_ragged_eofs = suppress_ragged_eofs
-            connected = has_peer(self)
+            connected = carrier is not None or has_peer(self)
             self.settimeout(timeout)
             if connected:
                 self._connected = True
-                self._wrap()
+                self._wrap(carrier)
                 if do_handshake_on_connect:
                     if self.gettimeout() == 0.0:
                         raise ValueError("do_handshake_on_connect should not be specified for non-blocking sockets")
                     self.do_handshake()
         except BaseException:
+            if carrier is not None:
+                abandon(carrier)
             self.close()
             raise
         return self
@@ -280,7 +289,8 @@ class SSLSocket(Connects, StreamOnly, MakesFiles, _Standard, metaclass=WatchesOv
     # --- Ending -------------------------------------------------------------------------------------------------------
 
     def unwrap(self) -> PlainSocket:
-        """Sends close_notify, waits for the peer's, and returns this socket, now without TLS.
+        """Sends close_notify, waits for the peer's, and returns this socket, now without TLS; or, of TLS in TLS, the
+        SSLSocket that was wrapped, and this one is detached.
 
         Raises ValueError without a TLS connection, SSLError (APPLICATION_DATA_AFTER_CLOSE_NOTIFY) if the peer still
         sends data: read it first. On a non-blocking socket, call it again after SSLWantReadError.
@@ -291,6 +301,9 @@ class SSLSocket(Connects, StreamOnly, MakesFiles, _Standard, metaclass=WatchesOv
         if sslobj is None:
             raise ValueError(f"No SSL wrapper around {self}")
         sslobj.shutdown()
+        if self._carrier is not None:
+            leave(sslobj, self, self._carrier)
+            return self._carrier
         sslobj.release(False)
         self._sslobj = None
         return self
@@ -298,7 +311,8 @@ class SSLSocket(Connects, StreamOnly, MakesFiles, _Standard, metaclass=WatchesOv
     def shutdown(self, how: int) -> None:
         """Shuts down reading (SHUT_RD), writing (SHUT_WR) or both (SHUT_RDWR) of the socket.
 
-        SHUT_WR first sends close_notify, if that is possible without waiting; the peer's data can still be read.
+        SHUT_WR first sends close_notify, of TLS in TLS one in each layer, if that is possible without waiting; the
+        peer's data can still be read.
         SHUT_RDWR is how programs abandon a connection: it sends no close_notify, so that a truncated response does not
         look complete. After either, a send fails.
 
@@ -307,7 +321,7 @@ class SSLSocket(Connects, StreamOnly, MakesFiles, _Standard, metaclass=WatchesOv
         """
         if (sslobj := self._sslobj) is not None:
             if how == SHUT_WR:
-                sslobj.close_notify()
+                sslobj.close_notify(outwards=True)
             self._write_is_shut = self._write_is_shut or how != SHUT_RD
         PlainSocket.shutdown(self, how)
 

@@ -18,11 +18,12 @@ cdef struct Failure:
     unsigned long code      # first entry of OpenSSL's queue, 0 if there was none
     int errno_              # of the descriptor's recv or send, 0 if that did not fail
     unsigned long alert     # the peer's alert that explains that errno, or 0
-    int turn                # why the verb did not get its turn: an errno, or OWN_CALLBACK; 0 if it did
+    int turn                # why the verb did not get its turn: an errno, OWN_CALLBACK or CARRIES; 0 if it did
     long verify_result      # X509_V_ERR_*, when code is CERTIFICATE_VERIFY_FAILED
 
 cdef enum:
     OWN_CALLBACK = -1       # the thread is in a callback of the connection itself
+    CARRIES = -2            # another connection inside this one, whose bytes alone it moves
 
 # --- I/O on a connection --------------------------------------------------------------------------------------------
 cdef inline void forget_errors() noexcept nogil:

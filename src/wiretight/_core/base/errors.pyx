@@ -127,6 +127,8 @@ cdef object chained(object problem, object cause):
 cdef object turn_refused(int turn):
     if turn == OWN_CALLBACK:
         return ValueError("a callback cannot read, write or close the connection that called it; return first")
+    if turn == CARRIES:
+        return OSError(EBADF, "this connection carries another one inside it: use that, until its unwrap()")
     if turn == EDEADLK:
         return OSError(EDEADLK, (
             "a callback of this connection waits for a callback of another one, which waits for this one: "

@@ -17,7 +17,8 @@ cdef object FROM_CONTEXT
 
 cdef class Connection:
     cdef SSL *ssl
-    cdef Descriptor descriptor          # its lock and turn are the connection's; a Stream's is its Wire
+    # Its lock and turn are the connection's; a Stream's is its Wire, or that of the connection which carries it.
+    cdef Descriptor descriptor
     cdef Context _context
     cdef Settings settings              # those that the context had when it was given to this
     cdef readonly bint server_side

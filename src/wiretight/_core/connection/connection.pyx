@@ -35,7 +35,7 @@ cdef object FROM_CONTEXT = object()
 cdef class Connection:
     """OpenSSL's part of a connection, and who may use it."""
 
-    def __cinit__(self, origin=None, Descriptor descriptor=None, *_):
+    def __cinit__(self, origin=None, Descriptor _=None, Descriptor descriptor=None):
         if origin is not FROM_CONTEXT:
             kind = type(self).__name__
             raise TypeError(f"cannot create {kind!r} instances: use SSLContext.wrap_socket() or wrap_bio()")

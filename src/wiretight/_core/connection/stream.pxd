@@ -48,6 +48,7 @@ cdef class Stream(Negotiated):
     cdef bint has_failed            # at least one call of OpenSSL has
     cdef unsigned long alert        # with which the peer refused us; 0: none
     cdef State state
+    cdef bint serves_carried        # this step is for the connection that the wire `carries`
     cdef bint was_cut               # no close_notify: CUT, or accepted as an end by OP_IGNORE_UNEXPECTED_EOF
 
     # Called with the lock and the turn, by whoever waits
@@ -76,6 +77,7 @@ cdef class Stream(Negotiated):
     cdef Status failed_with(self, int error) noexcept nogil
     cdef void look_for_alert(self) noexcept nogil
     cdef Status ended(self) noexcept nogil
+    cdef Status blocked(self) noexcept nogil
     cdef Status refused_turn(self, int error) noexcept nogil
 
     cdef void lose(self) noexcept nogil

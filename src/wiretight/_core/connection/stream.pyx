@@ -10,8 +10,8 @@ from libc.errno cimport EAGAIN, EBADF, ECONNRESET, ENOMEM, EPIPE
 from libc.string cimport memset
 
 from wiretight._core.base.errors cimport (
-    AGAIN, CLOSED, DONE, FAILED, Failure, Status, WANT_READ, WANT_WRITE, failed, forget_errors, is_alert, is_of_tls,
-    outcome,
+    AGAIN, CARRIES, CLOSED, DONE, FAILED, Failure, Status, WANT_READ, WANT_WRITE, failed, forget_errors, is_alert,
+    is_of_tls, outcome,
 )
 from wiretight._core.base.mutex cimport wt_mutex_lock, wt_mutex_unlock
 from wiretight._core.connection.backlog cimport BATCH, Backlog, Writing, note
@@ -67,19 +67,21 @@ cdef class Stream(Negotiated):
         cdef Status status
         cdef int error
         while True:
-            self.wire.raised = op.raised
+            self.descriptor.raised = op.raised
             status = self.admit(op)
             if status == DONE:
                 status = self.answer(op, self.operate(op))
-            op.raised = self.wire.take_raised()
+            op.raised = self.descriptor.take_raised()
             if status != DONE or op.verb != WRITE or op.writing.sent == op.size:
                 return status
-            error = self.wire.yield_lock()
+            error = self.descriptor.yield_lock()
             if error:
                 return AGAIN if error == EAGAIN else self.refused_turn(error)
 
     cdef Status admit(self, const Operation *op) noexcept nogil:
         """DONE, or why the verb fails before OpenSSL is called."""
+        if self.wire.carries and not self.serves_carried:
+            return self.refused_turn(CARRIES)
         if self.wire.on_socket and self.wire.fd < 0:
             return self.failed_with(EBADF)
         self.follow_wire()
@@ -147,7 +149,7 @@ cdef class Stream(Negotiated):
             return FAILED
         # A write may be in the kernel as a whole while other records wait behind it.
         if self.wire.has_unsent() and not (op.verb == WRITE and status == DONE and op.writing.sent == op.size):
-            return WANT_WRITE
+            return self.blocked()
         return status
 
     cdef Status send(self, Operation *op) noexcept nogil:
@@ -192,7 +194,7 @@ cdef class Stream(Negotiated):
         if not SSL_pending(self.ssl):
             self.wire.drop_undiscarded()
         if self.wire.is_overfull() and not self.wire.is_gone and not self.wire.flush():
-            return WANT_WRITE
+            return self.blocked()
         if self.has_deferred:
             self.has_deferred = False
             self.failure = self.deferred
@@ -317,6 +319,8 @@ cdef class Stream(Negotiated):
             self.was_cut = self.was_cut or self.wire.at_eof     # OP_IGNORE_UNEXPECTED_EOF
         elif status == WANT_READ and self.wire.limited:
             return AGAIN
+        elif status == WANT_READ and self.wire.read_wants_write:
+            return WANT_WRITE
         return status
 
     cdef bint may_go_on(self) noexcept nogil:
@@ -368,6 +372,10 @@ cdef class Stream(Negotiated):
         self.wire.settle()
         return failed(&self.failure, SSL_ERROR_EOF, 0, 0)
 
+    cdef Status blocked(self) noexcept nogil:
+        """What to wait for until more can be sent."""
+        return WANT_READ if self.wire.write_wants_read else WANT_WRITE
+
     cdef Status refused_turn(self, int error) noexcept nogil:
         memset(&self.failure, 0, sizeof(Failure))
         self.failure.turn = error
@@ -375,6 +383,6 @@ cdef class Stream(Negotiated):
 
     cdef void lose(self) noexcept nogil:
         """Ends the stream, because the caller cannot know what it has received or sent. Called without the lock."""
-        wt_mutex_lock(&self.wire.lock)
+        wt_mutex_lock(&self.descriptor.lock)
         self.wire.out_of_memory = True
-        wt_mutex_unlock(&self.wire.lock)
+        wt_mutex_unlock(&self.descriptor.lock)

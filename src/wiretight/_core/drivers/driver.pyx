@@ -82,11 +82,11 @@ cdef class Driver(Stream):
                 call.timeout = self.timeout_of(sock)
         try:
             while not call.is_over:
-                if not call.has_begun and self.keeps_gil_for(&call) and self.wire.try_turn():
-                    self.wire.keeps_gil = True
+                if not call.has_begun and self.keeps_gil_for(&call) and self.descriptor.try_turn():
+                    self.descriptor.keeps_gil = True
                     self.advance_locked(&call)
-                    self.wire.keeps_gil = False
-                    wt_mutex_unlock(&self.wire.lock)
+                    self.descriptor.keeps_gil = False
+                    wt_mutex_unlock(&self.descriptor.lock)
                 else:
                     with nogil:
                         self.advance(&call)
@@ -124,7 +124,7 @@ cdef class Driver(Stream):
         if call.timeout > 0 and call.deadline == 0:
             call.deadline = wt_deadline(call.timeout)
         # A call that does not know its timeout yet does not wait for its turn.
-        error = self.wire.take_turn((call.deadline or -1) if call.knows_timeout else 0)
+        error = self.descriptor.take_turn((call.deadline or -1) if call.knows_timeout else 0)
         if error == EAGAIN and not self.is_refused(call):
             return
         if error:
@@ -135,7 +135,7 @@ cdef class Driver(Stream):
             call.is_over = True
             return
         self.advance_locked(call)
-        wt_mutex_unlock(&self.wire.lock)
+        wt_mutex_unlock(&self.descriptor.lock)
 
     cdef void advance_locked(self, Call *call) noexcept nogil:
         self.wire.waits = call.timeout != 0
@@ -184,7 +184,7 @@ cdef class Driver(Stream):
             if self.is_late(call):
                 return
             wake = self.wire.wait(call.status == WANT_WRITE, call.deadline)
-            error = self.wire.await_turn(call.deadline)
+            error = self.descriptor.await_turn(call.deadline)
             if error == EAGAIN:
                 return
             if error:
@@ -202,6 +202,7 @@ cdef class Driver(Stream):
         call.is_over = True
         if call.status == FAILED:
             call.failure = self.failure
+            self.wire.explain(&call.failure)
         if call.op.verb == READ:
             self.last_read = call.op.got
             call.is_end = call.status == CLOSED and not SSL_get_shutdown(self.ssl) & SSL_SENT_SHUTDOWN
@@ -211,10 +212,10 @@ cdef class Driver(Stream):
 
     cdef void give_up(self, Call *call) noexcept nogil:
         """Ends a call after an exception, or if it does not get its turn again."""
-        if not self.wire.orphaned_by_fork():
-            wt_mutex_lock(&self.wire.lock)
+        if not self.descriptor.orphaned_by_fork():
+            wt_mutex_lock(&self.descriptor.lock)
             self.keep_backlog(call)
-            wt_mutex_unlock(&self.wire.lock)
+            wt_mutex_unlock(&self.descriptor.lock)
 
     cdef void keep_backlog(self, Call *call) noexcept nogil:
         if call.op.writing.committed > call.op.writing.sent and (self.wire.fd >= 0 or not self.wire.on_socket):
@@ -235,7 +236,8 @@ cdef class Driver(Stream):
         return problem if cause is None else chained(problem, cause)
 
     cdef Status next_step(self, Call *call) noexcept nogil:
-        if call.op.verb == READ and self.unread != NULL:    # another thread's call may have put it there meanwhile
+        # Another thread's call may have put it there meanwhile.
+        if call.op.verb == READ and self.unread != NULL and not self.wire.carries:
             call.op.got = self.take_unread(call.op.data, call.op.size)
             return DONE
         return self.step(&call.op)

@@ -2,12 +2,17 @@
 
 from wiretight._core.context.context cimport Context
 from wiretight._core.drivers.driver cimport Driver
+from wiretight._core.wire.descriptor cimport Descriptor
+from wiretight._core.wire.wire cimport Wire
 
 
 cdef class _SSLSocket(Driver):
     cdef bint descriptor_is_claimed
 
 
+cdef _SSLSocket new_connection(
+    Wire wire, Descriptor descriptor, Context context, bint server_side, object hostname, object owner, object session
+)
 cdef _SSLSocket for_socket(
     Context context, object sock, bint server_side, object hostname, object owner, object session
 )

@@ -13,6 +13,7 @@ from wiretight._core.connection.connection cimport FROM_CONTEXT, Connection
 from wiretight._core.connection.stream cimport HANDSHAKE, READ, SHUTDOWN, WRITE, Stream
 from wiretight._core.context.versions cimport PROTOCOL_TLS_CLIENT, PROTOCOL_TLS_SERVER
 from wiretight._core.drivers.steps cimport notify
+from wiretight._core.wire.descriptor cimport Descriptor
 from wiretight._core.wire.memorybio cimport MemoryBIO
 from wiretight._core.wire.wire cimport Wire
 from wiretight._standard.errors import SSLError
@@ -146,12 +147,13 @@ cdef class _SSLSocket(Driver):
         self.drive(SHUTDOWN, NULL, 0, deadline)
         return self.underlying_socket() if self.wire.on_socket else None
 
-    def close_notify(self):
+    def close_notify(self, bint outwards=False):
         """Sends close_notify, as far as that is possible without waiting. Reading goes on.
 
-        Failures are not reported: the peer may be gone. Since 0.1. OpenSSL: SSL_shutdown(3)
+        With `outwards`, the connections that carry this one do the same. Failures are not reported: the peer may be
+        gone. Since 0.1. OpenSSL: SSL_shutdown(3)
         """
-        notify(self)
+        notify(self, outwards)
 
     # --- What has passed ----------------------------------------------------------------------------------------------
 
@@ -177,9 +179,10 @@ cdef class _SSLSocket(Driver):
         """Gives up the descriptor before it is closed or detached: no later call uses it.
 
         Threads that wait inside a call raise OSError EBADF; with `shutdown`, the connection is shut down to wake them.
-        May be called again. Since 0.1.
+        May be called again. Does nothing while this connection carries another one, whose descriptor it is. Since 0.1.
         """
-        self.wire.release(shutdown)
+        if not self.wire.carries:
+            self.wire.release(shutdown)
 
     def claim_descriptor(self):
         """Whether this is the first call. Who hears True closes the descriptor, or passes it on. Since 0.1."""
@@ -208,15 +211,16 @@ cdef class _SSLSocket(Driver):
 
 
 cdef _SSLSocket new_connection(
-    Wire wire, Context context, bint server_side, object hostname, object owner, object session,
+    Wire wire, Descriptor descriptor, Context context, bint server_side, object hostname, object owner, object session
 ):
+    """A connection over `wire`, which shares the lock and the turns of `descriptor`."""
     if server_side and context._protocol == PROTOCOL_TLS_CLIENT:
         raise plain_error(SSLError, 0, "Cannot create a server socket with a PROTOCOL_TLS_CLIENT context")
     if not server_side and context._protocol == PROTOCOL_TLS_SERVER:
         raise plain_error(SSLError, 0, "Cannot create a client socket with a PROTOCOL_TLS_SERVER context")
     if hostname is not None and (not hostname or hostname.startswith(".")):
         raise ValueError("server_hostname cannot be an empty string or start with a leading dot.")
-    cdef _SSLSocket connection = _SSLSocket.__new__(_SSLSocket, FROM_CONTEXT, wire)
+    cdef _SSLSocket connection = _SSLSocket.__new__(_SSLSocket, FROM_CONTEXT, wire, descriptor)
     connection.bind(wire.bio, context, server_side, hostname)
     connection.owner = owner
     if session is not None:
@@ -231,7 +235,8 @@ cdef _SSLSocket for_socket(
     cdef int fd = PyNumber_Index(sock.fileno())
     if fd < 0:
         raise OSError(EBADF, os.strerror(EBADF))
-    cdef _SSLSocket connection = new_connection(Wire(fd), context, server_side, hostname, owner, session)
+    cdef Wire wire = Wire(fd)
+    cdef _SSLSocket connection = new_connection(wire, wire, context, server_side, hostname, owner, session)
     connection.socket_reference = PyWeakref_NewRef(sock, None)
     return connection
 
@@ -242,7 +247,8 @@ cdef _SSLSocket for_bios(
     """A connection over two objects with read() and write(), such as MemoryBIO."""
     check_bio(incoming, "incoming", "read")
     check_bio(outgoing, "outgoing", "write")
-    return new_connection(Wire(-1, incoming, outgoing), context, server_side, hostname, owner, session)
+    cdef Wire wire = Wire(-1, incoming, outgoing)
+    return new_connection(wire, wire, context, server_side, hostname, owner, session)
 
 
 cdef int check_bio(object bio, str argument, str method) except -1:
@@ -267,4 +273,4 @@ cdef void ask_counters(Connection connection, void *answer) noexcept nogil:
     seen.bytes_out = (<Stream>stream).wire.bytes_out
     seen.records_in = (<Stream>stream).wire.records_in.count
     seen.records_out = (<Stream>stream).wire.records_out.count
-    seen.syscalls = (<Stream>stream).wire.syscalls
+    seen.syscalls = (<Stream>stream).descriptor.syscalls

@@ -23,4 +23,4 @@ cdef class Steps:
     cdef bint has_more(self) noexcept
 
 
-cdef int notify(Stream connection) except -1
+cdef int notify(Stream connection, bint outwards=*) except -1

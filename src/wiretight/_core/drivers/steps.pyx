@@ -114,8 +114,10 @@ cdef class Steps:
         return problem if raised is None else chained(problem, raised)
 
 
-cdef int notify(Stream connection) except -1:
+cdef int notify(Stream connection, bint outwards=False) except -1:
     """Sends close_notify, as far as that is possible without waiting, and reports no failure: the peer may be gone.
+
+    With `outwards`, the connections that carry this one do the same.
 
     OpenSSL: SSL_shutdown(3)
     """
@@ -124,10 +126,14 @@ cdef int notify(Stream connection) except -1:
     while error == EAGAIN:
         PyErr_CheckSignals()
         with nogil:
-            error = connection.wire.take_turn()
+            error = connection.descriptor.take_turn()
             if error == 0:
                 connection.step(&op)
-                wt_mutex_unlock(&connection.wire.lock)
+                if outwards:
+                    connection.descriptor.raised = op.raised
+                    connection.wire.notify_outwards()
+                    op.raised = connection.descriptor.take_raised()
+                wt_mutex_unlock(&connection.descriptor.lock)
     if error:
         raise turn_refused(error)
     if op.raised != NULL:

@@ -2,6 +2,7 @@
 
 from libc.stdint cimport uint64_t
 
+from wiretight._core.base.mutex cimport atomic_uint
 from wiretight._core.wire.outgoing cimport Outgoing
 from wiretight._core.wire.records cimport RecordCount
 
@@ -15,7 +16,10 @@ cdef class Incoming(Outgoing):
     cdef int fetches                # of the step
     cdef uint64_t read_limit        # `bytes_in` at which a step without data ends
     cdef size_t undiscarded         # bytes at the head of the kernel's queue that OpenSSL has already consumed
+    cdef bint holds_back            # that is a byte which is there for select() and for other threads
+    cdef atomic_uint carries        # a connection inside ours, which reads what OpenSSL has decrypted
     cdef bint limited               # a step without data ended at `read_limit`, not for lack of bytes
+    cdef bint read_wants_write      # before more can be read: only a Tunnel's
     cdef bint drained               # the last look emptied the kernel
     cdef bint waits                 # the caller waits: its socket is blocking or has a timeout
     cdef bint at_eof
@@ -38,6 +42,7 @@ cdef class Incoming(Outgoing):
     cdef bint may_have_more(self) noexcept nogil
     cdef void keep_event(self) noexcept nogil
     cdef void wake_others(self, bint has_rest) noexcept nogil
+    cdef void let_go(self, bint has_rest) noexcept nogil
     cdef void settle(self) noexcept nogil
     cdef void settle_window(self) noexcept nogil
     cdef int hold(self, const unsigned char *data, size_t size) noexcept nogil

@@ -7,7 +7,7 @@ wire never holds an undecrypted byte: whatever the caller did not get is in the 
 OpenSSL, where pending() counts it. If a step has data for the caller and then meets the end of the stream (an alert,
 close_notify, a broken record), keep_event() leaves the bytes of that event in the kernel, so that select() reports it,
 too. They are `undiscarded`, and the next read drops them. So is the last byte of a record that has been read in part,
-while other threads wait in the kernel for something to read.
+while other threads wait in the kernel for something to read, or a connection inside ours has not read the rest.
 
 An `exclusive` wire consumes what it sees, which saves the second system call. Transports use one: they ask the
 connection, not select(), whether there is more. A copy of what a step leaves over is the window of the next one
@@ -70,7 +70,7 @@ cdef class Incoming(Outgoing):
     cdef int fetch(self, char *into, int size) noexcept nogil:
         cdef ssize_t got
         cdef size_t asked = size
-        cdef bint look = size <= HEADER or self.space > <size_t>size or self.waiting
+        cdef bint look = size <= HEADER or self.space > <size_t>size or self.waiting or self.carries
         if self.fd < 0:
             self.error = EBADF
             return 0
@@ -176,11 +176,20 @@ cdef class Incoming(Outgoing):
 
     cdef void wake_others(self, bint has_rest) noexcept nogil:
         """While OpenSSL has the rest of a record, leaves its last byte in the kernel, to wake threads that wait there.
+
+        So it does for a connection inside ours, which lets that byte go itself.
         """
-        if has_rest and self.waiting and self.consumed and not self.exclusive:
-            self.undiscarded = 1
+        cdef bint is_awaited = has_rest and self.waiting
+        if (is_awaited or self.carries) and self.consumed and not self.undiscarded and not self.exclusive:
             self.consumed -= 1
-        elif self.undiscarded and not has_rest and self.fetches == 0:
+            self.undiscarded = 1
+            self.holds_back = True
+        elif not self.carries:
+            self.let_go(has_rest)
+
+    cdef void let_go(self, bint has_rest) noexcept nogil:
+        """Discards the byte that was left in the kernel, unless there is more to read."""
+        if self.holds_back and not has_rest:
             self.drop_undiscarded()
 
     cdef void settle(self) noexcept nogil:
@@ -213,6 +222,7 @@ cdef class Incoming(Outgoing):
     cdef void drop_undiscarded(self) noexcept nogil:
         """Discards a kept event, for the verbs that report it."""
         cdef size_t size = self.undiscarded
+        self.holds_back = False
         if self.fd >= 0:
             self.undiscarded = 0
             self.drop(size)

@@ -19,6 +19,7 @@ cdef class Outgoing(Descriptor):
     cdef uint64_t enqueued, flushed
     cdef bint out_of_memory         # there was no memory for bytes of the stream: the connection cannot go on
 
+    cdef bint write_wants_read      # before more can be sent: only a Tunnel's
     cdef uint64_t bytes_out
     cdef RecordCount records_out
 

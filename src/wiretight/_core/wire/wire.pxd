@@ -2,6 +2,7 @@
 
 from libc.stdint cimport int64_t
 
+from wiretight._core.base.errors cimport Failure
 from wiretight._core.openssl.bio cimport BIO
 from wiretight._core.wire.incoming cimport Incoming
 
@@ -18,3 +19,7 @@ cdef class Wire(Incoming):
 
     cdef void begin(self) noexcept nogil
     cdef Wake wait(self, bint for_write, int64_t deadline) noexcept nogil
+
+    # What only a Tunnel has to tell
+    cdef void explain(self, Failure *failure) noexcept nogil
+    cdef void notify_outwards(self) noexcept nogil

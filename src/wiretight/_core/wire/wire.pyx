@@ -8,6 +8,7 @@ from cython cimport no_gc_clear
 from libc.errno cimport EINTR, errno
 from libc.stdint cimport int64_t, uint64_t
 
+from wiretight._core.base.errors cimport Failure
 from wiretight._core.openssl.bio cimport (
     BIO_CTRL_EOF, BIO_CTRL_FLUSH, BIO_METHOD, BIO_TYPE_SOURCE_SINK, BIO_clear_retry_flags, BIO_free, BIO_get_data,
     BIO_get_new_index, BIO_meth_new, BIO_meth_set_ctrl, BIO_meth_set_read, BIO_meth_set_write, BIO_new, BIO_set_data,
@@ -102,6 +103,12 @@ cdef class Wire(Incoming):
         if interrupted:
             return INTERRUPTED
         return READY if ready or deadline < 0 or wt_now() < deadline else TIMED_OUT
+
+    cdef void explain(self, Failure *failure) noexcept nogil:
+        """Puts what lies behind an errno of this wire in its place."""
+
+    cdef void notify_outwards(self) noexcept nogil:
+        """Sends the close_notify of the connections that carry this one."""
 
 
 # --- The BIO's callbacks ----------------------------------------------------------------------------------------------
