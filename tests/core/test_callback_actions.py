@@ -251,6 +251,38 @@ def test_a_message_callback_may_switch_the_context_at_any_message(
     assert not reports
 
 
+@reference("Python, ssl.SSLSocket.context")
+@pytest.mark.parametrize("side", ["client", "server"])
+def test_a_handshake_goes_on_with_its_certificate_if_its_context_is_chosen_again(
+    certificates: Certificates, version: Any, reports: list[Any], side: str
+) -> None:
+    """The context has another one meanwhile: half of the handshake must not be with that."""
+
+    def switch(connection: Any, *_: Any) -> None:
+        counts.append(connection)
+        if len(counts) == at:
+            context = connection.context
+            context.load_cert_chain(*(certificates.server if side == "client" else certificates.client))
+            connection.context = context
+
+    at, counts = 0, [None]
+    while len(counts) > at:
+        at, counts = at + 1, []
+        server = certificates.server_context(version)
+        server.verify_mode = tls.CERT_REQUIRED
+        server.load_verify_locations(certificates.ca_file)
+        client = certificates.client_context(version)
+        client.check_hostname = False
+        client.load_cert_chain(*certificates.client)
+        (client if side == "client" else server)._msg_callback = switch
+        pair = Pair(client, server)
+        pair.handshake()
+        assert pair.transfer(b"data", pair.client) == b"data"
+        assert pair.transfer(b"data", pair.server) == b"data"
+    assert at > 20
+    assert not reports
+
+
 @reference("Python, ssl.SSLObject.context")
 @pytest.mark.parametrize("bytes_left", [1, 40])
 def test_a_client_may_get_another_context_while_the_server_has_not_finished(

@@ -77,12 +77,37 @@ def use(way):
         context.load_cert_chain("chain.pem", "key.pem", password or None)
     elif way == "load_cert_chain of one file":
         context.load_cert_chain("both.pem", password=password or None)
+    elif way == "load_cert_chain of one file for both":
+        for name in sorted(os.listdir("sizes")):
+            context.load_cert_chain(f"sizes/{name}", f"sizes/{name}", password or None)
+    elif way == "load_cert_chain, failing":
+        for name in sorted(os.listdir("sizes")):
+            try:
+                context.load_cert_chain(f"sizes/{name}", "chain.pem", password or None)
+            except wiretight.SSLError:
+                pass
+    elif way == "load_cert_chain of a pipe":
+        context.load_cert_chain("chain.pem", "/dev/stdin", password or None)
+    elif way == "reload_cert_chain":
+        for name in sorted(os.listdir("sizes")):
+            context.load_cert_chain(f"sizes/{name}", f"sizes/{name}", password or None)
+            context.reload_cert_chain(force=True)
 
 use(sys.argv[1])
 gc.collect()
 print(lines_in_memory())
 """
-WAYS = ["from_pem", "from_pem in one text", "from_pem, failing", "load_cert_chain", "load_cert_chain of one file"]
+WAYS = [
+    "from_pem",
+    "from_pem in one text",
+    "from_pem, failing",
+    "load_cert_chain",
+    "load_cert_chain of one file",
+    "load_cert_chain of one file for both",
+    "load_cert_chain, failing",
+    "load_cert_chain of a pipe",
+    "reload_cert_chain",
+]
 
 
 @pytest.mark.parametrize("password", [None, PASSWORD], ids=["", "encrypted"])
@@ -93,12 +118,16 @@ def test_no_copy_of_a_keys_text_is_left_in_memory(way: str, password: str | None
     (tmp_path / "chain.pem").write_text(made.pem)
     (tmp_path / "key.pem").write_text(key)
     (tmp_path / "both.pem").write_text(made.pem + key)
+    (tmp_path / "sizes").mkdir()
+    for size in range(20):  # memory that was freed is soon used again, or not
+        (tmp_path / "sizes" / f"{size}.pem").write_text(made.pem + key + "\n" * 200 * size)
     line = key.splitlines()[4].encode()
     veiled = bytes(byte ^ 0x55 for byte in line)
     arguments = [made.pem.encode().hex(), (password or "").encode().hex(), veiled.hex(), str(len(key))]
+    rest = "\n" * 300_000 if way.endswith("pipe") else ""  # more than a pipe holds: it is read in pieces
     done = subprocess.run(
         [sys.executable, "-c", CHILD, way, *arguments],
-        input=key.encode(), capture_output=True, cwd=tmp_path, timeout=PATIENCE, check=False, env=os.environ,
+        input=(key + rest).encode(), capture_output=True, cwd=tmp_path, timeout=PATIENCE, check=False, env=os.environ,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr.decode()
     assert done.stdout == b"0\n"

@@ -115,6 +115,8 @@ PATHS: dict[str, Callable[[Path], Any]] = {
     "a null character": lambda files: f"{files}/a\0b",
     "a null byte": lambda files: os.fsencode(files) + b"/a\0b",
     "no name": lambda files: "",
+    "a key instead of its path": lambda files: (files / "key").read_text(),
+    "a key in bytes instead of its path": lambda files: (files / "key").read_bytes(),
     "a number": lambda files: 3,
     "a list": lambda files: [files],
 }
@@ -268,6 +270,19 @@ def test_it_fails_like_ssl_and_the_old_pair_stays_in_use(
     pair.handshake()
     assert pair.client.getpeercert(True) == (files / "der").read_bytes()
     assert pair.transfer(b"data", pair.server) == b"data"
+
+
+@pytest.mark.parametrize("taker", TAKERS)
+def test_a_key_instead_of_its_path_is_not_told_on(
+    taker: str, certificates: Certificates, files: Path, version: Any
+) -> None:
+    """`ssl` names no files in its errors; ours do, and would name the key."""
+    for name in ("a key instead of its path", "a key in bytes instead of its path"):
+        error = error_of(TABLE[f"{taker}: {name}"], prepared(certificates, version, tls), files)
+        assert isinstance(error, OSError)
+        assert error.filename is None
+        assert "path of a file was expected" in str(error)
+        assert "PRIVATE KEY" not in repr(error) + str(error) + repr(error.__context__)
 
 
 def test_there_are_more_than_forty_cases() -> None:

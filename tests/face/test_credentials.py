@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import getpass
+import mmap
 import pickle
 import traceback
 import weakref
@@ -43,6 +44,13 @@ from wiretight import Credential
 OTHER = "other.example"
 TLS12, TLS13 = wiretight.TLSVersion.TLSv1_2, wiretight.TLSVersion.TLSv1_3
 
+
+class Text(str):
+    """As Django, Jinja and numpy have their own."""
+
+    __slots__ = ()
+
+
 Way = Callable[[Material], Credential]
 WAYS: dict[str, Way] = {
     "PEM": lambda it: Credential.from_pem(it.pem, it.key_pem()),
@@ -66,6 +74,10 @@ WAYS: dict[str, Way] = {
     ),
     "PEM, encrypted, password that is not ASCII": lambda it: Credential.from_pem(
         it.pem, it.key_pem(password="geheim für alle"), password="geheim für alle"
+    ),
+    "PEM in a str of another class": lambda it: Credential.from_pem(Text(it.pem), Text(it.key_pem())),
+    "PEM, encrypted, password of another class": lambda it: Credential.from_pem(
+        it.pem, it.key_pem(password=PASSWORD), password=Text(PASSWORD)
     ),
     "DER": lambda it: Credential.from_der(it.ders, it.key_der()),
     "DER in other buffers": lambda it: Credential.from_der(map(memoryview, it.ders), bytearray(it.key_der())),
@@ -180,6 +192,15 @@ def test_the_certificates_of_pkcs12_are_put_into_order(order: tuple[int, ...]) -
     assert [each.der() for each in credential.certificates] == [*made.ders, made.root.der]
 
 
+@pytest.mark.parametrize("order", list(permutations(range(2))))
+def test_of_issuers_with_the_same_name_pkcs12_gives_the_one_that_signed(order: tuple[int, ...]) -> None:
+    old, new = issue("root", ca=True), issue("root", ca=True)
+    made = new.issue(HOST)
+    bundle = Material((made,), new, made.key).pkcs12(others=[(old, new)[at] for at in order])
+    credential = Credential.from_pkcs12(bundle, password=PASSWORD)
+    assert [each.der() for each in credential.certificates] == [made.der, new.der]
+
+
 def test_a_password_is_asked_for_only_if_it_is_needed() -> None:
     made = material("RSA")
 
@@ -188,6 +209,7 @@ def test_a_password_is_asked_for_only_if_it_is_needed() -> None:
 
     assert Credential.from_pem(made.pem, made.key_pem(), password=unneeded)
     assert Credential.from_der(made.ders, made.key_der(), password=unneeded)
+    assert Credential.from_pkcs12(made.pkcs12(password=None), password=unneeded)
 
 
 # --- Several in one context -------------------------------------------------------------------------------------------
@@ -338,6 +360,32 @@ def test_its_repr_says_whose_it_is_and_nothing_of_the_key() -> None:
     credential = Credential.from_pem(made.pem, made.key_pem())
     assert repr(credential) == f"<Credential RSA 'CN={HOST}'>"
     assert not any(text in repr(credential) for text in texts_of(made))
+
+
+def all_of(error: BaseException | None) -> str:
+    """Whatever a report of the exception could show."""
+    if error is None:
+        return ""
+    parts = [*traceback.format_exception(error), repr(error.args), repr(vars(error))]
+    parts += [repr(getattr(error, name)) for name in dir(error) if not name.startswith("__")]
+    return "".join(parts) + all_of(error.__context__) + all_of(error.__cause__)
+
+
+def test_an_error_about_a_character_has_no_other_of_the_text() -> None:
+    """Python's own UnicodeEncodeError has the whole text in its `object`."""
+    made = material("RSA")
+    key, locked_key = made.key_pem(), made.key_pem(password=PASSWORD)
+    calls: list[Callable[[], object]] = [
+        lambda: Credential.from_pem(made.pem, f"{key}\udc80"),
+        lambda: Credential.from_pem(f"{made.pem}{key}\udc80"),
+        lambda: Credential.from_pem(made.pem, locked_key, password=f"{PASSWORD}\udc80"),
+        lambda: Credential.from_pem(made.pem, locked_key, password=lambda: f"{PASSWORD}\udc80"),
+        lambda: Credential.from_pkcs12(made.pkcs12(), password=f"{PASSWORD}\udc80"),
+    ]
+    for call in calls:
+        with pytest.raises(UnicodeEncodeError, match=r"udc80.*surrogates not allowed: character \d+ of \d+") as caught:
+            call()
+        assert not any(text in all_of(caught.value) for text in [*texts_of(made), f"{PASSWORD}\\udc80"])
 
 
 def test_it_cannot_be_pickled() -> None:
@@ -672,6 +720,21 @@ def test_a_lowered_security_level_accepts_a_small_key(version: Any) -> None:
     client = client_context(version)
     client.set_ciphers("ECDHE:@SECLEVEL=0")
     assert shown(client, server) == weak.certificates[0].der()
+
+
+def test_more_than_openssl_can_count_is_refused() -> None:
+    """It would take the length for a negative one, and read on to the next null, wherever that is."""
+    made = material("EC")
+    with mmap.mmap(-1, 1 << 31, access=mmap.ACCESS_READ) as huge:
+        calls: list[Callable[[], object]] = [
+            lambda: Credential.from_pem(made.pem, huge),
+            lambda: Credential.from_pem(huge),
+            lambda: Credential.from_der(made.ders, huge),
+            lambda: Credential.from_pkcs12(huge),
+        ]
+        for call in calls:
+            with pytest.raises(OverflowError, match="2 GiB"):
+                call()
 
 
 def test_nothing_prompts_at_the_terminal(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import ssl as standard
 import sys
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -12,6 +13,34 @@ import pytest
 import wiretight
 from tests.kit.certificates import Certificates
 from tests.kit.pair import Pair
+
+
+class Text(str):
+    """As Django, Jinja and numpy have their own, and as a member of an enumeration is one."""
+
+    __slots__ = ()
+
+
+class Bytes(bytes):
+    __slots__ = ()
+
+
+TEXTS: dict[str, Callable[[Any, Certificates], object]] = {
+    "paths": lambda it, made: it.load_cert_chain(Text(made.server.chain), Text(made.server.key)),
+    "paths in bytes": lambda it, made: it.load_cert_chain(
+        Bytes(bytes(made.server.chain)), Bytes(bytes(made.server.key))
+    ),
+    "a password that is not needed": lambda it, made: it.load_cert_chain(
+        made.server.chain, made.server.key, Text("secret")
+    ),
+    "a file of CA certificates": lambda it, made: it.load_verify_locations(Text(made.ca_file)),
+    "a file of CA certificates, in bytes": lambda it, made: it.load_verify_locations(Bytes(bytes(made.ca_file))),
+    "a folder of CA certificates, in bytes": lambda it, made: it.load_verify_locations(None, Bytes(b"/")),
+    "CA certificates": lambda it, made: it.load_verify_locations(cadata=Text(made.ca_file.read_text())),
+    "ciphers": lambda it, made: it.set_ciphers(Text("HIGH")),
+    "a curve": lambda it, made: it.set_ecdh_curve(Text("prime256v1")),
+    "protocols": lambda it, made: it.set_alpn_protocols([Text("h2")]),
+}
 
 removed = pytest.mark.skipif(sys.version_info >= (3, 12), reason="Python 3.12's ssl has none of these names")
 
@@ -48,6 +77,22 @@ def test_wrap_socket_without_a_context_requires_a_certificate_with_its_key(argum
 def test_nothing_can_be_deleted_from_a_connection(pair: Pair, name: str) -> None:
     with pytest.raises(AttributeError, match="cannot be deleted"):
         delattr(pair.client._sslobj, name)
+
+
+@pytest.mark.parametrize("name", TEXTS)
+@pytest.mark.parametrize("module", [standard, wiretight], ids=lambda module: module.__name__)
+def test_text_may_be_of_a_class_of_the_program(name: str, module: Any, certificates: Certificates) -> None:
+    TEXTS[name](module.SSLContext(module.PROTOCOL_TLS_SERVER), certificates)
+
+
+def test_so_may_the_text_of_our_own_methods() -> None:
+    context = wiretight.SSLContext(wiretight.PROTOCOL_TLS_SERVER)
+    context.set_ciphersuites(Text("TLS_AES_128_GCM_SHA256"))
+    context.set_groups(Text("prime256v1"))
+    context.set_client_sigalgs(Text("ed25519"))
+    context.set_server_sigalgs(Text("ed25519"))
+    with pytest.raises(TypeError, match="grouplist must be str, not bytes"):
+        context.set_groups(b"prime256v1")  # type: ignore[arg-type]
 
 
 def test_an_sni_callback_is_not_called_for_an_unreferenced_connection(

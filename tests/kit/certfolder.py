@@ -19,6 +19,13 @@ class Folder:
         self.chain.write_text(made.pem)
         self.key.write_text(made.key_pem(password=password))
 
+    def clear(self) -> None:
+        for path in (self.chain, self.key):
+            if path.is_dir():
+                path.rmdir()
+            else:
+                path.unlink(missing_ok=True)
+
     def rename(self, made: Material) -> None:
         """New files, put into the place of the old ones."""
         for path, text in ((self.chain, made.pem), (self.key, made.key_pem())):

@@ -8,8 +8,18 @@ from wiretight._core.drivers.sslsocket cimport for_bios, for_socket
 from wiretight._core.session.session cimport stats_of
 from wiretight._core.trust cimport truststore
 
+cdef extern from "Python.h":
+    object PyUnicode_FromObject(object text)
+
 cdef extern from "references.h":
     int add_to_lookup "wt_add_to_lookup"(object kind, object ancestor) except -1
+
+
+cdef str plain(object text, str argument):
+    """One of a subclass of str, such as a member of an enumeration, as a str: Cython takes no other."""
+    if not isinstance(text, str):
+        raise TypeError(f"{argument} must be str, not {type(text).__name__}")
+    return PyUnicode_FromObject(text)
 
 
 cdef class _SSLContext(Context):
@@ -21,23 +31,23 @@ cdef class _SSLContext(Context):
         verify.install(self)
 
     # --- algorithms --------------------------------------------------------------------------------------------------
-    def set_ciphers(self, str cipherlist not None, /):
+    def set_ciphers(self, cipherlist, /):
         """Chooses the ciphers of TLS 1.2 and older by OpenSSL's cipher list format.
 
         Raises SSLError if it selects none. Since 0.1.
 
         OpenSSL: SSL_CTX_set_cipher_list(3)
         """
-        algorithms.set_ciphers(self, cipherlist)
+        algorithms.set_ciphers(self, plain(cipherlist, "cipherlist"))
 
-    def set_ciphersuites(self, str ciphersuites not None, /):
+    def set_ciphersuites(self, ciphersuites, /):
         """Chooses the cipher suites of TLS 1.3: names joined by colons.
 
         Raises SSLError for an unknown name. Since 0.1.
 
         OpenSSL: SSL_CTX_set_ciphersuites(3)
         """
-        algorithms.set_ciphersuites(self, ciphersuites)
+        algorithms.set_ciphersuites(self, plain(ciphersuites, "ciphersuites"))
 
     def get_ciphers(self):
         """The enabled ciphers in order of preference, each a dictionary. Since 0.1.
@@ -55,14 +65,14 @@ cdef class _SSLContext(Context):
         """
         algorithms.set_ecdh_curve(self, name)
 
-    def set_groups(self, str grouplist not None, /):
+    def set_groups(self, grouplist, /):
         """Chooses the groups for key exchange: names joined by colons, the preferred first.
 
         Raises SSLError for an unknown name. Since 0.1. Source: RFC 8446, section 4.2.7.
 
         OpenSSL: SSL_CTX_set1_groups_list(3)
         """
-        algorithms.set_groups(self, grouplist)
+        algorithms.set_groups(self, plain(grouplist, "grouplist"))
 
     def get_groups(self, *, bint include_aliases=False):
         """The names of the groups that set_groups() accepts here; with `include_aliases`, also their other names.
@@ -73,23 +83,23 @@ cdef class _SSLContext(Context):
         """
         return algorithms.get_groups(self, include_aliases)
 
-    def set_client_sigalgs(self, str sigalgslist not None, /):
+    def set_client_sigalgs(self, sigalgslist, /):
         """Chooses the signature algorithms for client certificates: names joined by colons.
 
         Raises SSLError for an unknown name. Since 0.1. Source: RFC 8446, section 4.2.3.
 
         OpenSSL: SSL_CTX_set1_client_sigalgs_list(3)
         """
-        algorithms.set_client_sigalgs(self, sigalgslist)
+        algorithms.set_client_sigalgs(self, plain(sigalgslist, "sigalgslist"))
 
-    def set_server_sigalgs(self, str sigalgslist not None, /):
+    def set_server_sigalgs(self, sigalgslist, /):
         """Chooses the signature algorithms for server certificates: names joined by colons.
 
         Raises SSLError for an unknown name. Since 0.1. Source: RFC 8446, section 4.2.3.
 
         OpenSSL: SSL_CTX_set1_sigalgs_list(3)
         """
-        algorithms.set_server_sigalgs(self, sigalgslist)
+        algorithms.set_server_sigalgs(self, plain(sigalgslist, "sigalgslist"))
 
     # --- certificates and trust --------------------------------------------------------------------------------------
     def load_cert_chain(self, certfile, keyfile=None, password=None):
@@ -239,7 +249,7 @@ cdef class _SSLContext(Context):
         """
         psk.set_psk_client_callback(self, callback)
 
-    def set_psk_server_callback(self, callback, str identity_hint=None):
+    def set_psk_server_callback(self, callback, identity_hint=None):
         """Accepts pre-shared keys: `callback` gets the client's identity (str or None) and returns the key, bytes-like.
 
         An empty key means an unknown identity, and so does an exception, which goes to sys.unraisablehook.
@@ -251,7 +261,8 @@ cdef class _SSLContext(Context):
 
         OpenSSL: SSL_CTX_set_psk_server_callback(3), SSL_CTX_use_psk_identity_hint(3)
         """
-        psk.set_psk_server_callback(self, callback, identity_hint)
+        hint = None if identity_hint is None else plain(identity_hint, "identity_hint")
+        psk.set_psk_server_callback(self, callback, hint)
 
     @property
     def keylog_filename(self):

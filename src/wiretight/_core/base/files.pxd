@@ -1,7 +1,8 @@
 """Files that a program names, read with system calls."""
 
 cdef bytes path_of(object path, str argument)               # raises TypeError with `argument`
-cdef str absolute(object path)
+cdef str working_directory()                # "" if there is none any more
+cdef str absolute(object path, str folder)
 cdef bytes file_content(object path, str argument)          # and OSError with the file's name
 
 # (content, os.stat_result): the latter is older, so that whatever is written meanwhile is noticed as a change

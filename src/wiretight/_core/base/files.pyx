@@ -1,10 +1,11 @@
 """Files that a program names, read with system calls."""
 
 from cpython.bytearray cimport PyByteArray_AS_STRING
-from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
+from cpython.bytes cimport PyBytes_FromStringAndSize
 from cpython.exc cimport PyErr_CheckSignals
 from cpython.object cimport PyObject
 from libc.errno cimport EFBIG, EINTR, errno
+from libc.string cimport memcpy
 from posix.fcntl cimport O_RDONLY, open
 from posix.unistd cimport close, read
 
@@ -13,7 +14,7 @@ from wiretight._core.openssl.crypto cimport OPENSSL_cleanse
 from wiretight._standard.system import os, stat, time
 
 # A file that has changed within the last seconds can change again without a change of its times, which are that coarse
-# on some file systems (FAT: two seconds).
+# on some file systems (FAT: two seconds). The clock of a file server may be a little ahead of ours.
 SETTLED_AFTER = 3
 
 cdef extern from "Python.h":
@@ -40,18 +41,23 @@ cdef bytes path_of(object path, str argument):
         if argument is None:
             raise TypeError(f"expected str, bytes or os.PathLike object, not {type(path).__name__}")
         raise TypeError(f"{argument} should be a valid filesystem path")
+    elif type(given) is not bytes:
+        given = bytes(memoryview(given))
     if b"\0" in <bytes>given:
         raise ValueError("embedded null byte")
     return given
 
 
-cdef str absolute(object path):
-    """The path from the root, for a program that goes to another directory before the file is read again."""
-    name = os.fsdecode(path_of(path, None))
+cdef str working_directory():
     try:
-        return os.path.join(os.getcwd(), name)
-    except FileNotFoundError:
-        return name         # the directory has been removed, and nothing in it will be read again
+        return os.getcwd()
+    except OSError:
+        return ""           # it has been removed, and nothing in it will be read again
+
+
+cdef str absolute(object path, str folder):
+    """The path from the root, for a program that goes to another directory before the file is read again."""
+    return os.path.join(folder, os.fsdecode(path_of(path, None)))
 
 
 cdef bytes file_content(object path, str argument):
@@ -74,7 +80,7 @@ cdef tuple identity_of(object status):
 cdef bint is_settled(object status):
     return (
         stat.S_ISREG(status.st_mode)
-        and not 0 <= time.time() - max(status.st_mtime, status.st_ctime) <= SETTLED_AFTER
+        and abs(time.time() - max(status.st_mtime, status.st_ctime)) > SETTLED_AFTER
     )
 
 
@@ -93,6 +99,8 @@ cdef int open_file(object path, str argument) except -1:
             error = errno
         if fd >= 0:
             return fd
+        if error != EINTR and b"-----BEGIN" in name:     # maybe a key, which no error message may tell
+            raise OSError(error, f"{os.strerror(error)}: the path of a file was expected, and not its content")
         if error != EINTR:
             raise OSError(error, os.strerror(error), shown)
         PyErr_CheckSignals()
@@ -100,28 +108,40 @@ cdef int open_file(object path, str argument) except -1:
 
 cdef bytes content_of(int fd):
     """What was read on the way is overwritten: it may be a key."""
-    cdef bytearray content = bytearray()
-    cdef bytes chunk = PyBytes_FromStringAndSize(NULL, CHUNK_SIZE)
-    cdef char *buffer = PyBytes_AS_STRING(chunk)
+    cdef bytearray buffer = bytearray(CHUNK_SIZE)
+    cdef Py_ssize_t length = 0
+    cdef Py_ssize_t space
+    cdef char *at
     cdef ssize_t got
     cdef int error
     try:
-        while len(content) <= SIZE_LIMIT:
+        while length <= SIZE_LIMIT:
+            if length == len(buffer):
+                buffer = enlarged(buffer)
+            at = PyByteArray_AS_STRING(buffer) + length
+            space = len(buffer) - length
             with nogil:
-                got = read(fd, buffer, CHUNK_SIZE)
+                got = read(fd, at, space)
                 error = errno
             if got > 0:
-                content += memoryview(chunk)[:got]
+                length += got
             elif got == 0:
-                return bytes(content)
+                return PyBytes_FromStringAndSize(PyByteArray_AS_STRING(buffer), length)
             elif error == EINTR:
                 PyErr_CheckSignals()
             else:
                 raise OSError(error, os.strerror(error))
         raise OSError(EFBIG, f"{os.strerror(EFBIG)}: certificates, keys and CRLs are read up to {SIZE_LIMIT >> 20} MiB")
     finally:
-        OPENSSL_cleanse(buffer, min(<Py_ssize_t>len(content), <Py_ssize_t>CHUNK_SIZE))
-        OPENSSL_cleanse(PyByteArray_AS_STRING(content), len(content))
+        OPENSSL_cleanse(PyByteArray_AS_STRING(buffer), length)
+
+
+cdef bytearray enlarged(bytearray buffer):
+    """A bytearray that grows by itself leaves a copy of its content behind."""
+    cdef bytearray larger = bytearray(2 * len(buffer))
+    memcpy(PyByteArray_AS_STRING(larger), PyByteArray_AS_STRING(buffer), len(buffer))
+    OPENSSL_cleanse(PyByteArray_AS_STRING(buffer), len(buffer))
+    return larger
 
 
 def read_file(path, /):

@@ -40,23 +40,25 @@ cdef int choose_context(Connection connection, Context chosen) except -1:
 
     OpenSSL: SSL_set_SSL_CTX(3)
     """
-    cdef Settings settings, later, before
+    cdef Settings settings, later, ongoing, before
     cdef Context former
     cdef Former kept = Former.__new__(Former)
     cdef bint switched, is_open
     make_sealed(chosen)
+    settings = fresh_settings(chosen)       # may run Python, which may choose, too
     with cython.critical_section(connection):
         # Kept until the lock is released, because dropping them may run Python.
         former, before = connection._context, connection.settings
-    settings = fresh_settings(chosen)
     if not settings.values.verify_mode & SSL_VERIFY_PEER:
         settings = settings.judging_as(before)
     later = settings.verifying_as(before)   # a handshake that has begun verifies as it began, and after it too
+    # If its context is chosen again, OpenSSL goes on with the list that the certificate was chosen from: see Former.
+    ongoing = showing_as(later, before) if chosen is former else later
     ciphers = ciphers_of(chosen, settings) if has_own_ciphers(former, before) else None
     connection.descriptor.take_turn_with_gil()    # so that no callback of another thread sees them meanwhile
     is_open = SSL_in_before(connection.ssl) or connection.server_side and may_choose(connection.ssl)
     if not is_open:
-        settings = later
+        settings = later if SSL_is_init_finished(connection.ssl) else ongoing
     switched = (is_open or keep_former(connection, kept)) and switch_context(
         connection.ssl, before, chosen, settings, connection.server_side, ciphers)
     if is_open and not connection.server_side and chosen is not former:
@@ -72,6 +74,13 @@ cdef int choose_context(Connection connection, Context chosen) except -1:
     elif not connection.server_side:
         connection.unbind_sessions()    # verified by one context, maybe with the certificate of another
     return 0
+
+
+cdef Settings showing_as(Settings settings, Settings earlier):
+    cdef Settings other = settings.copy()
+    other.credentials = earlier.credentials
+    other.identity = earlier.identity
+    return other
 
 
 @cython.final

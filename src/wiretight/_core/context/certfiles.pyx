@@ -7,9 +7,13 @@ only if both files look the same before and after they were read, and fit.
 cimport cython
 
 from wiretight._core.base.errors cimport ssl_error
-from wiretight._core.base.files cimport absolute, file_content_and_status, identity_of, is_settled
+from wiretight._core.base.files cimport (
+    absolute, file_content_and_status, identity_of, is_settled, working_directory,
+)
 from wiretight._core.context.context cimport check_not_frozen, renew_settings, settings_of, update_settings
-from wiretight._core.context.credentials cimport check_pair, check_strength, put_credential
+from wiretight._core.context.credentials cimport (
+    check_pair, check_strength, kind_of, put_credential, put_credentials,
+)
 from wiretight._core.context.material cimport Credential, give_key, new_credential
 from wiretight._core.context.settings cimport Settings
 from wiretight._core.openssl.err cimport ERR_clear_error
@@ -28,6 +32,7 @@ cdef class CertFiles:
     cdef object keyfile         # or None: the key is in the same file
     cdef object password        # as it was given; a callable is called again
     cdef tuple looks            # the os.stat_result of each
+    cdef bint settled           # whether a later change is one of their looks, too
 
     @property
     def arguments(self):
@@ -51,34 +56,41 @@ cdef class CertFiles:
         """
         cdef Password secret = standard_password(self.password)
         cdef Credential credential
-        cdef bytes content
-        content, first = file_content_and_status(self.certfile, "certfile")
+        cdef bytes chain
+        chain, first = file_content_and_status(self.certfile, "certfile")
+        self.looks, self.settled = (first,), is_settled(first)
         try:
-            self.looks = (first,)
             ERR_clear_error()
-            credential = new_credential(read_chain(content, secret, self.certfile))
+            credential = new_credential(read_chain(chain, secret, self.certfile))
             check_strength(context, credential)     # before the key is read, as in `ssl`
-            if self.keyfile is not None:
-                content, second = file_content_and_status(self.keyfile, "keyfile")
-                self.looks = (first, second)
-            give_key(
-                credential,
-                read_key(content, len(content), secret, self.certfile if self.keyfile is None else self.keyfile),
-            )
+            if self.keyfile is None:
+                give_key(credential, read_key(chain, len(chain), secret, self.certfile))
+            else:
+                self.read_key_file(credential, secret)
         finally:
-            wipe(content)
+            wipe(chain)         # it may have a key, even if there is a file of that
         check_pair(context, credential)
         return credential
+
+    cdef int read_key_file(self, Credential credential, Password secret) except -1:
+        cdef bytes key
+        key, second = file_content_and_status(self.keyfile, "keyfile")
+        self.looks, self.settled = (*self.looks, second), self.settled and is_settled(second)
+        try:
+            return give_key(credential, read_key(key, len(key), secret, self.keyfile))
+        finally:
+            wipe(key)
 
 
 cdef int load_cert_chain(Context context, object certfile, object keyfile, object password) except -1:
     cdef CertFiles files = CertFiles.__new__(CertFiles)
     cdef Credential credential
+    cdef str folder = working_directory()       # that of a program may be another one afterwards
     check_not_frozen(context)       # before a password is asked for
     files.certfile, files.keyfile, files.password = certfile, keyfile, password
     credential = files.read(context)
-    files.certfile = absolute(certfile)
-    files.keyfile = None if keyfile is None else absolute(keyfile)
+    files.certfile = absolute(certfile, folder)
+    files.keyfile = None if keyfile is None else absolute(keyfile, folder)
     return update_settings(context, put_files, (credential, files))
 
 
@@ -109,17 +121,25 @@ cdef tuple renewal_of(Context context, Credential former, CertFiles files, bint 
     cdef tuple looks = files.look()
     cdef CertFiles now = files.copy()
     cdef Credential successor
-    if not force and are_settled(files.looks) and are_equal(looks, files.looks):
+    if not force and files.settled and are_equal(looks, files.looks):
         return None
+    if not at_once and not are_regular(files.looks):
+        return None
+    if not are_regular(looks):
+        raise ssl_error(0, 0, f"{shown(files)} cannot be read again: only regular files can")
     if not at_once and not are_settled(looks):
         return None
-    for look in looks:
-        if not stat.S_ISREG(look.st_mode):
-            raise ssl_error(0, 0, f"{shown(files)} cannot be read again: only regular files can")
     successor = now.read(context)
     if not are_equal(now.looks, now.look()):
         raise ssl_error(0, 0, f"{shown(files)} changed while being read: the old certificate and key stay in use")
     return former, former if successor.has_chain_of(former) else successor, now
+
+
+cdef bint are_regular(tuple looks):
+    for look in looks:
+        if not stat.S_ISREG(look.st_mode):
+            return False
+    return True
 
 
 cdef bint are_settled(tuple looks):
@@ -150,19 +170,22 @@ cdef int put_renewals(Context context, Settings settings, object renewals) excep
         if former not in settings.credentials:
             continue
         if successor is not former:
-            remove_credential(settings, former)
-            put_credential(context, settings, successor)
+            put_successor(context, settings, former, successor)
         files = dict(settings.kept.get("cert_files", ()))
         files[successor] = now
         settings.keep("cert_files", files)
     return 0
 
 
-cdef int remove_credential(Settings settings, Credential former) except -1:
-    """The renewed one may have another kind of key."""
-    cdef list others = []
+cdef int put_successor(Context context, Settings settings, Credential former, Credential successor) except -1:
+    """In the same place, because a client shows the last one in TLS 1.2. It may have another kind of key, and be in
+    place of the one of that kind, too.
+    """
+    cdef bytes kind = kind_of(successor)
+    cdef list successors = []
     for credential in settings.credentials:
-        if credential is not former:
-            others.append(credential)
-    settings.credentials = tuple(others)
-    return 0
+        if credential is former:
+            successors.append(successor)
+        elif kind_of(credential) != kind:
+            successors.append(credential)
+    return put_credentials(context, settings, tuple(successors))

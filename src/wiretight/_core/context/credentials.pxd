@@ -9,3 +9,5 @@ cdef int load_dh_params(Context context, object path) except -1
 cdef int check_strength(Context context, Credential credential) except -1   # of the certificates
 cdef int check_pair(Context context, Credential credential) except -1
 cdef int put_credential(Context context, Settings settings, object credential) except -1
+cdef int put_credentials(Context context, Settings settings, object credentials) except -1
+cdef bytes kind_of(Credential credential)

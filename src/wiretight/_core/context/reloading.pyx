@@ -24,7 +24,7 @@ cdef class Looks:
     """When a context is to look next, and what was reported since the last success."""
     cdef int64_t next           # in ns of wt_now()
     cdef int64_t looking        # the process of the thread that looks, or -1: a child of fork() has no such thread
-    cdef object reported
+    cdef tuple reported
 
     def __cinit__(self):
         self.looking = -1
@@ -52,11 +52,22 @@ cdef class Looks:
 
     cdef bint is_news(self, object error):
         """Whether the same has not been reported since the last success."""
-        cdef object news = (type(error), str(error))
-        cdef object former
+        cdef tuple news = (type(error), text_of(error))
+        return self.report(news) != news
+
+    cdef tuple report(self, tuple news):
+        """What it replaces; None after a success."""
+        cdef tuple former
         with cython.critical_section(self):
             former, self.reported = self.reported, news
-        return former != news
+        return former
+
+
+cdef str text_of(object error):
+    try:
+        return str(error)
+    except Exception:       # of a class of the program, as its `password` callable may raise
+        return ""
 
 
 cdef Settings fresh_settings(Context context):
@@ -79,7 +90,7 @@ cdef int look(Context context, Looks looks, object interval) except -1:
         return 0
     try:
         renew_credentials(context, False, False)
-        looks.reported = None
+        looks.report(None)
     except Exception as error:
         if looks.is_news(error):
             report(context, error)
@@ -114,7 +125,7 @@ def reload_cert_chain(Context context not None, bint force):
     if "cert_files" not in settings_of(context).kept:
         raise ValueError("this context has no certificate from a file: call load_cert_chain() first")
     changed = renew_credentials(context, force, True)
-    looks_of(context).reported = None
+    looks_of(context).report(None)
     return changed
 
 

@@ -51,6 +51,7 @@ cdef extern from "openssl/x509v3.h" nogil:
     int X509_check_ca(X509 *x)
     int X509_check_private_key(const X509 *x, const EVP_PKEY *k)
     int X509_check_issued(X509 *issuer, X509 *subject)
+    int X509_verify(X509 *certificate, EVP_PKEY *key)
     EVP_PKEY *X509_get0_pubkey(const X509 *x)
     long X509_get_version(const X509 *x)
     ASN1_INTEGER *X509_get_serialNumber(X509 *x)

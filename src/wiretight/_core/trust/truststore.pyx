@@ -7,7 +7,7 @@ a failed load adds nothing, and no other thread sees a store with half of what i
 cimport cython
 
 from wiretight._core.base.errors cimport check, check_memory, raise_queue
-from wiretight._core.base.files cimport absolute, path_of
+from wiretight._core.base.files cimport absolute, path_of, working_directory
 from wiretight._core.base.mutex cimport wt_gate_enter, wt_gate_leave
 from wiretight._core.context.context cimport check_not_frozen, settings_of, update_settings
 from wiretight._core.context.settings cimport Settings, Trust
@@ -40,10 +40,10 @@ cdef int load_verify_locations(Context context, object cafile, object capath, ob
         raise TypeError("cafile, capath and cadata cannot be all omitted")
     if cafile is not None:
         path_of(cafile, "cafile")
-        additions.path = absolute(cafile)
+        additions.path = absolute(cafile, working_directory())
     if capath is not None:
         additions.directories = (path_of(capath, "capath"),)
-        additions.directory = absolute(capath)
+        additions.directory = absolute(capath, working_directory())
     check_not_frozen(context)
     ERR_clear_error()
     if cadata is not None:

@@ -40,12 +40,23 @@ cdef Octets octets_of(object data, str argument, str expected):
 
 cdef Octets octets_of_text(object data, str argument, str expected):
     cdef Octets octets
+    cdef object problem
     if not isinstance(data, str):
         return octets_of(data, argument, expected)
     octets = Octets.__new__(Octets)
     octets.text = data
-    octets.data = <const unsigned char *>PyUnicode_AsUTF8AndSize(data, &octets.length)
-    return octets
+    try:
+        octets.data = <const unsigned char *>PyUnicode_AsUTF8AndSize(data, &octets.length)
+        return octets
+    except UnicodeEncodeError as error:
+        problem = without_text(error)
+    raise problem       # out here, where the other one is not its context
+
+
+cdef object without_text(object error):
+    """The same about the one character: Python's own has the whole text in its `object`, which may be a key."""
+    reason = f"{error.reason}: character {error.start} of {len(error.object)}"
+    return UnicodeEncodeError(error.encoding, error.object[error.start], 0, 1, reason)
 
 
 cdef BIO *content_bio(const unsigned char *content, Py_ssize_t length) except NULL:
@@ -54,12 +65,18 @@ cdef BIO *content_bio(const unsigned char *content, Py_ssize_t length) except NU
     OpenSSL: BIO_new_mem_buf(3)
     """
     cdef BIO *bio
-    if length > INT_MAX:
-        raise OverflowError("OpenSSL accepts no more than 2 GiB of certificate data")
+    check_length(length)
     bio = BIO_new_mem_buf(content, <int>length)
     if bio == NULL:
         raise_queue()
     return bio
+
+
+cdef int check_length(Py_ssize_t length) except -1:
+    """OpenSSL cuts a length off to an int, and a negative one means "up to the next null"."""
+    if length > INT_MAX:
+        raise OverflowError("OpenSSL accepts no more than 2 GiB of certificate data")
+    return 0
 
 
 cdef int wipe(bytes secret) except -1:

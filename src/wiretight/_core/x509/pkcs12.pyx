@@ -14,8 +14,8 @@ from wiretight._core.openssl.pkcs12 cimport (
     PKCS12, PKCS12_R_MAC_VERIFY_FAILURE, PKCS12_free, PKCS12_parse, d2i_PKCS12_bio,
 )
 from wiretight._core.openssl.x509 cimport (
-    X509, X509_V_OK, X509_check_issued, X509_free, sk_X509_delete, sk_X509_new_null, sk_X509_num, sk_X509_pop_free,
-    sk_X509_push, sk_X509_value, stack_st_X509,
+    X509, X509_V_OK, X509_check_issued, X509_free, X509_get0_pubkey, X509_verify, sk_X509_delete, sk_X509_new_null,
+    sk_X509_num, sk_X509_pop_free, sk_X509_push, sk_X509_value, stack_st_X509,
 )
 from wiretight._core.x509.password cimport ask_password, raise_password_error
 
@@ -50,7 +50,6 @@ cdef int read_pkcs12(Octets data, Password password, Bundle *bundle) except -1:
 
 
 cdef int decrypt(PKCS12 *pkcs12, Password password, Bundle *bundle) except -1:
-    """OpenSSL: PKCS12_parse(3)"""
     cdef char secret[LONGEST_PASSWORD + 1]
     cdef char *given = NULL
     cdef int length = 0
@@ -58,20 +57,18 @@ cdef int decrypt(PKCS12 *pkcs12, Password password, Bundle *bundle) except -1:
     cdef X509 *leaf = NULL
     cdef X509 *first
     cdef stack_st_X509 *others = NULL
-    cdef bint is_open
+    cdef bint is_open = False
     try:
-        if password.source is not None:
+        if callable(password.source):       # and not called if it is not needed
+            is_open = parse(pkcs12, NULL, &key, &leaf, &others)
+        if not is_open and password.source is not None:
             length = ask_password(secret, LONGEST_PASSWORD, password)
             raise_password_error(password)
             if memchr(secret, 0, length) != NULL:
                 raise ValueError("password contains a null character, which PKCS#12 does not allow")
             secret[length] = 0
             given = secret
-        ERR_clear_error()
-        with nogil:
-            wt_gate_enter(pkcs12)
-            is_open = PKCS12_parse(pkcs12, given, &key, &leaf, &others)
-            wt_gate_leave(pkcs12)
+        is_open = is_open or parse(pkcs12, given, &key, &leaf, &others)
     finally:
         OPENSSL_cleanse(secret, sizeof(secret))
     if not is_open:
@@ -90,6 +87,19 @@ cdef int decrypt(PKCS12 *pkcs12, Password password, Bundle *bundle) except -1:
         X509_free(leaf)
         sk_X509_pop_free(others, X509_free)
     return 0
+
+
+cdef bint parse(
+    PKCS12 *pkcs12, const char *secret, EVP_PKEY **key, X509 **leaf, stack_st_X509 **others
+) noexcept:
+    """OpenSSL: PKCS12_parse(3)"""
+    cdef bint is_open
+    ERR_clear_error()
+    with nogil:
+        wt_gate_enter(pkcs12)
+        is_open = PKCS12_parse(pkcs12, secret, key, leaf, others)
+        wt_gate_leave(pkcs12)
+    return is_open
 
 
 cdef int raise_closed(Password password) except -1:
@@ -131,9 +141,23 @@ cdef stack_st_X509 *chain_from(X509 *leaf, stack_st_X509 *others) except NULL:
 
 
 cdef X509 *issuer_in(stack_st_X509 *others, X509 *certificate) noexcept:
-    """Taken out of the list; NULL for none."""
+    """Taken out of the list; NULL for none. Of several with the same name, maybe the keys of years, the one that signed
+    it; or the first, if this OpenSSL cannot tell.
+
+    OpenSSL: X509_verify(3)
+    """
+    cdef X509 *other
+    cdef EVP_PKEY *key
+    cdef int found = -1
     cdef int i
     for i in range(sk_X509_num(others)):
-        if X509_check_issued(sk_X509_value(others, i), certificate) == X509_V_OK:
-            return sk_X509_delete(others, i)
-    return NULL
+        other = sk_X509_value(others, i)
+        if X509_check_issued(other, certificate) != X509_V_OK:
+            continue
+        key = X509_get0_pubkey(other)
+        if key != NULL and X509_verify(certificate, key) > 0:
+            found = i
+            break
+        if found < 0:
+            found = i
+    return NULL if found < 0 else sk_X509_delete(others, found)

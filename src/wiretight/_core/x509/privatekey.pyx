@@ -14,7 +14,7 @@ from wiretight._core.openssl.decoder cimport (
 from wiretight._core.openssl.err cimport ERR_LIB_SSL, ERR_PACK, ERR_R_PEM_LIB, ERR_clear_error
 from wiretight._core.openssl.evp cimport EVP_PKEY_free
 from wiretight._core.openssl.pem cimport PEM_read_bio_PrivateKey
-from wiretight._core.x509.octets cimport content_bio
+from wiretight._core.x509.octets cimport check_length, content_bio
 from wiretight._core.x509.password cimport on_password, password_reason, raise_password_error
 
 
@@ -50,6 +50,7 @@ cdef EVP_PKEY *decode_key(Octets der, Password password, object origin) except N
     cdef bint decoded = False
     if left == 0:
         raise ValueError(f"{origin} is empty")
+    check_length(der.length)
     ERR_clear_error()
     with nogil:
         wt_gate_enter(<void *>password)
