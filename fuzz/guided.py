@@ -44,6 +44,8 @@ def chosen(name: str, folder: Path, corpus: Path) -> Callable[[bytes], None]:
         for number, data in enumerate(reader.corpus):
             (corpus / f"made{number}").write_bytes(data)
         return partial(targets.credential, reader)
+    if name == "trust":
+        return partial(targets.trust, targets.TrustReader(folder))
     if name == "calls":
         return targets.Calls(folder).run
     peers = targets.Peers(folder)
@@ -56,8 +58,8 @@ def fuzz(name: str, corpus: Path, arguments: list[str]) -> None:
     warnings.simplefilter("ignore")
     with tempfile.TemporaryDirectory() as folder:
         target = chosen(name, Path(folder), corpus)
-        if name == "certificate":
-            arguments.append(str(targets.CORPUS / "certificate"))
+        first = {"certificate": ["certificate"], "trust": ["certificate", "crl"]}.get(name, [])
+        arguments += [str(targets.CORPUS / kind) for kind in first]
         atheris.Setup([sys.argv[0], str(corpus), "-print_final_stats=1", *arguments], target)
         atheris.Fuzz()
 

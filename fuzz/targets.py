@@ -1,8 +1,8 @@
 """What hostile bytes are given to. Each target raises only where a guarantee does not hold.
 
-`Handshakes`, `Records`, `ReadsCertificates`, `ReadsCredentials` and `Calls` take a seeded chance and make their own
-input: `scripts/fuzz`. `client_bytes`, `server_bytes`, `certificate` and `credential` take the input itself, for a
-fuzzer that coverage guides.
+`Handshakes`, `Records`, `ReadsCertificates`, `ReadsCredentials`, `ReadsTrust` and `Calls` take a seeded chance and make
+their own input: `scripts/fuzz`. `client_bytes`, `server_bytes`, `certificate`, `credential` and `trust` take the input
+itself, for a fuzzer that coverage guides.
 """
 
 from __future__ import annotations
@@ -44,8 +44,10 @@ class Peers:
             for version in VERSIONS
             for asks in (False, True)
         ]
-        for _, server in self.contexts:
+        for client, server in self.contexts:
             server.sni_callback = lambda *_: None
+            if server.verify_mode:  # so that half of them have no callback
+                client.verify_callback = server.verify_callback = look_and_tolerate
         self.sessions = [self._session(*contexts) for contexts in self.contexts]
 
     def _session(self, client: Any, server: Any) -> Any:
@@ -58,6 +60,26 @@ class Peers:
         """Two sides that have not shaken hands; how often, from 0 to 1, has the client a session to resume?"""
         at = chance.randrange(len(self.contexts))
         return Pair(*self.contexts[at], session=self.sessions[at] if chance.random() < resumed else None)
+
+
+def look_and_tolerate(_: Any, verification: wiretight.Verification) -> None:
+    """What a program may do with a hostile chain at the worst: look at all of it, and accept what it can."""
+    for certificate in (*verification.chain, *verification.presented):
+        everything_of(certificate)
+    for error in verification.errors:
+        with contextlib.suppress(ValueError):
+            verification.tolerate(error.code)
+
+
+def everything_of(certificate: wiretight.Certificate) -> None:
+    """Each may be refused by itself: a certificate that OpenSSL reads can still have a date that is none."""
+    for name in ("subject", "issuer", "serial_number", "not_before", "not_after", "alternative_names"):
+        with contextlib.suppress(standard.SSLError, ValueError):
+            getattr(certificate, name)
+    assert wiretight.Certificate.from_der(certificate.der()) == wiretight.Certificate.from_pem(certificate.pem())
+    assert len(certificate.spki_sha256) == len(certificate.fingerprint()) == 32
+    with contextlib.suppress(standard.SSLError, ValueError):
+        repr(certificate)
 
 
 class Target:
@@ -164,6 +186,8 @@ class CertificateReader:
         with contextlib.suppress(standard.SSLError, ValueError):
             context.get_ca_certs()
         context.get_ca_certs(binary_form=True)
+        for certificate in context.trust_store.certificates:
+            everything_of(certificate)
         os.ftruncate(self.file, 0)
         os.pwrite(self.file, wiretight.DER_cert_to_PEM_cert(der).encode(), 0)
         decoded_file(self.path)
@@ -239,6 +263,63 @@ class ReadsCredentials(Target):
                 wiretight.SSLContext(wiretight.PROTOCOL_TLS_SERVER).add_credential(credential)
 
 
+class TrustReader:
+    """Everything that reads certificates and CRLs in any form, and a handshake with what came of it."""
+
+    def __init__(self, folder: Path) -> None:
+        certificates = Certificates(folder)
+        self.server = certificates.server_context()
+        self.root = certificates.ca_file.read_text()
+        self.crl = certificates.crl(certificates.client).der
+
+    def read(self, data: bytes) -> None:
+        """Of two readers of the same bytes, one must not find what the other refuses."""
+        store = wiretight.TrustStore(self.root)
+        context = wiretight.SSLContext(wiretight.PROTOCOL_TLS_CLIENT)
+        context.load_verify_locations(cadata=self.root)
+        for add, load in (
+            (store.add_certificates, wiretight.TrustStore),
+            (store.add_crls, lambda data: context.load_crls(data=data)),
+        ):
+            before, was_read = store.fingerprint, True
+            try:
+                add(data)
+            except (standard.SSLError, ValueError):
+                was_read = False
+                assert store.fingerprint == before, "a refused addition has added something"
+            try:
+                load(data)
+            except (standard.SSLError, ValueError):
+                assert not was_read, "one reader refuses what another one reads"
+            else:
+                assert was_read, "one reader reads what another one refuses"
+        for trusting in (context, wiretight.SSLContext(wiretight.PROTOCOL_TLS_CLIENT)):
+            if trusting is not context:
+                trusting.trust_store = store
+            with contextlib.suppress(standard.SSLCertVerificationError):
+                Pair(trusting, self.server).handshake()
+
+
+class ReadsTrust(Target):
+    """Certificates and CRLs, as DER and as PEM, mutated and put together: trust stores, and a handshake with them."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        ders = [path.read_bytes() for kind in ("certificate", "crl") for path in sorted((CORPUS / kind).iterdir())]
+        self.reader = TrustReader(folder)
+        ders.append(self.reader.crl)
+        self.corpus = [*ders, *(as_pem(der, kind) for der in ders for kind in ("CERTIFICATE", "X509 CRL"))]
+
+    def once(self, chance: random.Random) -> None:
+        parts = [mutated(chance.choice(self.corpus), chance, self.corpus) for _ in range(chance.choice((1, 1, 2, 3)))]
+        self.reader.read(b"".join(parts))
+        self.outcomes["read"] += 1
+
+
+def as_pem(der: bytes, kind: str) -> bytes:
+    return wiretight.DER_cert_to_PEM_cert(der).replace("CERTIFICATE", kind).encode()
+
+
 class Calls(Target):
     """Calls in any order on both ends of a connection, with everything that a program can hand to them."""
 
@@ -298,7 +379,7 @@ def no_bytes_if_want(result: Any, nothing: Any) -> Any:
 
 TARGETS: dict[str, type[Target]] = {
     "handshake": Handshakes, "record": Records, "certificate": ReadsCertificates, "credential": ReadsCredentials,
-    "calls": Calls,
+    "trust": ReadsTrust, "calls": Calls,
 }  # fmt: skip
 
 
@@ -340,3 +421,7 @@ def certificate(reader: CertificateReader, data: bytes) -> None:
 def credential(reader: CredentialReader, data: bytes) -> None:
     with contextlib.suppress(standard.SSLError, ValueError):
         reader.read(data)
+
+
+def trust(reader: TrustReader, data: bytes) -> None:
+    reader.read(data)

@@ -54,6 +54,7 @@ from wiretight._standard.typing import TYPE_CHECKING
 
 # Public, but not in __all__: with install(), a program's `from ssl import *` would import them over its own.
 from wiretight._core.context.material import Credential as Credential
+from wiretight._core.trust.truststore import TrustStore as TrustStore
 from wiretight._core.trust.verification import Verification as Verification, VerifyError as VerifyError
 from wiretight._core.x509.certificate import Certificate as Certificate
 from wiretight._tls.policies import Policy as Policy

@@ -8,6 +8,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -49,9 +50,11 @@ def on_loopback(program: str, port: int, proxy_port: int = PROXY_PORT) -> str:
 
 @pytest.fixture
 def environment(tmp_path: Path, certificates: Certificates) -> Iterator[dict[str, str]]:
-    """Trust in the CA of the tests; cert.pem and key.pem are in the working directory."""
+    """Trust in the CA of the tests; cert.pem, key.pem, ca.pem and ca.crl are in the working directory."""
     shutil.copy(certificates.server.chain, tmp_path / "cert.pem")
     shutil.copy(certificates.server.key, tmp_path / "key.pem")
+    shutil.copy(certificates.ca_file, tmp_path / "ca.pem")
+    (tmp_path / "ca.crl").write_bytes(certificates.crl().der)
     trust = str(certificates.ca_file)
     with vault(certificates.client) as address:
         yield {
@@ -115,6 +118,7 @@ def test_a_server_answers(name: str, environment: dict[str, str], certificates: 
     port = free_port()
     with running(PROGRAMS[name], port, environment, tmp_path) as server:
         context = wiretight.create_default_context(cafile=certificates.ca_file)
+        context.load_cert_chain(*certificates.client)
         with connected(server, port) as plain, context.wrap_socket(plain, server_hostname=HOST) as client:
             if "uvicorn" in PROGRAMS[name]:
                 client.sendall(b"GET / HTTP/1.0\r\n\r\n")
@@ -134,6 +138,33 @@ def test_the_server_of_the_recipe_shows_a_renewed_certificate(
         while shown(server, port, certificates) == first:  # until the files count as finished
             time.sleep(0.1)
         assert shown(server, port, certificates)["subjectAltName"][0] == ("DNS", "0.example")
+
+
+def test_the_server_of_the_recipe_refuses_a_client_from_when_it_is_revoked(
+    environment: dict[str, str], certificates: Certificates, tmp_path: Path
+) -> None:
+    [program] = [program for program in PROGRAMS.values() if "SIGHUP" in program]
+    port = free_port()
+    with running(program, port, environment, tmp_path) as server:
+        assert is_served(server, port, certificates)
+        (tmp_path / "ca.crl").write_bytes(certificates.crl(certificates.client).der)
+        server.send_signal(signal.SIGHUP)
+        while is_served(server, port, certificates):  # until the program has met the signal
+            time.sleep(0.01)
+
+
+def is_served(server: subprocess.Popen[bytes], port: int, certificates: Certificates) -> bool:
+    context = certificates.client_context()
+    context.load_cert_chain(*certificates.client)
+    refusal = "nothing"
+    with connected(server, port) as plain:
+        try:
+            with context.wrap_socket(plain, server_hostname=HOST) as client:
+                return receive_all(client) == b"hello\n"
+        except wiretight.SSLError as error:
+            refusal = str(error)
+    assert "CERTIFICATE_REVOKED" in refusal
+    return False
 
 
 def shown(server: subprocess.Popen[bytes], port: int, certificates: Certificates) -> dict[str, Any]:

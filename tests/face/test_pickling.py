@@ -24,7 +24,7 @@ from tests.kit.subject import tls
 from tests.kit.threads import PATIENCE, Task
 from wiretight._core.context import credentials
 from wiretight._core.context.lifecycle import settings_by_name
-from wiretight._core.trust.truststore import loads_of
+from wiretight._core.trust.addition import loads_of
 
 # A key from memory is not pickled: see below.
 FROM_MEMORY = {"add_credential", "credentials"}

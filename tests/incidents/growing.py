@@ -21,6 +21,7 @@ from tests.kit.certificates import ADDRESS, HOST, Certificates
 from tests.kit.memory import Samples, allocated
 from tests.kit.pair import Pair
 from tests.kit.sockets import tls_sockets
+from wiretight import TrustStore
 from wiretight import asyncio as native
 from wiretight._core.base import files
 
@@ -41,6 +42,7 @@ class Connections:
         self.server = certificates.server_context(version, client_ca=certificates.ca_file, alpn=["h2"])
         self.distrusting = certificates.client_context(version, ca_file=certificates.other_ca_file)
         self.other = certificates.server_context(version)
+        self.root, self.crl = certificates.ca_file.read_text(), certificates.crl().der
         self.session: Any = None
 
     def talk(self, pair: Pair) -> None:
@@ -97,6 +99,23 @@ class Connections:
     def new_contexts(self) -> None:
         client = self.certificates.client_context(self.version)
         self.talk(Pair(client, self.certificates.server_context(self.version)))
+
+    def new_trust(self) -> None:
+        """Another store each time, and what goes wrong with one."""
+        store = TrustStore(self.root, self.crl)
+        with contextlib.suppress(standard.SSLError):
+            store.add_certificates([self.root, self.crl])
+        store.add_crls([self.crl, self.certificates.crl().der])
+        self.client.trust_store = store
+        self.full()
+
+    def trusted_again(self) -> None:
+        """Loads what is there already."""
+        self.client.trust_store.add_certificates(self.root)
+        self.client.trust_store.add_crls(self.crl)
+        self.server.load_verify_locations(self.certificates.ca_file, cadata=self.root)
+        self.server.load_verify_locations(capath=self.certificates.folder)
+        self.full()
 
     def sockets(self) -> None:
         with tls_sockets(self.client, self.server) as (client, server):

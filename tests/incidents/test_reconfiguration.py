@@ -16,6 +16,7 @@ from tests.kit.pair import Pair
 from tests.kit.settings import SETTINGS
 from tests.kit.subject import tls
 from tests.kit.threads import Task
+from wiretight import TrustStore
 
 pytestmark = [reference("python/cpython#134698", "python/cpython#143756"), pytest.mark.timeout(7200)]
 
@@ -44,6 +45,11 @@ def changes(server: Any, client: Any, certificates: Any, version: Any, folder: P
             lambda: client.load_verify_locations(certificates.other_ca_file),
             lambda: server.load_verify_locations(certificates.ca_file),
             lambda: client.load_verify_locations(capath=folder)],
+        "trust_store": [
+            lambda: setattr(client, "trust_store", TrustStore.from_file(certificates.ca_file)),
+            lambda: setattr(server, "trust_store", TrustStore.from_file(certificates.ca_file)),
+            lambda: client.trust_store.add_certificates(certificates.other_ca_file.read_text())],
+        "load_crls": [lambda: server.load_crls(data=certificates.crl().der)],
         "set_default_verify_paths": [client.set_default_verify_paths],
         "load_default_certs": [server.load_default_certs],
         "set_alpn_protocols": [

@@ -20,7 +20,7 @@ DAY = dt.timedelta(days=1)
 class Issued:
     """A certificate, its private key, and the one that signed it; a CA if it was made as one."""
 
-    def __init__(self, certificate: x509.Certificate, key: ec.EllipticCurvePrivateKey, issuer: Issued | None) -> None:
+    def __init__(self, certificate: x509.Certificate, key: Any, issuer: Issued | None) -> None:
         self.certificate = certificate
         self.key = key
         self.issuer = issuer

@@ -11,7 +11,10 @@ from types import ModuleType
 from typing import Any, NamedTuple
 
 import trustme
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
+from tests.kit.authority import Crl, Issued
 from tests.kit.subject import tls
 
 HOST = "localhost"
@@ -31,8 +34,8 @@ class Certificates:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        ca, other_ca = trustme.CA(), trustme.CA()
-        self._ca = ca
+        self.ca = ca = trustme.CA()
+        other_ca = trustme.CA()
         self.ca_file = folder / "ca.pem"
         self.other_ca_file = folder / "other_ca.pem"
         ca.cert_pem.write_to_path(self.ca_file)
@@ -49,6 +52,13 @@ class Certificates:
         self.server_of_other_ca = self._write("server_of_other_ca", other_ca.issue_cert(HOST, ADDRESS))
         self.client_of_other_ca = self._write("client_of_other_ca", other_ca.issue_cert("client@example.org"))
 
+    def crl(self, *revoked: Credentials) -> Crl:
+        """The CA's list of revoked certificates, good for a day."""
+        key = load_pem_private_key(self.ca.private_key_pem.bytes(), None)
+        authority = Issued(x509.load_pem_x509_certificate(self.ca.cert_pem.bytes()), key, None)
+        leaves = [x509.load_pem_x509_certificate(each.chain.read_bytes()) for each in revoked]
+        return authority.revoke(*(leaf.serial_number for leaf in leaves))
+
     def _write(self, name: str, leaf: trustme.LeafCert) -> Credentials:
         credentials = Credentials(self.folder / f"{name}.pem", self.folder / f"{name}.key")
         for at, certificate in enumerate(leaf.cert_chain_pems):
@@ -59,7 +69,7 @@ class Certificates:
     @cached_property
     def server_with_rsa(self) -> Credentials:
         """As `server`, whose key is an elliptic curve's."""
-        return self._write("server_with_rsa", self._ca.issue_cert(HOST, ADDRESS, key_type=trustme.KeyType.RSA))
+        return self._write("server_with_rsa", self.ca.issue_cert(HOST, ADDRESS, key_type=trustme.KeyType.RSA))
 
     @cached_property
     def dh_file(self) -> Path:

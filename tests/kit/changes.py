@@ -63,6 +63,8 @@ CHANGES: dict[str, Change] = {
     "reload_error_callback": assigning("reload_error_callback", callback),
     "load_dh_params": lambda it, files: it.load_dh_params(files.dh_file),
     "load_verify_locations": lambda it, files: it.load_verify_locations(files.ca_file),
+    "load_crls": lambda it, files: it.load_crls(data=files.crl().pem),
+    "trust_store": lambda it, files: setattr(it, "trust_store", tls.TrustStore(files.ca_file.read_text())),
     "load_default_certs": calling("load_default_certs"),
     "set_default_verify_paths": calling("set_default_verify_paths"),
     "sni_callback": assigning("sni_callback", callback),

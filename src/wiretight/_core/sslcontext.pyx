@@ -6,7 +6,7 @@ from wiretight._core.context cimport algorithms, certfiles, credentials
 from wiretight._core.context.context cimport Context, settings_of
 from wiretight._core.drivers.sslsocket cimport for_bios, for_socket
 from wiretight._core.session.session cimport stats_of
-from wiretight._core.trust cimport truststore
+from wiretight._core.trust cimport locations
 
 cdef extern from "Python.h":
     object PyUnicode_FromObject(object text)
@@ -137,14 +137,48 @@ cdef class _SSLContext(Context):
 
         OpenSSL: X509_STORE_add_cert(3), X509_STORE_load_path(3)
         """
-        truststore.load_verify_locations(self, cafile, capath, cadata)
+        locations.load_verify_locations(self, cafile, capath, cadata)
 
     def set_default_verify_paths(self):
         """Adds the CA certificates from OpenSSL's default places; missing ones are no error. Since 0.1.
 
         OpenSSL: SSL_CTX_set_default_verify_paths(3)
         """
-        truststore.set_default_verify_paths(self)
+        locations.set_default_verify_paths(self)
+
+    def load_crls(self, path=None, data=None):
+        """Adds lists of revoked certificates, and has the peer's certificate looked up in them from now on.
+
+        `path` is a file and `data` the content of one, in PEM (str or bytes-like) or DER format. Turns
+        VERIFY_CRL_CHECK_LEAF on, for good, because a list checks nothing without it: then a certificate needs a list of
+        its issuer's that is valid, and is refused without. For those of its issuers too, add VERIFY_CRL_CHECK_CHAIN to
+        verify_flags, and their lists. Returns how many of the lists are new.
+
+        Raises TypeError if neither is given, OSError if the file cannot be read, SSLError if there is no list or a
+        broken one, ValueError for empty data. After an error, nothing has changed. Since 0.1.
+        Source: RFC 5280, section 5; python/cpython#60691.
+
+        OpenSSL: X509_STORE_add_crl(3)
+        """
+        return locations.load_crls(self, path, data)
+
+    @property
+    def trust_store(self):
+        """The TrustStore that later connections verify their peers with.
+
+        Assigning one replaces everything that was loaded. Contexts may share one, and then trust what is added to it;
+        load_verify_locations(), load_default_certs() and load_crls() give this context a store of its own instead, with
+        what it had and what they add. A context that was given none has one of its own, which a copy() does not share,
+        and to which nothing can be added once the context is frozen. Setting it raises TypeError for anything else.
+        Since 0.1.
+
+        OpenSSL: SSL_set1_verify_cert_store(3)
+        """
+        return locations.trust_store(self)
+
+    @trust_store.setter
+    def trust_store(self, store):
+        locations.set_trust_store(self, store)
 
     def cert_store_stats(self):
         """The numbers of loaded certificates, of CA certificates among them, and of CRLs.
@@ -153,14 +187,14 @@ cdef class _SSLContext(Context):
 
         OpenSSL: X509_STORE_get0_objects(3)
         """
-        return truststore.cert_store_stats(self)
+        return locations.cert_store_stats(self)
 
     def get_ca_certs(self, bint binary_form=False):
         """The loaded CA certificates, in the format of getpeercert() or as DER. Since 0.1.
 
         OpenSSL: X509_STORE_get1_all_certs(3)
         """
-        return truststore.get_ca_certs(self, binary_form)
+        return locations.get_ca_certs(self, binary_form)
 
     @property
     def verify_callback(self):

@@ -20,8 +20,9 @@ class HasLifecycle:
     def copy(self) -> Self:
         """A context with the same settings, and with the same certificates, keys, trust and callbacks loaded.
 
-        From then on the two are changed independently. A copy is not frozen. It shares no sessions: each has its own
-        cache and ticket keys, and resumes none of the other's. Nothing is read from files again.
+        From then on the two are changed independently; a `trust_store` that was set is shared. A copy is not frozen.
+        It shares no sessions: each has its own cache and ticket keys, and resumes none of the other's. Nothing is read
+        from files again.
 
         In a subclass, __init__() is not called, and the copy has the same attributes, as with copy.copy();
         copy.deepcopy() copies them too, and shares what OpenSSL has loaded all the same. Since 0.1. Source: an addition
@@ -69,7 +70,8 @@ class HasLifecycle:
         That goes for its settings, for what is loaded into it, and for its attributes. Setting something to the value
         that it has is no change. Connections are made as before. There is no way back: change a copy() of it.
 
-        For a context that several threads or libraries share. Since 0.1. Source: an addition to `ssl`.
+        A trust store that it was given goes on growing, for whoever keeps that. For a context that several threads or
+        libraries share. Since 0.1. Source: an addition to `ssl`.
         """
         native: Any = self
         lifecycle.freeze(native)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from wiretight._core.context import credentials, lifecycle, reloading
 from wiretight._core.sslcontext import _SSLContext
-from wiretight._core.trust import truststore
+from wiretight._core.trust import addition, locations
 from wiretight._standard.system import os
 from wiretight._standard.typing import TYPE_CHECKING, Any
 
@@ -44,7 +44,7 @@ def recipe_of(context: Any) -> tuple[dict[str, Any], bytes]:
     parameters, log = everything["dh_params"], everything.get("keylog")
     recipe = {
         "plain": plain,
-        "trust": truststore.loads_of(everything["trust"]),
+        "trust": addition.loads_of(everything["trust"]),
         "chains": list(_chains(everything)),
         "dh_params": None if parameters is None else credentials.dh_params_pem(parameters),
         "policy_id": everything["policy_id"],
@@ -98,11 +98,7 @@ def follow(context: Any, recipe: dict[str, Any]) -> None:
     algorithm. Since 0.1.
     """
     lifecycle.put_plain_settings(context, recipe["plain"])
-    for load in recipe["trust"]:
-        if load is None:
-            _native.set_default_verify_paths(context)
-        else:
-            _native.load_verify_locations(context, *load)
+    locations.load_again(context, *recipe["trust"])
     for chain in recipe["chains"]:
         _native.load_cert_chain(context, *chain)
     if recipe["dh_params"] is not None:

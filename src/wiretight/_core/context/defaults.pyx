@@ -85,7 +85,7 @@ cdef Settings defaults(SSL_CTX *ctx, int only_version, bint verifies):
     settings.trust = Trust()
     X509_STORE_up_ref(SSL_CTX_get_cert_store(ctx))
     settings.trust.store = SSL_CTX_get_cert_store(ctx)
-    settings.trust.directories = settings.trust.additions = ()
+    settings.trust.additions = ()
     settings.generation = new_generation()
     settings.identity = new_generation()
     return settings

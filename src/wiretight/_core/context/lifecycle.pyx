@@ -1,6 +1,7 @@
 """Lifecycle: what is done with a whole Context: to freeze it, to list what it is made of, and to make it again."""
 
 from wiretight._core.context.context cimport Context, settings_of, trial, update_settings
+from wiretight._core.context.reloading cimport present_settings
 from wiretight._core.context.settings cimport Settings, Values, put_alpn
 from wiretight._core.openssl.ssl cimport SSL_free
 
@@ -11,7 +12,9 @@ def freeze(Context context not None, /):
 
 
 cdef int put_frozen(Context _, Settings settings, object value) except -1:
-    settings.frozen = True
+    if not settings.frozen:
+        settings.leave_own_store()      # whoever has that may go on adding to it
+        settings.frozen = True
     return 0
 
 
@@ -25,7 +28,7 @@ def settings_by_name(Context context not None, /):
 
     Since 0.1.
     """
-    return all_settings(settings_of(context))
+    return all_settings(present_settings(context))
 
 
 cdef dict all_settings(Settings settings):
@@ -46,7 +49,7 @@ def parts(Context context not None, /):
     """What the context is made of, at one moment: (the settings that put_plain_settings() takes, all of
     settings_by_name(), whether it is frozen). Since 0.1.
     """
-    cdef Settings settings = settings_of(context)
+    cdef Settings settings = present_settings(context)
     return plain_settings(settings), all_settings(settings), settings.frozen
 
 

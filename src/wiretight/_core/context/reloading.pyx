@@ -1,4 +1,4 @@
-"""Reloading: a context looks for renewed files of certificates now and then.
+"""Reloading: a context takes over what has been renewed: files of certificates, and a trust store that has grown.
 
 There is no thread: whoever makes a connection looks, if the last look was long enough ago. An error is not that
 connection's: it gets the old pair.
@@ -10,7 +10,8 @@ from libc.stdint cimport int64_t
 
 from wiretight._core.base.mutex cimport wt_process
 from wiretight._core.context.certfiles cimport renew_credentials
-from wiretight._core.context.context cimport settings_of, update_settings
+from wiretight._core.context.context cimport renew_settings, settings_of, update_settings
+from wiretight._core.context.settings cimport trust_of
 
 cdef extern from "clock.h" nogil:
     int64_t wt_now()
@@ -74,8 +75,24 @@ cdef Settings fresh_settings(Context context):
     cdef Settings settings = settings_of(context)
     if settings.values.reloads:
         look(context, looks_of(context), settings.kept["reload_interval"])
+    return present_settings(context)
+
+
+cdef Settings present_settings(Context context):
+    """A store that other contexts share may have more in it by now. A frozen context trusts that, too: it is what the
+    program has set.
+    """
+    cdef Settings settings = settings_of(context)
+    while settings.trust_store is not None and settings.trust is not trust_of(settings.trust_store):
+        renew_settings(context, put_present_trust, None)
         settings = settings_of(context)
     return settings
+
+
+cdef int put_present_trust(Context _, Settings settings, object unused) except -1:
+    if settings.trust_store is not None:
+        settings.trust = trust_of(settings.trust_store)
+    return 0
 
 
 cdef Looks looks_of(Context context):

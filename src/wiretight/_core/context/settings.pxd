@@ -23,8 +23,13 @@ cdef class Parameters:
 
 cdef class Trust:
     cdef X509_STORE *store
-    cdef tuple directories          # paths, or None for OpenSSL's default places
-    cdef tuple additions            # how it came about: see trust/truststore.pyx
+    cdef tuple additions            # what is in the store, in the order of loading: of trust/addition.pyx
+    cdef bint checks_crls           # which a TrustStore does that has any
+
+
+# The part of a TrustStore that contexts need: what it trusts now.
+cdef class TrustSource:
+    cdef Trust trust                # replaced as a whole; read by trust_of()
 
 
 # The settings that are not Python objects.
@@ -63,6 +68,8 @@ cdef class Settings:
     cdef Parameters dh_params       # or None
     cdef Trust trust
     cdef bytes properties           # of the algorithms that the SSL_CTX fetches, or None
+    cdef TrustSource trust_store    # where `trust` is from, and where there may be more by now; None: loaded
+    cdef bint owns_trust_store      # it was made of what is loaded here, and not set
     cdef bytes generation           # identifies the trust: new after every change of it
     cdef bytes identity             # identifies the credentials: new after every change of them
     cdef bytes policy_id            # or None
@@ -79,10 +86,12 @@ cdef class Settings:
     cdef Settings judging_as(self, Settings other)          # a copy with the verify_callback of `other`
     cdef Settings without_callbacks(self)
     cdef Settings for_another_context(self)                 # a copy that shares no session with this one
+    cdef int leave_own_store(self) except -1                # keeps what it has by now, and takes over nothing later
     cdef int keep(self, str feature, object value) except -1    # None removes it
 
 
 cdef int put_alpn(Settings settings, bytes protocols) except -1     # in the format of RFC 7301, or None
+cdef Trust trust_of(TrustSource source)
 cdef bytes new_generation()
 cdef int seal(SSL_CTX *ctx, Settings settings) except -1
 # False, with the reason on OpenSSL's queue

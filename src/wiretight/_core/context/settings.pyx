@@ -60,6 +60,15 @@ cdef class Trust:
         X509_STORE_free(self.store)
 
 
+cdef class TrustSource:
+    """The part of a TrustStore that contexts need."""
+
+
+cdef Trust trust_of(TrustSource source):
+    with cython.critical_section(source):
+        return source.trust
+
+
 @cython.final
 cdef class Settings:
     """Immutable, as described above."""
@@ -83,6 +92,8 @@ cdef class Settings:
         other.dh_params = self.dh_params
         other.trust = self.trust
         other.properties = self.properties
+        other.trust_store = self.trust_store
+        other.owns_trust_store = self.owns_trust_store
         other.generation = self.generation
         other.identity = self.identity
         other.policy_id = self.policy_id
@@ -105,6 +116,7 @@ cdef class Settings:
             and self.credentials is other.credentials
             and self.dh_params is other.dh_params
             and self.trust is other.trust
+            and self.trust_store is other.trust_store
             and self.properties == other.properties
             and self.policy_id == other.policy_id
             and self.frozen == other.frozen
@@ -114,6 +126,8 @@ cdef class Settings:
     cdef Settings verifying_as(self, Settings earlier):
         cdef Settings other = self.judging_as(earlier)
         other.trust = earlier.trust
+        other.trust_store = earlier.trust_store
+        other.owns_trust_store = earlier.owns_trust_store
         other.generation = earlier.generation
         # OpenSSL cannot go back to its own lists. Those are the widest, so that a later one asks for no less.
         if earlier.client_sigalgs is not None:
@@ -143,10 +157,18 @@ cdef class Settings:
 
     cdef Settings for_another_context(self):
         cdef Settings other = self.copy()
+        other.leave_own_store()
         other.generation = new_generation()
         other.identity = new_generation()
         other.frozen = False
         return other
+
+    cdef int leave_own_store(self) except -1:
+        if self.owns_trust_store:
+            self.trust = trust_of(self.trust_store)
+            self.trust_store = None
+            self.owns_trust_store = False
+        return 0
 
     cdef int keep(self, str feature, object value) except -1:
         cdef dict kept = self.kept.copy()

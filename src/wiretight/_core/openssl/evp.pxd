@@ -8,6 +8,7 @@ cdef extern from "openssl/evp.h" nogil:
     enum: EVP_MAX_MD_SIZE
     EVP_MD *EVP_MD_fetch(void *ctx, const char *algorithm, const char *properties)
     void EVP_MD_free(EVP_MD *md)
+    const EVP_MD *EVP_sha256()
     int EVP_PKEY_is_a(const EVP_PKEY *pkey, const char *name)
     const char *EVP_PKEY_get0_type_name(const EVP_PKEY *key)
     int EVP_PKEY_up_ref(EVP_PKEY *key)

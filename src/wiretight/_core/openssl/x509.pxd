@@ -9,10 +9,6 @@ from wiretight._core.openssl.evp cimport EVP_MD, EVP_PKEY
 cdef extern from "openssl/x509v3.h" nogil:
     ctypedef struct X509:
         pass
-    ctypedef struct X509_LOOKUP:
-        pass
-    ctypedef struct X509_LOOKUP_METHOD:
-        pass
     ctypedef struct X509_STORE:
         pass
     ctypedef struct X509_VERIFY_PARAM:
@@ -116,6 +112,18 @@ cdef extern from "openssl/x509v3.h" nogil:
     X509 *sk_X509_shift(stack_st_X509 *sk)
     X509 *sk_X509_delete(stack_st_X509 *sk, int i)
     void sk_X509_pop_free(stack_st_X509 *sk, void (*free)(X509 *) noexcept)
+    cdef struct stack_st_X509_CRL:
+        pass
+    stack_st_X509_CRL *sk_X509_CRL_new_null()
+    int sk_X509_CRL_push(stack_st_X509_CRL *sk, X509_CRL *crl)
+    X509_CRL *sk_X509_CRL_shift(stack_st_X509_CRL *sk)
+    int sk_X509_CRL_num(stack_st_X509_CRL *sk)
+    X509_CRL *sk_X509_CRL_value(stack_st_X509_CRL *sk, int i)
+    void sk_X509_CRL_pop_free(stack_st_X509_CRL *sk, void (*free)(X509_CRL *) noexcept)
+    void X509_CRL_free(X509_CRL *a)
+    X509_CRL *d2i_X509_CRL_bio(BIO *bp, X509_CRL **crl)
+    int i2d_X509_CRL(X509_CRL *a, unsigned char **ppout)
+    int X509_CRL_digest(const X509_CRL *data, const EVP_MD *type, unsigned char *md, unsigned int *len)
     void X509_INFO_free(X509_INFO *a)
     int sk_X509_INFO_num(stack_st_X509_INFO *sk)
     X509_INFO *sk_X509_INFO_value(stack_st_X509_INFO *sk, int i)
@@ -131,13 +139,8 @@ cdef extern from "openssl/x509v3.h" nogil:
     void X509_STORE_free(X509_STORE *xs)
     int X509_STORE_add_cert(X509_STORE *store, X509 *x)
     int X509_STORE_add_crl(X509_STORE *store, X509_CRL *crl)
+    int X509_STORE_set_flags(X509_STORE *xs, unsigned long flags)
     int X509_STORE_load_path(X509_STORE *xs, const char *dir)
-    X509_LOOKUP *X509_STORE_add_lookup(X509_STORE *xs, X509_LOOKUP_METHOD *method)
-    X509_LOOKUP_METHOD *X509_LOOKUP_hash_dir()
-    X509_LOOKUP_METHOD *X509_LOOKUP_store()
-    int X509_LOOKUP_add_dir(X509_LOOKUP *lookup, const char *name, long type)
-    int X509_LOOKUP_add_store(X509_LOOKUP *lookup, const char *uri)
-    int X509_FILETYPE_DEFAULT
     int X509_STORE_lock(X509_STORE *store)
     int X509_STORE_unlock(X509_STORE *store)
     stack_st_X509 *X509_STORE_get1_all_certs(X509_STORE *store)
@@ -197,7 +200,7 @@ cdef extern from "openssl/x509v3.h" nogil:
     void X509_VERIFY_PARAM_set_hostflags(X509_VERIFY_PARAM *param, unsigned int flags)
     char *X509_VERIFY_PARAM_get0_host(X509_VERIFY_PARAM *param, int idx)
     char *X509_VERIFY_PARAM_get1_ip_asc(X509_VERIFY_PARAM *param)
-    unsigned long X509_V_FLAG_PARTIAL_CHAIN
+    unsigned long X509_V_FLAG_PARTIAL_CHAIN, X509_V_FLAG_CRL_CHECK
     unsigned long X509_V_FLAG_TRUSTED_FIRST, X509_V_FLAG_POLICY_MASK, X509_V_FLAG_POLICY_CHECK
     unsigned int X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS
     int X509_R_NO_CERTIFICATE_OR_CRL_FOUND

@@ -1,9 +1,19 @@
-"""The trust store of a Context: the CA certificates and CRLs that it verifies its peers with."""
+"""TrustStore: CA certificates and CRLs, shared by the contexts that trust them."""
 
-from wiretight._core.context.context cimport Context
+from wiretight._core.context.settings cimport Trust, TrustSource
+from wiretight._core.trust.addition cimport Addition
 
 
-cdef int load_verify_locations(Context context, object cafile, object capath, object cadata) except -1
-cdef int set_default_verify_paths(Context context) except -1
-cdef dict cert_store_stats(Context context)
-cdef list get_ca_certs(Context context, bint binary_form)
+cdef class TrustStore(TrustSource):
+    cdef bint frozen            # it is that of a frozen context alone
+
+    cdef int grow(self, tuple additions) except -1
+
+
+cdef TrustStore store_with(Trust trust, bint frozen)
+
+# `before`, and Additions on top; or `before` itself, if nothing is new. How many of the certificates and CRLs are new
+# goes to `added`, unless that is NULL
+cdef Trust grown(Trust before, tuple additions, bint checks_crls, int *added)
+cdef list certificates_of(Trust trust)
+cdef Addition default_trust()       # what OpenSSL finds by itself, or this system has

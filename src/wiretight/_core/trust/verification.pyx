@@ -81,6 +81,7 @@ cdef bint verify_tolerantly(X509_STORE_CTX *check, const Tolerance *tolerance, F
     OpenSSL: X509_verify_cert(3), X509_VERIFY_PARAM_set1(3)
     """
     cdef X509_STORE_CTX *again = X509_STORE_CTX_new()
+    cdef stack_st_X509 *chain
     memset(findings, 0, sizeof(Findings))
     findings.tolerance = tolerance
     if again == NULL or not begin_again(again, check, findings):
@@ -93,8 +94,11 @@ cdef bint verify_tolerantly(X509_STORE_CTX *check, const Tolerance *tolerance, F
         # OpenSSL does not look at the dates of the last certificate of a chain that has no end.
         look_at_dates(again, findings)
         look_for_distrusted(again, findings)
-        X509_STORE_CTX_set0_verified_chain(check, X509_STORE_CTX_get1_chain(again))
-        X509_STORE_CTX_set_error(check, X509_V_OK)
+        chain = X509_STORE_CTX_get1_chain(again)
+        X509_STORE_CTX_set0_verified_chain(check, chain)
+        X509_STORE_CTX_set_error(check, X509_V_OK if chain != NULL else X509_V_ERR_OUT_OF_MEM)
+        if chain == NULL:
+            add_error(findings, check)
     if findings.count:
         put_error(check, &findings.found[0])
     X509_STORE_CTX_free(again)

@@ -21,6 +21,18 @@ cdef bytes certificate_der(object certificate, str argument):
     return octets(certificate.public_bytes(serialization.Encoding.DER), argument)
 
 
+cdef bytes crl_der(object crl, str argument):
+    """Of a list of `cryptography`."""
+    serialization = serialization_of_cryptography()
+    if serialization is None or not hasattr(crl, "public_bytes") or not hasattr(crl, "last_update_utc"):
+        raise TypeError(f"{argument} must be CRLs of cryptography, not {type(crl).__name__}")
+    return octets(crl.public_bytes(serialization.Encoding.DER), argument)
+
+
+cdef bint is_foreign(object value):
+    return hasattr(value, "public_bytes") or hasattr(value, "to_cryptography")
+
+
 cdef bytes key_der(object key, str argument):
     """Of a private key of `cryptography`, or of a PKey of pyOpenSSL."""
     serialization = serialization_of_cryptography()

@@ -10,6 +10,7 @@ cdef class Octets:
     cdef object text        # the str that `data` is a part of, or None; maybe one of a subclass
 
     cdef BIO *bio(self) except NULL
+    cdef bint is_der(self) noexcept         # or is it text?
 
 
 cdef Octets octets_of(object data, str argument, str expected)          # bytes-like; errors name `argument`

@@ -26,6 +26,13 @@ cdef class Octets:
     cdef BIO *bio(self) except NULL:
         return content_bio(self.data, self.length)
 
+    cdef bint is_der(self) noexcept:
+        """Certificates and CRLs are sequences of more than 127 octets, whose length has one to four (X.690, 8.1.3.5).
+
+        No text in ASCII or UTF-8 begins like that.
+        """
+        return self.length > 1 and self.data[0] == 0x30 and 0x81 <= self.data[1] <= 0x84
+
 
 cdef Octets octets_of(object data, str argument, str expected):
     cdef Octets octets = Octets.__new__(Octets)

@@ -5,6 +5,8 @@ from wiretight._core.openssl.x509 cimport X509, stack_st_X509, stack_st_X509_INF
 from wiretight._core.x509.password cimport Password
 
 
+cdef bint at_end_of_pem() noexcept nogil
+
 # Errors name `path`
 cdef X509 *read_certificate(bytes content) except NULL
 cdef stack_st_X509 *read_chain(bytes content, Password password, object path) except NULL

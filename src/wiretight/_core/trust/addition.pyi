@@ -1,0 +1,6 @@
+from typing import Any, final
+
+@final
+class Addition: ...
+
+def loads_of(trust: object, /) -> tuple[list[tuple[Any, ...]], bool]: ...

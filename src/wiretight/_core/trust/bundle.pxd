@@ -1,0 +1,19 @@
+"""Bundle: certificates and CRLs that were loaded together, parsed once and shared by all that trust them."""
+
+from wiretight._core.openssl.x509 cimport X509_STORE, stack_st_X509, stack_st_X509_CRL, stack_st_X509_INFO
+
+
+cdef class Bundle:
+    cdef X509_STORE *parsed     # each certificate and CRL once; never verified with, and never changed
+    cdef frozenset digests      # of them, once somebody has asked
+
+    cdef frozenset fingerprints(self)
+    cdef bint has_crls(self) noexcept
+    cdef tuple encodings(self)  # (the certificates, the CRLs) in DER, each one after the other, or None without any
+
+
+# Errors are on OpenSSL's queue. The lists stay the caller's; NULL is an empty one
+cdef X509_STORE *store_of(stack_st_X509_INFO *entries) noexcept nogil
+cdef Bundle bundle_of(stack_st_X509 *certificates, stack_st_X509_CRL *crls)
+
+cdef int add_objects(X509_STORE *source, X509_STORE *store) except -1
