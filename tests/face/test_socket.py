@@ -5,6 +5,7 @@ from __future__ import annotations
 import array
 import copy
 import io
+import os
 import pickle
 import threading
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from tests.kit.pair import Pair
 from tests.kit.sockets import receive_exactly, tls_sockets, unix_pair
 from tests.kit.subject import tls
 from tests.kit.threads import PATIENCE, Task
@@ -303,6 +305,22 @@ def test_do_handshake_can_block_on_a_non_blocking_socket(client: Any, server: An
     client.setblocking(False)
     client.do_handshake(block=True)
     assert client.gettimeout() == 0.0
+
+
+@pytest.mark.parametrize("timeout", [None, 5.0, 0.0], ids=["blocking", "timeout", "non-blocking"])
+def test_a_read_after_a_failure_does_not_wait(client_context: Any, server_context: Any, timeout: float | None) -> None:
+    """Nothing will come any more, whoever waits, as with `ssl`."""
+    other = Pair(client_context, server_context)
+    other.handshake()
+    other.server.write(b"of another connection")
+    with tls_sockets(client_context, server_context) as (client, server):
+        server.sendall(b"data")
+        os.write(server.fileno(), other.to_client.outgoing.read())
+        assert receive_exactly(client, 4) == b"data"
+        with pytest.raises(tls.SSLError, match="BAD_RECORD_MAC"):
+            client.recv(1)
+        client.settimeout(timeout)
+        assert [client.recv(1), client.recv(1)] == [b"", b""]
 
 
 def test_the_longest_timeout_does_not_expire_at_once(client_context: Any, server_context: Any) -> None:

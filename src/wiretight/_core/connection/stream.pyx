@@ -175,6 +175,7 @@ cdef class Stream(Negotiated):
             or self.wire.consumed < self.wire.window_size
             or self.wire.pending_errno or self.has_deferred or self.is_at_end() or SSL_pending(self.ssl)
             or SSL_get_shutdown(self.ssl) & SSL_RECEIVED_SHUTDOWN
+            or self.has_failed and wt_in_error_state(self.ssl)
         )
 
     # --- What each verb asks of OpenSSL -------------------------------------------------------------------------------
