@@ -6,11 +6,21 @@ Use it with `import wiretight as ssl`.
 # fmt: off
 # ruff: noqa: F401, I001, RUF022
 
+from wiretight._standard.typing import TYPE_CHECKING
+
 # Before the native modules, which raise them.
-from wiretight._standard.errors import (
-    HAS_STANDARD, CertificateError, SSLCertVerificationError, SSLEOFError, SSLError, SSLSyscallError, SSLWantReadError,
-    SSLWantWriteError, SSLZeroReturnError, socket_error,
-)
+from wiretight._standard.errors import HAS_STANDARD, socket_error
+
+if TYPE_CHECKING:
+    from wiretight._tls.exceptions import (
+        CertificateError, SSLCertVerificationError, SSLEOFError, SSLError, SSLSyscallError, SSLWantReadError,
+        SSLWantWriteError, SSLZeroReturnError,
+    )
+else:
+    from wiretight._standard.errors import (
+        CertificateError, SSLCertVerificationError, SSLEOFError, SSLError, SSLSyscallError, SSLWantReadError,
+        SSLWantWriteError, SSLZeroReturnError,
+    )
 
 from wiretight._tls.constants import (
     ALERT_DESCRIPTION_ACCESS_DENIED, ALERT_DESCRIPTION_BAD_CERTIFICATE,
@@ -23,7 +33,9 @@ from wiretight._tls.constants import (
     ALERT_DESCRIPTION_PROTOCOL_VERSION, ALERT_DESCRIPTION_RECORD_OVERFLOW, ALERT_DESCRIPTION_UNEXPECTED_MESSAGE,
     ALERT_DESCRIPTION_UNKNOWN_CA, ALERT_DESCRIPTION_UNKNOWN_PSK_IDENTITY, ALERT_DESCRIPTION_UNRECOGNIZED_NAME,
     ALERT_DESCRIPTION_UNSUPPORTED_CERTIFICATE, ALERT_DESCRIPTION_UNSUPPORTED_EXTENSION,
-    ALERT_DESCRIPTION_USER_CANCELLED, AlertDescription, CERT_NONE, CERT_OPTIONAL, CERT_REQUIRED,
+    ALERT_DESCRIPTION_USER_CANCELLED, ALERT_DESCRIPTION_CERTIFICATE_REQUIRED, ALERT_DESCRIPTION_ECH_REQUIRED,
+    ALERT_DESCRIPTION_MISSING_EXTENSION, ALERT_DESCRIPTION_NO_APPLICATION_PROTOCOL,
+    AlertDescription, CERT_NONE, CERT_OPTIONAL, CERT_REQUIRED,
     CHANNEL_BINDING_TYPES, DefaultVerifyPaths, HAS_ALPN, HAS_CERT_COMPRESSION, HAS_ECDH, HAS_ECH, HAS_ML_DSA,
     HAS_NEVER_CHECK_COMMON_NAME, HAS_NPN, HAS_PHA, HAS_PSK, HAS_PSK_TLS13, HAS_SNI, HAS_SSLv2, HAS_SSLv3, HAS_TLSv1,
     HAS_TLSv1_1, HAS_TLSv1_2, HAS_TLSv1_3, OP_ALL, OP_CIPHER_SERVER_PREFERENCE, OP_ENABLE_KTLS,
@@ -50,7 +62,6 @@ from wiretight._tls.certificate import (
     DER_cert_to_PEM_cert, PEM_FOOTER, PEM_HEADER, PEM_cert_to_DER_cert, cert_time_to_seconds,
 )
 from wiretight._tls.socket import SSLSocket
-from wiretight._standard.typing import TYPE_CHECKING
 
 # Public, but not in __all__: with install(), a program's `from ssl import *` would import them over its own.
 from wiretight._core.context.material import Credential as Credential
@@ -128,6 +139,8 @@ __all__ = [
     "ALERT_DESCRIPTION_UNEXPECTED_MESSAGE", "ALERT_DESCRIPTION_UNKNOWN_CA",
     "ALERT_DESCRIPTION_UNKNOWN_PSK_IDENTITY", "ALERT_DESCRIPTION_UNRECOGNIZED_NAME",
     "ALERT_DESCRIPTION_UNSUPPORTED_CERTIFICATE", "ALERT_DESCRIPTION_UNSUPPORTED_EXTENSION",
+    "ALERT_DESCRIPTION_CERTIFICATE_REQUIRED", "ALERT_DESCRIPTION_ECH_REQUIRED",
+    "ALERT_DESCRIPTION_MISSING_EXTENSION", "ALERT_DESCRIPTION_NO_APPLICATION_PROTOCOL",
     "ALERT_DESCRIPTION_USER_CANCELLED", "AlertDescription", "CERT_NONE", "CERT_OPTIONAL", "CERT_REQUIRED",
     "CHANNEL_BINDING_TYPES", "CertificateError", "DER_cert_to_PEM_cert", "DefaultVerifyPaths", "HAS_ALPN",
     "HAS_CERT_COMPRESSION", "HAS_ECDH", "HAS_ECH", "HAS_ML_DSA", "HAS_NEVER_CHECK_COMMON_NAME", "HAS_NPN",

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 
 import pytest
 
+import wiretight
 from tests.aio.protocols import Buffered, Recorder, fill
 from tests.kit.certificates import ADDRESS, HOST
 from tests.kit.sockets import tcp_pair
@@ -14,6 +16,33 @@ from wiretight import asyncio as native
 
 class Broken(Exception):
     """What the protocols of these tests raise."""
+
+
+@pytest.mark.parametrize("finder", ["client", "server"])
+def test_both_protocols_hear_of_the_alert_that_ended_the_connection(way, ends, finder):
+    """The waiter of the handshake has the same exception as connection_lost()."""
+
+    async def main():
+        client_context, server_context = ends.client_context(), ends.server_context()
+        if finder == "client":
+            server_context.load_cert_chain(*ends.certificates.server_of_other_ca)
+        else:
+            server_context.sni_callback = lambda *_: wiretight.ALERT_DESCRIPTION_NO_APPLICATION_PROTOCOL
+        near, far = tcp_pair()
+        for sock in (near, far):
+            sock.setblocking(False)
+        errors = await asyncio.gather(
+            way.connect(Recorder, near, client_context), way.accept(Recorder, far, server_context),
+            return_exceptions=True,
+        )  # fmt: skip
+        told = [error if isinstance(error, ssl.SSLError) else await error.lost() for error in errors]
+        number = 48 if finder == "client" else 120
+        assert [(error.alert, error.alert_sent) for error in told] == [
+            (number, finder == "client"),
+            (number, finder == "server"),
+        ]
+
+    way.run(main)
 
 
 def failing(method, base=Recorder):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from wiretight import SSLError
+from wiretight import ALERT_DESCRIPTION_UNKNOWN_CA, SSLError
 from wiretight._cli.errors import what_happened
 
 
@@ -12,6 +12,7 @@ from wiretight._cli.errors import what_happened
 def test_a_reset_is_reported_by_its_alert(kind: type[OSError]) -> None:
     error = kind("gone")
     assert what_happened(error) == "closed the connection abruptly"
-    error.__cause__ = SSLError(1, "alert")
-    error.__cause__.reason = "TLSV1_ALERT_UNKNOWN_CA"
+    alert = SSLError(1, "alert")
+    alert.alert, alert.alert_sent = ALERT_DESCRIPTION_UNKNOWN_CA, False
+    error.__cause__ = alert
     assert what_happened(error) == "does not trust the certificate that it was shown"

@@ -156,6 +156,10 @@ def test_import_star_imports_the_names_of_ssl() -> None:
 def test_import_star_imports_no_other_name_that_a_program_may_use() -> None:
     of_newer_ones = set(OF_3_15.split()) | set(LATER)
     assert star("wiretight").keys() - star("ssl").keys() - of_newer_ones == {
+        "ALERT_DESCRIPTION_CERTIFICATE_REQUIRED",
+        "ALERT_DESCRIPTION_ECH_REQUIRED",
+        "ALERT_DESCRIPTION_MISSING_EXTENSION",
+        "ALERT_DESCRIPTION_NO_APPLICATION_PROTOCOL",
         "HAS_CERT_COMPRESSION",
         "HAS_ECH",
         "HAS_ML_DSA",

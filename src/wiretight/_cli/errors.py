@@ -28,27 +28,30 @@ def installed() -> "Installation":
 _NOT_TLS = "does not speak TLS on this port: it answered with something else, for example plain HTTP"
 _NO_COMMON_VERSION = "shares no TLS version with us (see --tls)"
 _NO_HANDSHAKE = "refused the handshake: no cipher suite or group in common, or it demands a client certificate"
-_WANTS_CERTIFICATE = "demands a client certificate"
 
-# By OpenSSL 4's mnemonic in SSLError.reason: OpenSSL 3 has SSLV3_ALERT_ for TLS_ALERT_. A plaintext response can cause
-# several, depending on its first bytes.
+# What the peer has told us, by its alert.
+_ALERTS = {
+    ssl.ALERT_DESCRIPTION_PROTOCOL_VERSION: _NO_COMMON_VERSION,
+    ssl.ALERT_DESCRIPTION_HANDSHAKE_FAILURE: _NO_HANDSHAKE,
+    ssl.ALERT_DESCRIPTION_INSUFFICIENT_SECURITY: _NO_HANDSHAKE,
+    ssl.ALERT_DESCRIPTION_UNRECOGNIZED_NAME: "knows no server of that name (see --servername)",
+    ssl.ALERT_DESCRIPTION_NO_APPLICATION_PROTOCOL: "accepts none of the ALPN protocols offered (see --alpn)",
+    ssl.ALERT_DESCRIPTION_CERTIFICATE_REQUIRED: "demands a client certificate",
+    ssl.ALERT_DESCRIPTION_UNKNOWN_CA: "does not trust the certificate that it was shown",
+    ssl.ALERT_DESCRIPTION_BAD_CERTIFICATE: "refused the certificate that it was shown, or was shown none",
+    ssl.ALERT_DESCRIPTION_CERTIFICATE_UNKNOWN: "refused the certificate that it was shown",
+}
+
+# What we have found, by OpenSSL's mnemonic in SSLError.reason. A plaintext response can cause several, depending on its
+# first bytes.
 _SENTENCES = {
     "WRONG_VERSION_NUMBER": _NOT_TLS,
     "PACKET_LENGTH_TOO_LONG": _NOT_TLS,
     "RECORD_LAYER_FAILURE": _NOT_TLS,
     "HTTP_REQUEST": "sent plain HTTP where TLS was expected",
     "UNKNOWN_PROTOCOL": _NOT_TLS,
-    "TLSV1_ALERT_PROTOCOL_VERSION": _NO_COMMON_VERSION,
     "UNSUPPORTED_PROTOCOL": _NO_COMMON_VERSION,
     "NO_PROTOCOLS_AVAILABLE": "no TLS version is left after --tls and the system's OpenSSL configuration",
-    "TLS_ALERT_HANDSHAKE_FAILURE": _NO_HANDSHAKE,
-    "TLSV1_ALERT_INSUFFICIENT_SECURITY": _NO_HANDSHAKE,
-    "TLSV1_UNRECOGNIZED_NAME": "knows no server of that name (see --servername)",
-    "TLSV1_ALERT_NO_APPLICATION_PROTOCOL": "accepts none of the ALPN protocols offered (see --alpn)",
-    "TLSV13_ALERT_CERTIFICATE_REQUIRED": _WANTS_CERTIFICATE,
-    "TLSV1_ALERT_UNKNOWN_CA": "does not trust the certificate that it was shown",
-    "TLS_ALERT_BAD_CERTIFICATE": "refused the certificate that it was shown, or was shown none",
-    "TLS_ALERT_CERTIFICATE_UNKNOWN": "refused the certificate that it was shown",
 }
 
 
@@ -64,8 +67,9 @@ def what_happened(error: Exception, timeout: float | None = None) -> str:
     if isinstance(error, ssl.SSLEOFError):
         return "closed the connection in the middle of TLS"
     if isinstance(error, ssl.SSLError):
-        reason = getattr(error, "reason", None)
-        return _SENTENCES.get((reason or "").replace("SSLV3_", "TLS_")) or f"failed in TLS: {reason or error}"
+        alert, reason = getattr(error, "alert", None), getattr(error, "reason", None)
+        told = None if alert is None or error.alert_sent else _ALERTS.get(alert)
+        return told or _SENTENCES.get(reason or "") or f"failed in TLS: {reason or error}"
     if isinstance(error, (socket.gaierror, UnicodeError)):
         return "is an unknown host: check the spelling and the network"
     if isinstance(error, TimeoutError):

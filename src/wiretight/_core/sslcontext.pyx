@@ -1,6 +1,6 @@
 """_SSLContext: a Context with everything that can be loaded into it, in the shape of CPython's `_ssl._SSLContext`."""
 
-from wiretight._core.callbacks cimport alpn, clienthello, keylog, messages, psk, verify
+from wiretight._core.callbacks cimport alerts, alpn, clienthello, keylog, messages, psk, verify
 from wiretight._core.connection.hostname cimport a_label
 from wiretight._core.context cimport algorithms, certfiles, credentials
 from wiretight._core.context.context cimport Context, settings_of
@@ -26,6 +26,7 @@ cdef class _SSLContext(Context):
     """The base of `ssl.SSLContext`: a Context, and the methods that load something into it. Since 0.1."""
 
     def __cinit__(self, *_):
+        alerts.install(self)
         alpn.install(self)
         clienthello.install(self)
         verify.install(self)

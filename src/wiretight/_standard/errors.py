@@ -26,10 +26,15 @@ if TYPE_CHECKING or HAS_STANDARD:
 else:
 
     class SSLError(OSError):
-        """TLS failed; `library` and `reason` are OpenSSL's mnemonics, or None. Since 0.1."""
+        """TLS failed; `library` and `reason` are OpenSSL's mnemonics, or None. Since 0.1.
+
+        `alert` is the fatal alert with which one end told the other, or None; `alert_sent`: whether it was ours.
+        """
 
         library: str | None
         reason: str | None
+        alert: int | None
+        alert_sent: bool
 
         def __str__(self) -> str:
             return self.strerror if isinstance(self.strerror, str) else str(self.args)

@@ -6,6 +6,9 @@ A member that an older Python's enum lacks is still here, as a value of that enu
 
 from __future__ import annotations
 
+from enum import IntEnum
+
+from wiretight._core.base.errors import name_alerts
 from wiretight._core.base.tables import CONSTANTS, FEATURES
 from wiretight._standard.errors import HAS_STANDARD, standard
 from wiretight._standard.typing import TYPE_CHECKING, Any
@@ -128,6 +131,27 @@ ALERT_DESCRIPTION_UNRECOGNIZED_NAME = AlertDescription.ALERT_DESCRIPTION_UNRECOG
 ALERT_DESCRIPTION_BAD_CERTIFICATE_STATUS_RESPONSE = AlertDescription.ALERT_DESCRIPTION_BAD_CERTIFICATE_STATUS_RESPONSE
 ALERT_DESCRIPTION_BAD_CERTIFICATE_HASH_VALUE = AlertDescription.ALERT_DESCRIPTION_BAD_CERTIFICATE_HASH_VALUE
 ALERT_DESCRIPTION_UNKNOWN_PSK_IDENTITY = AlertDescription.ALERT_DESCRIPTION_UNKNOWN_PSK_IDENTITY
+
+
+class NewerAlert(IntEnum):
+    """The alerts that AlertDescription of `ssl` has no names for: of TLS 1.3, ALPN and ECH.
+
+    Source: RFC 8446, section 6; RFC 7301, section 3.2; RFC 9849, section 11.2.
+    """
+
+    ALERT_DESCRIPTION_MISSING_EXTENSION = 109
+    ALERT_DESCRIPTION_CERTIFICATE_REQUIRED = 116
+    ALERT_DESCRIPTION_NO_APPLICATION_PROTOCOL = 120
+    ALERT_DESCRIPTION_ECH_REQUIRED = 121
+
+
+ALERT_DESCRIPTION_MISSING_EXTENSION = NewerAlert.ALERT_DESCRIPTION_MISSING_EXTENSION
+ALERT_DESCRIPTION_CERTIFICATE_REQUIRED = NewerAlert.ALERT_DESCRIPTION_CERTIFICATE_REQUIRED
+ALERT_DESCRIPTION_NO_APPLICATION_PROTOCOL = NewerAlert.ALERT_DESCRIPTION_NO_APPLICATION_PROTOCOL
+ALERT_DESCRIPTION_ECH_REQUIRED = NewerAlert.ALERT_DESCRIPTION_ECH_REQUIRED
+
+name_alerts(NewerAlert)
+name_alerts(AlertDescription)  # whose own names come first, should it get these
 
 # Features
 HAS_SNI: bool = FEATURES["HAS_SNI"]

@@ -5,6 +5,26 @@ import ssl
 from typing_extensions import assert_type
 
 
+def why(error: ssl.SSLError) -> str:
+    assert_type(error.alert_sent, bool)
+    if error.alert == ssl.ALERT_DESCRIPTION_CERTIFICATE_REQUIRED and not error.alert_sent:
+        return "the server wants a certificate"
+    return error.alert.name if isinstance(error.alert, ssl.AlertDescription) else f"alert {error.alert}"
+
+
+def attempt(context: ssl.SSLContext, tls: ssl.SSLObject) -> str:
+    try:
+        tls.do_handshake()
+    except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
+        return "again"
+    except ssl.SSLCertVerificationError as refused:
+        assert_type(refused.peer_chain, list[ssl.Certificate])
+        return f"{refused.verify_errors[0].message}: {why(refused)}"
+    except ssl.SSLError as error:
+        return why(error)
+    return "done"
+
+
 def bound(connection: ssl.SSLSocket, tls: ssl.SSLObject) -> bytes:
     assert_type(tls.get_channel_binding("tls-exporter"), bytes | None)
     assert_type(tls.export_keying_material("EXPERIMENTAL", 32), bytes)

@@ -190,7 +190,7 @@ def _demands_certificate(connection: ssl.SSLSocket) -> bool:
         except ssl.SSLWantReadError:
             continue
         except ssl.SSLError as error:
-            return error.reason == "TLSV13_ALERT_CERTIFICATE_REQUIRED"
+            return error.alert == ssl.ALERT_DESCRIPTION_CERTIFICATE_REQUIRED
         except OSError:
             break
     return False

@@ -20,6 +20,7 @@ cdef struct Failure:
     unsigned long alert     # the peer's alert that explains that errno, or 0
     int turn                # why the verb did not get its turn: an errno, OWN_CALLBACK or CARRIES; 0 if it did
     long verify_result      # X509_V_ERR_*, when code is CERTIFICATE_VERIFY_FAILED
+    int sent_alert          # the fatal alert that told the peer, as OpenSSL reports it: 0x200 and its number; 0: none
 
 cdef enum:
     OWN_CALLBACK = -1       # the thread is in a callback of the connection itself

@@ -82,12 +82,34 @@ cdef bint is_of_tls(const Failure *failure) noexcept nogil:
 
 
 cdef bint is_alert(const Failure *failure) noexcept nogil:
-    """Whether the peer sent a fatal alert.
+    """Whether the peer sent a fatal alert."""
+    return failure.ssl_error == SSL_ERROR_SSL and alert_in(failure.code) >= 0
+
+
+cdef int alert_in(unsigned long code) noexcept nogil:
+    """The number of the peer's alert that this error stands for; -1: for none.
 
     OpenSSL: SSL_alert_type_string(3)
     """
-    cdef int number = ERR_GET_REASON(failure.code) - SSL_AD_REASON_OFFSET
-    return failure.ssl_error == SSL_ERROR_SSL and ERR_GET_LIB(failure.code) == ERR_LIB_SSL and 0 <= number <= 255
+    cdef int number = ERR_GET_REASON(code) - SSL_AD_REASON_OFFSET
+    return number if ERR_GET_LIB(code) == ERR_LIB_SSL and 0 <= number <= 255 else -1
+
+
+# The members of enums that name alerts, by number: the face knows them.
+cdef dict ALERTS = {}
+
+
+def name_alerts(members, /):
+    """Has SSLError.alert be one of these members, where it has their number. Since 0.1."""
+    for member in members:
+        ALERTS[int(member)] = member
+
+
+cdef int explain(object error, int alert, bint was_sent) except -1:
+    """Gives an SSLError the alert that told one end what the other found; -1: there was none."""
+    error.alert = None if alert < 0 else ALERTS.get(alert, alert)
+    error.alert_sent = was_sent
+    return 0
 
 
 cdef object failure_exception(const Failure *failure, object hostname, str refusal=None):
@@ -95,6 +117,14 @@ cdef object failure_exception(const Failure *failure, object hostname, str refus
 
     `refusal` says why the certificate was refused, if that is not OpenSSL's text for it.
     """
+    error = unexplained(failure, hostname, refusal)
+    # At the end of the stream OpenSSL sends one, too, to a peer that is gone.
+    if failure.sent_alert and failure.ssl_error != SSL_ERROR_EOF and isinstance(error, SSLError):
+        explain(error, failure.sent_alert & 0xFF, True)
+    return error
+
+
+cdef object unexplained(const Failure *failure, object hostname, str refusal):
     if failure.turn:
         return turn_refused(failure.turn)
     if failure.errno_:
@@ -242,6 +272,7 @@ cdef object ssl_error(int ssl_error, unsigned long code, str message=None):
 cdef object plain_error(type kind, int number, str message):
     error = kind(number, message)
     error.library = error.reason = None
+    explain(error, -1, False)
     return error
 
 
@@ -255,6 +286,7 @@ cdef object described(type kind, int number, unsigned long code, str message):
     error = kind(number, message)
     error.library = library
     error.reason = reason
+    explain(error, alert_in(code), False)
     return error
 
 

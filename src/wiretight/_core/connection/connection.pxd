@@ -29,6 +29,7 @@ cdef class Connection:
     cdef bint looked_at_name            # sni_callback has been called with it
     cdef X509 *shown                    # on a server that has another context since: the certificate that it showed
     cdef Verification refused           # the verification that ended the connection; None: no such
+    cdef int sent_alert                 # the fatal one that this step has sent, as in Failure; 0: none
     cdef object owner_reference         # weak, to the program's object, which callbacks get; None: there is none
     cdef object __weakref__
 

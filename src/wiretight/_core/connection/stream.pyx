@@ -110,6 +110,7 @@ cdef class Stream(Negotiated):
         cdef char byte
         cdef size_t got
         self.wire.begin()
+        self.sent_alert = 0
         if op.verb == READ:
             status = self.read_records(op)
             self.wire.wake_others(SSL_pending(self.ssl))
@@ -300,6 +301,7 @@ cdef class Stream(Negotiated):
     cdef Status result(self, int ret) noexcept nogil:
         cdef Status status = outcome(self.ssl, ret, &self.failure)
         if status == FAILED:
+            self.failure.sent_alert = self.sent_alert
             if is_alert(&self.failure):
                 self.alert = self.failure.code
             if self.failure.ssl_error == SSL_ERROR_EOF:

@@ -197,6 +197,8 @@ cdef extern from "openssl/ssl.h" nogil:
     long SSL_CTX_set_tlsext_servername_callback(SSL_CTX *ctx, int (*cb)(SSL *, int *, void *) noexcept)
     void SSL_CTX_set_keylog_callback(SSL_CTX *ctx, SSL_CTX_keylog_cb_func cb)
     SSL_CTX_keylog_cb_func SSL_CTX_get_keylog_callback(const SSL_CTX *ctx)
+    void SSL_CTX_set_info_callback(SSL_CTX *ctx, void (*cb)(const SSL *, int, int) noexcept)
+    int SSL_CB_WRITE_ALERT, SSL3_AL_FATAL
     void SSL_set_msg_callback(
         SSL *ssl, void (*cb)(int, int, int, const void *, size_t, SSL *, void *) noexcept
     )
