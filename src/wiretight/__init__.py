@@ -99,6 +99,7 @@ globals().update(_removed.NAMES)
 if TYPE_CHECKING:
     from wiretight import _ssl as _ssl
     from wiretight._install import install as install, uninstall as uninstall
+    from wiretight._tls.information import ConnectionInfo as ConnectionInfo
     from wiretight._tls.verifycodes import VerifyCode as VerifyCode
 
 
@@ -112,6 +113,10 @@ def __getattr__(name: str) -> object:
         from wiretight._tls.verifycodes import VerifyCode
 
         return VerifyCode
+    if name == "ConnectionInfo":
+        from wiretight._tls.information import ConnectionInfo
+
+        return ConnectionInfo
     if name == "_ssl":
         import wiretight._ssl
 

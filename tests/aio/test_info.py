@@ -58,6 +58,41 @@ def test_both_ends_export_the_same_keys_and_bindings(way, ends):
     way.run(main)
 
 
+def test_both_ends_tell_of_the_same_agreement_and_count(way, ends):
+    async def main():
+        async with over_sockets(way, ends) as (client, server):
+            near, far = (protocol.transport.get_extra_info("ssl_object") for protocol in (client, server))
+            before = near.connection_info()
+            assert before.version == far.connection_info().version == near.version()
+            assert before.cipher == far.connection_info().cipher == near.cipher()[0]
+            assert before.group == far.connection_info().group is not None
+            assert (before.server_side, far.connection_info().server_side) == (False, True)
+            client.transport.write(bytes(20_000))
+            await server.receive(20_000)
+            after = near.connection_info()
+            assert after.records_out == before.records_out + 2
+            assert 20_000 < after.bytes_out - before.bytes_out < 21_000
+
+    way.run(main)
+
+
+def test_both_ends_are_told_of_the_same_secrets_and_of_messages(way, ends):
+    async def main():
+        contexts = (ends.client_context(), ends.server_context())
+        lines, messages = ([], []), ([], [])
+        for context, own_lines, own_messages in zip(contexts, lines, messages, strict=True):
+            context.keylog_callback = lambda connection, line, own=own_lines: own.append((connection, line))
+            context.message_callback = lambda connection, *_, own=own_messages: own.append(connection)
+        async with over_sockets(way, ends, contexts=contexts) as protocols:
+            for protocol, own_lines, own_messages in zip(protocols, lines, messages, strict=True):
+                ssl_object = protocol.transport.get_extra_info("ssl_object")
+                assert {id(connection) for connection, _ in own_lines} == {id(ssl_object)}
+                assert {id(connection) for connection in own_messages} == {id(ssl_object)}
+        assert {line for _, line in lines[0]} == {line for _, line in lines[1]}
+
+    way.run(main)
+
+
 def test_it_passes_for_an_asyncio_transport(loops, ends):
     async def main():
         async with ends.connected() as (client, _):

@@ -49,9 +49,10 @@ pytestmark = reference("python/cpython#146080", "python/cpython#150018")
 
 __all__ = ["encrypted", "reports"]  # fixtures
 
-# Whose callback, and which: of messages, for a pre-shared key, and the BIOs of another make.
+# Whose callback, and which: of messages, of secrets, for a pre-shared key, and the BIOs of another make.
 KINDS = [
-    "messages of the client", "messages of the server", "key of the client", "key of the server",
+    "messages of the client", "messages of the server", "secrets of the client", "secrets of the server",
+    "key of the client", "key of the server",
     "incoming of the client", "outgoing of the client", "incoming of the server", "outgoing of the server",
 ]  # fmt: skip
 
@@ -85,6 +86,9 @@ class Scene:
         if self.what == "messages":
             context = self.contexts[self.side == "server"]
             context._msg_callback = lambda *_: self.called(True, None)
+        elif self.what == "secrets":
+            context = self.contexts[self.side == "server"]
+            context.keylog_callback = lambda *_: self.called(True, None)
         elif self.what in {"incoming", "outgoing"}:
             called = self.called
 
@@ -97,7 +101,7 @@ class Scene:
                     called(True, None)
                     return super().write(data)
 
-            order = iter(KINDS[4:])  # in which a Pair makes them
+            order = iter(KINDS[6:])  # in which a Pair makes them
             monkeypatch.setattr(
                 pairs, "memory_bio", lambda _: Calling() if next(order) == self.kind else tls.MemoryBIO()
             )
@@ -149,7 +153,7 @@ def test_an_invalid_result_is_rejected_or_ignored(scene: Callable[..., Scene], r
         assert isinstance(made.here.pair.until_error().error, tls.SSLError)
         assert {type(report) for report in reports} <= {TypeError, ValueError}
         assert reports or (made.side == "server" and isinstance(answer, bytes)), "only bytes are a key"
-    else:  # nobody asks what a message callback returns; a BIO's answers are in test_callbacks.py
+    else:  # nobody asks what the callback of messages or secrets returns; a BIO's answers are in test_callbacks.py
         made.here.pair.handshake()
         assert not reports
 
@@ -366,7 +370,7 @@ def test_it_may_drop_the_last_references(scene: Callable[..., Scene], reports: l
 
 @pytest.mark.parametrize("transport", [tcp_pair, unix_pair])
 @pytest.mark.parametrize("let_go", LETTING_GO, ids=["close", "detach", "shut", "shutdown"])
-@pytest.mark.parametrize("kind", KINDS[:4])
+@pytest.mark.parametrize("kind", KINDS[:6])
 def test_it_may_close_its_socket(
     certificates: Certificates, version: Any, monkeypatch: pytest.MonkeyPatch, reports: list[Any], kind: str,
     transport: Any, let_go: Callable[[Any], Any],

@@ -47,6 +47,7 @@ QUESTIONS: dict[str, Callable[[Any], Any]] = {
     "server_hostname": lambda it: it.server_hostname,
     "truncated": lambda it: it.truncated,
     "counters": lambda it: it._sslobj.counters(),
+    "connection_info": lambda it: it.connection_info(),
     "repr": repr,
 }
 

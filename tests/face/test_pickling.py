@@ -240,6 +240,7 @@ REFUSALS: dict[str, tuple[Callable[[Certificates], Any], str]] = {
     "password function": (with_local_password, f"whose password is .*<lambda>, {WAY_OUT}"),
     "sni_callback": (with_local("sni_callback"), f"whose sni_callback is .*<lambda>, {WAY_OUT}"),
     "_msg_callback": (with_local("_msg_callback"), f"whose msg_callback is .*<lambda>, {WAY_OUT}"),
+    "keylog_callback": (with_local("keylog_callback"), f"whose keylog_callback is .*<lambda>, {WAY_OUT}"),
     "verify_callback": (with_local("verify_callback"), f"whose verify_callback is .*<lambda>, {WAY_OUT}"),
     "reload_error_callback": (
         with_local("reload_error_callback"),

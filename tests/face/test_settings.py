@@ -52,6 +52,7 @@ CHANGES: dict[str, tuple[Callable[[Any, Certificates], Any], Callable[[Any], Any
     "sni_callback": (lambda it, _: setattr(it, "sni_callback", len), lambda it: it.sni_callback),
     "policy_id": (lambda it, _: setattr(it, "policy_id", b"id"), lambda it: it.policy_id),
     "_msg_callback": (lambda it, _: setattr(it, "_msg_callback", len), lambda it: it._msg_callback),
+    "keylog_callback": (lambda it, _: setattr(it, "keylog_callback", len), lambda it: it.keylog_callback),
     "keylog_filename": (
         lambda it, files: setattr(it, "keylog_filename", files.folder / "keys"), lambda it: it.keylog_filename),
 }  # fmt: skip
@@ -152,14 +153,14 @@ def test_a_replaced_setting_is_freed(certificates: Certificates, version: Any) -
             pass
 
     server = certificates.server_context(version)
-    callbacks = [Callback() for _ in range(2)]
+    callbacks = [Callback() for _ in range(3)]
     dead = [weakref.ref(callback) for callback in callbacks]
-    server.sni_callback, server._msg_callback = callbacks
+    server.sni_callback, server._msg_callback, server.keylog_callback = callbacks
     agreed(certificates.client_context(version), server)
-    server.sni_callback = server._msg_callback = None
+    server.sni_callback = server._msg_callback = server.keylog_callback = None
     callbacks.clear()
     gc.collect()
-    assert [reference() for reference in dead] == [None, None]
+    assert [reference() for reference in dead] == [None, None, None]
 
 
 # --- The security level -----------------------------------------------------------------------------------------------

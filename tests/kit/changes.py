@@ -70,6 +70,8 @@ CHANGES: dict[str, Change] = {
     "sni_callback": assigning("sni_callback", callback),
     "set_servername_callback": calling("set_servername_callback", callback),
     "_msg_callback": assigning("_msg_callback", callback),
+    "message_callback": assigning("message_callback", callback),
+    "keylog_callback": assigning("keylog_callback", callback),
     "set_psk_client_callback": calling("set_psk_client_callback", psk_of_client),
     "set_psk_server_callback": calling("set_psk_server_callback", psk_of_server, "a hint"),
     "keylog_filename": lambda it, files: setattr(it, "keylog_filename", files.folder / "keys"),

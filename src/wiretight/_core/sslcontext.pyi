@@ -41,6 +41,7 @@ class _SSLContext(Context):
     def keylog_filename(self) -> str | Any: ...
     @keylog_filename.setter
     def keylog_filename(self, value: _Path | None) -> None: ...
+    keylog_callback: Callable[[Any, str], object] | None
     _msg_callback: Callable[..., object] | None
     trust_store: TrustStore
     verify_callback: Callable[[Any, Verification], None] | None

@@ -317,6 +317,24 @@ cdef class _SSLContext(Context):
         keylog.set_keylog_filename(self, path)
 
     @property
+    def keylog_callback(self):
+        """Called with (connection, line) for each secret of a connection, for debugging; or None.
+
+        `line` is what keylog_filename would append: a str in the format of RFC 9850, without its end. Whoever sees it
+        can decrypt the connection. Both may be set. If it raises, the call that shakes hands raises that, or an
+        exception that has it as its __context__.
+
+        Setting it raises TypeError if it is not callable. Since 0.1. Source: RFC 9850; `OpenSSL.SSL.Context` has one.
+
+        OpenSSL: SSL_CTX_set_keylog_callback(3)
+        """
+        return keylog.keylog_callback(self)
+
+    @keylog_callback.setter
+    def keylog_callback(self, callback):
+        keylog.set_keylog_callback(self, callback)
+
+    @property
     def _msg_callback(self):
         """Called with (connection, "read" or "write", version, content type, message type, bytes) for every TLS
         message, header and alert, for debugging; or None. Since 0.1.

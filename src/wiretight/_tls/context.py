@@ -389,5 +389,24 @@ class SSLContext(  # type: ignore[misc, override]
         named.user_function = callback  # type: ignore[attr-defined]
         _native._msg_callback.__set__(self, named)
 
+    @property
+    def message_callback(self) -> Callable[[Any, str, int, int, int, bytes], object] | None:
+        """Called for each TLS message, alert and record header, for debugging; or None. It is `_msg_callback` of `ssl`.
+
+        Its arguments are (connection, "read" or "write", version, content type, message type, data). The version is a
+        TLSVersion; the two types are members of enums where they have names, such as HANDSHAKE and CLIENT_HELLO,
+        otherwise numbers; `data` is the message (bytes). A record header has the content type 0x100, and the type of
+        its record for a message type. If the callback raises, the call in which it ran raises that, or an exception
+        that has it as its __context__.
+
+        Setting it raises TypeError if it is not callable. Since 0.1. Source: `ssl.SSLContext._msg_callback`.
+        OpenSSL: SSL_CTX_set_msg_callback(3)
+        """
+        return self._msg_callback
+
+    @message_callback.setter
+    def message_callback(self, callback: Callable[[Any, str, int, int, int, bytes], object] | None) -> None:
+        self._msg_callback = callback
+
 
 OWN_WRAP_BIO = SSLContext.wrap_bio  # before a program can put its own there

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from wiretight._core.drivers.sslsocket import _SSLSocket
     from wiretight._core.x509.certificate import _PeerCertificate
+    from wiretight._tls.information import ConnectionInfo
 
 
 def _der(chain: list[Certificate] | None) -> list[bytes]:
@@ -134,6 +135,17 @@ class Negotiated:
         """The protocol version in use ("TLSv1.3"), or None before the handshake. Since 0.1."""
         sslobj = self._sslobj
         return None if sslobj is None else sslobj.version()
+
+    def connection_info(self) -> ConnectionInfo:
+        """What was agreed on, and what has been moved so far, in one immutable object.
+
+        Raises ValueError without a TLS connection. Since 0.1. Source: an addition to `ssl`.
+        """
+        from wiretight._tls.information import information_of  # which imports dataclasses
+
+        if (sslobj := self._sslobj) is None:
+            raise ValueError(f"No SSL wrapper around {self}")
+        return information_of(sslobj)
 
     @property
     def truncated(self) -> bool | None:

@@ -23,6 +23,7 @@ _native: Any = _SSLContext  # past the properties of a program's subclass
 _CALLBACKS: dict[str, Callable[[Any, Any], Any]] = {
     "sni_callback": _native.sni_callback.__set__,
     "msg_callback": _native._msg_callback.__set__,
+    "keylog_callback": _native.keylog_callback.__set__,
     "psk_client_callback": _native.set_psk_client_callback,
     "psk_server_callback": lambda context, given: _native.set_psk_server_callback(context, *given),
     "verify_callback": _native.verify_callback.__set__,

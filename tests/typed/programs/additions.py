@@ -25,6 +25,24 @@ def attempt(context: ssl.SSLContext, tls: ssl.SSLObject) -> str:
     return "done"
 
 
+def look(tls: ssl.SSLObject, context: ssl.SSLContext) -> str:
+    def keep(_: object, line: str) -> None:
+        lines.append(line)
+
+    def show(_: object, direction: str, version: int, content: int, kind: int, data: bytes) -> None:
+        lines.append(f"{direction} {version} {content} {kind} {data!r}")
+
+    lines: list[str] = []
+    context.keylog_callback = keep
+    context.message_callback = show
+    context.keylog_callback = None
+    info = tls.connection_info()
+    assert_type(info, ssl.ConnectionInfo)
+    assert_type(info.version, str | None)
+    assert_type(info.bytes_in, int)
+    return " ".join(lines)
+
+
 def bound(connection: ssl.SSLSocket, tls: ssl.SSLObject) -> bytes:
     assert_type(tls.get_channel_binding("tls-exporter"), bytes | None)
     assert_type(tls.export_keying_material("EXPERIMENTAL", 32), bytes)

@@ -1,10 +1,10 @@
-"""Key log (RFC 9850): the file to which the TLS secrets of a Context's connections are appended."""
+"""Key log (RFC 9850): the file, and the callback, that get the TLS secrets of a Context's connections."""
 
 from cpython.exc cimport PyErr_CheckSignals, PyErr_SetObject, PyErr_WriteUnraisable
 from libc.errno cimport EINTR, errno
 from posix.unistd cimport close, write
 
-from wiretight._core.callbacks.failures cimport FAILS_VERB, call_python
+from wiretight._core.callbacks.failures cimport FAILS_VERB, call_python, callable_or_none, subject_of
 from wiretight._core.connection.connection cimport Connection
 from wiretight._core.context.context cimport check_not_frozen, settings_of, update_settings
 from wiretight._core.context.settings cimport Settings
@@ -101,18 +101,36 @@ cdef int own_descriptor(object kind, object error) except -1:
 
 
 cdef int set_keylog_filename(Context context, object path) except -1:
-    """OpenSSL: SSL_CTX_set_keylog_callback(3)"""
     cdef KeyLog log = None
     if path is not None:
         check_not_frozen(context)   # before a file is created
         log = KeyLog(path)
-        # Not before it is needed: with a callback, OpenSSL formats the secrets even if nobody reads them.
-        SSL_CTX_set_keylog_callback(context.ctx, on_secret)
+        install(context)
     return update_settings(context, put_keylog, log)
+
+
+cdef int set_keylog_callback(Context context, object callback) except -1:
+    check_not_frozen(context)
+    if callable_or_none(callback, f"keylog_callback must be callable or None, not {type(callback).__name__}") is not None:
+        install(context)
+    return update_settings(context, put_keylog_callback, callback)
+
+
+cdef int install(Context context) noexcept:
+    """Not before it is needed: with a callback, OpenSSL formats the secrets even if nobody reads them.
+
+    OpenSSL: SSL_CTX_set_keylog_callback(3)
+    """
+    SSL_CTX_set_keylog_callback(context.ctx, on_secret)
+    return 0
 
 
 cdef int put_keylog(Context _, Settings settings, object log) except -1:
     return settings.keep("keylog", log)
+
+
+cdef int put_keylog_callback(Context _, Settings settings, object callback) except -1:
+    return settings.keep("keylog_callback", callback)
 
 
 cdef object keylog_filename(Context context):
@@ -120,10 +138,23 @@ cdef object keylog_filename(Context context):
     return None if log is None else log.path
 
 
+cdef object keylog_callback(Context context):
+    return settings_of(context).kept.get("keylog_callback")
+
+
 cdef void on_secret(const SSL *ssl, const char *line) noexcept nogil:
     """OpenSSL: SSL_CTX_set_keylog_callback(3)"""
-    call_python(SSL_get_app_data(ssl), "keylog", write_secret, <void *>line, FAILS_VERB)
+    call_python(SSL_get_app_data(ssl), NULL, pass_secret, <void *>line, FAILS_VERB)
 
 
-cdef int write_secret(Connection _, object log, void *line) except -1:
-    return (<KeyLog>log).add(<bytes><const char *>line + b"\n")
+cdef int pass_secret(Connection connection, object _, void *line) except -1:
+    cdef bytes secret = <bytes><const char *>line
+    cdef KeyLog log = connection.settings.kept.get("keylog")
+    callback = connection.settings.kept.get("keylog_callback")
+    if log is not None:
+        log.add(secret + b"\n")
+    if callback is not None:
+        subject = subject_of(connection)
+        if subject is not None:
+            callback(subject, secret.decode("ascii"))
+    return 0
