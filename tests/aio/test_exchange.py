@@ -9,6 +9,7 @@ import socket
 
 import pytest
 
+from tests.aio.ends import over_sockets
 from tests.aio.protocols import Buffered, Echo, Recorder, fill
 from tests.kit.certificates import HOST
 from tests.kit.deliveries import Relay
@@ -137,6 +138,62 @@ def test_anything_bytes_like_can_be_written(loops, ends):
             assert await server.receive(len(expected)) == expected
             with pytest.raises(TypeError, match="bytes-like"):
                 client.transport.write("text")
+
+    loops.run(main)
+
+
+PIECES = [
+    pytest.param([b"a" * size for size in range(300)], id="small"),
+    pytest.param([DATA, b"", b"x", bytearray(DATA), memoryview(DATA)[1:70_000]], id="large"),
+    pytest.param([b"x" * 16_384] * 9, id="records"),
+]
+
+
+@pytest.mark.parametrize("pieces", PIECES)
+@pytest.mark.parametrize("full", [False, True], ids=["free", "full"])
+def test_several_buffers_are_written_as_one(way, ends, pieces, full):
+    async def main():
+        async with over_sockets(way, ends) as (client, server):
+            server.transport.pause_reading()
+            filled = fill(client.transport) if full else 0
+            ssl_object = client.transport.get_extra_info("ssl_object")
+            before = ssl_object.connection_info().records_out
+            own = [bytearray(piece) if isinstance(piece, bytearray) else piece for piece in pieces]
+            client.transport.writelines(iter(own))
+            for piece in own:
+                if isinstance(piece, bytearray):
+                    piece.clear()  # it is sent as it was
+            expected = b"".join(pieces)
+            server.transport.resume_reading()
+            assert (await server.receive(filled + len(expected)))[filled:] == expected
+            if not full:
+                assert ssl_object.connection_info().records_out - before == -(-len(expected) // 16_384)
+            client.transport.writelines([b"e", b"nd"])
+            assert (await server.receive(filled + len(expected) + 3))[-3:] == b"end"
+
+    way.run(main)
+
+
+@pytest.mark.parametrize("wrong", [None, b"data", [b"data", "text"], [b"data", None]], ids=repr)
+def test_of_other_things_nothing_is_written(way, ends, wrong):
+    async def main():
+        async with over_sockets(way, ends) as (client, server):
+            with pytest.raises(TypeError):
+                client.transport.writelines(wrong)
+            client.transport.writelines([])
+            client.transport.writelines([b"", b"data"])
+            assert await server.receive(4) == b"data"
+
+    way.run(main)
+
+
+def test_after_the_end_lines_are_refused(loops, ends):
+    async def main():
+        async with ends.connected() as (client, server):
+            client.transport.write_eof()
+            with pytest.raises(RuntimeError, match="write_eof"):
+                client.transport.writelines([b"more"])
+            await server.hear("eof")
 
     loops.run(main)
 

@@ -131,6 +131,11 @@ class LayeredSSLTransport(SSLTransport):
         super().write(data)
         self._guarded(self._forward)
 
+    def writelines(self, list_of_data: Any) -> None:
+        """As any Transport's. Since 0.1."""
+        super().writelines(list_of_data)
+        self._guarded(self._forward)
+
     def filled(self) -> None:
         """The plain transport's buffer is full. Since 0.1."""
         self._is_full = True

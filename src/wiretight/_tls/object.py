@@ -6,6 +6,7 @@ from wiretight._standard.errors import HAS_STANDARD, standard
 from wiretight._standard.passing import TakesStandard
 from wiretight._standard.typing import TYPE_CHECKING, Any, ClassVar, overload
 from wiretight._tls.negotiated import Negotiated
+from wiretight._tls.verbs import MoreVerbs
 
 if TYPE_CHECKING:
     from ssl import SSLObject as _Standard
@@ -19,7 +20,7 @@ else:
     _Standard = standard.SSLObject if HAS_STANDARD else object
 
 
-class SSLObject(Negotiated, _Standard, metaclass=TakesStandard):
+class SSLObject(Negotiated, MoreVerbs, _Standard, metaclass=TakesStandard):
     """A TLS connection over two memory BIOs, created by SSLContext.wrap_bio().
 
     Any operation raises SSLWantReadError if it needs more data in the incoming BIO: feed it, and call again. Always

@@ -23,6 +23,7 @@ from wiretight._tls.overrides import OVERRIDABLE, WatchesOverrides
 from wiretight._tls.peer import has_peer
 from wiretight._tls.sendfile import part_sender, send_file, timed_out
 from wiretight._tls.streamonly import StreamOnly
+from wiretight._tls.verbs import MoreVerbs
 
 if TYPE_CHECKING:
     from ssl import SSLSocket as _Standard
@@ -36,7 +37,7 @@ else:
     _Standard = standard.SSLSocket if HAS_STANDARD else PlainSocket
 
 
-class SSLSocket(Connects, StreamOnly, MakesFiles, _Standard, metaclass=WatchesOverrides):
+class SSLSocket(Connects, MoreVerbs, StreamOnly, MakesFiles, _Standard, metaclass=WatchesOverrides):
     """A TLS connection over a socket, created by SSLContext.wrap_socket(). It is a socket.socket.
 
     Two threads may use it at once, one receiving and one sending, and any thread may close it. Its timeout (seconds;

@@ -25,7 +25,7 @@ def attempt(context: ssl.SSLContext, tls: ssl.SSLObject) -> str:
     return "done"
 
 
-def look(tls: ssl.SSLObject, context: ssl.SSLContext) -> str:
+def look(connection: ssl.SSLSocket, tls: ssl.SSLObject, context: ssl.SSLContext) -> str:
     def keep(_: object, line: str) -> None:
         lines.append(line)
 
@@ -40,6 +40,9 @@ def look(tls: ssl.SSLObject, context: ssl.SSLContext) -> str:
     assert_type(info, ssl.ConnectionInfo)
     assert_type(info.version, str | None)
     assert_type(info.bytes_in, int)
+    assert_type(connection.peek(), bytes)
+    assert_type(tls.sendv([b"x", bytearray(b"y"), memoryview(b"z")]), int)
+    connection.close_notify()
     return " ".join(lines)
 
 

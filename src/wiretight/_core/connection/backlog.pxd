@@ -27,7 +27,7 @@ cdef class Backlog:
     cdef int count
     cdef Mark *marks
 
-    cdef bint begins(self, const char *data, size_t size) noexcept nogil
+    cdef bint has(self, size_t start, const char *data, size_t size) noexcept nogil
     cdef void adopt(self, size_t size, Writing *writing) noexcept nogil
-    cdef int keep(self, const char *data, const Writing *writing) noexcept nogil
+    cdef int keep(self, const char *left, const Writing *writing) noexcept nogil
     cdef void clear(self) noexcept nogil

@@ -29,9 +29,9 @@ cdef class Backlog:
     def __dealloc__(self):
         self.clear()
 
-    cdef bint begins(self, const char *data, size_t size) noexcept nogil:
-        """Whether `data` is a retry: it begins with the backlog, or the backlog begins with it."""
-        return memcmp(self.plaintext, data, min(size, self.size)) == 0
+    cdef bint has(self, size_t start, const char *data, size_t size) noexcept nogil:
+        """Whether `data` is what it has from byte `start` on."""
+        return memcmp(self.plaintext + start, data, size) == 0
 
     cdef void adopt(self, size_t size, Writing *writing) noexcept nogil:
         """Moves the first of it, at most `size` bytes and BATCH records, to the retrying call, from `sent` on."""
@@ -58,8 +58,9 @@ cdef class Backlog:
         for i in range(self.count):
             self.marks[i].plain_end -= share
 
-    cdef int keep(self, const char *data, const Writing *writing) noexcept nogil:
-        """Keeps what a call leaves behind at its end: data[sent:committed]. -1 if there is no memory."""
+    cdef int keep(self, const char *left, const Writing *writing) noexcept nogil:
+        """Keeps what a call leaves behind at its end: the bytes from `sent` to `committed`. -1 if there is no memory.
+        """
         cdef size_t share = writing.committed - writing.sent
         cdef size_t size = share + self.size
         cdef int count = writing.count + self.count
@@ -77,7 +78,7 @@ cdef class Backlog:
         cdef size_t theirs = share if first else 0
         cdef int my_marks = 0 if first else self.count
         cdef int their_marks = writing.count if first else 0
-        memcpy(plaintext + mine, data + writing.sent, share)
+        memcpy(plaintext + mine, left, share)
         if self.size:
             memcpy(plaintext + theirs, self.plaintext, self.size)
         for i in range(writing.count):

@@ -6,6 +6,7 @@ from libc.string cimport memset
 from wiretight._core.base.errors cimport Failure, Status
 from wiretight._core.connection.backlog cimport Backlog, Writing
 from wiretight._core.connection.negotiated cimport Negotiated
+from wiretight._core.connection.pieces cimport Pieces, span
 from wiretight._core.connection.state cimport State
 from wiretight._core.wire.wire cimport Wire
 
@@ -14,6 +15,7 @@ cdef enum Verb:
     READ
     WRITE
     SHUTDOWN
+    CLOSE       # the first half of a shutdown: our close_notify, in the kernel
     NOTIFY      # half of a shutdown: our close_notify, as far as the kernel accepts it
     FLUSH       # sends what the wire has of earlier calls
     LOOK        # looks for an alert that explains a reset, and reads nothing
@@ -24,7 +26,9 @@ cdef struct Operation:
     Verb verb
     char *data
     size_t size
+    bint peeks              # READ: what is read stays to be read
     size_t got              # READ: bytes of the last step
+    Pieces *pieces          # WRITE: where the bytes are, if not at `data`; NULL
     Writing writing         # WRITE
     PyObject *raised        # the last exception of a callback or a BIO; owned by the caller
 
@@ -38,6 +42,11 @@ cdef inline Operation operation(Verb verb, char *data, size_t size) noexcept nog
     return op
 
 
+# `size` of the plaintext of a WRITE, at most SPAN, beginning with byte `start`
+cdef inline const char *plaintext(const Operation *op, size_t start, size_t size) noexcept nogil:
+    return op.data + start if op.pieces == NULL else span(op.pieces, start, size)
+
+
 cdef class Stream(Negotiated):
     cdef Wire wire
     cdef Backlog backlog
@@ -47,6 +56,7 @@ cdef class Stream(Negotiated):
     cdef bint has_deferred
     cdef bint has_failed            # at least one call of OpenSSL has
     cdef unsigned long alert        # with which the peer refused us; 0: none
+    cdef bint has_closed_writing    # by a CLOSE: the peer's close_notify is an end like any other
     cdef State state
     cdef bint serves_carried        # this step is for the connection that the wire `carries`
     cdef bint was_cut               # no close_notify: CUT, or accepted as an end by OP_IGNORE_UNEXPECTED_EOF
@@ -63,8 +73,12 @@ cdef class Stream(Negotiated):
 
     # What each verb asks of OpenSSL
     cdef Status read_records(self, Operation *op) noexcept nogil
+    cdef Status begin_to_read(self) noexcept nogil
+    cdef Status peek_record(self, Operation *op) noexcept nogil
     cdef Status write_records(self, Operation *op) noexcept nogil
-    cdef Status encrypt(self, const char *data, size_t size, Writing *writing) noexcept nogil
+    cdef Status encrypt(self, Operation *op) noexcept nogil
+    cdef bint is_retry(self, const Operation *op) noexcept nogil
+    cdef Status close_writing(self) noexcept nogil
     cdef Status shut_down(self) noexcept nogil
 
     # Outcomes

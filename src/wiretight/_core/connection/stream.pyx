@@ -15,6 +15,7 @@ from wiretight._core.base.errors cimport (
 )
 from wiretight._core.base.mutex cimport wt_mutex_lock, wt_mutex_unlock
 from wiretight._core.connection.backlog cimport BATCH, Backlog, Writing, note
+from wiretight._core.connection.pieces cimport SPAN
 from wiretight._core.connection.state cimport CUT, ENDED, GONE, LOST, OPEN, RESET, State, follows
 from wiretight._core.openssl.err cimport ERR_LIB_SSL, ERR_PACK
 from wiretight._core.openssl.ssl cimport (
@@ -92,12 +93,12 @@ cdef class Stream(Negotiated):
         if op.verb == NOTIFY or op.verb == FLUSH:
             return DONE
         if self.state == CUT:
-            return DONE if op.verb == SHUTDOWN else self.ended()
+            return DONE if op.verb == SHUTDOWN or op.verb == CLOSE else self.ended()
         if self.state != OPEN and not (op.verb == HANDSHAKE and self.state != ENDED and self.has_served()):
             # The reset itself, if no call has reported it yet.
             return self.failed_with(self.wire.ending if self.state == GONE and self.wire.ending else EPIPE)
         if op.verb == WRITE and self.backlog.size and op.writing.sent == op.writing.committed:
-            if not self.backlog.begins(op.data + op.writing.sent, op.size - op.writing.sent):
+            if not self.is_retry(op):
                 return failed(&self.failure, SSL_ERROR_SSL, 0, ERR_PACK(ERR_LIB_SSL, 0, SSL_R_BAD_WRITE_RETRY))
         return DONE
 
@@ -112,7 +113,7 @@ cdef class Stream(Negotiated):
         self.wire.begin()
         self.sent_alert = 0
         if op.verb == READ:
-            status = self.read_records(op)
+            status = self.peek_record(op) if op.peeks else self.read_records(op)
             self.wire.wake_others(SSL_pending(self.ssl))
         elif op.verb == WRITE:
             status = self.write_records(op)
@@ -121,6 +122,8 @@ cdef class Stream(Negotiated):
             status = self.result(SSL_do_handshake(self.ssl))
         elif op.verb == SHUTDOWN:
             status = self.shut_down()
+        elif op.verb == CLOSE:
+            status = self.close_writing()
         elif op.verb == NOTIFY:
             if SSL_is_init_finished(self.ssl) and not SSL_get_shutdown(self.ssl) & SSL_SENT_SHUTDOWN:
                 forget_errors()
@@ -195,8 +198,9 @@ cdef class Stream(Negotiated):
         op.got = 0
         if not SSL_pending(self.ssl):
             self.wire.drop_undiscarded()
-        if self.wire.is_overfull() and not self.wire.is_gone and not self.wire.flush():
-            return self.blocked()
+        status = self.begin_to_read()
+        if status != DONE:
+            return status
         if self.has_deferred:
             self.has_deferred = False
             self.failure = self.deferred
@@ -225,6 +229,40 @@ cdef class Stream(Negotiated):
             self.has_deferred = True
         return DONE
 
+    cdef Status begin_to_read(self) noexcept nogil:
+        """WANT_WRITE while the peer makes us answer what it sends, and does not read."""
+        if self.wire.is_overfull() and not self.wire.is_gone and not self.wire.flush():
+            return self.blocked()
+        return DONE
+
+    cdef Status peek_record(self, Operation *op) noexcept nogil:
+        """Copies what the next read returns first, at most one record, and leaves it and whatever else was met to that.
+
+        OpenSSL: SSL_peek_ex(3)
+        """
+        cdef Status status = self.begin_to_read()
+        cdef int ret
+        op.got = 0
+        if status != DONE:
+            return status
+        if self.has_deferred:
+            self.failure = self.deferred
+            return FAILED
+        self.wire.space = op.size
+        forget_errors()
+        ret = SSL_peek_ex(self.ssl, op.data, op.size, &op.got)
+        if ret > 0:
+            return DONE
+        status = self.result(ret)
+        if status == CLOSED and self.alert and self.wire.is_gone:
+            status = self.failed_with(self.wire.ending or ECONNRESET)
+        if (status == CLOSED or status == FAILED) and self.wire.consumed:
+            self.wire.keep_event()
+        if status == FAILED and not self.has_deferred:
+            self.deferred = self.failure
+            self.has_deferred = True
+        return status
+
     cdef Status write_records(self, Operation *op) noexcept nogil:
         """Encrypts the next batch of the caller's bytes, unless records of it still wait for the kernel.
 
@@ -242,18 +280,21 @@ cdef class Stream(Negotiated):
         if self.backlog.size:
             self.backlog.adopt(op.size - op.writing.sent, &op.writing)
             return DONE
-        status = self.encrypt(op.data, op.size, &op.writing)
+        status = self.encrypt(op)
         if status != DONE and self.has_deferred and self.alert:
             self.wire.look_for_refusal()    # a read has met the alert, and not reported it yet
         return status
 
-    cdef Status encrypt(self, const char *data, size_t size, Writing *writing) noexcept nogil:
-        """Encrypts the next records of `data`, at most BATCH."""
+    cdef Status encrypt(self, Operation *op) noexcept nogil:
+        """Encrypts the next records, at most BATCH."""
+        cdef Writing *writing = &op.writing
         cdef size_t part = 0
+        cdef size_t share
         cdef int ret
-        while writing.count < BATCH and writing.committed < size:
+        while writing.count < BATCH and writing.committed < op.size:
+            share = min(<size_t>RECORD, op.size - writing.committed)
             forget_errors()
-            ret = SSL_write_ex(self.ssl, data + writing.committed, min(<size_t>RECORD, size - writing.committed), &part)
+            ret = SSL_write_ex(self.ssl, plaintext(op, writing.committed, share), share, &part)
             if ret <= 0:
                 return self.result(ret)
             writing.committed += part
@@ -261,6 +302,32 @@ cdef class Stream(Negotiated):
             writing.marks[writing.count].plain_end = writing.committed
             writing.count += 1
         return DONE
+
+    cdef bint is_retry(self, const Operation *op) noexcept nogil:
+        """Whether the bytes begin with the backlog, or are the beginning of it."""
+        cdef size_t start = 0
+        cdef size_t size = min(op.size - op.writing.sent, self.backlog.size)
+        cdef size_t share
+        while start < size:
+            share = size - start if op.pieces == NULL else min(size - start, <size_t>SPAN)
+            if not self.backlog.has(start, plaintext(op, op.writing.sent + start, share), share):
+                return False
+            start += share
+        return True
+
+    cdef Status close_writing(self) noexcept nogil:
+        """Sends our close_notify, unless it was sent before.
+
+        OpenSSL: SSL_shutdown(3)
+        """
+        cdef int ret
+        if SSL_get_shutdown(self.ssl) & SSL_SENT_SHUTDOWN:
+            return DONE
+        self.backlog.clear()
+        forget_errors()
+        ret = SSL_shutdown(self.ssl)
+        self.has_closed_writing = ret >= 0
+        return DONE if ret >= 0 else self.result(ret)
 
     cdef Status shut_down(self) noexcept nogil:
         """Sends our close_notify, then looks for the peer's. DONE once both have passed.

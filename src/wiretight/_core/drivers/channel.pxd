@@ -1,5 +1,6 @@
 """Channel: a connection as the transport of an event loop drives it. It never waits, and seldom raises."""
 
+from wiretight._core.connection.stream cimport Operation
 from wiretight._core.drivers.steps cimport Steps
 
 
@@ -22,5 +23,7 @@ cdef class Channel(Steps):
 
     # Outgoing
     cdef int send_step(self, char *data, size_t size, size_t *taken) except -1
+    cdef int send_op(self, Operation *op, size_t *taken) except -1
+    cdef int tell_of_write(self, int status) except -1
     cdef int enqueue(self, object data, size_t taken, bint first) except -1
     cdef size_t unsent(self) except? 0xFFFFFFFF

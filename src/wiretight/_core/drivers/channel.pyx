@@ -21,6 +21,7 @@ from libc.stdint cimport uint64_t
 from wiretight._core.base.errors cimport AGAIN, CLOSED, DONE, FAILED, WANT_READ, WANT_WRITE
 from wiretight._core.connection.connection cimport Connection
 from wiretight._core.connection.stream cimport READ, WRITE, Operation, Stream, operation
+from wiretight._core.drivers.buffers cimport Buffers
 
 cdef extern from "Python.h":
     PyObject *new_bytes "PyBytes_FromStringAndSize"(const char *data, Py_ssize_t size) except NULL
@@ -251,6 +252,38 @@ cdef class Channel(Steps):
                         status = self.ran_out()
         finally:
             PyBuffer_Release(&view)
+        self.tell_of_write(status)
+
+    def writelines(self, list_of_data):
+        """Sends several bytes-like objects as if they were one, without a copy of those that are large.
+
+        Raises TypeError, and sends nothing, if one of them is not bytes-like; and what write() does. Since 0.1.
+        OpenSSL: SSL_write_ex(3)
+        """
+        cdef Buffers buffers = Buffers(list_of_data)
+        cdef Operation op = operation(WRITE, NULL, buffers.size)
+        cdef size_t taken = 0
+        cdef int status
+        self.bound()
+        if not self.accepts or self.queued or self.unsent() or self.connection.wire.is_callback():
+            self.write(b"".join(buffers.objects))       # is kept, or refused
+            return
+        if buffers.size == 0:
+            return
+        op.pieces = &buffers.pieces
+        status = self.send_op(&op, &taken)
+        if status == DONE:
+            return
+        if status != FAILED and taken < buffers.size and not self.ended:
+            try:
+                self.enqueue(b"".join(buffers.objects), taken, True)
+            except MemoryError:
+                if taken == 0:
+                    raise
+                status = self.ran_out()
+        self.tell_of_write(status)
+
+    cdef int tell_of_write(self, int status) except -1:
         try:
             if status == FAILED:
                 self._write_failed()
@@ -258,10 +291,7 @@ cdef class Channel(Steps):
                 self._write_blocked()
         except Exception as error:      # the data is kept, but nobody would send it
             self._broke(error)
-
-    def writelines(self, list_of_data):
-        """Writes several bytes-like objects as one. Since 0.1."""
-        self.write(b"".join(list_of_data))
+        return 0
 
     def _enqueue(self, data):
         """Keeps `data` to be sent later. Since 0.1."""
@@ -325,7 +355,10 @@ cdef class Channel(Steps):
 
     cdef int send_step(self, char *data, size_t size, size_t *taken) except -1:
         cdef Operation op = operation(WRITE, data, size)
-        cdef int status = self.attempt(&op, size < HANDS_OVER_GIL)
+        return self.send_op(&op, taken)
+
+    cdef int send_op(self, Operation *op, size_t *taken) except -1:
+        cdef int status = self.attempt(op, op.size < HANDS_OVER_GIL)
         taken[0] = op.writing.committed
         # It read a renegotiation that has not ended: the loop calls again, because the descriptor is writable.
         return WANT_WRITE if status == AGAIN else status

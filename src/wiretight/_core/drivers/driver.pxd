@@ -31,6 +31,7 @@ cdef class Driver(Stream):
 
     # One call
     cdef size_t drive(self, Verb verb, char *data, size_t size, object deadline) except? 0xFFFFFFFF
+    cdef size_t run(self, Call *call, object deadline) except? 0xFFFFFFFF
     cdef bint keeps_gil_for(self, Call *call) noexcept nogil
     cdef void advance(self, Call *call) noexcept nogil
     cdef void advance_locked(self, Call *call) noexcept nogil
@@ -43,7 +44,7 @@ cdef class Driver(Stream):
     cdef void keep_backlog(self, Call *call) noexcept nogil
     cdef object problem_of(self, Call *call)
 
-    cdef size_t take_unread(self, char *into, size_t size) noexcept nogil
+    cdef size_t take_unread(self, char *into, size_t size, bint stays) noexcept nogil
     cdef void keep_unread(self, const char *data, size_t size) noexcept nogil
     cdef object as_int(self, size_t count)
     cdef object underlying_socket(self)

@@ -22,7 +22,7 @@ from wiretight._core.base.errors cimport (
 )
 from wiretight._core.base.mutex cimport wt_mutex_lock, wt_mutex_unlock
 from wiretight._core.connection.connection cimport Connection
-from wiretight._core.connection.stream cimport HANDSHAKE, READ, WRITE, Stream, Verb
+from wiretight._core.connection.stream cimport HANDSHAKE, READ, WRITE, Stream, Verb, plaintext
 from wiretight._core.openssl.ssl cimport SSL_SENT_SHUTDOWN, SSL_get_shutdown, SSL_pending
 from wiretight._core.wire.wire cimport READY, TIMED_OUT, Wake
 from wiretight._standard.errors import SSLError, SSLWantReadError, SSLWantWriteError, SSLZeroReturnError
@@ -44,7 +44,7 @@ cdef enum:
     HANDS_OVER_GIL = 4096
 
 cdef object c_gettimeout = CSocket.gettimeout
-cdef tuple VERB_NAMES = ("handshake", "read", "write", "read")
+cdef tuple VERB_NAMES = ("handshake", "read", "write", "read", "write")
 
 
 @no_gc_clear
@@ -61,12 +61,17 @@ cdef class Driver(Stream):
         close_notify, 0 bytes are read.
         """
         cdef Call call
-        cdef object sock = None
-        cdef object problem
         memset(&call, 0, sizeof(Call))
         call.op.verb = verb
         call.op.data = data
         call.op.size = size
+        return self.run(&call, deadline)
+
+    cdef size_t run(self, Call *call, object deadline) except? 0xFFFFFFFF:
+        """The same for a call whose `op` says what is to be done, and of which nothing else is set."""
+        cdef Verb verb = call.op.verb
+        cdef object sock = None
+        cdef object problem
         call.status = AGAIN
         call.knows_timeout = True
         if deadline is not None:
@@ -82,14 +87,14 @@ cdef class Driver(Stream):
                 call.timeout = self.timeout_of(sock)
         try:
             while not call.is_over:
-                if not call.has_begun and self.keeps_gil_for(&call) and self.descriptor.try_turn():
+                if not call.has_begun and self.keeps_gil_for(call) and self.descriptor.try_turn():
                     self.descriptor.keeps_gil = True
-                    self.advance_locked(&call)
+                    self.advance_locked(call)
                     self.descriptor.keeps_gil = False
                     wt_mutex_unlock(&self.descriptor.lock)
                 else:
                     with nogil:
-                        self.advance(&call)
+                        self.advance(call)
                 if not call.is_over:
                     PyErr_CheckSignals()        # PEP 475
                     if not call.knows_timeout:
@@ -97,11 +102,11 @@ cdef class Driver(Stream):
                         call.knows_timeout = True
         except BaseException:
             with nogil:
-                self.give_up(&call)
+                self.give_up(call)
             Py_XDECREF(call.op.raised)
             raise
         try:
-            problem = self.problem_of(&call)
+            problem = self.problem_of(call)
         except MemoryError:
             if call.op.got or call.op.writing.sent:
                 with nogil:
@@ -205,8 +210,9 @@ cdef class Driver(Stream):
             self.wire.explain(&call.failure)
         if call.op.verb == READ:
             self.last_read = call.op.got
-            call.is_end = call.status == CLOSED and not SSL_get_shutdown(self.ssl) & SSL_SENT_SHUTDOWN
-            if call.op.raised != NULL and call.op.got:
+            call.is_end = call.status == CLOSED and (
+                self.has_closed_writing or not SSL_get_shutdown(self.ssl) & SSL_SENT_SHUTDOWN)
+            if call.op.raised != NULL and call.op.got and not call.op.peeks:
                 self.keep_unread(call.op.data, call.op.got)
         self.keep_backlog(call)
 
@@ -218,8 +224,10 @@ cdef class Driver(Stream):
             wt_mutex_unlock(&self.descriptor.lock)
 
     cdef void keep_backlog(self, Call *call) noexcept nogil:
+        cdef const char *left
         if call.op.writing.committed > call.op.writing.sent and (self.wire.fd >= 0 or not self.wire.on_socket):
-            self.wire.out_of_memory = self.backlog.keep(call.op.data, &call.op.writing) < 0 or self.wire.out_of_memory
+            left = plaintext(&call.op, call.op.writing.sent, call.op.writing.committed - call.op.writing.sent)
+            self.wire.out_of_memory = self.backlog.keep(left, &call.op.writing) < 0 or self.wire.out_of_memory
 
     cdef object problem_of(self, Call *call):
         """What the call raises, or None."""
@@ -238,13 +246,15 @@ cdef class Driver(Stream):
     cdef Status next_step(self, Call *call) noexcept nogil:
         # Another thread's call may have put it there meanwhile.
         if call.op.verb == READ and self.unread != NULL and not self.wire.carries:
-            call.op.got = self.take_unread(call.op.data, call.op.size)
+            call.op.got = self.take_unread(call.op.data, call.op.size, call.op.peeks)
             return DONE
         return self.step(&call.op)
 
-    cdef size_t take_unread(self, char *into, size_t size) noexcept nogil:
+    cdef size_t take_unread(self, char *into, size_t size, bint stays) noexcept nogil:
         cdef size_t count = min(size, self.unread_end - self.unread_start)
         memcpy(into, self.unread + self.unread_start, count)
+        if stays:
+            return count
         self.unread_start += count
         if self.unread_start == self.unread_end:
             free(self.unread)

@@ -1,13 +1,15 @@
 """_SSLSocket: a connection with the shape of CPython's `_ssl._SSLSocket`."""
 
 from wiretight._core.context.context cimport Context
-from wiretight._core.drivers.driver cimport Driver
+from wiretight._core.drivers.driver cimport Call, Driver
 from wiretight._core.wire.descriptor cimport Descriptor
 from wiretight._core.wire.wire cimport Wire
 
 
 cdef class _SSLSocket(Driver):
     cdef bint descriptor_is_claimed
+
+    cdef object read_bytes(self, size_t size, bint peeks)
 
 
 cdef _SSLSocket new_connection(

@@ -7,11 +7,13 @@ from cpython.object cimport PyObject
 from cpython.weakref cimport PyWeakref_NewRef
 from libc.errno cimport EBADF
 from libc.stdint cimport int64_t, uint64_t
+from libc.string cimport memset
 
 from wiretight._core.base.errors cimport plain_error
 from wiretight._core.connection.connection cimport FROM_CONTEXT, Connection
-from wiretight._core.connection.stream cimport HANDSHAKE, READ, SHUTDOWN, WRITE, Stream
+from wiretight._core.connection.stream cimport CLOSE, HANDSHAKE, READ, SHUTDOWN, WRITE, Stream
 from wiretight._core.context.versions cimport PROTOCOL_TLS_CLIENT, PROTOCOL_TLS_SERVER
+from wiretight._core.drivers.buffers cimport Buffers
 from wiretight._core.drivers.steps cimport notify
 from wiretight._core.wire.descriptor cimport Descriptor
 from wiretight._core.wire.memorybio cimport MemoryBIO
@@ -29,6 +31,7 @@ cdef extern from "clock.h" nogil:
     int64_t wt_deadline(int64_t timeout)
 
 cdef enum:
+    MOST_PER_RECORD = 16384
     MOST_PER_READ = 256 * 1024      # more than one step can read, so that a larger object would be of no use
 
 
@@ -73,8 +76,6 @@ cdef class _SSLSocket(Driver):
         socket. Since 0.1. OpenSSL: SSL_read_ex(3)
         """
         cdef Py_buffer view
-        cdef PyObject *data
-        cdef size_t got
         cdef size_t size
         if buffer is not None:
             try:
@@ -93,10 +94,35 @@ cdef class _SSLSocket(Driver):
             if self.is_at_end():
                 self.drive(READ, NULL, 0, None)       # an end without close_notify stays an error
             return b""
-        size = min(len, MOST_PER_READ)
-        data = new_bytes(NULL, size)
+        return self.read_bytes(min(len, MOST_PER_READ), False)
+
+    def peek(self, Py_ssize_t n=1024, /):
+        """At most `n` bytes of what read() would return next, at least one, and leaves them to it.
+
+        It is of one record at most, 16 KiB. Raises what read() would raise, and that will again. Since 0.1.
+        OpenSSL: SSL_peek_ex(3)
+        """
+        if n < 0:
+            raise ValueError("size should not be negative")
+        if n == 0:
+            return self.read(0)
+        return self.read_bytes(min(n, MOST_PER_RECORD), True)
+
+    cdef object read_bytes(self, size_t size, bint peeks):
+        """At most `size` bytes, in an object that OpenSSL writes into."""
+        cdef PyObject *data = new_bytes(NULL, size)
+        cdef Call call
+        cdef size_t got
         try:
-            got = self.drive(READ, bytes_data(data), size, None)
+            if peeks:
+                memset(&call, 0, sizeof(Call))
+                call.op.verb = READ
+                call.op.data = bytes_data(data)
+                call.op.size = size
+                call.op.peeks = True
+                got = self.run(&call, None)
+            else:
+                got = self.drive(READ, bytes_data(data), size, None)
         except BaseException:
             Py_DECREF(data)
             raise
@@ -104,8 +130,9 @@ cdef class _SSLSocket(Driver):
             try:
                 resize_bytes(&data, got)
             except BaseException:
-                with nogil:
-                    self.lose()
+                if not peeks:
+                    with nogil:
+                        self.lose()
                 raise
         result = <object>data
         Py_DECREF(data)
@@ -137,6 +164,27 @@ cdef class _SSLSocket(Driver):
             return self.as_int(self.drive(WRITE, <char *>view.buf, view.len, deadline))
         finally:
             PyBuffer_Release(&view)
+
+    def sendv(self, buffers, /):
+        """As write(), of all the bytes-like objects of `buffers`, one after the other, as if they were one.
+
+        Raises TypeError, and sends nothing, if one of them is not bytes-like. Since 0.1. OpenSSL: SSL_write_ex(3)
+        """
+        cdef Buffers several = Buffers(buffers)
+        cdef Call call
+        memset(&call, 0, sizeof(Call))
+        call.op.verb = WRITE
+        call.op.pieces = &several.pieces
+        call.op.size = several.size
+        return self.as_int(self.run(&call, None))
+
+    def close_writing(self):
+        """Sends close_notify. The socket stays open, and what the peer sends can be read to its end. Safe to call again.
+
+        Raises SSLError before the handshake, SSLError, TimeoutError, OSError, and a want on a non-blocking socket.
+        Since 0.1. OpenSSL: SSL_shutdown(3)
+        """
+        self.drive(CLOSE, NULL, 0, None)
 
     def shutdown(self, deadline=None):
         """Ends TLS: sends close_notify and waits for the peer's. Returns the socket, or None over BIOs.

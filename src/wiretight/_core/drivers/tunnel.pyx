@@ -154,7 +154,7 @@ cdef class Tunnel(Wire):
         """A step of the carrier, in the middle of one of ours. The turn is ours, so that no other begins meanwhile."""
         cdef Status status
         if op.verb == READ and self.carrier.unread != NULL:
-            op.got = self.carrier.take_unread(op.data, op.size)
+            op.got = self.carrier.take_unread(op.data, op.size, False)
             return DONE
         # A send that another thread had begun before, and whose retry is refused: its bytes have their place already.
         self.carrier.backlog.clear()
