@@ -101,6 +101,7 @@ if TYPE_CHECKING:
     from wiretight._install import install as install, uninstall as uninstall
     from wiretight._tls.information import ConnectionInfo as ConnectionInfo
     from wiretight._tls.verifycodes import VerifyCode as VerifyCode
+    from wiretight.selectors import Selector as Selector
 
 
 def __getattr__(name: str) -> object:
@@ -117,6 +118,10 @@ def __getattr__(name: str) -> object:
         from wiretight._tls.information import ConnectionInfo
 
         return ConnectionInfo
+    if name == "Selector":
+        from wiretight.selectors import Selector
+
+        return Selector
     if name == "_ssl":
         import wiretight._ssl
 

@@ -25,7 +25,7 @@ LAYERS = (
     {"_core.callbacks", "_core.drivers"},
     {"_core.sslcontext"},
     {"_tls"},
-    {"_asyncio", "_ssl"},
+    {"_asyncio", "_ssl", "selectors"},
     {"_install", "asyncio"},
     {""},
     {"_cli"},
@@ -40,7 +40,7 @@ ONLY = {
     # "" only hands the name on.
     "socket": {"_standard.system", "_tls", "_asyncio", "_cli", "asyncio", ""},
     "select": {"_cli"},
-    "selectors": {"_cli"},
+    "selectors": {"_cli", "selectors"},
     "asyncio": {"_asyncio", "_cli", "_install", "asyncio"},
 }
 

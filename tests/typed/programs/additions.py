@@ -1,5 +1,6 @@
 """What wiretight has beyond `ssl`."""
 
+import selectors
 import ssl
 
 from typing_extensions import assert_type
@@ -43,6 +44,10 @@ def look(connection: ssl.SSLSocket, tls: ssl.SSLObject, context: ssl.SSLContext)
     assert_type(connection.peek(), bytes)
     assert_type(tls.sendv([b"x", bytearray(b"y"), memoryview(b"z")]), int)
     connection.close_notify()
+    with ssl.Selector() as selector:
+        selector.register(connection, selectors.EVENT_READ)
+        for key, events in selector.select(0.1):
+            lines.append(f"{key.fd} {events}")
     return " ".join(lines)
 
 
