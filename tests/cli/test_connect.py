@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from tests.cli.command import assert_one_line, wiretight
 from tests.cli.conftest import Serving
 from tests.kit.certificates import ADDRESS, HOST, Certificates, Credentials
+from tests.kit.servers import Server
 from tests.kit.subject import tls
 
 NOW = dt.datetime.now(dt.timezone.utc)
@@ -161,6 +162,32 @@ def test_the_chain_of_a_rejected_server_is_shown(serving: Serving, certificates:
     assert "verified       NO: the certificate expired" in result.stdout
     assert "days left" not in result.stdout
     assert "SHA-256" in result.stdout
+
+
+@pytest.mark.parametrize("version", ["1.2", "1.3"])
+def test_a_rejected_server_is_asked_once_and_what_was_agreed_on_is_shown(
+    certificates: Certificates, version: str
+) -> None:
+    context = certificates.server_context(alpn=["http/1.1"], credentials=certificates.server_of_other_ca)
+    with Server(context, errors_ok=True) as server:
+        facts = report(server.port, "--cafile", certificates.ca_file, "--tls", version)
+        assert server.next_error().alert == 48
+    assert not server.all_seen(), "no other connection has ignored the refusal"
+    assert facts["protocol"] == f"TLSv{version}"
+    assert facts["bits"] in ((None,) if version == "1.2" else (128, 256))  # TLS 1.2 takes a cipher up after that
+    assert facts["group"] != "-" or tls.OPENSSL_VERSION_INFO < (3, 2)
+    assert facts["alpn"] == "http/1.1"
+    assert facts["server_name"] == HOST
+    assert (facts["verified"], facts["session_reused"]) == (False, None)
+    assert len(facts["chain"]) == 1
+
+
+def test_all_reasons_are_reported(serving: Serving, certificates: Certificates) -> None:
+    port = serving(certificates.server_context(credentials=certificates.expired))
+
+    result = wiretight("connect", f"{ADDRESS}:{port}", "--servername", "x.example", "--cafile", certificates.ca_file)
+
+    assert_one_line(result, "the certificate expired", "the name x.example is not among", "; ")
 
 
 def test_insecure_does_not_verify(serving: Serving, certificates: Certificates) -> None:

@@ -49,12 +49,16 @@ def sent_by(connection: ssl.SSLSocket) -> list[Certificate]:
     """The chain as the peer sent it, its own certificate first; needs no verification."""
     # Decoded certificates, which the interface has since Python 3.10 on its inner object only.
     inner = connection._sslobj
-    return [] if inner is None else [_decoded(native) for native in inner.get_unverified_chain() or ()]
+    return [] if inner is None else [decoded(native) for native in inner.get_unverified_chain() or ()]
 
 
-def reason(error: ssl.SSLCertVerificationError, name: str, chain: list[Certificate]) -> str:
-    """Why the chain was rejected for the server `name`."""
-    code = error.verify_code
+def reasons(error: ssl.SSLCertVerificationError, name: str, chain: list[Certificate]) -> list[str]:
+    """Why the chain was rejected for the server `name`: each reason once."""
+    found = [(each.code, each.message) for each in error.verify_errors] or [(error.verify_code, error.verify_message)]
+    return list(dict.fromkeys(_reason(code, message, name, chain) for code, message in found))
+
+
+def _reason(code: int, message: str, name: str, chain: list[Certificate]) -> str:
     last = chain[-1] if chain else None
     if code == _EXPIRED and (late := _first(chain, lambda it: _seconds(it.not_after))):
         whose = "the certificate" if late is chain[0] else f"the certificate {late.subject!r} of the chain"
@@ -70,7 +74,7 @@ def reason(error: ssl.SSLCertVerificationError, name: str, chain: list[Certifica
         return f"unknown issuer: the chain ends at {last.subject!r}, which is not trusted (see --cafile)"
     if code in _NO_ISSUER and last:
         return f"unknown issuer: {last.issuer!r} is neither trusted nor sent by the server (see --cafile)"
-    return f"{error.verify_message} (X509_V_ERR {code})"
+    return f"{message} (X509_V_ERR {code})"
 
 
 def is_address(name: str) -> bool:
@@ -82,7 +86,8 @@ def is_address(name: str) -> bool:
     return True
 
 
-def _decoded(native: Any) -> Certificate:
+def decoded(native: Any) -> Certificate:
+    """What a certificate of the core says, in words."""
     facts = native.get_info()
     end = _seconds(facts["notAfter"])
     left = None if isnan(end) else end - time.time()

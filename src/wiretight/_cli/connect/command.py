@@ -12,20 +12,24 @@ from dataclasses import asdict, dataclass, field
 
 import wiretight as ssl
 from wiretight._cli.connect import starttls
-from wiretight._cli.connect.chain import Certificate, is_address, reason, sent_by
+from wiretight._cli.connect.chain import Certificate, decoded, is_address, reasons, sent_by
 from wiretight._cli.demo.files import readable
 from wiretight._cli.errors import CommandError, connection_failure
-from wiretight._cli.negotiated import UNKNOWN, Negotiated
+from wiretight._cli.negotiated import UNKNOWN
 from wiretight._cli.serve.fileserver import limit_version
 from wiretight._cli.terminal import clean, print_facts, print_json
 
 _TICKET_SECONDS = 1.0  # how long a server is given to send a TLS 1.3 session ticket
 _WEB = "h2,http/1.1"
+_REUSE = {True: "yes: a second connection resumed it", False: "no", None: "not tried"}
+_HANDSHAKE = 22  # RFC 8446, section 5.1
 
 
 @dataclass
 class Report:
-    """The findings about a server. `verified` is None with --insecure; `refused` is the reason if it is False."""
+    """The findings about a server. `verified` is None with --insecure; if it is False, `refused` has the reasons, and
+    `session_reused` is None: nobody tried.
+    """
 
     host: str
     port: int
@@ -51,8 +55,7 @@ def add_arguments(commands: "argparse._SubParsersAction[argparse.ArgumentParser]
         description=textwrap.dedent("""\
             Connects to a TLS server and shows the protocol, the cipher, the group, ALPN,
             whether a session can be reused (by reusing one), and the certificates that the
-            server sent. If they are refused it says why, connects once more without
-            verification to show them, and exits with status 1."""),
+            server sent. If they are refused it says why, and exits with status 1."""),
         epilog=textwrap.dedent("""\
             examples:
               python -m wiretight connect example.org:443
@@ -99,10 +102,19 @@ def split_address(text: str) -> tuple[str, int]:
     return found[1] or found[2], int(found[3])
 
 
+class _Refused(Exception):
+    """The server's certificate was rejected, and what had been agreed on before."""
+
+    def __init__(self, error: ssl.SSLCertVerificationError, agreed: ssl.ConnectionInfo) -> None:
+        super().__init__(str(error))
+        self.error, self.agreed = error, agreed
+
+
 class _Dialler:
-    """Connects to one server, as the options specify."""
+    """Connects to one server, as the options specify. `protocol` is what the last handshake has come to speak."""
 
     def __init__(self, host: str, port: int, options: argparse.Namespace) -> None:
+        self.protocol: str | None = None
         self.name: str = options.servername or host
         self.peer = f"{host}:{port}"
         self._address = (host, port)
@@ -124,20 +136,32 @@ class _Dialler:
             context.set_alpn_protocols([name for name in offered.split(",") if name])
         except (ssl.SSLError, UnicodeError):
             raise CommandError(f"--alpn {offered!r}: each name has 1 to 255 ASCII characters") from None
+        context.message_callback = self._listen
         return context
 
-    def dial(self, context: ssl.SSLContext, session: ssl.SSLSession | None = None) -> ssl.SSLSocket:
-        """A connection after its handshake.
+    def _listen(self, _: object, direction: str, version: int, content_type: int, *__: object) -> None:
+        # version() is None until the handshake is done, and a rejected certificate ends it before.
+        if direction == "read" and content_type == _HANDSHAKE:
+            self.protocol = ssl.TLSVersion(version).name.replace("_", ".")
 
-        Raises `CommandError`, or SSLCertVerificationError for a rejected certificate.
-        """
+    def dial(self, context: ssl.SSLContext, session: ssl.SSLSession | None = None) -> ssl.SSLSocket:
+        """A connection after its handshake. Raises `CommandError`, or `_Refused` for a rejected certificate."""
         raw = self._connect()
         try:
             if self._options.starttls:
                 starttls.start(raw, self._options.starttls, self.peer, self._options.timeout)
-            return context.wrap_socket(raw, server_hostname=self.name, session=session)
-        except ssl.SSLCertVerificationError:
-            raise
+            connection = context.wrap_socket(
+                raw, server_hostname=self.name, session=session, do_handshake_on_connect=False
+            )
+            try:
+                connection.do_handshake()
+            except BaseException as error:
+                agreed = connection.connection_info()
+                connection.close()
+                if isinstance(error, ssl.SSLCertVerificationError):
+                    raise _Refused(error, agreed) from error
+                raise
+            return connection
         except OSError as error:
             raise connection_failure(error, self.peer, self._options.timeout) from error
         except ValueError as error:
@@ -154,20 +178,17 @@ class _Dialler:
 
 def _examine(dialler: _Dialler, report: Report, verify: bool) -> Report:
     context = dialler.context(verify)
+    report.server_name = None if is_address(dialler.name) else dialler.name
     try:
         connection = dialler.dial(context)
-    except ssl.SSLCertVerificationError as error:
-        with contextlib.suppress(CommandError):  # the user must learn the first error
-            _examine(dialler, report, verify=False)
-        report.verified, report.refused = False, reason(error, dialler.name, report.chain)
+    except _Refused as refused:
+        report.verified = False
+        report.chain = [decoded(certificate) for certificate in refused.error.peer_chain]
+        report.refused = "; ".join(reasons(refused.error, dialler.name, report.chain))
+        _fill(report, refused.agreed, dialler.protocol)
         return report
     with connection:
-        agreed = Negotiated.by(connection)
-        report.protocol, report.cipher, report.bits, report.group = (
-            agreed.protocol, agreed.cipher, agreed.bits, agreed.group
-        )  # fmt: skip
-        report.alpn = connection.selected_alpn_protocol()
-        report.server_name = None if is_address(dialler.name) else dialler.name
+        _fill(report, connection.connection_info(), connection.version())
         report.verified = True if verify else None
         report.chain = sent_by(connection)
         report.client_certificate_demanded = _demands_certificate(connection)
@@ -175,6 +196,11 @@ def _examine(dialler: _Dialler, report: Report, verify: bool) -> Report:
         _close(connection)
     report.session_reused = _is_reused(dialler, context, session)
     return report
+
+
+def _fill(report: Report, agreed: ssl.ConnectionInfo, protocol: str | None) -> None:
+    report.protocol, report.cipher, report.bits = protocol or UNKNOWN, agreed.cipher or UNKNOWN, agreed.cipher_bits
+    report.group, report.alpn = agreed.group or UNKNOWN, agreed.alpn_protocol
 
 
 def _demands_certificate(connection: ssl.SSLSocket) -> bool:
@@ -213,7 +239,7 @@ def _is_reused(dialler: _Dialler, context: ssl.SSLContext, session: ssl.SSLSessi
     try:
         with dialler.dial(context, session) as again:
             return bool(again.session_reused)
-    except (CommandError, OSError):
+    except (CommandError, _Refused, OSError):
         return False
 
 
@@ -226,7 +252,7 @@ def _print(report: Report) -> None:
         ("group", report.group),
         ("ALPN", report.alpn or "none agreed"),
         ("SNI sent", report.server_name or "none: an address has none"),
-        ("session reuse", "yes: a second connection resumed it" if report.session_reused else "no"),
+        ("session reuse", _REUSE[report.session_reused]),
     ]
     if report.client_certificate_demanded:
         facts.append(("demands", "a client certificate"))

@@ -179,7 +179,7 @@ cdef class _SSLSocket(Driver):
         return self.as_int(self.run(&call, None))
 
     def close_writing(self):
-        """Sends close_notify. The socket stays open, and what the peer sends can be read to its end. Safe to call again.
+        """Sends close_notify. The socket stays open, and the peer's data can be read to its end. Safe to call again.
 
         Raises SSLError before the handshake, SSLError, TimeoutError, OSError, and a want on a non-blocking socket.
         Since 0.1. OpenSSL: SSL_shutdown(3)
