@@ -360,10 +360,11 @@ def test_a_recv_that_waits_outside_takes_nothing_from_the_inside(client_context,
             handshaking = Task(server.do_handshake)
             inside.do_handshake()
             handshaking.result()
-            with pytest.raises(OSError, match="carries another one inside it"):
-                stray.result()
             server.sendall(b"hello")
             assert receive_exactly(inside, 5) == b"hello"
+        # It sleeps to the end if all that came was taken before it could look.
+        with pytest.raises(OSError, match=r"carries another one inside it|Bad file descriptor"):
+            stray.result()
 
 
 def test_a_close_ends_every_call_and_frees_the_number(client_context, server_context, carrier, tmp_path):
