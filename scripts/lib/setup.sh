@@ -272,7 +272,7 @@ sanitized() {
   set_up "$found" test
   core_in asan --buildtype=debug -Doptimization=1 -Db_sanitize=address,undefined -Db_lundef=false
   # The interpreter is not instrumented: what it keeps for ever looks like leaks.
-  export ASAN_OPTIONS=detect_leaks=0:strict_string_checks=1:detect_stack_use_after_return=1
+  export ASAN_OPTIONS=detect_leaks=0:allocator_may_return_null=1:strict_string_checks=1:detect_stack_use_after_return=1
   export UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1
   export SANITIZED_MALLOC=malloc
   SANITIZERS=$(cc -print-file-name=libasan.so):$(cc -print-file-name=libubsan.so)

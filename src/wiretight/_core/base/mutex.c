@@ -300,8 +300,13 @@ static void violation(const char *rule, int level) {
     abort();
 }
 
+/* PyGILState_Check() alone says yes to every thread once the interpreter has gone, as to a daemon thread that wakes. */
+static int holds_gil(void) {
+    return PyGILState_GetThisThreadState() != NULL && PyGILState_Check();
+}
+
 void wt_check_wait(int level) {
-    if (PyGILState_Check())
+    if (holds_gil())
         violation("a thread waits for a lock while it holds the GIL", level);
     for (int higher = level; higher <= WT_LEVEL_BIO; higher++)
         if (held[higher])
