@@ -15,6 +15,7 @@ from tests.kit.certificates import HOST, Certificates
 from tests.kit.pair import Pair
 from tests.kit.subject import tls
 from wiretight import TrustStore, VerifyCode
+from wiretight._core.trust.locations import load_again
 
 FROZEN = r"this context is frozen: change a copy\(\) of it"
 
@@ -283,7 +284,26 @@ def test_directories_between_colons_are_found_from_elsewhere(
         (tmp_path / name).mkdir()
     rehashed(certificates, tmp_path / "full")
     monkeypatch.chdir(tmp_path)
-    client.load_verify_locations(capath="empty:full")
+    client.load_verify_locations(capath=":empty:full")
     written = pickle.dumps(client)
     monkeypatch.chdir(tmp_path / "empty")
     assert answer(pickle.loads(written), server) is None
+
+
+def test_an_absolute_directory_is_found_from_one_that_is_gone(
+    certificates: Certificates, client: Any, server: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "full").mkdir()
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    client.trust_store = TrustStore.from_directory(rehashed(certificates, tmp_path / "full"))
+    assert answer(again(client), server) is None
+
+
+def test_what_is_no_origin_of_trust_is_an_error(client: Any) -> None:
+    """As in a pickle of another version."""
+    for loads in ([()], [None], [("file",)], [("network", "example.org", None)], [("memory", b"", None)]):
+        with pytest.raises((TypeError, ValueError)):
+            load_again(client, loads, False)
+    assert client.cert_store_stats()["x509"] == 0

@@ -27,12 +27,12 @@ cdef Addition addition(Bundle bundle, bytes directory, tuple origin):
 
 
 cdef Addition of_file(object path, str argument):
-    return addition(trusted_file(path, argument), None, ("file", absolute(path, working_directory())))
+    return addition(trusted_file(path, argument), None, ("file", absolute(path, working_directory()), None))
 
 
 cdef Addition of_crl_file(object path):
     cdef Addition made = of_data(None, file_content(path, "path"), repr(os.fspath(path)))
-    made.origin = ("crl_file", absolute(path, working_directory()))
+    made.origin = ("crl_file", absolute(path, working_directory()), None)
     return made
 
 
@@ -41,13 +41,12 @@ cdef Addition of_directory(bytes path):
     cdef str folder = working_directory()
     # A colon separates several.
     for name in path.split(b":"):
-        if name:
-            each.append(absolute(name, folder))
-    return addition(None, path, ("directory", ":".join(each)))
+        each.append(absolute(name, folder) if name else "")
+    return addition(None, path, ("directory", ":".join(each), None))
 
 
 cdef Addition of_default_places(Bundle bundle, bytes directory):
-    return addition(bundle, directory, ("default",))
+    return addition(bundle, directory, ("default", None, None))
 
 
 cdef Addition of_memory(stack_st_X509 *certificates, stack_st_X509_CRL *crls):
@@ -71,8 +70,8 @@ cdef Addition of_data(object certificates, object crls, str argument):
 def loads_of(Trust trust not None, /):
     """How `trust` came about, for load_again(): (its additions, whether its CRLs need no VERIFY_CRL_CHECK_LEAF).
 
-    Each addition is ("file", path), ("crl_file", path), ("directory", paths), ("default",), or ("memory", certificates,
-    CRLs): in DER, one after the other, or None. Since 0.1.
+    Each addition is a triple: ("file", path, None), ("crl_file", path, None), ("directory", paths, None),
+    ("default", None, None), or ("memory", certificates, CRLs): in DER, one after the other, or None. Since 0.1.
     """
     cdef Addition each
     cdef list loads = []

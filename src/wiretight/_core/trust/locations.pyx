@@ -66,17 +66,19 @@ def load_again(Context context not None, list loads not None, bint checks_crls, 
     update_settings(context, put_more_trust, (tuple(additions), checks_crls))
 
 
-cdef Addition addition_again(tuple load):
-    kind = load[0]
+cdef Addition addition_again(object load):
+    kind, what, crls = load
     if kind == "default":
         return default_trust()
     if kind == "file":
-        return of_file(load[1], "cafile")
+        return of_file(what, "cafile")
     if kind == "crl_file":
-        return of_crl_file(load[1])
+        return of_crl_file(what)
     if kind == "directory":
-        return of_directory(path_of(load[1], "capath"))
-    return of_data(load[1], load[2], "data")
+        return of_directory(path_of(what, "capath"))
+    if kind == "memory":
+        return of_data(what, crls, "data")
+    raise ValueError(f"this version of wiretight cannot load trust from {kind!r}")
 
 
 cdef int load_crls(Context context, object path, object data) except -1:

@@ -7,7 +7,7 @@ was there: a failed addition adds nothing, and no handshake sees a store that ch
 cimport cython
 
 from wiretight._core.base.errors cimport check, raise_queue
-from wiretight._core.base.files cimport path_of
+from wiretight._core.base.files cimport absolute, path_of, working_directory
 from wiretight._core.base.mutex cimport wt_gate_enter, wt_gate_leave
 from wiretight._core.context.settings cimport trust_of
 from wiretight._core.openssl.err cimport ERR_clear_error
@@ -100,12 +100,12 @@ cdef class TrustStore(TrustSource):
         OpenSSL: X509_STORE_load_path(3)
         """
         cdef TrustStore store = TrustStore()
-        cdef bytes name = os.path.join(os.getcwdb(), path_of(path, "path"))
-        if b":" in name:
-            raise ValueError(f"{os.fsdecode(name)!r} contains ':', which separates directories to OpenSSL: rename it")
+        cdef str name = absolute(path_of(path, "path"), working_directory())
+        if ":" in name:
+            raise ValueError(f"{name!r} contains ':', which separates directories to OpenSSL: rename it")
         if not stat.S_ISDIR(os.stat(name).st_mode):
-            raise NotADirectoryError(f"{os.fsdecode(name)!r} is not a directory: use from_file() for a file")
-        store.grow((of_directory(name),))
+            raise NotADirectoryError(f"{name!r} is not a directory: use from_file() for a file")
+        store.grow((of_directory(os.fsencode(name)),))
         return store
 
     def add_certificates(self, data, /):
