@@ -121,6 +121,17 @@ def test_defaults_that_a_frozen_context_has_may_be_loaded_again(client: Any) -> 
     client.load_default_certs()
     client.freeze()
     client.load_default_certs()
+    store = client.trust_store
+    client.load_default_certs()
+    assert client.trust_store is store
+
+
+def test_a_frozen_context_does_not_leave_the_store_that_it_was_given(client: Any) -> None:
+    client.trust_store = store = TrustStore.system()
+    client.freeze()
+    with pytest.raises(RuntimeError, match=FROZEN):
+        client.load_default_certs()
+    assert client.trust_store is store
 
 
 # --- Copied ----------------------------------------------------------------------------------------------------------

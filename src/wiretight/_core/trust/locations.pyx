@@ -49,9 +49,14 @@ cdef int set_default_verify_paths(Context context) except -1:
 
 cdef int put_more_trust(Context _, Settings settings, object more) except -1:
     additions, checks_crls = more
-    settings.trust = grown(trusted_by(settings), additions, checks_crls, NULL)
-    settings.trust_store = None
-    settings.owns_trust_store = False
+    return put_own_trust(settings, grown(trusted_by(settings), additions, checks_crls, NULL))
+
+
+cdef int put_own_trust(Settings settings, Trust trust) except -1:
+    if trust is not settings.trust or not settings.owns_trust_store:
+        settings.trust = trust
+        settings.trust_store = None
+        settings.owns_trust_store = False
     return 0
 
 
@@ -109,9 +114,7 @@ cdef class Revocations:
 cdef int put_crls(Context _, Settings settings, object value) except -1:
     """A CRL that is not looked at would revoke nothing, in this context and in one that gets its store."""
     cdef Revocations revocations = value
-    settings.trust = grown(trusted_by(settings), revocations.additions, True, &revocations.added)
-    settings.trust_store = None
-    settings.owns_trust_store = False
+    put_own_trust(settings, grown(trusted_by(settings), revocations.additions, True, &revocations.added))
     settings.values.verify_flags |= X509_V_FLAG_CRL_CHECK
     return 0
 
