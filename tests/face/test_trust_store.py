@@ -502,6 +502,7 @@ def test_a_session_ends_with_a_change_of_the_store(world: World, client: Any, si
     assert not reused(session)
 
 
+@pytest.mark.skipif("SANITIZERS" in os.environ, reason="the sanitizers have allocators of their own")
 def test_a_thousand_contexts_on_one_store_take_kilobytes(world: World) -> None:
     """Their own settings each, and not a second copy of the roots."""
     store = TrustStore([issue(f"root {number}", ca=True).der for number in range(150)])
