@@ -34,6 +34,7 @@ access_log none
 pid_filename none
 netdb_filename none
 coredump_dir {folder}
+hosts_file {folder}/hosts
 shutdown_lifetime 0 seconds
 max_filedescriptors 1024
 """
@@ -54,6 +55,8 @@ def squid(request: pytest.FixtureRequest, certificates: Certificates) -> Iterato
         for source, name in zip(certificates.server, ("chain.pem", "key.pem"), strict=True):
             shutil.copy(source, Path(folder, name))
             Path(folder, name).chmod(0o644)
+        # Squid looks names up by itself, and a bare system need not have the file that localhost is in.
+        Path(folder, "hosts").write_text(f"{ADDRESS} {HOST}\n")
         port = free_port()
         configuration = Path(folder, "squid.conf")
         values = {"address": ADDRESS, "port": port, "folder": folder, "options": WITHOUT[request.param]}
