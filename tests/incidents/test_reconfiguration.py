@@ -73,6 +73,12 @@ def changes(server: Any, client: Any, certificates: Any, version: Any, folder: P
         "_msg_callback": [
             *toggled(client, "_msg_callback", lambda *_: None, None),
             *toggled(server, "_msg_callback", lambda *_: None, None)],
+        "message_callback": [
+            *toggled(client, "message_callback", lambda *_: None, None),
+            *toggled(server, "message_callback", lambda *_: None, None)],
+        "keylog_callback": [
+            *toggled(client, "keylog_callback", lambda *_: None, None),
+            *toggled(server, "keylog_callback", lambda *_: None, None)],
         "keylog_filename": [
             *toggled(client, "keylog_filename", folder / "keys", None),
             *toggled(server, "keylog_filename", folder / "keys", None)],
