@@ -658,6 +658,7 @@ def test_a_list_may_be_long(world: World, trusting: Any, long_list: bytes) -> No
     assert refused(trusting, world.serving(revoked)) == REVOKED
 
 
+@pytest.mark.skipif("SANITIZERS" in os.environ, reason="the sanitizers have allocators of their own")
 def test_a_long_list_is_parsed_once_for_all_contexts(world: World, long_list: bytes) -> None:
     store = TrustStore(world.root.pem, crls=long_list)
     before = resident()
