@@ -88,6 +88,22 @@ class Reader:
                 self.moved.set()
 
 
+def test_a_recv_ends_quietly_while_both_ends_shut_down_writing(client_context, server_context):
+    """Whichever close_notify is first: 6 of 400 raised SSLZeroReturnError, in the thread that has shut down nothing."""
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        for _ in range(400):
+            with tls_sockets(client_context, server_context) as (client, server):
+                receiving = Task(client.recv, 10)
+                ending = Task(server.shutdown, socket.SHUT_WR)
+                client.shutdown(socket.SHUT_WR)
+                ending.result()
+                assert receiving.result() == b""
+    finally:
+        sys.setswitchinterval(interval)
+
+
 @waiting
 def test_a_blocked_recv_does_not_delay_a_send(client_context, server_context, mode):
     with tls_sockets(client_context, server_context, mode=mode) as (client, server):

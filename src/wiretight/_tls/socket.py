@@ -321,9 +321,13 @@ class SSLSocket(Connects, MoreVerbs, StreamOnly, MakesFiles, _Standard, metaclas
         (CPython issue 124618). Since 0.1. Source: RFC 8446, section 6.1.
         """
         if (sslobj := self._sslobj) is not None:
-            if how == SHUT_WR:
-                sslobj.close_notify(outwards=True)
-            self._write_is_shut = self._write_is_shut or how != SHUT_RD
+            before, self._write_is_shut = self._write_is_shut, self._write_is_shut or how != SHUT_RD
+            try:
+                if how == SHUT_WR:  # with the flag set: another thread may meet the peer's end right after ours
+                    sslobj.close_notify(outwards=True)
+            except BaseException:
+                self._write_is_shut = before
+                raise
         PlainSocket.shutdown(self, how)
 
     def detach(self) -> int:
