@@ -110,11 +110,11 @@ cdef int set_keylog_filename(Context context, object path) except -1:
 
 
 cdef int set_keylog_callback(Context context, object callback) except -1:
-    check_not_frozen(context)
-    cdef str wrong = f"keylog_callback must be callable or None, not {type(callback).__name__}"
-    if callable_or_none(callback, wrong) is not None:
+    callable_or_none(callback, f"keylog_callback must be callable or None, not {type(callback).__name__}")
+    update_settings(context, put_keylog_callback, callback)
+    if callback is not None:
         install(context)
-    return update_settings(context, put_keylog_callback, callback)
+    return 0
 
 
 cdef int install(Context context) noexcept:

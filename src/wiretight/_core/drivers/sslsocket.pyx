@@ -11,7 +11,7 @@ from libc.string cimport memset
 
 from wiretight._core.base.errors cimport plain_error
 from wiretight._core.connection.connection cimport FROM_CONTEXT, Connection
-from wiretight._core.connection.stream cimport CLOSE, HANDSHAKE, READ, SHUTDOWN, WRITE, Stream
+from wiretight._core.connection.stream cimport CLOSE, HANDSHAKE, READ, SHUTDOWN, WRITE, Stream, operation
 from wiretight._core.context.versions cimport PROTOCOL_TLS_CLIENT, PROTOCOL_TLS_SERVER
 from wiretight._core.drivers.buffers cimport Buffers
 from wiretight._core.drivers.steps cimport notify
@@ -113,16 +113,11 @@ cdef class _SSLSocket(Driver):
         cdef PyObject *data = new_bytes(NULL, size)
         cdef Call call
         cdef size_t got
+        memset(&call, 0, sizeof(Call))
+        call.op = operation(READ, bytes_data(data), size)
+        call.op.peeks = peeks
         try:
-            if peeks:
-                memset(&call, 0, sizeof(Call))
-                call.op.verb = READ
-                call.op.data = bytes_data(data)
-                call.op.size = size
-                call.op.peeks = True
-                got = self.run(&call, None)
-            else:
-                got = self.drive(READ, bytes_data(data), size, None)
+            got = self.run(&call, None)
         except BaseException:
             Py_DECREF(data)
             raise
@@ -173,9 +168,8 @@ cdef class _SSLSocket(Driver):
         cdef Buffers several = Buffers(buffers)
         cdef Call call
         memset(&call, 0, sizeof(Call))
-        call.op.verb = WRITE
+        call.op = operation(WRITE, NULL, several.size)
         call.op.pieces = &several.pieces
-        call.op.size = several.size
         return self.as_int(self.run(&call, None))
 
     def close_writing(self):

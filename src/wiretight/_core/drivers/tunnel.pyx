@@ -13,7 +13,6 @@ from cython cimport critical_section, no_gc_clear
 from cpython.weakref cimport PyWeakref_NewRef
 from libc.errno cimport EBADF, ENOMEM, EPIPE, EPROTO
 from libc.stdint cimport int64_t
-from libc.string cimport memset
 
 from wiretight._core.base.errors cimport (
     AGAIN, CLOSED, DONE, FAILED, Failure, OWN_CALLBACK, Status, WANT_READ, WANT_WRITE, turn_refused,
@@ -22,7 +21,7 @@ from wiretight._core.base.mutex cimport wt_mutex_lock, wt_mutex_unlock
 from wiretight._core.connection.backlog cimport BATCH, note
 from wiretight._core.connection.connection cimport Connection
 from wiretight._core.connection.hostname cimport a_label
-from wiretight._core.connection.stream cimport NOTIFY, READ, WRITE, Operation, Stream
+from wiretight._core.connection.stream cimport NOTIFY, READ, WRITE, Operation, Stream, operation
 from wiretight._core.context.context cimport Context
 from wiretight._core.drivers.sslsocket cimport _SSLSocket, new_connection
 from wiretight._core.openssl.ssl cimport SSL_is_init_finished, SSL_pending
@@ -50,7 +49,7 @@ cdef class Tunnel(Wire):
 
     cdef int take(self, char *into, int size) noexcept nogil:
         """The BIO's read, as of any wire."""
-        cdef Operation op
+        cdef Operation op = operation(READ, into, size)
         cdef Status status
         if self.fd < 0:
             self.error = EBADF
@@ -58,10 +57,6 @@ cdef class Tunnel(Wire):
         if self.bytes_in >= self.read_limit:
             self.limited = True
             return -1
-        memset(&op, 0, sizeof(Operation))
-        op.verb = READ
-        op.data = into
-        op.size = size
         status = self.carry(&op)
         if status == DONE:
             self.bytes_in += op.got
@@ -113,10 +108,7 @@ cdef class Tunnel(Wire):
             self.error = EBADF if self.fd < 0 else ENOMEM
             return 0
         while status == DONE:
-            memset(&op, 0, sizeof(Operation))
-            op.verb = WRITE
-            op.data = <char *>data + taken
-            op.size = min(size - taken, <size_t>MOST)
+            op = operation(WRITE, <char *>data + taken, min(size - taken, <size_t>MOST))
             status = self.carry(&op)
             self.count_sent()
             if op.writing.committed:
@@ -141,9 +133,7 @@ cdef class Tunnel(Wire):
         self.bytes_out += self.writing.sent - counted
 
     cdef void notify_outwards(self) noexcept nogil:
-        cdef Operation op
-        memset(&op, 0, sizeof(Operation))
-        op.verb = NOTIFY
+        cdef Operation op = operation(NOTIFY, NULL, 0)
         if not Wire.has_unsent(self):       # or it would come before the rest of ours
             self.carry(&op)
             self.carrier.wire.notify_outwards()
