@@ -11,11 +11,10 @@ from typing import Any
 import pytest
 
 from tests.kit.certificates import HOST, Certificates
-from tests.kit.changes import CHANGES, new_context, try_every_change, use
+from tests.kit.changes import CHANGES, POLICIES, exchanging_policies, new_context, try_every_change, use
 from tests.kit.pair import Pair
 from tests.kit.settings import SETTINGS
 from tests.kit.subject import tls
-from tests.kit.threads import PATIENCE, Task
 from wiretight._core.context.lifecycle import settings_by_name
 
 WAYS: dict[str, Callable[[Any], Any]] = {
@@ -227,24 +226,12 @@ def test_statistics_begin_anew(certificates: Certificates, version: Any, copied:
 def test_copies_are_whole_while_another_thread_changes_the_original(certificates: Certificates) -> None:
     """Both limits are set by one call, so no copy may have one of each."""
     context = tls.SSLContext(tls.PROTOCOL_TLS_SERVER)
-    policies = [tls.Policy.named(name) for name in ("mozilla-modern-5.7", "mozilla-intermediate-5.7")]
     known = []
-    for policy in policies:
-        context.apply_policy(policy)
+    for name in POLICIES:
+        context.apply_policy(tls.Policy.named(name))
         known.append(settings_by_name(context))
-    done: list[bool] = []
-
-    def change() -> None:
-        while not done:
-            for policy in policies:
-                context.apply_policy(policy)
-
-    task = Task(change)
-    try:
+    with exchanging_policies(context):
         copies = [settings_by_name(context.copy()) for _ in range(200)]
-    finally:
-        done.append(True)
-        task.result(PATIENCE)
     names = ("minimum_version", "options", "groups", "ciphersuites")
     allowed = [tuple(each[name] for name in names) for each in known]
     assert {tuple(each[name] for name in names) for each in copies} <= set(allowed)

@@ -17,11 +17,19 @@ from typing import Any
 import pytest
 
 from tests.kit.certificates import HOST, Certificates
-from tests.kit.changes import CHANGES, callback, new_context, psk_of_server, use
+from tests.kit.changes import (
+    CHANGES,
+    POLICIES,
+    callback,
+    exchanging_policies,
+    new_context,
+    psk_of_server,
+    use,
+)
 from tests.kit.pair import Pair
 from tests.kit.settings import SETTINGS
 from tests.kit.subject import tls
-from tests.kit.threads import PATIENCE, Task
+from tests.kit.threads import PATIENCE
 from wiretight._core.context import credentials
 from wiretight._core.context.lifecycle import settings_by_name
 from wiretight._core.trust.addition import loads_of
@@ -132,24 +140,12 @@ def test_a_frozen_context_arrives_frozen() -> None:
 
 def test_what_another_thread_changes_meanwhile_arrives_whole() -> None:
     context = tls.SSLContext(tls.PROTOCOL_TLS_SERVER)
-    policies = [tls.Policy.named(name) for name in ("mozilla-modern-5.7", "mozilla-intermediate-5.7")]
     known = []
-    for policy in policies * 2:  # one leaves the ciphers of the other
-        context.apply_policy(policy)
+    for name in POLICIES * 2:  # one leaves the ciphers of the other
+        context.apply_policy(tls.Policy.named(name))
         known.append(comparable(context))
-    done: list[bool] = []
-
-    def change() -> None:
-        while not done:
-            for policy in policies:
-                context.apply_policy(policy)
-
-    task = Task(change)
-    try:
+    with exchanging_policies(context):
         found = [comparable(again(context)) for _ in range(50)]
-    finally:
-        done.append(True)
-        task.result(PATIENCE)
     assert all(each in known for each in found)
 
 

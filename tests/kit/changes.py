@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from tests.kit.certificates import HOST, Certificates
 from tests.kit.subject import tls
+from tests.kit.threads import Task
 
 Change = Callable[[Any, Certificates], Any]
 
@@ -80,6 +81,9 @@ CHANGES: dict[str, Change] = {
     "apply_policy": lambda it, _: it.apply_policy(tls.Policy.named("fast-1")),
 }
 
+# Each sets several things, of which a context must never have a part.
+POLICIES = ("mozilla-modern-5.7", "mozilla-intermediate-5.7")
+
 # What only one kind of context has.
 OF_A_CLIENT = {"check_hostname", "set_psk_client_callback", "verify_callback"}
 OF_A_SERVER = {"num_tickets", "set_psk_server_callback", "set_servername_callback", "sni_callback"}
@@ -102,3 +106,21 @@ def try_every_change(context: Any, certificates: Certificates) -> None:
     for name in CHANGES.keys() - not_its_own:
         with contextlib.suppress(RuntimeError):
             CHANGES[name](context, certificates)
+
+
+@contextlib.contextmanager
+def exchanging_policies(context: Any) -> Iterator[None]:
+    """Meanwhile, another thread applies one of POLICIES after the other."""
+    done: list[bool] = []
+
+    def exchange() -> None:
+        while not done:
+            for name in POLICIES:
+                context.apply_policy(tls.Policy.named(name))
+
+    task = Task(exchange)
+    try:
+        yield
+    finally:
+        done.append(True)
+        task.result()
