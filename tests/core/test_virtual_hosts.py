@@ -13,6 +13,7 @@ import pytest
 import wiretight.asyncio
 from tests.incidents.references import reference
 from tests.kit.certificates import ADDRESS, ELSEWHERE, HOST, Certificates
+from tests.kit.keys import authority, credential_of
 from tests.kit.pair import Failure, Pair
 from tests.kit.servers import Server, echo
 from tests.kit.subject import tls
@@ -160,7 +161,36 @@ def test_its_verification_flags_apply(certificates: Certificates, version: Any, 
     shaken(client_context, outer)
     outer.inner.verify_flags |= tls.VERIFY_CRL_CHECK_LEAF  # and no revocation list is loaded
     assert "unable to get certificate CRL" in str(refused(client_context, outer).error)
-    outer.verify_flags, outer.inner.verify_flags = outer.inner.verify_flags, outer.verify_flags
+
+
+@pytest.mark.parametrize("mode", tls.VerifyMode)
+@reference("openssl/openssl#352")
+def test_it_demands_no_less_of_a_certificate_than_the_first(
+    certificates: Certificates, version: Any, outer: Any, mode: Any
+) -> None:
+    """With `ssl`, the flags stay those of the first."""
+    outer.inner = certificates.server_context(version, client_ca=certificates.ca_file)
+    outer.inner.verify_mode = mode
+    outer.verify_mode = tls.CERT_REQUIRED
+    client_context = certificates.client_context(version, credentials=certificates.client)
+    shaken(client_context, outer)
+    outer.verify_flags |= tls.VERIFY_CRL_CHECK_LEAF
+    assert "unable to get certificate CRL" in str(refused(client_context, outer).error)
+
+
+def test_it_concedes_no_more_of_a_certificate_than_the_first(
+    certificates: Certificates, version: Any, outer: Any
+) -> None:
+    """An intermediate CA as a trust anchor: VERIFY_X509_PARTIAL_CHAIN of both is needed."""
+    outer.verify_flags &= ~tls.VERIFY_X509_PARTIAL_CHAIN
+    outer.inner = certificates.server_context(version)
+    outer.inner.load_verify_locations(cadata=authority()[1].pem)
+    outer.inner.verify_mode = tls.CERT_REQUIRED
+    outer.inner.verify_flags |= tls.VERIFY_X509_PARTIAL_CHAIN
+    client_context = certificates.client_context(version)
+    client_context.add_credential(credential_of())
+    assert "unable to get issuer certificate" in str(refused(client_context, outer).error)
+    outer.verify_flags |= tls.VERIFY_X509_PARTIAL_CHAIN
     shaken(client_context, outer)
 
 

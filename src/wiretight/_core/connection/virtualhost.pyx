@@ -3,9 +3,9 @@
 SSL_set_SSL_CTX() switches certificates, ciphers, ALPN and CA certificates. The SSL has copies of everything else, from
 its creation: they are replaced here, while the ClientHello is processed and nothing has been decided by them yet.
 
-The other context may ask for more than the first, never for less: verify_mode and minimum_version are the stricter of
-the two. A program that requires certificates by the context that it listens with must not lose that by a choice; nor
-its verify_callback, by the choice of a context that verifies nobody.
+The other context may ask for more than the first, never for less: verify_mode, verify_flags and minimum_version are the
+stricter of the two. A program that requires certificates by the context that it listens with must not lose that by a
+choice; nor its verify_callback, by the choice of a context that verifies nobody.
 """
 
 cimport cython
@@ -20,10 +20,16 @@ from wiretight._core.context.settings cimport Settings, apply, apply_callbacks, 
 from wiretight._core.openssl.err cimport ERR_clear_error
 from wiretight._core.openssl.ssl cimport (
     SSL, SSL_OP_NO_SSLv3, SSL_OP_NO_TLSv1, SSL_OP_NO_TLSv1_1, SSL_OP_NO_TLSv1_2, SSL_VERIFY_PEER,
-    SSL_VERIFY_POST_HANDSHAKE, SSL_copy_session_id, SSL_free, SSL_get_certificate, SSL_get_min_proto_version,
-    SSL_get_options, SSL_get_state, SSL_get_verify_mode, SSL_in_before, SSL_is_init_finished, SSL_new,
-    SSL_set1_groups_list, SSL_set_SSL_CTX, SSL_set_cipher_list, SSL_set_ciphersuites, SSL_set_min_proto_version,
-    SSL_set_options, SSL_set_session, SSL_set_verify, TLS_ST_SR_CLNT_HELLO,
+    SSL_VERIFY_POST_HANDSHAKE, SSL_copy_session_id, SSL_free, SSL_get0_param, SSL_get_certificate,
+    SSL_get_min_proto_version, SSL_get_options, SSL_get_state, SSL_get_verify_mode, SSL_in_before,
+    SSL_is_init_finished, SSL_new, SSL_set1_groups_list, SSL_set_SSL_CTX, SSL_set_cipher_list, SSL_set_ciphersuites,
+    SSL_set_min_proto_version, SSL_set_options, SSL_set_session, SSL_set_verify, TLS_ST_SR_CLNT_HELLO,
+)
+from wiretight._core.openssl.x509 cimport (
+    X509_V_FLAG_ALLOW_PROXY_CERTS, X509_V_FLAG_CHECK_SS_SIGNATURE, X509_V_FLAG_CRL_CHECK, X509_V_FLAG_CRL_CHECK_ALL,
+    X509_V_FLAG_EXPLICIT_POLICY, X509_V_FLAG_IGNORE_CRITICAL, X509_V_FLAG_INHIBIT_ANY, X509_V_FLAG_INHIBIT_MAP,
+    X509_V_FLAG_NO_CHECK_TIME, X509_V_FLAG_PARTIAL_CHAIN, X509_V_FLAG_POLICY_CHECK, X509_V_FLAG_X509_STRICT,
+    X509_VERIFY_PARAM, X509_VERIFY_PARAM_clear_flags, X509_VERIFY_PARAM_get_flags, X509_VERIFY_PARAM_set_flags,
 )
 from wiretight._core.x509.certificate cimport owned
 
@@ -33,6 +39,16 @@ cdef extern from "compat.h" nogil:
 
 # The older way to set a minimum version.
 cdef uint64_t OLDER_VERSIONS = SSL_OP_NO_SSLv3 | SSL_OP_NO_TLSv1 | SSL_OP_NO_TLSv1_1 | SSL_OP_NO_TLSv1_2
+
+
+# The verify_flags with which a verification refuses more certificates, and fewer.
+cdef unsigned long DEMANDS = (
+    X509_V_FLAG_CRL_CHECK | X509_V_FLAG_CRL_CHECK_ALL | X509_V_FLAG_X509_STRICT | X509_V_FLAG_CHECK_SS_SIGNATURE
+    | X509_V_FLAG_POLICY_CHECK | X509_V_FLAG_EXPLICIT_POLICY | X509_V_FLAG_INHIBIT_ANY | X509_V_FLAG_INHIBIT_MAP
+)
+cdef unsigned long CONCESSIONS = (
+    X509_V_FLAG_PARTIAL_CHAIN | X509_V_FLAG_ALLOW_PROXY_CERTS | X509_V_FLAG_IGNORE_CRITICAL | X509_V_FLAG_NO_CHECK_TIME
+)
 
 
 cdef int choose_context(Connection connection, Context chosen) except -1:
@@ -143,6 +159,7 @@ cdef bint switch_context(
     OpenSSL: SSL_set_SSL_CTX(3), SSL_set_cipher_list(3), SSL_set_ciphersuites(3)
     """
     cdef int mode = SSL_get_verify_mode(ssl)
+    cdef unsigned long flags = X509_VERIFY_PARAM_get_flags(SSL_get0_param(ssl))
     cdef int minimum = SSL_get_min_proto_version(ssl)
     cdef uint64_t forbidden = SSL_get_options(ssl) & OLDER_VERSIONS
     ERR_clear_error()
@@ -160,6 +177,8 @@ cdef bint switch_context(
     if not apply(ssl, context.sealed, settings, True):
         return False
     SSL_set_verify(ssl, stricter(mode, SSL_get_verify_mode(ssl)), NULL)
+    if not demand_as_much(SSL_get0_param(ssl), flags):
+        return False
     SSL_set_options(ssl, forbidden)
     if SSL_get_min_proto_version(ssl) < minimum and not SSL_set_min_proto_version(ssl, minimum):
         return False
@@ -182,3 +201,14 @@ cdef int stricter(int first, int second) noexcept:
     if not second & SSL_VERIFY_PEER:
         return first
     return (first | second) & ~SSL_VERIFY_POST_HANDSHAKE | (first & second & SSL_VERIFY_POST_HANDSHAKE)
+
+
+cdef bint demand_as_much(X509_VERIFY_PARAM *parameters, unsigned long flags) noexcept:
+    """Demands what `flags` demands, and concedes nothing that it does not, on top of its own.
+
+    OpenSSL: X509_VERIFY_PARAM_set_flags(3)
+    """
+    return (
+        X509_VERIFY_PARAM_set_flags(parameters, flags & DEMANDS)
+        and X509_VERIFY_PARAM_clear_flags(parameters, CONCESSIONS & ~flags)
+    )
