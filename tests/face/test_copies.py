@@ -6,7 +6,7 @@ import copy
 import gc
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -164,6 +164,7 @@ def test_a_copy_shares_no_sessions(certificates: Certificates, version: Any, cop
 
 class OfAProgram(tls.SSLContext):
     __slots__ = ("_empty", "slot")
+    assigned: ClassVar[list[str]] = []
 
     def __init__(self, protocol: Any, *, tags: list[str]) -> None:
         self.tags = tags
@@ -171,6 +172,7 @@ class OfAProgram(tls.SSLContext):
         self.itself = self
 
     def __setattr__(self, name: str, value: object) -> None:
+        self.assigned.append(name)
         super().__setattr__(name, value)
 
 
@@ -178,6 +180,8 @@ def test_attributes_come_along_and_a_subclass_is_not_initialized_again() -> None
     context = OfAProgram(tls.PROTOCOL_TLS_CLIENT, tags=["a"])
     context.handshake_timeout = 2.0
     context.sslsocket_class = type("Socket", (tls.SSLSocket,), {})
+    assigned = list(context.assigned)
+    assert context.copy().assigned == assigned, "what a program does when an attribute is set, it has done"
     for copied in (context.copy(), copy.copy(context)):
         assert type(copied) is OfAProgram
         assert copied.tags is context.tags

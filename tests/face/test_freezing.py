@@ -127,6 +127,8 @@ NO_CHANGES: dict[str, Callable[[Any], Any]] = {
     "alpn": lambda it: it.set_alpn_protocols(["h2", "http/1.1"]),
     "ciphers": lambda it: it.set_ciphers("ECDHE+AESGCM"),
     "groups": lambda it: it.set_groups("X25519:P-256"),
+    "reload_interval": lambda it: setattr(it, "reload_interval", 60),
+    "handshake_timeout": lambda it: setattr(it, "handshake_timeout", 60),
     "no key log": lambda it: setattr(it, "keylog_filename", None),
     "keylog_callback": lambda it: setattr(it, "keylog_callback", callback),
     "no callback": lambda it: setattr(it, "_msg_callback", None),

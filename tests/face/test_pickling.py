@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import io
 import multiprocessing
 import os
@@ -173,6 +174,14 @@ def test_a_subclass_keeps_class_attributes_and_bound_methods() -> None:
     assert (other.tags, other.slot, other.handshake_timeout) == (["a"], ["in", "a", "slot"], 2.0)
     assert other.itself is other
     assert other.sni_callback.__self__ is other
+
+
+@pytest.mark.parametrize("arguments", [(1,), (1, 2), ()])
+def test_a_partial_function_of_a_program_arrives(arguments: tuple[int, ...]) -> None:
+    context = tls.SSLContext(tls.PROTOCOL_TLS_SERVER)
+    context.sni_callback = functools.partial(callback, *arguments, key=3)
+    chosen = again(context).sni_callback
+    assert (chosen.func, chosen.args, chosen.keywords) == (callback, arguments, {"key": 3})
 
 
 # --- What is refused --------------------------------------------------------------------------------------------------

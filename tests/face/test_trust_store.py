@@ -252,6 +252,20 @@ def test_its_fingerprint_is_of_all_that_it_trusts(world: World, tmp_path: Path) 
     assert stores[3].fingerprint == stores[3].fingerprint
 
 
+def test_its_fingerprint_tells_whether_it_uses_its_lists(world: World, tmp_path: Path, client: Any) -> None:
+    path = tmp_path / "trust.pem"
+    path.write_text(world.root.pem + world.root.revoke().pem)
+    client.load_verify_locations(path)  # as in `ssl`: with VERIFY_CRL_CHECK_LEAF only
+    assert client.trust_store.fingerprint != TrustStore.from_file(path).fingerprint
+
+
+def test_its_fingerprint_tells_what_a_certificate_is_trusted_for(world: World, tmp_path: Path) -> None:
+    plain, trusted = world.write("plain.pem", world.root.pem), tmp_path / "trusted.pem"
+    command = ["openssl", "x509", "-in", plain, "-trustout", "-addreject", "serverAuth", "-out", trusted]
+    subprocess.run(command, check=True)
+    assert TrustStore.from_file(plain).fingerprint != TrustStore.from_file(trusted).fingerprint
+
+
 def test_its_repr_tells_its_size(world: World) -> None:
     assert repr(TrustStore([world.root.der, world.other.der])) == "<TrustStore: 2 certificates>"
 

@@ -63,6 +63,19 @@ def test_a_frozen_context_trusts_what_is_added_to_the_store_that_it_was_given(
     assert client.trust_store is store
 
 
+@pytest.mark.parametrize("way", ["freeze", "copy"])
+def test_a_store_that_it_had_made_is_given_to_it_by_setting_it(
+    certificates: Certificates, client: Any, server: Any, way: str
+) -> None:
+    """As a loop does that gives the store of one context to all of them."""
+    client.trust_store = store = client.trust_store
+    context = getattr(client, way)()
+    assert context.trust_store is store
+    assert answer(context, server) is not None
+    store.add_certificates(certificates.ca_file.read_text())
+    assert answer(context, server) is None
+
+
 def test_its_own_store_can_be_read_and_nothing_added_to_it(
     certificates: Certificates, client: Any, server: Any
 ) -> None:
@@ -180,6 +193,18 @@ def rehashed(certificates: Certificates, folder: Path) -> Path:
     (folder / "ca.crl").write_text(certificates.crl(certificates.server).pem)
     subprocess.run(["openssl", "rehash", folder], check=True, stdout=subprocess.DEVNULL)
     return folder
+
+
+def test_what_was_added_travels_also_if_a_directory_had_it_before(
+    certificates: Certificates, client: Any, server: Any, tmp_path: Path
+) -> None:
+    folder = rehashed(certificates, tmp_path)
+    client.trust_store = TrustStore.from_directory(folder)
+    assert answer(client, server) is None  # OpenSSL keeps what it has found there
+    client.trust_store.add_certificates(certificates.ca_file.read_text())
+    for path in folder.iterdir():
+        path.unlink()
+    assert answer(again(client), server) is None
 
 
 def in_one_file(certificates: Certificates, folder: Path) -> Path:

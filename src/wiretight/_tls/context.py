@@ -235,7 +235,9 @@ class SSLContext(  # type: ignore[misc, override]
         if seconds is not None and not 0 < seconds <= _LONGEST:
             what = f"a positive number of seconds, at most {_LONGEST}, or None"
             raise ValueError(f"handshake_timeout must be {what}, not {seconds!r}")
-        self._handshake_timeout = None if seconds is None else float(seconds)
+        seconds = None if seconds is None else float(seconds)
+        if seconds != self._handshake_timeout:
+            self._handshake_timeout = seconds
 
     # --- Negotiation --------------------------------------------------------------------------------------------------
 

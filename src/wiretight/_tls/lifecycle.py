@@ -67,8 +67,9 @@ class HasLifecycle:
     def freeze(self) -> Self:
         """Makes every later change of this context a RuntimeError, and returns the context.
 
-        That goes for its settings, for what is loaded into it, and for its attributes. Setting something to the value
-        that it has is no change. Connections are made as before. There is no way back: change a copy() of it.
+        That goes for its settings, for what is loaded into it, and for its attributes. Setting a number or a list of
+        names to what it is, as libraries do before each connection, is no change. Connections are made as before. There
+        is no way back: change a copy() of it.
 
         A trust store that it was given goes on growing, for whoever keeps that. For a context that several threads or
         libraries share. Since 0.1. Source: an addition to `ssl`.
@@ -100,4 +101,4 @@ def _set_attributes(context: Any, named: tuple[dict[str, Any], dict[str, Any]]) 
     dictionary, slots = named
     vars(context).update(dictionary)
     for name, value in slots.items():
-        setattr(context, name, value)
+        _SSLContext.__setattr__(context, name, value)

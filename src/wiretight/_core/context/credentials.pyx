@@ -99,11 +99,12 @@ cdef int put_credential(Context context, Settings settings, object loaded) excep
 cdef int put_credentials(Context _, Settings settings, object credentials) except -1:
     """Forgets the files of those that go."""
     cdef dict files = {}
+    cdef dict former = settings.kept.get("cert_files", files)
     settings.credentials = credentials
-    for credential, its_files in settings.kept.get("cert_files", {}).items():
+    for credential, its_files in former.items():
         if credential in credentials:
             files[credential] = its_files
-    return settings.keep("cert_files", files or None)
+    return 0 if len(files) == len(former) else settings.keep("cert_files", files or None)
 
 
 cdef bytes kind_of(Credential credential):

@@ -171,7 +171,11 @@ cdef class Settings:
         return 0
 
     cdef int keep(self, str feature, object value) except -1:
-        cdef dict kept = self.kept.copy()
+        cdef dict kept
+        former = self.kept.get(feature)
+        if former is value or type(former) is float and type(value) is float and former == value:
+            return 0
+        kept = self.kept.copy()
         if value is None:
             kept.pop(feature, None)
         else:

@@ -57,6 +57,7 @@ cdef extern from "openssl/x509v3.h" nogil:
     X509_NAME *X509_get_issuer_name(const X509 *x)
     void *X509_get_ext_d2i(const X509 *x, int nid, int *crit, int *idx)
     int i2d_X509(const X509 *a, unsigned char **ppout)
+    int i2d_X509_AUX(const X509 *a, unsigned char **ppout)
     int X509_get_signature_info(X509 *x, int *mdnid, int *pknid, int *secbits, uint32_t *flags)
     ctypedef struct X509_PUBKEY:
         pass

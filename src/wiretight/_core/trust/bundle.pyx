@@ -4,13 +4,14 @@ cimport cython
 
 from wiretight._core.base.errors cimport raise_queue
 from wiretight._core.base.mutex cimport wt_gate_enter, wt_gate_leave
+from wiretight._core.openssl.crypto cimport OPENSSL_free
 from wiretight._core.openssl.err cimport ERR_clear_error
-from wiretight._core.openssl.evp cimport EVP_sha256, SHA256_DIGEST_LENGTH
+from wiretight._core.openssl.evp cimport EVP_sha256, SHA256, SHA256_DIGEST_LENGTH
 from wiretight._core.openssl.x509 cimport (
     X509_CRL_digest, X509_INFO, X509_LU_CRL, X509_LU_X509, X509_OBJECT, X509_OBJECT_free,
     X509_OBJECT_get0_X509, X509_OBJECT_get0_X509_CRL, X509_OBJECT_get_type, X509_OBJECT_new, X509_OBJECT_set1_X509,
     X509_OBJECT_set1_X509_CRL, X509_STORE_add_cert, X509_STORE_add_crl, X509_STORE_free, X509_STORE_get0_objects,
-    X509_STORE_lock, X509_STORE_new, X509_STORE_unlock, X509_digest, sk_X509_CRL_num, sk_X509_CRL_value,
+    X509_STORE_lock, X509_STORE_new, X509_STORE_unlock, i2d_X509_AUX, sk_X509_CRL_num, sk_X509_CRL_value,
     sk_X509_INFO_num, sk_X509_INFO_value, sk_X509_OBJECT_num, sk_X509_OBJECT_pop, sk_X509_OBJECT_push,
     sk_X509_OBJECT_value, sk_X509_num, sk_X509_value, stack_st_X509_OBJECT,
 )
@@ -51,7 +52,7 @@ cdef class Bundle:
     cdef frozenset fingerprints(self):
         """The SHA-256 digests of the encodings. Whoever needs them first computes them.
 
-        OpenSSL: X509_digest(3), X509_CRL_digest(3)
+        OpenSSL: i2d_X509_AUX(3), X509_CRL_digest(3)
         """
         with cython.critical_section(self):
             if self.digests is None:
@@ -68,12 +69,16 @@ cdef frozenset digests_in(stack_st_X509_OBJECT *objects):
 
 
 cdef bytes digest_of(X509_OBJECT *entry):
-    """OpenSSL: X509_digest(3), X509_CRL_digest(3)"""
+    """Of a TRUSTED CERTIFICATE, with what it is trusted for. OpenSSL: i2d_X509_AUX(3), X509_CRL_digest(3)"""
     cdef unsigned char digest[SHA256_DIGEST_LENGTH]
-    cdef int done
+    cdef unsigned char *encoding = NULL
+    cdef int length
+    cdef bint done
     ERR_clear_error()
     if X509_OBJECT_get_type(entry) == X509_LU_X509:
-        done = X509_digest(X509_OBJECT_get0_X509(entry), EVP_sha256(), digest, NULL)
+        length = i2d_X509_AUX(X509_OBJECT_get0_X509(entry), &encoding)
+        done = length > 0 and SHA256(encoding, length, digest) != NULL
+        OPENSSL_free(encoding)
     else:
         done = X509_CRL_digest(X509_OBJECT_get0_X509_CRL(entry), EVP_sha256(), digest, NULL)
     if not done:

@@ -147,9 +147,9 @@ cdef int set_trust_store(Context context, object store) except -1:
 
 
 cdef int put_trust_store(Context _, Settings settings, object store) except -1:
+    settings.owns_trust_store = False   # also if it had made this one: now it was given it
     if settings.trust_store is not store:
         settings.trust_store = store
-        settings.owns_trust_store = False
         settings.trust = trust_of(store)
     return 0
 

@@ -123,8 +123,9 @@ cdef class TrustStore(TrustSource):
     def add_crls(self, data, /):
         """Adds CRLs, in any form that the constructor takes; returns how many of them are new.
 
-        From then on peers' certificates are looked up in them: see the class. Of two lists of one issuer the newer one
-        counts; if it has expired, that is an error of the verification. Raises what add_certificates() raises.
+        From then on peers' certificates are looked up in them: see the class. A list does not replace an earlier one of
+        its issuer: OpenSSL takes one that is valid at the time, the newer of two such, and the first of two of the same
+        time. To replace a list, make another store. Raises what add_certificates() raises.
         Since 0.1. Source: RFC 5280, section 6.3.
 
         OpenSSL: X509_STORE_add_crl(3)
@@ -145,8 +146,9 @@ cdef class TrustStore(TrustSource):
     def fingerprint(self):
         """Equal for two stores only if they trust the same (bytes): a SHA-256 digest of all that was added.
 
-        Neither the order matters nor what was added twice. A directory counts by its path, not by its content.
-        Since 0.1. OpenSSL: X509_digest(3)
+        Neither the order matters nor what was added twice. A directory counts by its path, not by its content; what a
+        TRUSTED CERTIFICATE is trusted for counts, and whether CRLs are used without VERIFY_CRL_CHECK_LEAF.
+        Since 0.1. OpenSSL: i2d_X509_AUX(3), X509_CRL_digest(3)
         """
         return fingerprint_of(trust_of(self))
 
@@ -206,6 +208,8 @@ cdef Trust grown(Trust before, tuple additions, bint checks_crls, int *added):
     cdef Trust trust = empty_trust()
     cdef Addition addition
     cdef list directories = directories_of(before)
+    # What a directory was searched for is in the store, too, but was not added.
+    cdef set known = digests_of(before) if directories else None
     cdef list found = []
     cdef int first, count, total
     cdef bint is_new
@@ -218,6 +222,7 @@ cdef Trust grown(Trust before, tuple additions, bint checks_crls, int *added):
         if addition.bundle is not None:
             add_objects(addition.bundle.parsed, trust.store)
             total = sk_X509_OBJECT_num(X509_STORE_get0_objects(trust.store))
+            is_new = is_new or known is not None and not addition.bundle.fingerprints() <= known
         if is_new or total > count:
             found.append(addition)
         count = total
@@ -260,16 +265,22 @@ cdef list certificates_of(Trust trust):
         sk_X509_pop_free(certificates.certificates, X509_free)
 
 
-cdef bytes fingerprint_of(Trust trust):
-    """OpenSSL: SHA256(3)"""
-    cdef unsigned char digest[SHA256_DIGEST_LENGTH]
+cdef set digests_of(Trust trust):
+    """Of what was added, without what is in its directories."""
     cdef Addition addition
     cdef set digests = set()
-    cdef bytes text
     for addition in trust.additions:
         if addition.bundle is not None:
             digests |= addition.bundle.fingerprints()
-    text = b"".join(sorted(digests))
+    return digests
+
+
+cdef bytes fingerprint_of(Trust trust):
+    """OpenSSL: SHA256(3)"""
+    cdef unsigned char digest[SHA256_DIGEST_LENGTH]
+    cdef bytes text = b"".join(sorted(digests_of(trust)))
+    if trust.checks_crls:
+        text += b"\1"
     for directory in sorted(directories_of(trust)):
         text += b"\0" + directory
     if SHA256(text, len(text), digest) == NULL:
