@@ -1,12 +1,14 @@
 """Messages: the callback of a Context that receives every TLS message, header and alert."""
 
+cimport cython
+
 from wiretight._core.callbacks.failures cimport FAILS_VERB, call_python, callable_or_none, subject_of
 from wiretight._core.connection.connection cimport Connection
 from wiretight._core.context.context cimport update_settings
-from wiretight._core.context.settings cimport Settings
+from wiretight._core.context.settings cimport Hook, Settings
 from wiretight._core.openssl.ssl cimport (
     SSL, SSL3_MT_CHANGE_CIPHER_SPEC, SSL3_RT_ALERT, SSL3_RT_CHANGE_CIPHER_SPEC, SSL3_RT_HANDSHAKE, SSL3_RT_HEADER,
-    SSL3_RT_INNER_CONTENT_TYPE, SSL_get_app_data,
+    SSL3_RT_INNER_CONTENT_TYPE, SSL_get_app_data, SSL_set_msg_callback,
 )
 
 
@@ -20,15 +22,26 @@ cdef struct Message:
 
 
 cdef int set_msg_callback(Context context, object callback) except -1:
-    """OpenSSL: SSL_set_msg_callback(3)"""
     return update_settings(context, put_msg_callback, callable_or_none(callback))
 
 
 cdef int put_msg_callback(Context _, Settings settings, object callback) except -1:
-    settings.values.on_message = NULL
-    if callback is not None:
-        settings.values.on_message = on_message
+    settings.hook(MESSAGES, callback is not None)
     return settings.keep("msg_callback", callback)
+
+
+@cython.final
+cdef class MessageHook(Hook):
+    """Is never taken back: OpenSSL tests for the callback once and calls it twice, and may be between the two.
+
+    OpenSSL: SSL_set_msg_callback(3)
+    """
+    cdef bint apply(self, SSL *ssl, bint server_side) noexcept:
+        SSL_set_msg_callback(ssl, on_message)
+        return True
+
+
+cdef MessageHook MESSAGES = MessageHook()
 
 
 cdef void on_message(

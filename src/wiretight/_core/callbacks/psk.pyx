@@ -8,12 +8,14 @@ the exception goes to sys.unraisablehook, as with `ssl`.
 from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
 from libc.string cimport memcpy, strlen
 
+cimport cython
+
 from wiretight._core.base.cstrings cimport c_string
 from wiretight._core.base.errors cimport ssl_error
 from wiretight._core.callbacks.failures cimport UNRAISABLE, call_python, callable_or_none
 from wiretight._core.connection.connection cimport Connection
 from wiretight._core.context.context cimport settings_of, trial, update_settings
-from wiretight._core.context.settings cimport Settings
+from wiretight._core.context.settings cimport Hook, Settings
 from wiretight._core.context.versions cimport PROTOCOL_TLS_CLIENT, PROTOCOL_TLS_SERVER
 from wiretight._core.openssl.err cimport ERR_clear_error
 from wiretight._core.openssl.ssl cimport SSL, SSL_free, SSL_get_app_data
@@ -21,11 +23,37 @@ from wiretight._core.openssl.ssl cimport SSL, SSL_free, SSL_get_app_data
 from wiretight._core.base.tables import FEATURES
 
 cdef extern from "compat.h" nogil:
+    ctypedef unsigned int (*wt_psk_client)(
+        SSL *ssl, const char *hint, char *identity, unsigned int identity_size, unsigned char *key,
+        unsigned int key_size) noexcept
+    ctypedef unsigned int (*wt_psk_server)(
+        SSL *ssl, const char *identity, unsigned char *key, unsigned int key_size) noexcept
+    void wt_set_psk_client(SSL *ssl, wt_psk_client callback)
+    void wt_set_psk_server(SSL *ssl, wt_psk_server callback)
     bint wt_set_psk_hint(SSL *ssl, const char *hint)
 
 
+@cython.final
+cdef class ClientHook(Hook):
+    cdef bint apply(self, SSL *ssl, bint server_side) noexcept:
+        """OpenSSL: SSL_set_psk_client_callback(3)"""
+        wt_set_psk_client(ssl, on_client)
+        return True
+
+
+@cython.final
+cdef class ServerHook(Hook):
+    cdef bint apply(self, SSL *ssl, bint server_side) noexcept:
+        """OpenSSL: SSL_set_psk_server_callback(3)"""
+        wt_set_psk_server(ssl, on_server)
+        return True
+
+
+cdef ClientHook CLIENT = ClientHook()
+cdef ServerHook SERVER = ServerHook()
+
+
 cdef int set_psk_client_callback(Context context, object callback) except -1:
-    """OpenSSL: SSL_set_psk_client_callback(3)"""
     check_available()
     if context._protocol == PROTOCOL_TLS_SERVER:
         raise ssl_error(0, 0, "Cannot add PSK client callback to a PROTOCOL_TLS_SERVER context")
@@ -33,14 +61,11 @@ cdef int set_psk_client_callback(Context context, object callback) except -1:
 
 
 cdef int put_client_callback(Context _, Settings settings, object callback) except -1:
-    settings.values.on_psk_client = NULL
-    if callback is not None:
-        settings.values.on_psk_client = on_client
+    settings.hook(CLIENT, callback is not None)
     return settings.keep("psk_client_callback", callback)
 
 
 cdef int set_psk_server_callback(Context context, object callback, str identity_hint) except -1:
-    """OpenSSL: SSL_set_psk_server_callback(3), SSL_use_psk_identity_hint(3)"""
     cdef bytes hint = c_string(identity_hint or "")
     check_available()
     if context._protocol == PROTOCOL_TLS_CLIENT:
@@ -54,9 +79,7 @@ cdef int set_psk_server_callback(Context context, object callback, str identity_
 
 cdef int put_server_callback(Context _, Settings settings, object value) except -1:
     callback, settings.psk_hint = value
-    settings.values.on_psk_server = NULL
-    if callback is not None:
-        settings.values.on_psk_server = on_server
+    settings.hook(SERVER, callback is not None)
     return settings.keep("psk_server_callback", callback)
 
 

@@ -16,7 +16,7 @@ from wiretight._core.base.mutex cimport wt_mutex_unlock
 from wiretight._core.context.algorithms cimport ciphers_of
 from wiretight._core.context.context cimport make_sealed
 from wiretight._core.context.reloading cimport fresh_settings
-from wiretight._core.context.settings cimport Settings, apply, apply_callbacks, apply_loaded
+from wiretight._core.context.settings cimport Settings, apply, apply_hooks, apply_loaded
 from wiretight._core.openssl.err cimport ERR_clear_error
 from wiretight._core.openssl.ssl cimport (
     SSL, SSL_OP_NO_SSLv3, SSL_OP_NO_TLSv1, SSL_OP_NO_TLSv1_1, SSL_OP_NO_TLSv1_2, SSL_VERIFY_PEER,
@@ -35,6 +35,7 @@ from wiretight._core.x509.certificate cimport owned
 
 cdef extern from "compat.h" nogil:
     int wt_set_default_groups(SSL *ssl)
+    void wt_remove_psk(SSL *ssl)
 
 
 # The older way to set a minimum version.
@@ -165,6 +166,7 @@ cdef bint switch_context(
     ERR_clear_error()
     if SSL_set_SSL_CTX(ssl, context.ctx) == NULL:
         return False
+    wt_remove_psk(ssl)      # hooks only add
     if ciphers is not None and not (
         SSL_set_ciphersuites(ssl, <bytes>ciphers[1]) and SSL_set_cipher_list(ssl, <bytes>ciphers[0])
     ):
@@ -172,8 +174,7 @@ cdef bint switch_context(
     if not (server_side and may_choose(ssl)):
         if not apply_loaded(ssl, context.sealed, settings):
             return False
-        apply_callbacks(ssl, settings)
-        return True
+        return apply_hooks(ssl, settings, server_side)
     if not apply(ssl, context.sealed, settings, True):
         return False
     SSL_set_verify(ssl, stricter(mode, SSL_get_verify_mode(ssl)), NULL)

@@ -6,15 +6,6 @@ from wiretight._core.openssl.evp cimport EVP_PKEY
 from wiretight._core.openssl.ssl cimport SSL, SSL_CTX
 from wiretight._core.openssl.x509 cimport X509_STORE
 
-cdef extern from "compat.h" nogil:
-    ctypedef void (*wt_message)(
-        int written, int version, int content_type, const void *data, size_t length, SSL *ssl, void *arg) noexcept
-    ctypedef unsigned int (*wt_psk_client)(
-        SSL *ssl, const char *hint, char *identity, unsigned int identity_size, unsigned char *key,
-        unsigned int key_size) noexcept
-    ctypedef unsigned int (*wt_psk_server)(
-        SSL *ssl, const char *identity, unsigned char *key, unsigned int key_size) noexcept
-
 
 # Owners of loaded material, as Credential is. None of them changes once it is part of Settings.
 cdef class Parameters:
@@ -30,6 +21,11 @@ cdef class Trust:
 # The part of a TrustStore that contexts need: what it trusts now.
 cdef class TrustSource:
     cdef Trust trust                # replaced as a whole; read by trust_of()
+
+
+# What a feature does to each new SSL, such as installing the C side of its callback. Immutable.
+cdef class Hook:
+    cdef bint apply(self, SSL *ssl, bint server_side) noexcept  # False, with the reason on OpenSSL's queue
 
 
 # The settings that are not Python objects.
@@ -49,10 +45,6 @@ cdef struct Values:
     bint has_sni_callback
     bint has_verify_callback
     bint reloads                    # there is a reload_interval; see context/reloading.pyx
-    # The C side of the callbacks, or NULL
-    wt_message on_message
-    wt_psk_client on_psk_client
-    wt_psk_server on_psk_server
 
 
 cdef class Settings:
@@ -77,6 +69,7 @@ cdef class Settings:
     # Objects that features keep alive for their callbacks, by feature name, so that they need no field here. Never
     # mutated, because copies share it: keep() replaces it.
     cdef dict kept
+    cdef tuple hooks                # of the features that have one
     cdef dict terms                 # of recent connections; see session/terms.pyx
     cdef bint frozen                # update_settings() accepts no change any more
 
@@ -88,6 +81,7 @@ cdef class Settings:
     cdef Settings for_another_context(self)                 # a copy that shares no session with this one
     cdef int leave_own_store(self) except -1                # keeps what it has by now, and takes over nothing later
     cdef int keep(self, str feature, object value) except -1    # None removes it
+    cdef int hook(self, Hook hook, bint wanted) except -1       # or removes it
 
 
 cdef int put_alpn(Settings settings, bytes protocols) except -1     # in the format of RFC 7301, or None
@@ -97,5 +91,5 @@ cdef int seal(SSL_CTX *ctx, Settings settings) except -1
 # False, with the reason on OpenSSL's queue
 cdef bint apply(SSL *ssl, Settings sealed, Settings settings, bint server_side) noexcept
 cdef bint apply_loaded(SSL *ssl, Settings sealed, Settings settings) noexcept
-cdef int apply_callbacks(SSL *ssl, Settings settings) noexcept
+cdef bint apply_hooks(SSL *ssl, Settings settings, bint server_side) noexcept
 cdef bint use_trust(SSL *ssl, Trust trust) noexcept

@@ -9,7 +9,7 @@ applied to each new SSL.
 
 A new setting needs a field in the class, a line in copy(), equals(), apply() and lifecycle.settings_by_name() and, if
 it decides who is trusted, one in update_settings() or the terms of a session. What only a callback uses is kept by name
-instead, and needs nothing here.
+instead (Settings.keep), and what is to be done to each new SSL is a Hook of its feature: neither needs anything here.
 """
 
 cimport cython
@@ -26,7 +26,7 @@ from wiretight._core.openssl.ssl cimport (
     SSL_get0_param, SSL_get_options, SSL_get_security_level, SSL_set0_tmp_dh_pkey, SSL_set1_chain_cert_store,
     SSL_set1_client_sigalgs_list, SSL_set1_groups_list, SSL_set1_sigalgs_list, SSL_set1_verify_cert_store,
     SSL_set_alpn_protos, SSL_set_cipher_list, SSL_set_ciphersuites, SSL_set_max_proto_version,
-    SSL_set_min_proto_version, SSL_set_msg_callback, SSL_set_num_tickets, SSL_set_options, SSL_set_post_handshake_auth,
+    SSL_set_min_proto_version, SSL_set_num_tickets, SSL_set_options, SSL_set_post_handshake_auth,
     SSL_set_security_level, SSL_set_verify, SSL_use_cert_and_key,
 )
 from wiretight._core.openssl.x509 cimport (
@@ -35,7 +35,6 @@ from wiretight._core.openssl.x509 cimport (
 )
 
 cdef extern from "compat.h" nogil:
-    void wt_set_psk(SSL *ssl, wt_psk_client client, wt_psk_server server)
     bint wt_set_psk_hint(SSL *ssl, const char *hint)     # NULL: none
 
 cdef enum:
@@ -69,6 +68,13 @@ cdef Trust trust_of(TrustSource source):
         return source.trust
 
 
+cdef class Hook:
+    """What a feature does to each new SSL."""
+
+    cdef bint apply(self, SSL *ssl, bint server_side) noexcept:
+        return True
+
+
 @cython.final
 cdef class Settings:
     """Immutable, as described above."""
@@ -76,6 +82,7 @@ cdef class Settings:
     def __cinit__(self):
         self.policy = b""
         self.kept = NOTHING
+        self.hooks = ()
         self.terms = {}
 
     cdef Settings copy(self):
@@ -99,6 +106,7 @@ cdef class Settings:
         other.policy_id = self.policy_id
         other.policy = self.policy
         other.kept = self.kept
+        other.hooks = self.hooks
         other.frozen = self.frozen
         return other
 
@@ -120,6 +128,7 @@ cdef class Settings:
             and self.properties == other.properties
             and self.policy_id == other.policy_id
             and self.frozen == other.frozen
+            and self.hooks == other.hooks
             and keeps_the_same(self.kept, other.kept)
         )
 
@@ -149,10 +158,8 @@ cdef class Settings:
         other.values.has_sni_callback = False
         other.values.has_verify_callback = False
         other.values.reloads = False
-        other.values.on_message = NULL
-        other.values.on_psk_client = NULL
-        other.values.on_psk_server = NULL
         other.kept = NOTHING
+        other.hooks = ()
         return other
 
     cdef Settings for_another_context(self):
@@ -183,6 +190,17 @@ cdef class Settings:
         self.kept = kept
         return 0
 
+    cdef int hook(self, Hook hook, bint wanted) except -1:
+        cdef list hooks = list(self.hooks)
+        if wanted == (hook in hooks):
+            return 0
+        if wanted:
+            hooks.append(hook)
+        else:
+            hooks.remove(hook)
+        self.hooks = tuple(hooks)
+        return 0
+
 
 cdef bint have_equal_values(const Values *ours, const Values *theirs) noexcept:
     """Apart from `alpn`, which points into another setting. Not with memcmp(): between the fields may be anything."""
@@ -200,9 +218,6 @@ cdef bint have_equal_values(const Values *ours, const Values *theirs) noexcept:
         and ours.reloads == theirs.reloads
         and ours.has_sni_callback == theirs.has_sni_callback
         and ours.has_verify_callback == theirs.has_verify_callback
-        and ours.on_message == theirs.on_message
-        and ours.on_psk_client == theirs.on_psk_client
-        and ours.on_psk_server == theirs.on_psk_server
     )
 
 
@@ -310,8 +325,7 @@ cdef bint apply(SSL *ssl, Settings sealed, Settings settings, bint server_side) 
         return False
     if not apply_loaded(ssl, sealed, settings):
         return False
-    apply_callbacks(ssl, settings)
-    return True
+    return apply_hooks(ssl, settings, server_side)
 
 
 cdef bint apply_loaded(SSL *ssl, Settings sealed, Settings settings) noexcept:
@@ -342,16 +356,13 @@ cdef bint apply_loaded(SSL *ssl, Settings sealed, Settings settings) noexcept:
     return settings.trust is sealed.trust or use_trust(ssl, settings.trust)
 
 
-cdef int apply_callbacks(SSL *ssl, Settings settings) noexcept:
-    """The callbacks of the SSL itself. Those of the SSL_CTX look up the settings of the connection.
-
-    OpenSSL: SSL_set_msg_callback(3), SSL_set_psk_client_callback(3)
-    """
-    # Never removed: OpenSSL tests for it once and calls it twice, and the first call may have brought us here.
-    if settings.values.on_message != NULL:
-        SSL_set_msg_callback(ssl, settings.values.on_message)
-    wt_set_psk(ssl, settings.values.on_psk_client, settings.values.on_psk_server)
-    return 0
+cdef bint apply_hooks(SSL *ssl, Settings settings, bint server_side) noexcept:
+    """What features do to each SSL. What stands in the SSL_CTX looks up the settings of the connection instead."""
+    cdef Hook hook
+    for hook in settings.hooks:
+        if not hook.apply(ssl, server_side):
+            return False
+    return True
 
 
 cdef bint use_trust(SSL *ssl, Trust trust) noexcept:

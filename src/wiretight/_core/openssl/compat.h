@@ -131,9 +131,6 @@ static inline int wt_set_default_groups(SSL *ssl) {
 #endif
 }
 
-typedef void (*wt_message)(
-    int written, int version, int content_type, const void *data, size_t length, SSL *ssl, void *arg);
-
 /* Whether the connection has failed fatally, so that each further call fails too. SSL_get_error(3) documents what a
    program must not call then; nothing but this reveals the state. */
 static inline int wt_in_error_state(const SSL *ssl) {
@@ -145,15 +142,27 @@ typedef unsigned int (*wt_psk_client)(
     SSL *ssl, const char *hint, char *identity, unsigned int identity_size, unsigned char *key, unsigned int key_size);
 typedef unsigned int (*wt_psk_server)(SSL *ssl, const char *identity, unsigned char *key, unsigned int key_size);
 
-static inline void wt_set_psk(SSL *ssl, wt_psk_client client, wt_psk_server server) {
+static inline void wt_set_psk_client(SSL *ssl, wt_psk_client callback) {
 #ifdef OPENSSL_NO_PSK
     (void)ssl;
-    (void)client;
-    (void)server;
+    (void)callback;
 #else
-    SSL_set_psk_client_callback(ssl, client);
-    SSL_set_psk_server_callback(ssl, server);
+    SSL_set_psk_client_callback(ssl, callback);
 #endif
+}
+
+static inline void wt_set_psk_server(SSL *ssl, wt_psk_server callback) {
+#ifdef OPENSSL_NO_PSK
+    (void)ssl;
+    (void)callback;
+#else
+    SSL_set_psk_server_callback(ssl, callback);
+#endif
+}
+
+static inline void wt_remove_psk(SSL *ssl) {
+    wt_set_psk_client(ssl, NULL);
+    wt_set_psk_server(ssl, NULL);
 }
 
 static inline int wt_set_psk_hint(SSL *ssl, const char *hint) {
