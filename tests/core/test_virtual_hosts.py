@@ -414,6 +414,21 @@ def test_its_pre_shared_keys_are_accepted(version: Any, known: str) -> None:
         assert refused(client_context, outer).error.reason
 
 
+@reference("RFC 4279, 2")
+def test_one_without_pre_shared_keys_shows_its_certificate_instead(
+    certificates: Certificates, version: Any, outer: Any
+) -> None:
+    """To a client that would rather use a key, which the first context knows."""
+    outer.inner = certificates.server_context(version)
+    outer.set_psk_server_callback(lambda identity: b"0123456789abcdef")
+    client_context = certificates.client_context(version)
+    client_context.set_psk_client_callback(lambda hint: ("me", b"0123456789abcdef"))
+    for context in (client_context, outer, outer.inner):
+        context.set_ciphers("PSK+AESGCM:ECDHE+AESGCM")
+    pair = shaken(client_context, outer)
+    assert ("DNS", HOST) in pair.client.getpeercert()["subjectAltName"]
+
+
 # --- Loaded later -----------------------------------------------------------------------------------------------------
 
 
