@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
 import gc
+import os
 import ssl as standard
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,8 +15,9 @@ import pytest
 
 from tests.kit.certificates import HOST, Certificates
 from tests.kit.pair import Pair, attempt
-from tests.kit.sockets import MODES, tls_sockets
+from tests.kit.sockets import MODES, tcp_pair, tls_sockets
 from tests.kit.subject import tls
+from tests.kit.threads import Task
 
 TLS12 = standard.TLSVersion.TLSv1_2
 COUNTERS = ("bytes_in", "bytes_out", "records_in", "records_out", "system_calls")
@@ -200,7 +203,7 @@ def test_it_may_ask_the_connection_and_no_more(client_context: Any, server_conte
     def ask(connection: Any, _: str) -> None:
         connection.connection_info()
         for verb in (connection.read, lambda: connection.write(b"x"), connection.unwrap):
-            with pytest.raises(ValueError, match="a callback cannot read, write or close") as raised:
+            with pytest.raises(ValueError, match="a callback cannot read, write or unwrap") as raised:
                 verb()
             refused.append(raised.value)
 
@@ -209,6 +212,32 @@ def test_it_may_ask_the_connection_and_no_more(client_context: Any, server_conte
     pair.handshake()
     assert pair.transfer(b"data", pair.client) == b"data"
     assert len(refused) >= 3
+
+
+@pytest.mark.parametrize("kind", ["keylog_callback", "message_callback"])
+@pytest.mark.parametrize("abandon", [lambda it: it.close(), lambda it: os.close(it.detach())], ids=["close", "detach"])
+def test_it_may_abandon_the_connection_and_the_call_fails(
+    client_context: Any, server_context: Any, kind: str, abandon: Any
+) -> None:
+    told: list[Any] = []
+
+    def call(connection: Any, *_: Any) -> None:
+        if not told:
+            told.append(connection)
+            abandon(connection)
+
+    setattr(client_context, kind, call)
+    near, far = tcp_pair()
+    server = server_context.wrap_socket(far, server_side=True, do_handshake_on_connect=False)
+    with server, client_context.wrap_socket(near, server_hostname=HOST, do_handshake_on_connect=False) as client:
+        serving = Task(server.do_handshake)
+        with pytest.raises(OSError, match="Bad file descriptor") as raised:
+            client.do_handshake()
+        assert raised.value.errno == errno.EBADF
+        assert told == [client]
+        assert client.fileno() == -1
+        with pytest.raises(OSError, match=r"."):
+            serving.result()
 
 
 def test_a_connection_that_nobody_holds_is_not_passed_on(client_context: Any, server_context: Any) -> None:

@@ -362,7 +362,7 @@ def test_a_callback_of_the_connection_itself_is_refused_each(client_context: Any
 
     def call(connection: Any, *_: Any) -> None:
         for verb in (connection.peek, lambda: connection.sendv([b"x"]), connection.close_notify):
-            with pytest.raises(ValueError, match="a callback cannot read, write or close") as raised:
+            with pytest.raises(ValueError, match="a callback cannot read, write or unwrap") as raised:
                 verb()
             refused.append(raised.value)
 

@@ -328,7 +328,7 @@ def test_it_may_ask_the_connection_but_not_use_it(case: Callable[..., Case]) -> 
         assert connection.server_hostname == HOST
         assert connection.version() is None  # before the handshake is complete
         for verb in (connection.do_handshake, connection.read, lambda: connection.write(b"x"), connection.unwrap):
-            with pytest.raises(ValueError, match="cannot read, write or close") as caught:
+            with pytest.raises(ValueError, match="cannot read, write or unwrap") as caught:
                 verb()
             problems.append(caught.value)
 

@@ -156,7 +156,7 @@ cdef object chained(object problem, object cause):
 
 cdef object turn_refused(int turn):
     if turn == OWN_CALLBACK:
-        return ValueError("a callback cannot read, write or close the connection that called it; return first")
+        return ValueError("a callback cannot read, write or unwrap the connection that called it; return first")
     if turn == CARRIES:
         return OSError(EBADF, "this connection carries another one inside it: use that, until its unwrap()")
     if turn == EDEADLK:
