@@ -134,6 +134,70 @@ def test_a_reset_is_not_an_end(client_context, server_context):
             peer.sock.recv(100)
 
 
+def alert_of(peer: Peer) -> bytes:
+    """The fatal alert of a peer that was sent nonsense."""
+    peer.incoming.write(b"\x17\x03\x03\x00\x20" + bytes(32))
+    with pytest.raises(standard.SSLError):
+        peer.tls.read()
+    return bytes(peer.outgoing.read())
+
+
+def forged_record(_: Peer) -> bytes:
+    return b"\x17\x03\x03\x00\x20" + bytes(32)
+
+
+@pytest.mark.parametrize("suppress", [False, True], ids=["strict", "suppress_ragged_eofs"])
+@pytest.mark.parametrize("event", [alert_of, forged_record], ids=["alert", "forged"])
+@pytest.mark.parametrize("peeks", [False, True], ids=["recv", "peek"])
+def test_a_fatal_alert_and_a_forged_record_cut_the_data(
+    client_context, server_context, transport, suppress, event, peeks
+):
+    """The error is raised once, and OpenSSL takes it for an end after that: a program must be able to tell."""
+    with Peer(client_context, server_context, transport=transport, suppress_ragged_eofs=suppress) as peer:
+        peer.deliver(peer.encrypt(b"data"))
+        assert peer.sock.recv(10) == b"data"
+        assert peer.sock.truncated is False
+        peer.deliver(event(peer))
+        with pytest.raises(standard.SSLError, match=r"BAD_RECORD_MAC|UNEXPECTED_MESSAGE|RECORD_LAYER_FAILURE"):
+            (peer.sock.peek if peeks else peer.sock.recv)(10)
+        assert peer.sock.truncated is True
+
+
+def test_a_reset_cuts_the_data(client_context, server_context, transport):
+    with Peer(client_context, server_context, transport=transport) as peer:
+        peer.sock.send(b"unread")
+        peer.plain.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\x00\x00\x00\x00\x00\x00\x00")
+        peer.plain.close()
+        with pytest.raises(ConnectionResetError):
+            peer.sock.recv(100)
+        assert peer.sock.truncated is True
+
+
+def test_what_fails_after_a_clean_end_cuts_nothing(client_context, server_context, transport):
+    with Peer(client_context, server_context, transport=transport) as peer:
+        peer.deliver(peer.encrypt(b"data") + peer.close_notify())
+        assert driven(peer.sock, peer.sock.recv, 10) == b"data"
+        assert driven(peer.sock, peer.sock.recv, 10) == b""
+        peer.sock.close_notify()
+        with pytest.raises(standard.SSLError, match="PROTOCOL_IS_SHUTDOWN"):
+            peer.sock.send(b"more")
+        peer.plain.close()
+        assert peer.sock.recv(10) == b""
+        assert peer.sock.truncated is False
+
+
+def test_a_misuse_cuts_nothing(client_context, server_context):
+    with Peer(client_context, server_context, transport=unix_pair) as peer:
+        peer.sock.close_notify()
+        with pytest.raises(standard.SSLError, match="PROTOCOL_IS_SHUTDOWN"):
+            peer.sock.send(b"more")
+        assert peer.sock.truncated is False
+        peer.deliver(peer.encrypt(b"data") + peer.close_notify())
+        assert peer.sock.recv(10) == b"data"
+        assert peer.sock.recv(10) == b""
+        assert peer.sock.truncated is False
+
+
 @reference("python/cpython#72002")
 @pytest.mark.parametrize("suppress", [False, True], ids=["strict", "suppress_ragged_eofs"])
 def test_a_clean_end_is_not_a_truncation(client_context: Any, server_context: Any, suppress: bool) -> None:

@@ -151,8 +151,10 @@ class Negotiated:
     def truncated(self) -> bool | None:
         """Whether the data ended without the peer's close_notify, maybe cut by an attacker. None without a connection.
 
-        With suppress_ragged_eofs, the default, recv() returns b"" there as it does at a proper end: a protocol in
-        which the end of the connection ends a message must check this, or pass False. Since 0.1.
+        It ends so with the TCP connection, a reset, a fatal alert of either end, and a record that is broken or forged.
+        With suppress_ragged_eofs, the default, recv() returns b"" at the end of TCP as it does at a proper end, and,
+        as in `ssl`, maybe after one of those errors: a protocol in which the end of the connection ends a message must
+        check this. Since 0.1.
         Source: RFC 8446, section 6.1; an addition to `ssl`.
         """
         sslobj = self._sslobj

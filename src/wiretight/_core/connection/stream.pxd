@@ -59,7 +59,7 @@ cdef class Stream(Negotiated):
     cdef bint has_closed_writing    # by a CLOSE: the peer's close_notify is an end like any other
     cdef State state
     cdef bint serves_carried        # this step is for the connection that the wire `carries`
-    cdef bint was_cut               # no close_notify: CUT, or accepted as an end by OP_IGNORE_UNEXPECTED_EOF
+    cdef bint was_cut               # the peer's data has ended without its close_notify
 
     # Called with the lock and the turn, by whoever waits
     cdef Status step(self, Operation *op) noexcept nogil
@@ -86,6 +86,7 @@ cdef class Stream(Negotiated):
     cdef void follow_wire(self) noexcept nogil
     cdef bint is_at_end(self) noexcept nogil
     cdef Status result(self, int ret) noexcept nogil
+    cdef bint is_cut(self) noexcept nogil
     cdef bint may_go_on(self) noexcept nogil
     cdef bint has_served(self) noexcept nogil
     cdef Status failed_with(self, int error) noexcept nogil

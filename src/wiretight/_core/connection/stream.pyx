@@ -371,8 +371,8 @@ cdef class Stream(Negotiated):
             self.failure.sent_alert = self.sent_alert
             if is_alert(&self.failure):
                 self.alert = self.failure.code
+            self.was_cut = self.was_cut or self.is_cut()
             if self.failure.ssl_error == SSL_ERROR_EOF:
-                self.was_cut = True
                 self.enter(ENDED if self.state == RESET or self.state == ENDED else CUT)
             elif self.failure.ssl_error == SSL_ERROR_SYSCALL:
                 self.failure.errno_ = self.wire.error
@@ -392,6 +392,16 @@ cdef class Stream(Negotiated):
         elif status == WANT_READ and self.wire.read_wants_write:
             return WANT_WRITE
         return status
+
+    cdef bint is_cut(self) noexcept nogil:
+        """Whether the failure is the end of the peer's data, which its close_notify has not ended before.
+
+        OpenSSL: SSL_get_shutdown(3), which takes an alert for a close_notify
+        """
+        return (
+            self.failure.ssl_error == SSL_ERROR_EOF or self.alert or self.wire.ending
+            or wt_in_error_state(self.ssl) and not SSL_get_shutdown(self.ssl) & SSL_RECEIVED_SHUTDOWN
+        )
 
     cdef bint may_go_on(self) noexcept nogil:
         """Whether other calls may follow a failed one: if OpenSSL refuses them itself, or is in the state of before.

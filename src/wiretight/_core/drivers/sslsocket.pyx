@@ -201,7 +201,9 @@ cdef class _SSLSocket(Driver):
 
     @property
     def truncated(self):
-        """Whether the peer's stream ended without close_notify, so that its data may be cut short. Since 0.1.
+        """Whether the peer's stream ended without close_notify, so that its data may be cut short.
+
+        By the end of TCP, a reset, a fatal alert of either end or a broken record. Since 0.1.
 
         Source: RFC 8446, section 6.1.
         """
