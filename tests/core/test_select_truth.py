@@ -206,6 +206,21 @@ def test_the_event_alone_wakes_select(peer, event):
     expect(peer, event)
 
 
+def test_an_event_that_was_peeked_at_is_reported_until_it_is_read(peer, event):
+    deliver_with_event(peer, b"hello", event)
+    assert peer.sock.recv(5) == b"hello"
+    for _ in range(2):
+        assert readable(peer.sock)
+        with contextlib.suppress(standard.SSLError):
+            assert peer.sock.peek(100) == b""
+    with contextlib.suppress(standard.SSLError):
+        peer.sock.send(b"answer")
+    assert readable(peer.sock)
+    expect(peer, event)
+    if event not in (fin, plain_text):  # which stay
+        assert not readable(peer.sock)
+
+
 def test_many_records_and_then_the_event(peer, event):
     raw = b"".join(peer.encrypt(b"%3d" % number) for number in range(20))
     if event is fin:
@@ -255,6 +270,14 @@ def test_data_after_close_notify_is_kept_for_a_delayed_unwrap(peer):
     peer.deliver(peer.close_notify() + b"plain")
     peer.sock = peer.sock.unwrap()
     assert take_plain(peer.sock, 5) == b"plain"
+
+
+def test_data_after_a_close_notify_that_was_peeked_at_is_that_of_the_unwrapped_socket(peer):
+    peer.deliver(peer.close_notify() + b"plain")
+    assert peer.sock.peek(100) == b""
+    peer.sock = peer.sock.unwrap()
+    assert take_plain(peer.sock, 5) == b"plain"
+    assert not readable(peer.sock)
 
 
 def test_unwrap_does_not_consume_plaintext_that_looks_like_a_record(peer):

@@ -48,6 +48,8 @@ from tests.kit.threads import PATIENCE, Task
 
 many = settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
+BROKEN = b"\x17\x03\x03\x00\x20" + bytes(32)  # a record that nobody has encrypted
+
 waiting = pytest.mark.parametrize("mode", [BLOCKING, WITH_TIMEOUT], ids=lambda mode: mode.name)
 
 
@@ -59,6 +61,18 @@ class Contexts(NamedTuple):
 
     def transport(self, plain: Callable[[], tuple[socket.socket, socket.socket]] = tcp_pair) -> Callable[[], Any]:
         return tls_transport(self.client, self.server, plain)
+
+
+class Kept:
+    """A transport, and the two ends that it made last."""
+
+    def __init__(self, transport: Callable[[], Any]) -> None:
+        self.transport = transport
+        self.ends: tuple[Any, Any] = (None, None)
+
+    def __call__(self) -> Any:
+        self.ends = self.transport()
+        return self.ends
 
 
 @pytest.fixture(params=[standard.TLSVersion.TLSv1_2, standard.TLSVersion.TLSv1_3], ids=["in-tls12", "in-tls13"])
@@ -290,15 +304,9 @@ def test_what_follows_close_notify_is_the_carriers(certificates, client_context,
 
 
 def test_it_comes_back_as_it_was(client_context, server_context, carrier, mode):
-    transport = carrier.transport()
-    outsides: list[Any] = []
-
-    def kept() -> Any:
-        outsides[:] = transport()
-        return outsides
-
+    kept = Kept(carrier.transport())
     with tls_sockets(client_context, server_context, mode=mode, transport=kept) as (client, server):
-        outside = outsides[0]
+        outside = kept.ends[0]
         facts = [outside.version(), outside.cipher(), outside.getpeercert(), outside.session, outside.context]
         number, address = client.fileno(), client.getpeername()
         unwrapping = Task(driven, server, server.unwrap)
@@ -346,6 +354,75 @@ def test_the_connection_that_carries_answers_questions_and_moves_nothing(client_
                 assert back is outside
                 back.sendall(b"again")
                 assert other.recv(100) == b"again"
+
+
+@pytest.mark.parametrize(
+    "read",
+    [
+        lambda sock: sock.recv(1),
+        lambda sock: sock.recv_into(bytearray(1)),
+        lambda sock: sock.read(1),
+        lambda sock: sock.peek(1),
+    ],
+    ids=["recv", "recv_into", "read", "peek"],
+)
+def test_a_read_of_the_connection_that_carries_does_not_wait(client_context, server_context, carrier, read):
+    """Also after a recv() inside that has left nothing in the kernel."""
+    kept = Kept(carrier.transport())
+    with tls_sockets(client_context, server_context, transport=kept) as (client, server):
+        for _ in range(2):
+            server.sendall(b"x")
+            assert client.recv(1) == b"x"
+        with pytest.raises(OSError, match="carries another one inside it"):
+            Task(read, kept.ends[0]).result()
+
+
+def test_a_refused_shutdown_of_a_layer_ends_none(certificates, client_context, server_context, carrier):
+    kept = Kept(tls_transport(certificates.client_context(), certificates.server_context(), carrier.transport()))
+    with tls_sockets(client_context, server_context, mode=WITH_TIMEOUT, transport=kept) as (client, server):
+        for how in (socket.SHUT_RD, socket.SHUT_WR, socket.SHUT_RDWR):
+            with pytest.raises(OSError, match="Bad file descriptor"):
+                kept.ends[0].shutdown(how)
+            kept.ends[0]._sslobj.close_notify(outwards=True)
+        client.sendall(b"untouched")
+        assert receive_exactly(server, 9) == b"untouched"
+
+
+@pytest.mark.parametrize("how", [None, socket.SHUT_WR, socket.SHUT_RDWR], ids=["none", "writing", "both"])
+def test_a_refused_shutdown_leaves_what_a_read_means(client_context, server_context, carrier, how):
+    kept = Kept(carrier.transport())
+    with tls_sockets(client_context, server_context, transport=kept) as (client, server):
+        if how is not None:
+            with pytest.raises(OSError, match="Bad file descriptor"):
+                kept.ends[0].shutdown(how)
+        unwrapping = Task(server.unwrap)
+        with client.unwrap() as back, unwrapping.result() as far:
+            back.settimeout(0)
+            assert attempt(back.unwrap) is WANT
+            unwrapping = Task(far.unwrap)
+            with pytest.raises(standard.SSLZeroReturnError):
+                driven(back, back.recv, 100)
+            unwrapping.result()
+
+
+@waiting
+def test_a_connection_in_the_middle_of_a_send_carries_none(client_context, server_context, carrier, mode):
+    data = stream(0, 4 << 20)
+    outside, far = carrier.transport(small)()
+    with outside, far:
+        outside.settimeout(mode.timeout)
+        far.settimeout(PATIENCE)
+        sending = Task(outside.sendall, data)
+        until(lambda: asleep(sending.thread), "it waits")
+        with pytest.raises(ValueError, match="has a send to complete"):
+            client_context.wrap_socket(outside, server_hostname=HOST, do_handshake_on_connect=False)
+        assert receive_exactly(far, len(data)) == data
+        sending.result()
+        with client_context.wrap_socket(outside, server_hostname=HOST, do_handshake_on_connect=False) as inside:
+            with server_context.wrap_socket(far, server_side=True, do_handshake_on_connect=False) as server:
+                handshake(inside, server)
+                inside.sendall(b"hello")
+                assert receive_exactly(server, 5) == b"hello"
 
 
 @pytest.mark.parametrize("timeout", [None, PATIENCE], ids=["blocking", "timeout"])
@@ -482,7 +559,7 @@ def test_the_end_of_the_carrier_is_no_end_of_the_data(client_context, server_con
 
 def test_a_broken_record_of_the_carrier_is_its_error(proxied):
     proxied.peer.sock.settimeout(PATIENCE)
-    proxied.deliver_raw(b"\x17\x03\x03\x00\x20" + bytes(32))
+    proxied.deliver_raw(BROKEN)
     with pytest.raises(standard.SSLError, match=r"BAD_RECORD_MAC|RECORD_LAYER_FAILURE"):
         proxied.peer.sock.recv(100)
     with pytest.raises(OSError, match=r"."):
@@ -492,12 +569,50 @@ def test_a_broken_record_of_the_carrier_is_its_error(proxied):
 
 def test_an_alert_of_the_carrier_is_its_error(proxied):
     proxied.peer.sock.settimeout(PATIENCE)
-    socket.socket.sendall(proxied.peer.sock, b"\x17\x03\x03\x00\x20" + bytes(32))
+    socket.socket.sendall(proxied.peer.sock, BROKEN)
     proxied.far.settimeout(PATIENCE)
     with pytest.raises(standard.SSLError):
         proxied.far.recv(100)
     with pytest.raises(standard.SSLError, match="ALERT"):
         proxied.peer.sock.recv(100)
+
+
+@pytest.mark.parametrize("verb", ["recv", "peek"])
+@pytest.mark.parametrize("by_peer", [False, True], ids=["broken", "alert"])
+def test_an_error_outside_of_three_layers_is_its_error(
+    certificates, client_context, server_context, carrier, verb, by_peer
+):
+    """However many layers it passes, and also in the handshake of another one."""
+    middle = tls_transport(certificates.client_context(), certificates.server_context(), carrier.transport())
+    with tls_sockets(client_context, server_context, mode=WITH_TIMEOUT, transport=middle) as (client, server):
+        socket.socket.sendall(client if by_peer else server, BROKEN)
+        if by_peer:
+            with pytest.raises(standard.SSLError):
+                server.recv(100)
+        with pytest.raises(standard.SSLError) as raised:
+            getattr(client, verb)(100)
+        assert raised.value.alert == standard.AlertDescription.ALERT_DESCRIPTION_BAD_RECORD_MAC
+        assert raised.value.alert_sent is not by_peer
+        assert client.truncated
+    with tls_sockets(client_context, server_context, mode=WITH_TIMEOUT, transport=middle) as (client, server):
+        socket.socket.sendall(server, BROKEN)
+        with pytest.raises(standard.SSLError) as raised:
+            client_context.wrap_socket(client, server_hostname=HOST)
+        assert raised.value.alert_sent
+
+
+@pytest.mark.parametrize("size", [3, 8], ids=["header", "body"])
+def test_a_cut_that_was_peeked_at_is_reported_until_it_is_read(proxied, size):
+    """A part of a record, and the end of the carrier, without one of TCP."""
+    proxied.peer.deliver(proxied.peer.encrypt(b"data")[:size])
+    proxied.far.close_notify()
+    for _ in range(2):
+        until(lambda: readable(proxied.peer.sock), "select() reports it")
+        assert driven(proxied.peer.sock, proxied.peer.sock.peek, 100) == b""
+    assert readable(proxied.peer.sock)
+    assert proxied.peer.sock.recv(100) == b""
+    assert proxied.peer.sock.truncated
+    assert not readable(proxied.peer.sock)
 
 
 def test_a_reset_is_a_reset(proxied):

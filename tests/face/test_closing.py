@@ -167,6 +167,20 @@ def test_reading_continues_after_a_shutdown_of_writing(client_context: Any, serv
         assert client.read() == b""
 
 
+def test_reading_continues_after_a_shutdown_that_the_system_refuses(client_context: Any, server_context: Any) -> None:
+    """The peer has sent everything, and is gone: TCP has nothing to shut down, and TLS has data and its end."""
+    with tls_sockets(client_context, server_context, suppress_ragged_eofs=False) as (client, server):
+        client.sendall(b"never read")
+        server.sendall(b"answer")
+        server.close_notify()
+        server.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\x00\x00\x00\x00\x00\x00\x00")
+        server.close()
+        with pytest.raises(OSError, match="not connected"):
+            client.shutdown(socket.SHUT_WR)
+        assert client.recv(100) == b"answer"
+        assert client.recv(100) == b""
+
+
 @pytest.mark.parametrize("how", [socket.SHUT_WR, socket.SHUT_RDWR])
 def test_nothing_is_sent_after_a_shutdown_of_writing(client: Any, server: Any, how: int) -> None:
     client.shutdown(how)

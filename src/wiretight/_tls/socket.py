@@ -320,7 +320,8 @@ class SSLSocket(Connects, MoreVerbs, StreamOnly, MakesFiles, _Standard, metaclas
         Intended difference: `ssl` drops TLS here, so that recv() returns ciphertext and send() sends plaintext
         (CPython issue 124618). Since 0.1. Source: RFC 8446, section 6.1.
         """
-        if (sslobj := self._sslobj) is not None:
+        # A socket that carries another one has no descriptor: the system refuses, and nothing has changed.
+        if (sslobj := self._sslobj) is not None and PlainSocket.fileno(self) >= 0:
             before, self._write_is_shut = self._write_is_shut, self._write_is_shut or how != SHUT_RD
             try:
                 if how == SHUT_WR:  # with the flag set: another thread may meet the peer's end right after ours

@@ -196,7 +196,7 @@ cdef class Stream(Negotiated):
         cdef size_t part = 0
         cdef int ret
         op.got = 0
-        if not SSL_pending(self.ssl):
+        if not SSL_pending(self.ssl) and not self.wire.carries:
             self.wire.drop_undiscarded()
         status = self.begin_to_read()
         if status != DONE:
@@ -256,7 +256,7 @@ cdef class Stream(Negotiated):
         status = self.result(ret)
         if status == CLOSED and self.alert and self.wire.is_gone:
             status = self.failed_with(self.wire.ending or ECONNRESET)
-        if (status == CLOSED or status == FAILED) and self.wire.consumed:
+        if status == CLOSED or status == FAILED:
             self.wire.keep_event()
         if status == FAILED and not self.has_deferred:
             self.deferred = self.failure

@@ -26,6 +26,7 @@ cdef class Driver(Stream):
     cdef object socket_reference        # weak; None over BIOs
     cdef char *unread                   # read by a call that a callback's exception ended, for the next read
     cdef size_t unread_start, unread_end
+    cdef int sends                      # that have begun and are not over
     cdef atomic_llong last_read         # these two are guesses, read without the lock
     cdef atomic_llong last_timeout
 
@@ -36,6 +37,7 @@ cdef class Driver(Stream):
     cdef void advance(self, Call *call) noexcept nogil
     cdef void advance_locked(self, Call *call) noexcept nogil
     cdef Status next_step(self, Call *call) noexcept nogil
+    cdef bint is_drained(self) noexcept nogil
     cdef bint is_late(self, Call *call) noexcept nogil
     cdef bint is_refused(self, Call *call) noexcept nogil
     cdef void wait(self, Call *call) noexcept nogil

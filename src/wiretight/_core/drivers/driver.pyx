@@ -148,8 +148,8 @@ cdef class Driver(Stream):
             call.status = self.next_step(call)
         elif not call.has_begun:
             call.has_begun = True
-            # The last read has emptied the kernel.
-            if call.op.verb == READ and self.wire.drained and self.unread == NULL and not self.has_more():
+            self.sends += call.op.verb == WRITE
+            if call.op.verb == READ and self.is_drained():
                 call.status = WANT_READ
             else:
                 call.status = self.next_step(call)
@@ -165,6 +165,10 @@ cdef class Driver(Stream):
             call.status = WANT_READ
         if call.status != WANT_READ and call.status != WANT_WRITE or call.timeout == 0 or call.timed_out:
             self.finish(call)
+
+    cdef bint is_drained(self) noexcept nogil:
+        """Whether a read can only wait, because the last one has emptied the kernel."""
+        return self.wire.drained and self.unread == NULL and not self.wire.carries and not self.has_more()
 
     cdef bint is_late(self, Call *call) noexcept nogil:
         if call.timeout > 0 and call.deadline == 0:
@@ -203,6 +207,7 @@ cdef class Driver(Stream):
     cdef void finish(self, Call *call) noexcept nogil:
         """Copies what the exception needs, before the next call changes it."""
         call.is_over = True
+        self.sends -= call.op.verb == WRITE
         if call.status == FAILED:
             call.failure = self.failure
             self.wire.explain(&call.failure)
@@ -218,6 +223,7 @@ cdef class Driver(Stream):
         """Ends a call after an exception, or if it does not get its turn again."""
         if not self.descriptor.orphaned_by_fork():
             wt_mutex_lock(&self.descriptor.lock)
+            self.sends -= call.has_begun and call.op.verb == WRITE
             self.keep_backlog(call)
             wt_mutex_unlock(&self.descriptor.lock)
 

@@ -5,7 +5,7 @@ from cpython.object cimport PyObject
 from cpython.ref cimport Py_XDECREF
 from libc.errno cimport EAGAIN
 
-from wiretight._core.base.errors cimport AGAIN, FAILED, Status, chained, turn_refused
+from wiretight._core.base.errors cimport AGAIN, DONE, FAILED, Status, chained, turn_refused
 from wiretight._core.base.mutex cimport wt_mutex_unlock
 from wiretight._core.connection.connection cimport Connection
 from wiretight._core.connection.stream cimport HANDSHAKE, NOTIFY, READ, WRITE, Operation, Stream, operation
@@ -128,8 +128,7 @@ cdef int notify(Stream connection, bint outwards=False) except -1:
         with nogil:
             error = connection.descriptor.take_turn()
             if error == 0:
-                connection.step(&op)
-                if outwards:
+                if connection.step(&op) == DONE and outwards:
                     connection.descriptor.raised = op.raised
                     connection.wire.notify_outwards()
                     op.raised = connection.descriptor.take_raised()

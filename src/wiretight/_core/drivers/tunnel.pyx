@@ -23,6 +23,7 @@ from wiretight._core.connection.connection cimport Connection
 from wiretight._core.connection.hostname cimport a_label
 from wiretight._core.connection.stream cimport NOTIFY, READ, WRITE, Operation, Stream, operation
 from wiretight._core.context.context cimport Context
+from wiretight._core.drivers.driver cimport Driver
 from wiretight._core.drivers.sslsocket cimport _SSLSocket, new_connection
 from wiretight._core.openssl.ssl cimport SSL_is_init_finished, SSL_pending
 from wiretight._core.wire.records cimport count_records
@@ -74,8 +75,11 @@ cdef class Tunnel(Wire):
         """A step reads one record: the next may end the stream, and could not be left where it was."""
         return False
 
+    cdef void keep_event(self) noexcept nogil:
+        self.keeps_event = True
+
     cdef void drop_undiscarded(self) noexcept nogil:
-        """Nothing is."""
+        self.keeps_event = False
 
     cdef void wake_others(self, bint has_rest) noexcept nogil:
         self.rest_is_awaited = has_rest and self.carrier.descriptor.waiting
@@ -87,7 +91,9 @@ cdef class Tunnel(Wire):
 
     cdef void let_go(self, bint has_rest) noexcept nogil:
         """OpenSSL: SSL_pending(3)"""
-        self.carrier.wire.let_go(has_rest or SSL_pending(self.carrier.ssl) or self.carrier.unread != NULL)
+        self.carrier.wire.let_go(
+            has_rest or self.keeps_event or SSL_pending(self.carrier.ssl) or self.carrier.unread != NULL
+        )
 
     # --- What it writes -----------------------------------------------------------------------------------------------
 
@@ -146,8 +152,6 @@ cdef class Tunnel(Wire):
         if op.verb == READ and self.carrier.unread != NULL:
             op.got = self.carrier.take_unread(op.data, op.size, False)
             return DONE
-        # A send that another thread had begun before, and whose retry is refused: its bytes have their place already.
-        self.carrier.backlog.clear()
         op.raised = self.carrier.descriptor.take_raised()       # by a callback: for the verb of ours, too
         self.carrier.serves_carried = True
         status = self.carrier.send(op) if op.verb == WRITE else self.carrier.step(op)
@@ -158,11 +162,13 @@ cdef class Tunnel(Wire):
     cdef void carrier_failed(self) noexcept nogil:
         """Takes down a failure of the carrier, as an errno and the reason behind it, or as the end of the stream."""
         cdef Failure failure = self.carrier.failure
+        self.carrier.wire.explain(&failure)
         if failure.ssl_error == SSL_ERROR_EOF:
             self.at_eof = True
             return
-        self.cause = failure
-        self.has_cause = True
+        if not self.error:      # the first of the step is the one that is reported
+            self.cause = failure
+            self.has_cause = True
         if failure.errno_:
             self.fail(failure.errno_)
         else:
@@ -207,7 +213,8 @@ def begin_carrying(_SSLSocket carrier not None):
     if refusal == UNFINISHED_HANDSHAKE:
         raise ValueError("the connection that is to carry another one has not shaken hands: call do_handshake() first")
     if refusal == UNFINISHED_SEND:
-        raise ValueError("the connection that is to carry another one has a send to complete: send the bytes again")
+        raise ValueError(
+            "the connection that is to carry another one has a send to complete: let it end, or send the bytes again")
     if refusal == 0 and not carrier.claim_descriptor():
         carrier.change(end, NULL)
         refusal = UNUSABLE
@@ -257,11 +264,11 @@ cdef int begin(Connection connection, void *_) noexcept nogil:
     cdef void *carrier = <void *>connection
     if not SSL_is_init_finished(connection.ssl):
         return UNFINISHED_HANDSHAKE
-    if (<Stream>carrier).backlog.size:
-        return UNFINISHED_SEND
-    if (<Stream>carrier).wire.carries or (<Stream>carrier).wire.fd < 0:
+    if (<Driver>carrier).wire.carries or (<Driver>carrier).wire.fd < 0:
         return UNUSABLE
-    (<Stream>carrier).wire.carries = True
+    if (<Driver>carrier).sends or (<Driver>carrier).backlog.size:
+        return UNFINISHED_SEND
+    (<Driver>carrier).wire.carries = True
     return 0
 
 

@@ -170,7 +170,7 @@ cdef class Incoming(Outgoing):
 
     cdef void keep_event(self) noexcept nogil:
         """Leaves what was consumed after the last data in the kernel; for an exclusive reader, OpenSSL remembers it."""
-        if not self.exclusive:
+        if self.consumed and not self.exclusive:
             self.undiscarded = self.consumed - self.delivered
             self.consumed = self.delivered
 
@@ -188,8 +188,10 @@ cdef class Incoming(Outgoing):
             self.let_go(has_rest)
 
     cdef void let_go(self, bint has_rest) noexcept nogil:
-        """Discards the byte that was left in the kernel, unless there is more to read."""
-        if self.holds_back and not has_rest:
+        """Discards the byte that was left in the kernel, unless there is more to read; for a connection inside, and a
+        kept event, too.
+        """
+        if (self.holds_back or self.carries) and not has_rest:
             self.drop_undiscarded()
 
     cdef void settle(self) noexcept nogil:
