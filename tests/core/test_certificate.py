@@ -9,6 +9,7 @@ import pickle
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 import wiretight
@@ -82,6 +83,34 @@ def test_a_date_that_is_none_is_a_value_error_and_the_rest_is_there(root: Issued
     assert certificate.subject == ((("commonName", "client"),),)
     with pytest.raises(ValueError, match="a date that is none"):
         certificate.not_after  # noqa: B018
+
+
+@pytest.mark.parametrize(
+    ("key", "kind", "bits"),
+    [
+        (rsa.generate_private_key(65537, 2048), "RSA", 2048),
+        (ec.generate_private_key(ec.SECP384R1()), "EC", 384),
+        (ed25519.Ed25519PrivateKey.generate(), "ED25519", 256),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_the_kind_and_size_of_its_key_are_told(root: Issued, key: Any, kind: str, bits: int) -> None:
+    certificate = read(root.issue("client", key=key))
+    assert (certificate.key_type, certificate.key_bits) == (kind, bits)
+
+
+def test_a_key_of_a_kind_that_nobody_knows_has_none(leaf: Issued) -> None:
+    public_key = b"\x06\x07\x2a\x86\x48\xce\x3d\x02\x01"  # id-ecPublicKey, RFC 5480
+    certificate = Certificate.from_der(leaf.der.replace(public_key, public_key[:-1] + b"\x63"))
+    assert (certificate.key_type, certificate.key_bits) == (None, None)
+    assert certificate.subject == read(leaf).subject
+
+
+def test_what_it_is_signed_with_has_the_name_of_openssl(root: Issued, leaf: Issued) -> None:
+    assert read(leaf).signature_algorithm == "ecdsa-with-SHA256"
+    algorithm = b"\x06\x08\x2a\x86\x48\xce\x3d\x04\x03\x02"
+    unknown = Certificate.from_der(leaf.der.replace(algorithm, algorithm[:-1] + b"\x63"))
+    assert unknown.signature_algorithm == "1.2.840.10045.4.3.99"
 
 
 def test_digests_are_those_of_hashlib(leaf: Issued) -> None:

@@ -57,6 +57,9 @@ def describe(certificate: Certificate) -> list[object]:
     assert_type(Certificate.from_pem(certificate.pem()), Certificate)
     assert_type(Certificate.from_der(certificate.der()), Certificate)
     assert_type(certificate.fingerprint("sha1"), bytes)
+    assert_type(certificate.key_type, str | None)
+    assert_type(certificate.key_bits, int | None)
+    assert_type(certificate.signature_algorithm, str)
     return [certificate.subject, certificate.issuer, certificate.alternative_names, certificate.spki_sha256]
 
 

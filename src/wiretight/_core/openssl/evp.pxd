@@ -11,6 +11,7 @@ cdef extern from "openssl/evp.h" nogil:
     const EVP_MD *EVP_sha256()
     int EVP_PKEY_is_a(const EVP_PKEY *pkey, const char *name)
     const char *EVP_PKEY_get0_type_name(const EVP_PKEY *key)
+    int EVP_PKEY_get_bits(const EVP_PKEY *pkey)
     int EVP_PKEY_up_ref(EVP_PKEY *key)
     void EVP_PKEY_free(EVP_PKEY *key)
     ctypedef struct EVP_PKEY_CTX:

@@ -58,7 +58,10 @@ cdef extern from "openssl/x509v3.h" nogil:
     void *X509_get_ext_d2i(const X509 *x, int nid, int *crit, int *idx)
     int i2d_X509(const X509 *a, unsigned char **ppout)
     int i2d_X509_AUX(const X509 *a, unsigned char **ppout)
+    const X509_ALGOR *X509_get0_tbs_sigalg(const X509 *x)
     int X509_get_signature_info(X509 *x, int *mdnid, int *pknid, int *secbits, uint32_t *flags)
+    ctypedef struct X509_ALGOR:
+        ASN1_OBJECT *algorithm
     ctypedef struct X509_PUBKEY:
         pass
     X509_PUBKEY *X509_get_X509_PUBKEY(const X509 *x)

@@ -13,16 +13,17 @@ from wiretight._core.openssl.asn1 cimport (
 from wiretight._core.openssl.bio cimport BIO, BIO_free
 from wiretight._core.openssl.crypto cimport OPENSSL_free
 from wiretight._core.openssl.err cimport ERR_clear_error
-from wiretight._core.openssl.evp cimport SHA256_DIGEST_LENGTH
+from wiretight._core.openssl.evp cimport EVP_PKEY, EVP_PKEY_get0_type_name, EVP_PKEY_get_bits, SHA256_DIGEST_LENGTH
 from wiretight._core.openssl.pem cimport PEM_write_bio_X509
 from wiretight._core.openssl.x509 cimport (
-    X509, X509_chain_up_ref, X509_free, X509_get0_notAfter, X509_get0_notBefore, X509_get_issuer_name,
-    X509_get_serialNumber, X509_get_subject_name, X509_get_version, X509_up_ref, i2d_X509, sk_X509_num,
-    sk_X509_pop_free, sk_X509_shift, sk_X509_value, stack_st_X509,
+    X509, X509_chain_up_ref, X509_free, X509_get0_notAfter, X509_get0_notBefore, X509_get0_pubkey, X509_get0_tbs_sigalg,
+    X509_get_issuer_name, X509_get_serialNumber, X509_get_subject_name, X509_get_version, X509_up_ref, i2d_X509,
+    sk_X509_num, sk_X509_pop_free, sk_X509_shift, sk_X509_value, stack_st_X509,
 )
 from wiretight._core.x509.digests cimport digest_key, fingerprint
 from wiretight._core.x509.names cimport (
-    access_addresses, alternative_names, crl_addresses, distinguished_name, memory, one_line, written,
+    access_addresses, alternative_names, crl_addresses, distinguished_name, memory, object_text, one_line,
+    written,
 )
 from wiretight._core.x509.pem cimport parse_der, parse_pem, read_certificate
 
@@ -149,6 +150,35 @@ cdef class Certificate:
         ERR_clear_error()
         return list(names or ())
 
+    @property
+    def key_type(self):
+        """OpenSSL's name for the kind of its public key, such as "RSA", "EC", "ED25519" or "ML-DSA-65"; None for a kind that
+        this OpenSSL does not know. Since 0.1. Source: RFC 5280, section 4.1.2.7.
+
+        OpenSSL: EVP_PKEY_get0_type_name(3)
+        """
+        cdef EVP_PKEY *key = public_key(self.x509)
+        return None if key == NULL else EVP_PKEY_get0_type_name(key).decode("ascii")
+
+    @property
+    def key_bits(self):
+        """The size of its public key (bits), such as 2048 or 256; None where `key_type` is. Since 0.1.
+
+        OpenSSL: EVP_PKEY_get_bits(3)
+        """
+        cdef EVP_PKEY *key = public_key(self.x509)
+        return None if key == NULL else EVP_PKEY_get_bits(key)
+
+    @property
+    def signature_algorithm(self):
+        """What its issuer signed it with: OpenSSL's long name, such as "ecdsa-with-SHA256", or "1.2.3" if it has none.
+
+        Since 0.1. Source: RFC 5280, section 4.1.2.3.
+
+        OpenSSL: X509_get0_tbs_sigalg(3)
+        """
+        return object_text(X509_get0_tbs_sigalg(self.x509).algorithm, False)
+
     # --- Its encodings and digests ------------------------------------------------------------------------------------
 
     def der(self):
@@ -219,6 +249,15 @@ cdef class Certificate:
         OpenSSL: X509_get_subject_name(3)
         """
         return decoded(self.x509)
+
+
+cdef EVP_PKEY *public_key(X509 *x509):
+    """OpenSSL: X509_get0_pubkey(3)"""
+    cdef EVP_PKEY *key
+    ERR_clear_error()
+    key = X509_get0_pubkey(x509)
+    ERR_clear_error()
+    return key
 
 
 cdef Certificate adopt_certificate(X509 *x509):
