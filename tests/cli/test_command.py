@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
+from importlib.metadata import entry_points, version
 
 import pytest
 
 from tests.cli.command import COLOUR, in_terminal, started, wiretight
 from tests.kit.subject import tls
+from wiretight._cli.main import main
 from wiretight._cli.terminal import clean
 from wiretight._core.base.tables import FEATURES
 
@@ -18,6 +22,18 @@ def test_help_is_given(command: list[str]) -> None:
 
     assert result.stdout.startswith("usage: python -m wiretight")
     assert result.returncode == 0
+
+
+def test_it_is_a_command_of_its_own() -> None:
+    [script] = [each for each in entry_points(group="console_scripts") if each.name == "wiretight"]
+    assert script.load() is main
+    program = f"import sys; sys.argv[0] = '/usr/bin/wiretight'; from {script.module} import main; main(['--help'])"
+    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert result.stdout.startswith("usage: wiretight [-h]")
+
+
+def test_its_version_is_told() -> None:
+    assert wiretight("--version").stdout == f"wiretight {version('wiretight')}, {tls.OPENSSL_VERSION}\n"
 
 
 @pytest.mark.parametrize("command", ["demo", "connect", "serve", "info", "run", "doctor"])
@@ -31,7 +47,7 @@ def test_help_fits_into_a_terminal_of_80_columns(command: str) -> None:
 def test_help_contains_examples(command: str) -> None:
     examples = wiretight(command, "--help").stdout.partition("examples:")[2]
 
-    assert f"python -m wiretight {command}" in examples
+    assert f"\n  wiretight {command}" in examples
 
 
 @pytest.mark.parametrize("arguments", [[], ["fly"], ["info", "--fast"], ["connect"]], ids=" ".join)
@@ -129,9 +145,9 @@ def test_without_rich_a_terminal_gets_plain_text() -> None:
 
 
 def test_output_that_cannot_be_encoded_is_escaped() -> None:
-    result = wiretight("connect", "bücher", environment={"PYTHONIOENCODING": "ascii"})
+    result = wiretight("connect", "bücher:", environment={"PYTHONIOENCODING": "ascii"})
 
-    assert result.stderr.startswith(r"wiretight: 'b\xfccher' is not HOST:PORT")
+    assert result.stderr.startswith(r"wiretight: 'b\xfccher:' is not HOST or HOST:PORT")
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import datetime as dt
 import hashlib
 import json
@@ -19,9 +20,13 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from tests.cli.command import assert_one_line, wiretight
 from tests.cli.conftest import Serving
+from tests.kit.authority import Issued, issue
 from tests.kit.certificates import ADDRESS, HOST, Certificates, Credentials
+from tests.kit.keys import authority
 from tests.kit.servers import Server
 from tests.kit.subject import tls
+from wiretight._cli.connect.address import split_address
+from wiretight._cli.connect.starttls import NAMES, default_port
 
 NOW = dt.datetime.now(dt.timezone.utc)
 
@@ -55,6 +60,99 @@ def test_the_chain_is_reported(web_port: int, certificates: Certificates) -> Non
     assert leaf["names"] == [HOST, ADDRESS, "::1"]
     assert "trustme" in leaf["issuer"]
     assert leaf["days_left"] > 0
+
+
+def test_dates_are_in_iso_8601_and_numbers_are_numbers(web_port: int, certificates: Certificates) -> None:
+    (leaf,) = report(web_port, "--cafile", certificates.ca_file)["chain"]
+
+    date = dt.datetime.strptime(leaf["not_after"], "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=dt.timezone.utc)
+    assert 0 <= (date - NOW).days - leaf["days_left"] <= 1
+    assert (leaf["key_type"], leaf["key_bits"], leaf["signature"]) == ("EC", 256, "ecdsa-with-SHA256")
+
+
+def test_the_root_that_it_was_verified_with_is_named(web_port: int, certificates: Certificates) -> None:
+    facts = report(web_port, "--cafile", certificates.ca_file)
+
+    assert facts["root"] == facts["chain"][-1]["issuer"]
+    assert report(web_port, "--insecure")["root"] is None
+
+
+def test_the_certificates_are_printed_in_pem(web_port: int, certificates: Certificates) -> None:
+    result = wiretight("connect", f"{HOST}:{web_port}", "--cafile", certificates.ca_file, "--pem")
+    comment, *lines = result.stdout.splitlines(keepends=True)
+
+    assert comment.startswith("# O=trustme")
+    assert tls.PEM_cert_to_DER_cert("".join(lines)) == tls.PEM_cert_to_DER_cert(certificates.server.chain.read_text())
+    assert report(web_port, "--cafile", certificates.ca_file, "--pem")["chain"][0]["pem"] == "".join(lines)
+
+
+# --- What it shows and demands ----------------------------------------------------------------------------------------
+
+
+def test_a_certificate_of_ours_is_shown_to_a_server_that_asks(serving: Serving, certificates: Certificates) -> None:
+    port = serving(certificates.server_context(client_ca=certificates.ca_file))
+    chain, key = certificates.client
+
+    for version in ("1.2", "1.3"):
+        facts = report(port, "--cafile", certificates.ca_file, "--tls", version, "--cert", chain, "--key", key)
+        assert (facts["verified"], facts["client_certificate_demanded"]) == (True, False)
+    result = wiretight("connect", f"{HOST}:{port}", "--cert", chain, "--key", certificates.server.key)
+    assert_one_line(result, "is not the private key of", str(chain))
+
+
+@pytest.mark.parametrize("write", [lambda it: it.hex(), lambda it: "sha256//" + base64.b64encode(it).decode()])
+def test_a_key_is_pinned(web_port: int, certificates: Certificates, write: Callable[[bytes], str]) -> None:
+    pin = tls.Certificate.from_pem(certificates.server.chain.read_text()).spki_sha256
+
+    facts = report(web_port, "--cafile", certificates.ca_file, "--pin", write(pin))
+    assert (facts["verified"], facts["chain"][0]["spki_sha256"]) == (True, pin.hex())
+    other = wiretight("connect", f"{HOST}:{web_port}", "--insecure", "--pin", write(bytes(32)))
+    assert_one_line(other, "was refused: its key is not the pinned one", pin.hex())
+    assert f"verified       NO: its key is not the pinned one, but has the digest {pin.hex()}" in other.stdout
+
+
+@pytest.mark.parametrize("version", ["1.0", "1.1"])
+def test_an_old_version_can_be_asked_for(serving: Serving, certificates: Certificates, version: str) -> None:
+    context = certificates.server_context()
+    with pytest.warns(DeprecationWarning, match="TLSv1"):
+        context.minimum_version = tls.TLSVersion.TLSv1
+    context.set_ciphers("DEFAULT@SECLEVEL=0")
+    port = serving(context)
+
+    facts = report(port, "--cafile", certificates.ca_file, "--insecure-tls", version)
+    assert facts["protocol"] == {"1.0": "TLSv1", "1.1": "TLSv1.1"}[version]
+
+
+def test_a_chain_out_of_order_is_noted(serving: Serving, certificates: Certificates, tmp_path: Path) -> None:
+    root, intermediate = authority()
+    server = intermediate.issue("server", names=[HOST])
+    other = issue("other", ca=True)
+    (tmp_path / "ca.pem").write_text(root.pem)
+    file, key = server.write(tmp_path, "server")
+
+    def noted(*chain: Issued) -> list[str]:
+        file.write_text("".join(each.pem for each in chain))
+        context = certificates.server_context(credentials=Credentials(file, key))
+        found: list[str] = report(serving(context), "--cafile", tmp_path / "ca.pem")["notes"]
+        return found
+
+    assert noted(server, intermediate) == []
+    [superfluous] = noted(server, intermediate, root)
+    assert "certificate 2" in superfluous
+    assert "it is a root" in superfluous
+    disorder, superfluous, its_root = noted(server, other, root, intermediate)
+    assert disorder.startswith("the certificates are not in order")
+    assert "certificate 1 ('CN=other') is superfluous: it certifies none" in superfluous
+    assert "certificate 2" in its_root
+
+
+def test_a_failure_is_a_document_too() -> None:
+    with socket.create_server((ADDRESS, 0)) as listener:
+        port = listener.getsockname()[1]
+    result = wiretight("connect", f"{ADDRESS}:{port}", "--json")
+
+    assert_one_line(result, "refused the connection")
+    assert json.loads(result.stdout) == {"error": result.stderr.strip().removeprefix("wiretight: ")}
 
 
 def test_the_negotiated_protocol_is_reported(serving: Serving, certificates: Certificates) -> None:
@@ -221,16 +319,59 @@ def test_a_certificate_cannot_control_the_terminal(serving: Serving, tmp_path: P
 
     result = wiretight("connect", f"{HOST}:{serving(context)}", "--cafile", tmp_path / "ca.pem")
 
-    assert r"commonName=\x1b[2Jgone\u202e" in result.stdout
+    assert r"CN=\x1b[2Jgone\u202e" in result.stdout
     assert "\x1b" not in result.stdout
 
 
 @pytest.mark.parametrize(
     "address",
-    ["localhost", "localhost:", ":443", "localhost:0", "localhost:65536", "localhost:x", "::1:443", "a b:1", ""],
+    [
+        "localhost:", ":443", "localhost:0", "localhost:65536", "localhost:x", "localhost:HTTPS", "::1", "::1:443",
+        "[::1", "a b:1", "", "https://", "gopher2://example.org/", "https://example.org:x/",
+    ],
+)  # fmt: skip
+def test_a_bad_address_is_wrong_usage(address: str) -> None:
+    assert_one_line(wiretight("connect", address), "is not HOST or HOST:PORT", "[::1]:443", status=2)
+
+
+@pytest.mark.parametrize(
+    ("text", "address"),
+    [
+        ("example.org", ("example.org", 443)),
+        ("example.org:8443", ("example.org", 8443)),
+        ("example.org:https", ("example.org", 443)),
+        ("192.0.2.1:1", ("192.0.2.1", 1)),
+        ("[::1]", ("::1", 443)),
+        ("[2001:db8::1]:65535", ("2001:db8::1", 65535)),
+        ("https://example.org", ("example.org", 443)),
+        ("https://user:word@example.org:8443/a:b@c?d#e", ("example.org", 8443)),
+        ("https://[::1]:8443/", ("::1", 8443)),
+        ("wss://example.org/socket", ("example.org", 443)),
+        ("imaps://example.org", ("example.org", 993)),
+    ],
 )
-def test_a_bad_address_is_reported(address: str) -> None:
-    assert_one_line(wiretight("connect", address), "is not HOST:PORT", "[::1]:443")
+def test_an_address_can_be_written_in_many_ways(text: str, address: tuple[str, int]) -> None:
+    assert split_address(text) == address
+
+
+def test_the_port_is_by_default_that_of_the_protocol() -> None:
+    assert {name: split_address("example.org", default_port(name))[1] for name in NAMES} == {
+        "smtp": 587, "lmtp": 24, "imap": 143, "pop3": 110, "ftp": 21, "nntp": 119, "sieve": 4190, "ldap": 389,
+        "mysql": 3306, "postgres": 5432, "xmpp": 5222,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--pin", "ab"],
+        ["--pin", "sha256//" + "A" * 44],
+        ["--key", "key.pem"],
+        ["--tls", "1.2", "--insecure-tls", "1.0"],
+    ],
+)
+def test_options_that_make_no_sense_are_wrong_usage(arguments: list[str]) -> None:
+    assert_one_line(wiretight("connect", "localhost:1", *arguments), arguments[0], status=2)
 
 
 def test_a_refused_connection_is_reported() -> None:
@@ -282,54 +423,7 @@ def test_an_unusable_ca_file_is_reported(certificates: Certificates, tmp_path: P
 
 @pytest.mark.parametrize("arguments", [["--servername", ".example"], ["--alpn", "x" * 256], ["--alpn", "ä"]])
 def test_an_invalid_name_is_reported(web_port: int, arguments: list[str]) -> None:
-    assert_one_line(wiretight("connect", f"{HOST}:{web_port}", *arguments), arguments[1])
-
-
-@pytest.mark.parametrize(
-    ("protocol", "lines"),
-    [
-        ("smtp", [b"220-hello\r\n220 ready\r\n", b"250-here\r\n250 STARTTLS\r\n", b"220 go\r\n"]),
-        ("imap", [b"* OK ready\r\n", b"* a note\r\na OK begin\r\n"]),
-        ("pop3", [b"+OK ready\r\n", b"+OK begin\r\n"]),
-        ("ftp", [b"220 ready\r\n", b"234 begin\r\n"]),
-    ],
-)
-def test_starttls_upgrades_a_plain_connection(
-    saying: Callable[..., int], certificates: Certificates, protocol: str, lines: list[bytes]
-) -> None:
-    context = certificates.server_context()
-
-    def tls_from_here(sock: socket.socket) -> None:
-        while not sock.recv(4096).endswith(b"\n"):
-            pass
-        sock.sendall(lines[-1])
-        with context.wrap_socket(sock, server_side=True) as wrapped:
-            wrapped.recv(1)
-
-    port = saying(*lines[:-1], then=tls_from_here)
-
-    facts = report(port, "--cafile", certificates.ca_file, "--starttls", protocol)
-
-    assert (facts["verified"], facts["session_reused"]) == (True, True)
-
-
-@pytest.mark.parametrize(
-    ("protocol", "lines"),
-    [
-        ("smtp", [b"554 go away\r\n"]),
-        ("smtp", [b"220 ready\r\n", b"250 here\r\n", b"454 not now\r\n"]),
-        ("imap", [b"* OK ready\r\n", b"a BAD what\r\n"]),
-        ("pop3", [b"+OK ready\r\n", b"-ERR what\r\n"]),
-        ("ftp", [b"220 ready\r\n", b"502 what\r\n"]),
-        ("ftp", [b"x" * 5000]),
-        ("ftp", [b"note\r\n" * 200]),
-        ("ftp", [b""]),
-    ],
-)
-def test_a_server_without_starttls_is_reported(saying: Callable[..., int], protocol: str, lines: list[bytes]) -> None:
-    port = saying(*lines)
-
-    assert_one_line(wiretight("connect", f"{ADDRESS}:{port}", "--starttls", protocol), f"{ADDRESS}:{port}")
+    assert_one_line(wiretight("connect", f"{HOST}:{web_port}", *arguments), arguments[1], status=2)
 
 
 def drop_by_drop(sock: socket.socket) -> None:

@@ -16,7 +16,7 @@ def add_arguments(commands: "argparse._SubParsersAction[argparse.ArgumentParser]
         help="list what wiretight.install() cannot reach",
         description="Imports modules, then calls wiretight.install(), and lists the references to the standard ssl"
         " that it could not reach. A program that calls install() before its other imports has none.",
-        epilog="examples: python -m wiretight doctor aiohttp requests; python -m wiretight doctor --json my.program."
+        epilog="examples: wiretight doctor aiohttp requests; wiretight doctor --json my.program."
         " The exit status is 1 if anything is listed.",
     )
     command.add_argument("modules", nargs="*", metavar="MODULE", help="a module to import first")

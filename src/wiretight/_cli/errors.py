@@ -13,6 +13,10 @@ class CommandError(Exception):
     """What went wrong and what to do about it, in one sentence without a full stop."""
 
 
+class UsageError(CommandError):
+    """The arguments make no sense, whatever the files and servers are that they name."""
+
+
 class Terminated(SystemExit):
     """SIGTERM has come; it goes the way of any exit."""
 

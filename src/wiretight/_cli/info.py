@@ -42,7 +42,7 @@ def collect() -> dict[str, object]:
     origin = "found on this system" if ssl.OPENSSL_STATIC else "where this OpenSSL looks"
     features = sorted(name.removeprefix("HAS_") for name in dir(ssl) if name.startswith("HAS_") and getattr(ssl, name))
     return {
-        "wiretight": _version(),
+        "wiretight": version(),
         "python": f"{platform.python_implementation()} {platform.python_version()} on {sys.platform}",
         "openssl": ssl.OPENSSL_VERSION,
         "openssl_is": "wiretight's own" if ssl.OPENSSL_STATIC else "the system's",
@@ -57,7 +57,8 @@ def collect() -> dict[str, object]:
     }
 
 
-def _version() -> str:
+def version() -> str:
+    """The version of the package, or a word that it has none."""
     try:
         return importlib.metadata.version("wiretight")
     except importlib.metadata.PackageNotFoundError:

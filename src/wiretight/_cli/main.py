@@ -4,15 +4,17 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
+import wiretight as ssl
 from wiretight._cli import doctor, info
 from wiretight._cli import run as program
 from wiretight._cli.connect import command as connect
 from wiretight._cli.demo import command as demo
-from wiretight._cli.errors import CommandError
+from wiretight._cli.errors import CommandError, UsageError
 from wiretight._cli.serve import command as serve
 from wiretight._cli.signals import INTERRUPTED, end_by_exception
-from wiretight._cli.terminal import clean
+from wiretight._cli.terminal import clean, print_json
 
 WRONG_USAGE = 2
 PIPE_CLOSED = 141  # what a shell reports for a program ended by SIGPIPE
@@ -21,10 +23,11 @@ PIPE_CLOSED = 141  # what a shell reports for a program ended by SIGPIPE
 def parser() -> argparse.ArgumentParser:
     """The parser of every command, with examples in its help."""
     top = argparse.ArgumentParser(
-        prog="python -m wiretight",
+        prog="wiretight" if Path(sys.argv[0]).name == "wiretight" else "python -m wiretight",
         description="TLS sockets for Python: try them out, look at a server, serve a folder.",
-        epilog="`python -m wiretight COMMAND --help` explains a command, with examples.",
+        epilog="`wiretight COMMAND --help` explains a command, with examples.",
     )
+    top.add_argument("--version", action="version", version=f"wiretight {info.version()}, {ssl.OPENSSL_VERSION}")
     commands = top.add_subparsers(metavar="COMMAND", required=True)
     for command in (demo, connect, serve, info, program, doctor):
         command.add_arguments(commands)
@@ -34,22 +37,26 @@ def parser() -> argparse.ArgumentParser:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command.
 
-    Returns 0 for success, 1 for a failure (reported in one line on stderr), 130 after Ctrl-C; wrong usage raises
-    `SystemExit(2)`.
+    Returns 0 for success, 1 for a failure (reported in one line on stderr, and with --json also as a document with an
+    "error"), 2 for wrong usage (or raises `SystemExit(2)`), 130 after Ctrl-C.
     """
+    options = argparse.Namespace()
     arguments = sys.argv[1:] if arguments is None else arguments
     if arguments[:1] == ["run"] and arguments[1:] not in (["-h"], ["--help"]):
         return _run_program(arguments[1:])
     _accept_any_text()
     end_by_exception()
     try:
-        options = parser().parse_args(arguments)
+        parser().parse_args(arguments, options)
         status: int = options.run(options)
         sys.stdout.flush()
         return status
     except CommandError as failure:
+        if getattr(options, "json", False):
+            print_json({"error": str(failure)})
+            sys.stdout.flush()
         print(f"wiretight: {clean(str(failure))}", file=sys.stderr)
-        return 1
+        return WRONG_USAGE if isinstance(failure, UsageError) else 1
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:

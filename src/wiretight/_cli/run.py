@@ -13,7 +13,7 @@ from types import CodeType, ModuleType, TracebackType
 
 from wiretight._cli.errors import CommandError, installed
 
-USAGE = "python -m wiretight run [-m MODULE | -c CODE | PROGRAM] [ARGUMENT ...]"
+USAGE = "wiretight run [-m MODULE | -c CODE | PROGRAM] [ARGUMENT ...]"
 
 
 def add_arguments(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -24,7 +24,7 @@ def add_arguments(commands: "argparse._SubParsersAction[argparse.ArgumentParser]
         help="run a program with wiretight as its ssl",
         description="Runs a Python program as `python` would: a file, a folder or zip file with a __main__.py, a module"
         " with -m, or code with -c. Every import of ssl in it gets wiretight. Child processes that it starts do not.",
-        epilog="examples: python -m wiretight run server.py --port 8443; python -m wiretight run -m pip download six",
+        epilog="examples: wiretight run server.py --port 8443; wiretight run -m pip download six",
     )
 
 

@@ -1,29 +1,34 @@
-"""Chain: the certificates that a peer sent, decoded; and the reason why verification failed, in a sentence."""
+"""Chain: the certificates that a peer sent, in words; and what is wrong with their order."""
 
-import hashlib
+import datetime as dt
 import ipaddress
 import time
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass
-from math import isnan, nan
-from typing import Any
 
 import wiretight as ssl
 
 _DAY = 86400
-
-# X509_V_ERR_*: OpenSSL's X509_verify_cert_error_string(3)
-_NOT_YET_VALID, _EXPIRED = 9, 10
-_SELF_SIGNED, _SELF_SIGNED_IN_CHAIN = 18, 19
-_NO_ISSUER = (2, 20, 21)
-_WRONG_NAME, _WRONG_ADDRESS = 62, 64
+_SHORT = {  # RFC 4514, section 3
+    "commonName": "CN",
+    "localityName": "L",
+    "stateOrProvinceName": "ST",
+    "organizationName": "O",
+    "organizationalUnitName": "OU",
+    "countryName": "C",
+    "streetAddress": "STREET",
+    "domainComponent": "DC",
+    "userId": "UID",
+}
 
 
 @dataclass(frozen=True)
 class Certificate:
-    """One certificate, in words. `days_left` counts whole days, and is negative or 0 once it has `expired`.
+    """One certificate, in words; dates are ISO 8601 in UTC. `days_left` counts whole days, and is negative or 0 once it
+    has `expired`.
 
-    Both are None where the certificate has no date there, but something that only looks like one.
+    Both are None where the certificate has no date there, but something that only looks like one. `key_type` and
+    `key_bits` are None for a kind that OpenSSL does not know, `pem` unless it was asked for.
     """
 
     subject: str
@@ -33,48 +38,77 @@ class Certificate:
     expired: bool | None
     days_left: int | None
     names: list[str]
+    key_type: str | None
+    key_bits: int | None
+    signature: str
     sha256: str
+    spki_sha256: str
+    pem: str | None
 
     @property
     def valid(self) -> str:
         """The time of validity, with what is left of it."""
         if self.days_left is None:
             return f"{self.not_before} to {self.not_after}"
-        days = _days(abs(self.days_left))
+        days = in_days(abs(self.days_left))
         left = f"expired {days} ago" if self.expired else f"{days} left"
         return f"{self.not_before} to {self.not_after}, {left}"
 
-
-def sent_by(connection: ssl.SSLSocket) -> list[Certificate]:
-    """The chain as the peer sent it, its own certificate first; needs no verification."""
-    # Decoded certificates, which the interface has since Python 3.10 on its inner object only.
-    inner = connection._sslobj
-    return [] if inner is None else [decoded(native) for native in inner.get_unverified_chain() or ()]
+    @property
+    def key(self) -> str:
+        """Such as "EC, 256 bits"."""
+        return "of an unknown kind" if self.key_type is None else f"{self.key_type}, {self.key_bits} bits"
 
 
-def reasons(error: ssl.SSLCertVerificationError, name: str, chain: list[Certificate]) -> list[str]:
-    """Why the chain was rejected for the server `name`: each reason once."""
-    found = [(each.code, each.message) for each in error.verify_errors] or [(error.verify_code, error.verify_message)]
-    return list(dict.fromkeys(_reason(code, message, name, chain) for code, message in found))
+def decoded(native: ssl.Certificate, pem: bool = False) -> Certificate:
+    """What a certificate says, in words."""
+    try:
+        left: float | None = native.not_after.timestamp() - time.time()
+    except ValueError:
+        left = None
+    facts = native.get_info()
+    return Certificate(
+        subject=in_words(native.subject),
+        issuer=in_words(native.issuer),
+        not_before=_iso(native, "not_before", facts["notBefore"]),
+        not_after=_iso(native, "not_after", facts["notAfter"]),
+        expired=None if left is None else left < 0,
+        days_left=None if left is None else int(left / _DAY),
+        names=[_usual(value) if isinstance(value, str) else in_words(value) for _, value in native.alternative_names],
+        key_type=native.key_type,
+        key_bits=native.key_bits,
+        signature=native.signature_algorithm,
+        sha256=native.fingerprint().hex(),
+        spki_sha256=native.spki_sha256.hex(),
+        pem=native.pem() if pem else None,
+    )
 
 
-def _reason(code: int, message: str, name: str, chain: list[Certificate]) -> str:
-    last = chain[-1] if chain else None
-    if code == _EXPIRED and (late := _first(chain, lambda it: _seconds(it.not_after))):
-        whose = "the certificate" if late is chain[0] else f"the certificate {late.subject!r} of the chain"
-        return f"{whose} expired {_days(abs(late.days_left or 0))} ago ({late.not_after})"
-    if code == _NOT_YET_VALID and (early := _first(chain, lambda it: -_seconds(it.not_before))):
-        whose = "the certificate" if early is chain[0] else f"the certificate {early.subject!r} of the chain"
-        return f"{whose} is not valid before {early.not_before}: is this machine's clock right?"
-    if code in (_WRONG_NAME, _WRONG_ADDRESS) and chain:
-        return f"the name {name} is not among those of the certificate: {', '.join(chain[0].names) or 'it has none'}"
-    if code == _SELF_SIGNED:
-        return "the certificate is self-signed and not trusted (see --cafile)"
-    if code == _SELF_SIGNED_IN_CHAIN and last:
-        return f"unknown issuer: the chain ends at {last.subject!r}, which is not trusted (see --cafile)"
-    if code in _NO_ISSUER and last:
-        return f"unknown issuer: {last.issuer!r} is neither trusted nor sent by the server (see --cafile)"
-    return f"{message} (X509_V_ERR {code})"
+def notes(chain: Sequence[ssl.Certificate]) -> list[str]:
+    """What a server's administrator should know about the order and number of the certificates (RFC 8446, 4.4.2)."""
+    path = _path(chain)
+    found = []
+    if path != sorted(path):
+        found.append("the certificates are not in order: each should certify the one before it")
+    for at, certificate in enumerate(chain):
+        which = f"certificate {at} ({in_words(certificate.subject)!r})"
+        if at not in path:
+            found.append(f"{which} is superfluous: it certifies none of the others")
+        elif at and certificate.subject == certificate.issuer:
+            found.append(f"{which} is superfluous: it is a root, which clients have or do not trust")
+    return found
+
+
+def _path(chain: Sequence[ssl.Certificate]) -> list[int]:
+    """The places of the certificates from the first one to its issuer, and so on, by their names."""
+    path = [0] if chain else []
+    while path:
+        last = chain[path[-1]]
+        following = [at for at in range(len(chain)) if at not in path and chain[at].subject == last.issuer]
+        if last.subject == last.issuer or not following:
+            break
+        path.append(following[0])
+    return path
 
 
 def is_address(name: str) -> bool:
@@ -86,25 +120,16 @@ def is_address(name: str) -> bool:
     return True
 
 
-def decoded(native: Any) -> Certificate:
-    """What a certificate of the core says, in words."""
-    facts = native.get_info()
-    end = _seconds(facts["notAfter"])
-    left = None if isnan(end) else end - time.time()
-    return Certificate(
-        subject=_name(facts.get("subject", ())),
-        issuer=_name(facts.get("issuer", ())),
-        not_before=facts["notBefore"],
-        not_after=facts["notAfter"],
-        expired=None if left is None else left < 0,
-        days_left=None if left is None else int(left / _DAY),
-        names=[_usual(value) for _, value in facts.get("subjectAltName", ())],
-        sha256=hashlib.sha256(ssl.PEM_cert_to_DER_cert(native.public_bytes())).hexdigest(),
-    )
+def in_words(parts: tuple[tuple[tuple[str, str], ...], ...]) -> str:
+    """A name of a certificate in a line."""
+    return ", ".join(f"{_SHORT.get(key, key)}={value}" for rdn in parts for key, value in rdn)
 
 
-def _name(parts: tuple[tuple[tuple[str, str], ...], ...]) -> str:
-    return ", ".join(f"{key}={value}" for rdn in parts for key, value in rdn)
+def in_days(count: int) -> str:
+    """Such as "3 days"."""
+    if count == 0:
+        return "less than a day"
+    return "1 day" if count == 1 else f"{count} days"
 
 
 def _usual(name: str) -> str:
@@ -112,20 +137,10 @@ def _usual(name: str) -> str:
     return str(ipaddress.ip_address(name)) if is_address(name) else name
 
 
-def _seconds(moment: str) -> float:
-    """A date of a certificate in seconds; NaN for what is none, which only a verification refuses."""
+def _iso(native: ssl.Certificate, attribute: str, text: object) -> str:
+    """The date, or what is there instead of one, as OpenSSL prints it."""
     try:
-        return ssl.cert_time_to_seconds(moment)
-    except (ValueError, OverflowError):
-        return nan
-
-
-def _first(chain: list[Certificate], moment: Callable[[Certificate], float]) -> Certificate | None:
-    """The certificate that comes first by its date, of those that have one."""
-    return min((it for it in chain if not isnan(moment(it))), key=moment, default=None)
-
-
-def _days(count: int) -> str:
-    if count == 0:
-        return "less than a day"
-    return "1 day" if count == 1 else f"{count} days"
+        moment: dt.datetime = getattr(native, attribute)
+    except ValueError:
+        return str(text)
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")

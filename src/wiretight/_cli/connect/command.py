@@ -1,6 +1,8 @@
 """`connect`: what a server negotiates, its certificates, and why they were rejected."""
 
 import argparse
+import base64
+import binascii
 import contextlib
 import re
 import select
@@ -8,42 +10,21 @@ import socket
 import sys
 import textwrap
 import time
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 
 import wiretight as ssl
 from wiretight._cli.connect import starttls
-from wiretight._cli.connect.chain import Certificate, decoded, is_address, reasons, sent_by
+from wiretight._cli.connect.address import HTTPS, split_address
+from wiretight._cli.connect.chain import decoded, in_words, is_address, notes
+from wiretight._cli.connect.dialler import OLD_VERSIONS, WEB, Dialler, Refused
+from wiretight._cli.connect.reasons import reasons
+from wiretight._cli.connect.report import Report, print_pem, print_report
 from wiretight._cli.demo.files import readable
-from wiretight._cli.errors import CommandError, connection_failure
+from wiretight._cli.errors import CommandError, UsageError
 from wiretight._cli.negotiated import UNKNOWN
-from wiretight._cli.serve.fileserver import limit_version
-from wiretight._cli.terminal import clean, print_facts, print_json
+from wiretight._cli.terminal import clean, print_json
 
 _TICKET_SECONDS = 1.0  # how long a server is given to send a TLS 1.3 session ticket
-_WEB = "h2,http/1.1"
-_REUSE = {True: "yes: a second connection resumed it", False: "no", None: "not tried"}
-_HANDSHAKE = 22  # RFC 8446, section 5.1
-
-
-@dataclass
-class Report:
-    """The findings about a server. `verified` is None with --insecure; if it is False, `refused` has the reasons, and
-    `session_reused` is None: nobody tried.
-    """
-
-    host: str
-    port: int
-    protocol: str = UNKNOWN
-    cipher: str = UNKNOWN
-    bits: int | None = None
-    group: str = UNKNOWN
-    alpn: str | None = None
-    server_name: str | None = None
-    session_reused: bool | None = None
-    client_certificate_demanded: bool = False
-    verified: bool | None = None
-    refused: str | None = None
-    chain: list[Certificate] = field(default_factory=list)
 
 
 def add_arguments(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -58,35 +39,57 @@ def add_arguments(commands: "argparse._SubParsersAction[argparse.ArgumentParser]
             server sent. If they are refused it says why, and exits with status 1."""),
         epilog=textwrap.dedent("""\
             examples:
-              python -m wiretight connect example.org:443
-              python -m wiretight connect localhost:8443 --cafile ca.pem
-              python -m wiretight connect 192.0.2.1:443 --servername example.org
-              python -m wiretight connect mail.example.org:587 --starttls smtp
-              python -m wiretight connect '[::1]:8443' --insecure --json"""),
+              wiretight connect example.org
+              wiretight connect localhost:8443 --cafile ca.pem
+              wiretight connect 192.0.2.1 --servername example.org
+              wiretight connect mail.example.org --starttls smtp
+              wiretight connect example.org --pem >chain.pem
+              wiretight connect '[::1]:8443' --insecure --json"""),
     )
-    command.add_argument("address", metavar="HOST:PORT", help="the server; an IPv6 address in brackets: [::1]:443")
+    command.add_argument(
+        "address", metavar="HOST[:PORT]", help=f"the server, or a URL; port {HTTPS} by default; [::1]:{HTTPS} for IPv6"
+    )
     command.add_argument("--cafile", metavar="FILE", help="trust the CA certificates in FILE (PEM), not the system's")
+    command.add_argument("--cert", metavar="FILE", help="show this certificate, PEM, if the server asks for one")
+    command.add_argument("--key", metavar="FILE", help="its private key, PEM, not encrypted (default: in --cert)")
     command.add_argument("--servername", metavar="NAME", help="name to ask for and to verify (default: HOST)")
-    command.add_argument("--alpn", metavar="LIST", help=f"protocols to offer, '' for none (default: {_WEB})")
+    command.add_argument("--pin", metavar="SHA256", help="refuse the server unless its key has this digest")
+    command.add_argument("--alpn", metavar="LIST", help=f"protocols to offer, '' for none (default: {WEB})")
     command.add_argument("--tls", choices=["1.2", "1.3"], help="offer only this version")
+    command.add_argument("--insecure-tls", choices=OLD_VERSIONS, help="offer only this version, which is broken")
     command.add_argument("--insecure", action="store_true", help="do not verify the server's certificate")
-    command.add_argument("--starttls", choices=starttls.NAMES, help="begin in plain text and ask for TLS, as mail does")
+    command.add_argument(
+        "--starttls",
+        choices=starttls.NAMES,
+        metavar="PROTOCOL",
+        help=f"begin in plain text and ask for TLS: {', '.join(starttls.NAMES)}",
+    )
     command.add_argument("--timeout", type=_seconds, default=10, metavar="S", help="seconds for each step (default 10)")
+    command.add_argument("--pem", action="store_true", help="print the certificates in PEM, and nothing else")
     command.add_argument("--json", action="store_true", help="print the report as JSON")
     command.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
     """Run the command; 1 if the certificate was rejected."""
-    host, port = split_address(options.address)
+    host, port = split_address(options.address, starttls.default_port(options.starttls) if options.starttls else HTTPS)
+    if options.tls and options.insecure_tls:
+        raise UsageError("--tls and --insecure-tls exclude each other")
+    if options.key and not options.cert:
+        raise UsageError("--key is the key of a certificate: give that with --cert")
+    pin = None if options.pin is None else _digest(options.pin)
     if options.cafile is not None:
         readable(options.cafile)
-    dialler = _Dialler(host, port, options)
-    report = _examine(dialler, Report(host, port), verify=not options.insecure)
+    dialler = Dialler(host, port, options)
+    report = _examine(dialler, Report(host, port), options)
+    if pin is not None and report.chain and report.chain[0].spki_sha256 != pin.hex():
+        _add_reason(report, f"its key is not the pinned one, but has the digest {report.chain[0].spki_sha256}")
     if options.json:
         print_json(asdict(report))
+    elif options.pem:
+        print_pem(report)
     else:
-        _print(report)
+        print_report(report)
     if report.refused:
         sys.stdout.flush()
         print(f"wiretight: {clean(f'{host}:{port}')} was refused: {clean(report.refused)}", file=sys.stderr)
@@ -94,108 +97,44 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def split_address(text: str) -> tuple[str, int]:
-    """("host", port) of "host:port" or "[address]:port"."""
-    found = re.fullmatch(r"(?:\[([^\[\]]+)\]|([^:\[\]/\s]+)):(\d{1,5})", text)
-    if not found or not 0 < int(found[3]) < 65536:
-        raise CommandError(f"{text!r} is not HOST:PORT: write example.org:443, or [::1]:443 for an IPv6 address")
-    return found[1] or found[2], int(found[3])
-
-
-class _Refused(Exception):
-    """The server's certificate was rejected, and what had been agreed on before."""
-
-    def __init__(self, error: ssl.SSLCertVerificationError, agreed: ssl.ConnectionInfo) -> None:
-        super().__init__(str(error))
-        self.error, self.agreed = error, agreed
-
-
-class _Dialler:
-    """Connects to one server, as the options specify. `protocol` is what the last handshake has come to speak."""
-
-    def __init__(self, host: str, port: int, options: argparse.Namespace) -> None:
-        self.protocol: str | None = None
-        self.name: str = options.servername or host
-        self.peer = f"{host}:{port}"
-        self._address = (host, port)
-        self._options = options
-
-    def context(self, verify: bool) -> ssl.SSLContext:
-        """A client's context; without `verify` it accepts any certificate."""
-        options = self._options
-        try:
-            context = ssl.create_default_context(cafile=options.cafile)
-        except ssl.SSLError:
-            raise CommandError(f"{options.cafile} holds no CA certificate in PEM form") from None
-        limit_version(context, options.tls)
-        if not verify:
-            context.check_hostname = False
-            context.verify_mode = ssl.CERT_NONE
-        offered = options.alpn if options.alpn is not None else "" if options.starttls else _WEB
-        try:
-            context.set_alpn_protocols([name for name in offered.split(",") if name])
-        except (ssl.SSLError, UnicodeError):
-            raise CommandError(f"--alpn {offered!r}: each name has 1 to 255 ASCII characters") from None
-        context.message_callback = self._listen
-        return context
-
-    def _listen(self, _: object, direction: str, version: int, content_type: int, *__: object) -> None:
-        # version() is None until the handshake is done, and a rejected certificate ends it before.
-        if direction == "read" and content_type == _HANDSHAKE:
-            self.protocol = ssl.TLSVersion(version).name.replace("_", ".")
-
-    def dial(self, context: ssl.SSLContext, session: ssl.SSLSession | None = None) -> ssl.SSLSocket:
-        """A connection after its handshake. Raises `CommandError`, or `_Refused` for a rejected certificate."""
-        raw = self._connect()
-        try:
-            if self._options.starttls:
-                starttls.start(raw, self._options.starttls, self.peer, self._options.timeout)
-            connection = context.wrap_socket(
-                raw, server_hostname=self.name, session=session, do_handshake_on_connect=False
-            )
-            try:
-                connection.do_handshake()
-            except BaseException as error:
-                agreed = connection.connection_info()
-                connection.close()
-                if isinstance(error, ssl.SSLCertVerificationError):
-                    raise _Refused(error, agreed) from error
-                raise
-            return connection
-        except OSError as error:
-            raise connection_failure(error, self.peer, self._options.timeout) from error
-        except ValueError as error:
-            raise CommandError(f"{self.name!r} cannot be a server's name: {error}") from error
-        finally:
-            raw.close()  # which does nothing once it is wrapped
-
-    def _connect(self) -> socket.socket:
-        try:
-            return socket.create_connection(self._address, timeout=self._options.timeout)
-        except (OSError, UnicodeError) as error:  # UnicodeError: not a possible DNS name
-            raise connection_failure(error, self.peer, self._options.timeout) from error
-
-
-def _examine(dialler: _Dialler, report: Report, verify: bool) -> Report:
+def _examine(dialler: Dialler, report: Report, options: argparse.Namespace) -> Report:
+    verify = not options.insecure
     context = dialler.context(verify)
     report.server_name = None if is_address(dialler.name) else dialler.name
     try:
         connection = dialler.dial(context)
-    except _Refused as refused:
+    except Refused as refused:
         report.verified = False
-        report.chain = [decoded(certificate) for certificate in refused.error.peer_chain]
-        report.refused = "; ".join(reasons(refused.error, dialler.name, report.chain))
+        _describe(report, list(refused.error.peer_chain), options)
+        report.refused = "; ".join(reasons(refused.error, dialler.name))
         _fill(report, refused.agreed, dialler.protocol)
         return report
     with connection:
         _fill(report, connection.connection_info(), connection.version())
         report.verified = True if verify else None
-        report.chain = sent_by(connection)
+        _describe(report, _sent_by(connection), options)
+        verified = connection.get_verified_chain() if verify else []
+        report.root = in_words(ssl.Certificate.from_der(verified[-1]).subject) if verified else None
         report.client_certificate_demanded = _demands_certificate(connection)
         session = connection.session
         _close(connection)
     report.session_reused = _is_reused(dialler, context, session)
     return report
+
+
+def _add_reason(report: Report, reason: str) -> None:
+    report.verified = False
+    report.refused = f"{report.refused}; {reason}" if report.refused else reason
+
+
+def _describe(report: Report, chain: list[ssl.Certificate], options: argparse.Namespace) -> None:
+    report.chain = [decoded(certificate, options.pem) for certificate in chain]
+    report.notes = notes(chain)
+
+
+def _sent_by(connection: ssl.SSLSocket) -> list[ssl.Certificate]:
+    """The chain as the peer sent it, its own certificate first; needs no verification."""
+    return [ssl.Certificate.from_der(der) for der in connection.get_unverified_chain()]
 
 
 def _fill(report: Report, agreed: ssl.ConnectionInfo, protocol: str | None) -> None:
@@ -233,42 +172,27 @@ def _close(connection: ssl.SSLSocket) -> None:
         connection.unwrap()
 
 
-def _is_reused(dialler: _Dialler, context: ssl.SSLContext, session: ssl.SSLSession | None) -> bool:
+def _is_reused(dialler: Dialler, context: ssl.SSLContext, session: ssl.SSLSession | None) -> bool:
     if session is None or not (session.has_ticket or session.id):
         return False
     try:
         with dialler.dial(context, session) as again:
             return bool(again.session_reused)
-    except (CommandError, _Refused, OSError):
+    except (CommandError, Refused, OSError):
         return False
 
 
-def _print(report: Report) -> None:
-    verified = {True: "yes", False: f"NO: {report.refused}", None: "not asked (--insecure)"}[report.verified]
-    facts = [
-        ("verified", verified),
-        ("protocol", report.protocol),
-        ("cipher", report.cipher + (f", {report.bits} bits" if report.bits else "")),
-        ("group", report.group),
-        ("ALPN", report.alpn or "none agreed"),
-        ("SNI sent", report.server_name or "none: an address has none"),
-        ("session reuse", _REUSE[report.session_reused]),
-    ]
-    if report.client_certificate_demanded:
-        facts.append(("demands", "a client certificate"))
-    print_facts(f"{report.host}:{report.port}", facts)
-    for number, certificate in enumerate(report.chain):
-        print()
-        print_facts(
-            f"certificate {number}" + (", the server's own" if number == 0 else ""),
-            [
-                ("subject", certificate.subject or UNKNOWN),
-                ("issuer", certificate.issuer or UNKNOWN),
-                ("valid", certificate.valid),
-                ("names", "\n".join(certificate.names) or UNKNOWN),
-                ("SHA-256", certificate.sha256),
-            ],
-        )
+def _digest(text: str) -> bytes:
+    """The SHA-256 digest of a key, in hexadecimal digits, or in Base64 as curl's --pinnedpubkey has it."""
+    digest = b""
+    with contextlib.suppress(ValueError, binascii.Error):
+        if re.fullmatch(r"[0-9A-Fa-f]{64}", text):
+            digest = bytes.fromhex(text)
+        else:
+            digest = base64.b64decode(text.removeprefix("sha256//"), validate=True)
+    if len(digest) != 32:
+        raise UsageError(f"--pin {text!r} is no SHA-256 digest: give 64 hexadecimal digits, or sha256//… in Base64")
+    return digest
 
 
 def _seconds(text: str) -> float:

@@ -70,10 +70,10 @@ def add_arguments(commands: "argparse._SubParsersAction[argparse.ArgumentParser]
               openssl     `openssl s_client`, if it is installed"""),
         epilog=textwrap.dedent("""\
             examples:
-              python -m wiretight demo                             256 MiB, every way
-              python -m wiretight demo --size 1G --way blocking    one way, a larger file
-              python -m wiretight demo --way selectors --connections 200
-              python -m wiretight demo --tls 1.2 --json | python -m json.tool
+              wiretight demo                             256 MiB, every way
+              wiretight demo --size 1G --way blocking    one way, a larger file
+              wiretight demo --way selectors --connections 200
+              wiretight demo --tls 1.2 --json | python -m json.tool
 
             handshake is the median over a way's connections; throughput counts from the
             first connect to the last byte. The exit status is 1 if anything arrived other

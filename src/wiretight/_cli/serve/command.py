@@ -11,7 +11,7 @@ from pathlib import Path
 
 import wiretight as ssl
 from wiretight._cli.demo.files import folder, load_chain
-from wiretight._cli.errors import CommandError
+from wiretight._cli.errors import CommandError, UsageError
 from wiretight._cli.serve.authority import Authority
 from wiretight._cli.serve.fileserver import limit_version
 from wiretight._cli.serve.folderhandler import FolderHandler
@@ -33,8 +33,8 @@ def add_arguments(commands: "argparse._SubParsersAction[argparse.ArgumentParser]
             For development: it has no limit on the number of clients."""),
         epilog=textwrap.dedent("""\
             examples:
-              python -m wiretight serve --self-made     at https://localhost:8443/
-              python -m wiretight serve --cert cert.pem --key key.pem --port 443 /www
+              wiretight serve --self-made     at https://localhost:8443/
+              wiretight serve --cert cert.pem --key key.pem --port 443 /www
 
             --cert takes the server's certificate followed by its intermediates, as
             certbot's fullchain.pem has them; the key may be in the same file."""),
@@ -53,12 +53,12 @@ def add_arguments(commands: "argparse._SubParsersAction[argparse.ArgumentParser]
 def run(options: argparse.Namespace) -> int:
     """Run the command, until it is interrupted."""
     if not options.cert and not options.self_made:
-        raise CommandError(
+        raise UsageError(
             "serve needs a certificate: give --cert and --key (from a CA such as Let's Encrypt), "
             "or --self-made to have one made on the spot"
         )
     if options.cert and options.self_made:
-        raise CommandError("--cert and --self-made exclude each other")
+        raise UsageError("--cert and --self-made exclude each other")
     handler = functools.partial(FolderHandler, served=ServedFolder(folder(options.folder), options.hidden))
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     limit_version(context, options.tls)

@@ -152,8 +152,8 @@ cdef class Certificate:
 
     @property
     def key_type(self):
-        """OpenSSL's name for the kind of its public key, such as "RSA", "EC", "ED25519" or "ML-DSA-65"; None for a kind that
-        this OpenSSL does not know. Since 0.1. Source: RFC 5280, section 4.1.2.7.
+        """OpenSSL's name for the kind of its public key, such as "RSA", "EC", "ED25519" or "ML-DSA-65"; None for a kind
+        that this OpenSSL does not know. Since 0.1. Source: RFC 5280, section 4.1.2.7.
 
         OpenSSL: EVP_PKEY_get0_type_name(3)
         """

@@ -1,0 +1,96 @@
+"""Dialler: makes the connections that `connect` looks at."""
+
+import argparse
+import socket
+import warnings
+
+import wiretight as ssl
+from wiretight._cli.connect import starttls
+from wiretight._cli.demo.files import load_chain
+from wiretight._cli.errors import CommandError, UsageError, connection_failure
+from wiretight._cli.serve.fileserver import limit_version
+
+WEB = "h2,http/1.1"
+OLD_VERSIONS = {"1.0": ssl.TLSVersion.TLSv1, "1.1": ssl.TLSVersion.TLSv1_1}
+_HANDSHAKE = 22  # RFC 8446, section 5.1
+
+
+class Refused(Exception):
+    """The server's certificate was rejected, and what had been agreed on before."""
+
+    def __init__(self, error: ssl.SSLCertVerificationError, agreed: ssl.ConnectionInfo) -> None:
+        super().__init__(str(error))
+        self.error, self.agreed = error, agreed
+
+
+class Dialler:
+    """Connects to one server, as the options specify. `protocol` is what the last handshake has come to speak."""
+
+    def __init__(self, host: str, port: int, options: argparse.Namespace) -> None:
+        self.protocol: str | None = None
+        self.name: str = options.servername or host
+        self.peer = f"{host}:{port}"
+        self._address = (host, port)
+        self._options = options
+
+    def context(self, verify: bool) -> ssl.SSLContext:
+        """A client's context; without `verify` it accepts any certificate."""
+        options = self._options
+        try:
+            context = ssl.create_default_context(cafile=options.cafile)
+        except ssl.SSLError:
+            raise CommandError(f"{options.cafile} holds no CA certificate in PEM form") from None
+        limit_version(context, options.tls)
+        if options.insecure_tls:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", DeprecationWarning)
+                context.maximum_version = context.minimum_version = OLD_VERSIONS[options.insecure_tls]
+            context.set_ciphers("DEFAULT@SECLEVEL=0")  # their signatures are by MD5 and SHA-1
+        if options.cert:
+            load_chain(context, options.cert, options.key)
+        if not verify:
+            context.check_hostname = False
+            context.verify_mode = ssl.CERT_NONE
+        offered = options.alpn if options.alpn is not None else "" if options.starttls else WEB
+        try:
+            context.set_alpn_protocols([name for name in offered.split(",") if name])
+        except (ssl.SSLError, UnicodeError):
+            raise UsageError(f"--alpn {offered!r}: each name has 1 to 255 ASCII characters") from None
+        context.message_callback = self._listen
+        return context
+
+    def _listen(self, _: object, direction: str, version: int, content_type: int, *__: object) -> None:
+        # version() is None until the handshake is done, and a rejected certificate ends it before.
+        if direction == "read" and content_type == _HANDSHAKE:
+            self.protocol = ssl.TLSVersion(version).name.replace("_", ".")
+
+    def dial(self, context: ssl.SSLContext, session: ssl.SSLSession | None = None) -> ssl.SSLSocket:
+        """A connection after its handshake. Raises `CommandError`, or `Refused` for a rejected certificate."""
+        raw = self._connect()
+        try:
+            if self._options.starttls:
+                starttls.start(raw, self._options.starttls, self.name, self.peer, self._options.timeout)
+            connection = context.wrap_socket(
+                raw, server_hostname=self.name, session=session, do_handshake_on_connect=False
+            )
+            try:
+                connection.do_handshake()
+            except BaseException as error:
+                agreed = connection.connection_info()
+                connection.close()
+                if isinstance(error, ssl.SSLCertVerificationError):
+                    raise Refused(error, agreed) from error
+                raise
+            return connection
+        except OSError as error:
+            raise connection_failure(error, self.peer, self._options.timeout) from error
+        except ValueError as error:
+            raise UsageError(f"{self.name!r} cannot be a server's name: {error}") from error
+        finally:
+            raw.close()  # which does nothing once it is wrapped
+
+    def _connect(self) -> socket.socket:
+        try:
+            return socket.create_connection(self._address, timeout=self._options.timeout)
+        except (OSError, UnicodeError) as error:  # UnicodeError: not a possible DNS name
+            raise connection_failure(error, self.peer, self._options.timeout) from error
