@@ -12,7 +12,6 @@ cdef class Tunnel(Wire):
     cdef Writing writing            # the last that it took from us: it takes no more before that is in the kernel
     cdef Failure cause              # why it failed, behind the errno that this wire reports
     cdef bint has_cause
-    cdef bint keeps_event           # that a peek has met: for select(), there is a byte until a read reports it
     cdef bint rest_is_awaited       # other threads wait for what OpenSSL has of a record that was read in part
 
     cdef void count_sent(self) noexcept nogil

@@ -76,13 +76,17 @@ cdef class Tunnel(Wire):
         return False
 
     cdef void keep_event(self) noexcept nogil:
-        self.keeps_event = True
+        """For select(), there is a byte until a read reports it."""
+        self.undiscarded = 1
 
     cdef void drop_undiscarded(self) noexcept nogil:
-        self.keeps_event = False
+        self.undiscarded = 0
 
-    cdef void wake_others(self, bint has_rest) noexcept nogil:
-        self.rest_is_awaited = has_rest and self.carrier.descriptor.waiting
+    cdef bint is_awaited(self) noexcept nogil:
+        return self.carrier.descriptor.waiting
+
+    cdef void wake_others(self, bint rest_is_awaited) noexcept nogil:
+        self.rest_is_awaited = rest_is_awaited
 
     cdef void settle(self) noexcept nogil:
         self.carrier.wire.settle()
@@ -92,7 +96,7 @@ cdef class Tunnel(Wire):
     cdef void let_go(self, bint has_rest) noexcept nogil:
         """OpenSSL: SSL_pending(3)"""
         self.carrier.wire.let_go(
-            has_rest or self.keeps_event or SSL_pending(self.carrier.ssl) or self.carrier.unread != NULL
+            has_rest or self.undiscarded or SSL_pending(self.carrier.ssl) or self.carrier.unread != NULL
         )
 
     # --- What it writes -----------------------------------------------------------------------------------------------

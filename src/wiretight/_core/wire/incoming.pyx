@@ -174,18 +174,22 @@ cdef class Incoming(Outgoing):
             self.undiscarded = self.consumed - self.delivered
             self.consumed = self.delivered
 
-    cdef void wake_others(self, bint has_rest) noexcept nogil:
+    cdef bint is_awaited(self) noexcept nogil:
+        """Whether it matters to other threads if OpenSSL has the rest of a record."""
+        return self.waiting or self.holds_back
+
+    cdef void wake_others(self, bint rest_is_awaited) noexcept nogil:
         """While OpenSSL has the rest of a record, leaves its last byte in the kernel, to wake threads that wait there.
 
         So it does for a connection inside ours, which lets that byte go itself.
         """
-        cdef bint is_awaited = has_rest and self.waiting
-        if (is_awaited or self.carries) and self.consumed and not self.undiscarded and not self.exclusive:
+        cdef bint leaves_a_byte = rest_is_awaited and self.waiting or self.carries
+        if leaves_a_byte and self.consumed and not self.undiscarded and not self.exclusive:
             self.consumed -= 1
             self.undiscarded = 1
             self.holds_back = True
         elif not self.carries:
-            self.let_go(has_rest)
+            self.let_go(rest_is_awaited)
 
     cdef void let_go(self, bint has_rest) noexcept nogil:
         """Discards the byte that was left in the kernel, unless there is more to read; for a connection inside, and a
