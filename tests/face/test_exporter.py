@@ -94,48 +94,6 @@ def test_a_long_context_is_hashed_or_refused_with_a_way_out(shaken: Pair, versio
         assert len(set(exported())) == 1
 
 
-MISUSES: list[tuple[Callable[[Any], Any], type[Exception], str]] = [
-    (lambda it: it.export_keying_material(), TypeError, "label"),
-    (lambda it: it.export_keying_material(LABEL), TypeError, "length"),
-    (lambda it: it.export_keying_material(LABEL.encode(), 32), TypeError, "expected str, got bytes"),
-    (lambda it: it.export_keying_material(None, 32), TypeError, "expected str, got None"),
-    (lambda it: it.export_keying_material("", 32), ValueError, "1 to 249 ASCII characters"),
-    (lambda it: it.export_keying_material("x" * 250, 32), ValueError, "1 to 249 ASCII characters"),
-    (lambda it: it.export_keying_material("schlüssel", 32), ValueError, "1 to 249 ASCII characters"),
-    (lambda it: it.export_keying_material("\udcff", 32), ValueError, "1 to 249 ASCII characters"),
-    (lambda it: it.export_keying_material("client finished", 32), ValueError, "reserved for TLS itself"),
-    (lambda it: it.export_keying_material("server finished", 32), ValueError, "reserved for TLS itself"),
-    (lambda it: it.export_keying_material("master secret", 32), ValueError, "reserved for TLS itself"),
-    (lambda it: it.export_keying_material("extended master secret", 32), ValueError, "reserved for TLS itself"),
-    (lambda it: it.export_keying_material("key expansion", 32), ValueError, "reserved for TLS itself"),
-    (lambda it: it.export_keying_material(LABEL, 0), ValueError, "length must be 1 to 8160 bytes, not 0"),
-    (lambda it: it.export_keying_material(LABEL, -1), ValueError, "length must be 1 to 8160 bytes, not -1"),
-    (lambda it: it.export_keying_material(LABEL, 8161), ValueError, "length must be 1 to 8160 bytes, not 8161"),
-    (lambda it: it.export_keying_material(LABEL, 2**70), ValueError, "length must be 1 to 8160"),
-    (lambda it: it.export_keying_material(LABEL, 32.0), TypeError, "float"),
-    (lambda it: it.export_keying_material(LABEL, "32"), TypeError, "str"),
-    (lambda it: it.export_keying_material(LABEL, None), TypeError, "NoneType"),
-    (lambda it: it.export_keying_material(LABEL, 32, "text"), TypeError, "bytes-like or None, not str"),
-    (lambda it: it.export_keying_material(LABEL, 32, 3), TypeError, "bytes-like"),
-    (lambda it: it.export_keying_material(LABEL, 32, bytes(65536)), ValueError, "at most 65535 bytes"),
-    (lambda it: it.export_keying_material(LABEL, 32, b"", True), TypeError, "positional"),
-    (lambda it: it.export_keying_material(LABEL, 32, early=True), ValueError, "no early data"),
-    (lambda it: it.get_channel_binding("tls-exporter "), ValueError, "not implemented"),
-    (lambda it: it.get_channel_binding("TLS-EXPORTER"), ValueError, "not implemented"),
-    (lambda it: it.get_channel_binding(b"tls-exporter"), TypeError, "expected str, got bytes"),
-]
-
-
-@pytest.mark.parametrize(("misuse", "error", "sentence"), MISUSES)
-def test_a_misuse_is_refused(
-    ends: tuple[Any, Any], misuse: Callable[[Any], Any], error: type[Exception], sentence: str
-) -> None:
-    for end in ends:
-        with pytest.raises(error, match=sentence):
-            misuse(end)
-    assert ends[0].export_keying_material(LABEL, 32) == ends[1].export_keying_material(LABEL, 32)
-
-
 def test_there_are_no_keys_before_the_handshake_is_done(pair: Pair) -> None:
     for side in (pair.client, pair.server):
         with pytest.raises(ValueError, match="the handshake is not done yet"):

@@ -106,15 +106,6 @@ def test_a_resumed_session_is_told_of(certificates: Certificates, version: Any) 
     assert [end.connection_info().session_reused for end in (second.client, second.server)] == [True, True]
 
 
-def test_there_is_none_without_a_connection(client_context: Any, server_context: Any) -> None:
-    with tls_sockets(client_context, server_context) as (client, _):
-        with pytest.raises(TypeError, match="positional"):
-            client.connection_info("version")
-        client.close()
-        with pytest.raises(ValueError, match="No SSL wrapper around"):
-            client.connection_info()
-
-
 # --- keylog_callback --------------------------------------------------------------------------------------------------
 
 
@@ -151,17 +142,6 @@ def test_what_it_raises_ends_the_handshake(client_context: Any, server_context: 
     client_context.keylog_callback = fail
     with pytest.raises(ZeroDivisionError):
         Pair(client_context, server_context).handshake()
-
-
-@pytest.mark.parametrize("wrong", ["keys.txt", b"keys", 1, [], object()], ids=repr)
-def test_what_cannot_be_called_is_refused_and_changes_nothing(client_context: Any, wrong: Any) -> None:
-    client_context.keylog_callback = print
-    client_context.message_callback = print
-    with pytest.raises(TypeError, match=f"keylog_callback must be callable or None, not {type(wrong).__name__}"):
-        client_context.keylog_callback = wrong
-    with pytest.raises(TypeError, match="callable"):
-        client_context.message_callback = wrong
-    assert (client_context.keylog_callback, client_context.message_callback) == (print, print)
 
 
 def test_none_ends_it(client_context: Any, server_context: Any) -> None:

@@ -8,7 +8,7 @@ import json
 import os
 import pickle
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -88,29 +88,6 @@ def test_policies_are_values() -> None:
     for change in (lambda: setattr(policy, "_name", "other"), lambda: delattr(policy, "_name")):
         with pytest.raises(AttributeError, match="a policy is immutable"):
             change()
-
-
-@pytest.mark.parametrize(
-    ("misuse", "kind", "sentence"),
-    [
-        (lambda: Policy.named("mozilla-future"), ValueError, "there is no policy 'mozilla-future'"),
-        (lambda: Policy.named("FAST-1"), ValueError, "there is no policy 'FAST-1'"),
-        (lambda: Policy.named("fast"), ValueError, "there is no policy 'fast'"),
-        (lambda: Policy.named(""), ValueError, "there is no policy ''"),
-        (lambda: Policy.named("../policies/fast-1"), ValueError, "there is no policy"),
-        (lambda: Policy.named(b"fast-1"), TypeError, "a policy's name must be a string, not bytes"),
-        (lambda: Policy.named(None), TypeError, "a policy's name must be a string, not NoneType"),
-        (lambda: Policy(), TypeError, "policies are made by their names"),
-        (lambda: context().apply_policy("fast-1"), TypeError, "policy must be a Policy, such as .*, not str"),
-        (lambda: context().apply_policy(None), TypeError, "policy must be a Policy, such as .*, not NoneType"),
-        (lambda: context().apply_policy(Policy), TypeError, "policy must be a Policy, such as .*, not type"),
-        (lambda: context().apply_policy({"name": "fast-1"}), TypeError, "policy must be a Policy, .*, not dict"),
-        (lambda: context().freeze().apply_policy(Policy.named("fast-1")), RuntimeError, "this context is frozen"),
-    ],
-)
-def test_misuse_is_refused(misuse: Callable[[], Any], kind: type[Exception], sentence: str) -> None:
-    with pytest.raises(kind, match=sentence):
-        misuse()
 
 
 def context(protocol: Any = tls.PROTOCOL_TLS_SERVER) -> Any:

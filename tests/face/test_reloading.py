@@ -714,32 +714,7 @@ def test_a_context_that_is_chosen_within_a_look_keeps_its_verify_callback(
     assert asked
 
 
-# --- Misuse -----------------------------------------------------------------------------------------------------------
-
-CALLS: dict[str, tuple[Callable[[Any], object], type[Exception], str]] = {
-    "nothing was loaded": (lambda it: it.reload_cert_chain(), ValueError, r"call load_cert_chain\(\) first"),
-    "nothing was loaded, by force": (
-        lambda it: it.reload_cert_chain(force=True), ValueError, r"call load_cert_chain\(\) first"),
-    "force without its name": (lambda it: it.reload_cert_chain(True), TypeError, "positional"),
-    "a negative interval": (lambda it: setattr(it, "reload_interval", -1), ValueError, "from 0 to"),
-    "an infinite interval": (lambda it: setattr(it, "reload_interval", float("inf")), ValueError, "from 0 to"),
-    "an interval that is no number": (
-        lambda it: setattr(it, "reload_interval", float("nan")), ValueError, "from 0 to"),
-    "an interval of text": (lambda it: setattr(it, "reload_interval", "60"), TypeError, ""),
-    "a deleted interval": (lambda it: delattr(it, "reload_interval"), AttributeError, ""),
-    "a callback that is none": (lambda it: setattr(it, "reload_error_callback", 3), TypeError, "callable"),
-    "a deleted callback": (lambda it: delattr(it, "reload_error_callback"), AttributeError, ""),
-}  # fmt: skip
-
-
-@pytest.mark.parametrize("name", list(CALLS))
-def test_misuse_is_refused(name: str) -> None:
-    call, kind, text = CALLS[name]
-    context = server_context()
-    with pytest.raises(kind, match=text or None):
-        call(context)
-    assert context.reload_interval is None
-    assert context.reload_error_callback is None
+# --- Its settings ----------------------------------------------------------------------------------------------------
 
 
 def test_a_callback_is_what_was_set_and_none_removes_it() -> None:

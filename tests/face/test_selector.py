@@ -101,24 +101,6 @@ def test_a_descriptor_alone_is_watched_as_ever(selector: Any, sockets: Any) -> N
     assert selector.select(0) == []
 
 
-@pytest.mark.parametrize(
-    ("misuse", "error"),
-    [
-        (lambda selector, client: selector.register(client, 0), ValueError),
-        (lambda selector, client: selector.register(client, 8), ValueError),
-        (lambda selector, client: selector.register("client", READ), ValueError),
-        (lambda selector, client: selector.register(-1, READ), ValueError),
-        (lambda selector, client: selector.unregister(client), KeyError),
-        (lambda selector, client: selector.modify(client, READ), KeyError),
-    ],
-)
-def test_a_misuse_is_refused_and_registers_nothing(selector: Any, sockets: Any, misuse: Any, error: Any) -> None:
-    with pytest.raises(error):
-        misuse(selector, sockets[0])
-    assert not selector.get_map()
-    assert selector.select(0) == []
-
-
 def test_a_second_registration_is_refused_and_the_first_stays(selector: Any, sockets: Any) -> None:
     key = selector.register(sockets[0], READ)
     with pytest.raises(KeyError):

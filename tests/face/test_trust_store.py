@@ -351,44 +351,6 @@ def test_an_iterable_that_fails_adds_nothing(world: World) -> None:
     assert store.certificates == []
 
 
-@pytest.mark.parametrize(
-    ("make", "kind"),
-    [
-        (lambda folder: TrustStore.from_file(folder / "missing"), FileNotFoundError),
-        (lambda folder: TrustStore.from_file(folder), IsADirectoryError),
-        (lambda folder: TrustStore.from_file(None), TypeError),
-        (lambda folder: TrustStore.from_file(7), TypeError),
-        (lambda folder: TrustStore.from_directory(folder / "missing"), FileNotFoundError),
-        (lambda folder: TrustStore.from_directory(folder / "empty"), NotADirectoryError),
-        (lambda folder: TrustStore.from_directory(None), TypeError),
-        (lambda folder: TrustStore.from_directory(folder / "one:two"), ValueError),
-        (lambda folder: TrustStore.from_file(folder / "empty"), SSLError),
-    ],
-)
-def test_places_that_are_none_are_refused(tmp_path: Path, make: Any, kind: type[Exception]) -> None:
-    (tmp_path / "empty").write_bytes(b"")
-    (tmp_path / "one:two").mkdir()
-    with pytest.raises(kind):
-        make(tmp_path)
-
-
-@pytest.mark.parametrize("value", [None, "ca.pem", b"", 7, [], TrustStore])
-def test_only_a_store_can_be_a_context_s(world: World, client: Any, value: Any) -> None:
-    client.trust_store = store = TrustStore(world.root.pem)
-    with pytest.raises(TypeError, match="trust_store must be a TrustStore, not"):
-        client.trust_store = value
-    assert client.trust_store is store
-
-
-def test_a_store_has_no_state_to_pickle_and_no_subclasses() -> None:
-    import pickle
-
-    with pytest.raises(TypeError, match="pickle"):
-        pickle.dumps(TrustStore())
-    with pytest.raises(TypeError, match="base type"):
-        type("Own", (TrustStore,), {})
-
-
 # --- Sharing ---------------------------------------------------------------------------------------------------------
 def test_contexts_that_share_a_store_trust_what_is_added_to_it(world: World, version: Any) -> None:
     store = TrustStore(world.other.pem)
@@ -683,32 +645,6 @@ def test_a_long_list_is_parsed_once_for_all_contexts(world: World, long_list: by
         contexts.append(context)
         assert refused(context, world.server) == REVOKED
     assert (resident() - before) / len(contexts) < len(long_list) / 10
-
-
-MISUSE: list[tuple[tuple[Any, ...], dict[str, Any], type[Exception], str]] = [
-    ((), {}, TypeError, "path and data cannot be both omitted"),
-    ((None, None), {}, TypeError, "path and data cannot be both omitted"),
-    ((7,), {}, TypeError, "path"),
-    (("missing.crl",), {}, FileNotFoundError, ""),
-    ((), {"data": 7}, TypeError, "data should be a string or a bytes-like object"),
-    ((), {"data": ["x"]}, TypeError, "data should be a string or a bytes-like object"),
-    ((), {"data": ""}, ValueError, "Empty CRL data"),
-    ((), {"data": b""}, ValueError, "Empty CRL data"),
-    ((), {"data": "junk"}, SSLError, "data does not contain a CRL"),
-    ((), {"data": b"\x30\x82\x01"}, SSLError, "data does not contain a CRL"),
-    ((), {"crl": b""}, TypeError, "crl"),
-]
-
-
-@pytest.mark.parametrize(("arguments", "options", "kind", "message"), MISUSE)
-def test_misuse_of_load_crls_changes_nothing(
-    world: World, trusting: Any, arguments: Any, options: Any, kind: type[Exception], message: str
-) -> None:
-    flags = trusting.verify_flags
-    with pytest.raises(kind, match=message or None):
-        trusting.load_crls(*arguments, **options)
-    assert trusting.verify_flags == flags
-    shaken(trusting, world.server)
 
 
 def test_a_file_without_a_crl_is_named(world: World, trusting: Any) -> None:

@@ -348,15 +348,6 @@ def test_it_comes_behind_what_the_kernel_did_not_accept(peer: Peer) -> None:
     assert attempt(peer.tls.read) == b""
 
 
-def test_before_the_handshake_it_is_refused_and_that_can_follow(pair: Pair) -> None:
-    with pytest.raises(tls.SSLError) as raised:
-        pair.client.close_notify()
-    assert raised.value.reason == "SHUTDOWN_WHILE_IN_INIT"
-    assert not pair.to_server.outgoing.pending
-    pair.handshake()
-    assert pair.transfer(b"data", pair.client) == b"data"
-
-
 def test_a_callback_of_the_connection_itself_is_refused_each(client_context: Any, server_context: Any) -> None:
     refused: list[ValueError] = []
 
@@ -371,33 +362,3 @@ def test_a_callback_of_the_connection_itself_is_refused_each(client_context: Any
     pair.handshake()
     assert pair.transfer(b"data", pair.client) == b"data"
     assert len(refused) > 20
-
-
-MISUSES: list[tuple[Callable[[Any], Any], type[Exception], str]] = [
-    (lambda it: it.peek(-1), ValueError, "size should not be negative"),
-    (lambda it: it.peek(1.5), TypeError, "float"),
-    (lambda it: it.peek("1"), TypeError, "str"),
-    (lambda it: it.peek(None), TypeError, "NoneType"),
-    (lambda it: it.peek(bytearray(4)), TypeError, "bytearray"),
-    (lambda it: it.peek(1, 0), TypeError, "positional"),
-    (lambda it: it.sendv(), TypeError, "buffers"),
-    (lambda it: it.sendv([b"x"], 0), TypeError, "positional"),
-    (lambda it: it.sendv(b"x", b"y"), TypeError, "positional"),
-    (lambda it: it.close_notify(True), TypeError, "positional"),
-]
-
-
-@pytest.mark.parametrize(("misuse", "error", "sentence"), MISUSES)
-def test_a_misuse_is_refused(ends: Ends, misuse: Callable[[Any], Any], error: type[Exception], sentence: str) -> None:
-    with pytest.raises(error, match=sentence):
-        misuse(ends.client)
-    ends.client.write(b"data")
-    assert ends.do(ends.server, ends.server.read) == b"data"
-
-
-@pytest.mark.parametrize("verb", ["peek", "sendv", "close_notify"])
-def test_there_is_no_verb_without_a_connection(client_context: Any, server_context: Any, verb: str) -> None:
-    with tls_sockets(client_context, server_context) as (client, _):
-        client.close()
-        with pytest.raises(ValueError, match="No SSL wrapper around"):
-            getattr(client, verb)(*([[b"x"]] if verb == "sendv" else []))

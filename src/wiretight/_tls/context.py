@@ -33,6 +33,7 @@ from wiretight._tls.lifecycle import HasLifecycle
 from wiretight._tls.object import SSLObject
 from wiretight._tls.peer import check_parameters, encode_hostname
 from wiretight._tls.policies import HasPolicy
+from wiretight._tls.seconds import seconds_or_none
 from wiretight._tls.socket import SSLSocket
 
 if TYPE_CHECKING:
@@ -55,9 +56,6 @@ _MESSAGE_TYPES = {
     _TLSContentType.HEADER: _TLSContentType,
     _TLSContentType.INNER_CONTENT_TYPE: _TLSContentType,
 }
-
-
-_LONGEST = 0x7FFFFFFF  # seconds
 
 
 def _named(kind: Any, number: int) -> Any:
@@ -225,17 +223,14 @@ class SSLContext(  # type: ignore[misc, override]
         """The most seconds that the handshake in a listening SSLSocket's accept() may take, in all.
 
         None, the default, sets no limit, as in `ssl`. Raises ValueError for what is not a positive number, or is more
-        than a socket may be told on every system (68 years). Since 0.1.
+        than a socket may be told on every system (68 years), TypeError for what is no number. Since 0.1.
         Source: an addition to `ssl`.
         """
         return self._handshake_timeout
 
     @handshake_timeout.setter
     def handshake_timeout(self, seconds: float | None) -> None:
-        if seconds is not None and not 0 < seconds <= _LONGEST:
-            what = f"a positive number of seconds, at most {_LONGEST}, or None"
-            raise ValueError(f"handshake_timeout must be {what}, not {seconds!r}")
-        seconds = None if seconds is None else float(seconds)
+        seconds = seconds_or_none("handshake_timeout", seconds)
         if seconds != self._handshake_timeout:
             self._handshake_timeout = seconds
 
@@ -408,6 +403,8 @@ class SSLContext(  # type: ignore[misc, override]
 
     @message_callback.setter
     def message_callback(self, callback: Callable[[Any, str, int, int, int, bytes], object] | None) -> None:
+        if callback is not None and not callable(callback):
+            raise TypeError(f"message_callback must be callable or None, not {type(callback).__name__}")
         self._msg_callback = callback
 
 

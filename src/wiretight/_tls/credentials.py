@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from wiretight._core.context import credentials, reloading
 from wiretight._standard.typing import TYPE_CHECKING, Any
+from wiretight._tls.seconds import seconds_or_none
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -12,8 +13,6 @@ if TYPE_CHECKING:
 
 _credentials: Any = credentials  # their functions take a context, which a mixin is not
 _reloading: Any = reloading
-
-_LONGEST = 0x7FFFFFFF  # seconds: 68 years
 
 
 class HoldsCredentials:
@@ -72,18 +71,15 @@ class HoldsCredentials:
         There is no thread: whoever makes a connection looks, if the last look is that long ago, and then reads what has
         changed, unless it changed within the last 3 seconds, when somebody may be writing still. What goes wrong leaves
         the old pair in use and is reported once, to `reload_error_callback`. 0 looks for every connection. A virtual
-        host looks when it is chosen. Raises ValueError for a negative or infinite number. Since 0.1.
-        Source: an addition to `ssl`.
+        host looks when it is chosen. Raises ValueError for a negative or infinite number, TypeError for what is none.
+        Since 0.1. Source: an addition to `ssl`.
         """
         interval: float | None = _reloading.reload_interval(self)
         return interval
 
     @reload_interval.setter
     def reload_interval(self, seconds: float | None) -> None:
-        if seconds is not None and not 0 <= seconds <= _LONGEST:
-            what = f"a number of seconds from 0 to {_LONGEST}, or None"
-            raise ValueError(f"reload_interval must be {what}, not {seconds!r}")
-        _reloading.set_reload_interval(self, None if seconds is None else float(seconds))
+        _reloading.set_reload_interval(self, seconds_or_none("reload_interval", seconds, zero=True))
 
     @property
     def reload_error_callback(self) -> Callable[[Any, Exception], object] | None:
@@ -98,5 +94,5 @@ class HoldsCredentials:
     @reload_error_callback.setter
     def reload_error_callback(self, callback: Callable[[Any, Exception], object] | None) -> None:
         if callback is not None and not callable(callback):
-            raise TypeError("reload_error_callback must be callable, or None")
+            raise TypeError(f"reload_error_callback must be callable or None, not {type(callback).__name__}")
         _reloading.set_reload_error_callback(self, callback)

@@ -35,7 +35,7 @@ cdef int install(Context context) noexcept:
 
 
 cdef int set_verify_callback(Context context, object callback) except -1:
-    callable_or_none(callback, "verify_callback must be callable or None")
+    callable_or_none(callback, f"verify_callback must be callable or None, not {type(callback).__name__}")
     code = getattr(getattr(callback, "__func__", callback), "__code__", None)
     if getattr(code, "co_flags", 0) & CO_COROUTINE:
         raise TypeError("verify_callback cannot be a coroutine function: decide without waiting")
