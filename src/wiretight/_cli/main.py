@@ -15,6 +15,7 @@ from wiretight._cli.errors import CommandError, UsageError
 from wiretight._cli.serve import command as serve
 from wiretight._cli.signals import INTERRUPTED, end_by_exception
 from wiretight._cli.terminal import clean, print_json
+from wiretight._cli.trace import command as trace
 
 WRONG_USAGE = 2
 PIPE_CLOSED = 141  # what a shell reports for a program ended by SIGPIPE
@@ -29,7 +30,7 @@ def parser() -> argparse.ArgumentParser:
     )
     top.add_argument("--version", action="version", version=f"wiretight {info.version()}, {ssl.OPENSSL_VERSION}")
     commands = top.add_subparsers(metavar="COMMAND", required=True)
-    for command in (demo, connect, serve, info, program, doctor):
+    for command in (demo, connect, trace, serve, info, program, doctor):
         command.add_arguments(commands)
     return top
 

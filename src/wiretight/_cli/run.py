@@ -12,8 +12,9 @@ from pkgutil import get_importer
 from types import CodeType, ModuleType, TracebackType
 
 from wiretight._cli.errors import CommandError, installed
+from wiretight._cli.trace.tracer import Tracer, trace_program
 
-USAGE = "wiretight run [-m MODULE | -c CODE | PROGRAM] [ARGUMENT ...]"
+USAGE = "wiretight run [--trace] [-m MODULE | -c CODE | PROGRAM] [ARGUMENT ...]"
 
 
 def add_arguments(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -23,15 +24,19 @@ def add_arguments(commands: "argparse._SubParsersAction[argparse.ArgumentParser]
         usage=USAGE,
         help="run a program with wiretight as its ssl",
         description="Runs a Python program as `python` would: a file, a folder or zip file with a __main__.py, a module"
-        " with -m, or code with -c. Every import of ssl in it gets wiretight. Child processes that it starts do not.",
+        " with -m, or code with -c. Every import of ssl in it gets wiretight. Child processes that it starts do not."
+        " With --trace, it writes the messages of its TLS connections to stderr, as `wiretight trace` shows them.",
         epilog="examples: wiretight run server.py --port 8443; wiretight run -m pip download six",
     )
 
 
 def run(arguments: Sequence[str]) -> None:
     """Runs the program of these arguments; its exceptions propagate, without our frames in their tracebacks."""
-    option, target, rest = _parsed(arguments)
+    traces = arguments[:1] == ["--trace"]
+    option, target, rest = _parsed(arguments[1:] if traces else arguments)
     installed()
+    if traces:
+        trace_program(Tracer(sys.stderr, numbered=True))
     main = ModuleType("__main__")
     vars(main)["__builtins__"] = builtins
     try:

@@ -67,6 +67,17 @@ def print_facts(title: str, facts: Sequence[tuple[str, str]]) -> None:
         console.print(start + rich.text.Text(line, style=_style(line)), soft_wrap=True)
 
 
+def print_styled(parts: Sequence[tuple[str, str]], stream: TextIO) -> None:
+    """A line of (text, style of rich) parts."""
+    console = _console(stream)
+    if console is None:
+        print(clean("".join(text for text, _ in parts)).rstrip(), file=stream, flush=True)
+        return
+    import rich.text
+
+    console.print(rich.text.Text.assemble(*((clean(text), style) for text, style in parts)), soft_wrap=True)
+
+
 class Progress:
     """The progress of a transfer, on stderr: a bar on a terminal, otherwise a line at its beginning and its end."""
 

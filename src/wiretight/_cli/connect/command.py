@@ -13,13 +13,10 @@ import time
 from dataclasses import asdict
 
 import wiretight as ssl
-from wiretight._cli.connect import starttls
-from wiretight._cli.connect.address import HTTPS, split_address
 from wiretight._cli.connect.chain import decoded, in_words, is_address, notes
-from wiretight._cli.connect.dialler import OLD_VERSIONS, WEB, Dialler, Refused
+from wiretight._cli.connect.dialler import Dialler, Refused, add_options
 from wiretight._cli.connect.reasons import reasons
 from wiretight._cli.connect.report import Report, print_pem, print_report
-from wiretight._cli.demo.files import readable
 from wiretight._cli.errors import CommandError, UsageError
 from wiretight._cli.negotiated import UNKNOWN
 from wiretight._cli.terminal import clean, print_json
@@ -46,25 +43,8 @@ def add_arguments(commands: "argparse._SubParsersAction[argparse.ArgumentParser]
               wiretight connect example.org --pem >chain.pem
               wiretight connect '[::1]:8443' --insecure --json"""),
     )
-    command.add_argument(
-        "address", metavar="HOST[:PORT]", help=f"the server, or a URL; port {HTTPS} by default; [::1]:{HTTPS} for IPv6"
-    )
-    command.add_argument("--cafile", metavar="FILE", help="trust the CA certificates in FILE (PEM), not the system's")
-    command.add_argument("--cert", metavar="FILE", help="show this certificate, PEM, if the server asks for one")
-    command.add_argument("--key", metavar="FILE", help="its private key, PEM, not encrypted (default: in --cert)")
-    command.add_argument("--servername", metavar="NAME", help="name to ask for and to verify (default: HOST)")
+    add_options(command)
     command.add_argument("--pin", metavar="SHA256", help="refuse the server unless its key has this digest")
-    command.add_argument("--alpn", metavar="LIST", help=f"protocols to offer, '' for none (default: {WEB})")
-    command.add_argument("--tls", choices=["1.2", "1.3"], help="offer only this version")
-    command.add_argument("--insecure-tls", choices=OLD_VERSIONS, help="offer only this version, which is broken")
-    command.add_argument("--insecure", action="store_true", help="do not verify the server's certificate")
-    command.add_argument(
-        "--starttls",
-        choices=starttls.NAMES,
-        metavar="PROTOCOL",
-        help=f"begin in plain text and ask for TLS: {', '.join(starttls.NAMES)}",
-    )
-    command.add_argument("--timeout", type=_seconds, default=10, metavar="S", help="seconds for each step (default 10)")
     command.add_argument("--pem", action="store_true", help="print the certificates in PEM, and nothing else")
     command.add_argument("--json", action="store_true", help="print the report as JSON")
     command.set_defaults(run=run)
@@ -72,16 +52,9 @@ def add_arguments(commands: "argparse._SubParsersAction[argparse.ArgumentParser]
 
 def run(options: argparse.Namespace) -> int:
     """Run the command; 1 if the certificate was rejected."""
-    host, port = split_address(options.address, starttls.default_port(options.starttls) if options.starttls else HTTPS)
-    if options.tls and options.insecure_tls:
-        raise UsageError("--tls and --insecure-tls exclude each other")
-    if options.key and not options.cert:
-        raise UsageError("--key is the key of a certificate: give that with --cert")
     pin = None if options.pin is None else _digest(options.pin)
-    if options.cafile is not None:
-        readable(options.cafile)
-    dialler = Dialler(host, port, options)
-    report = _examine(dialler, Report(host, port), options)
+    dialler = Dialler(options)
+    report = _examine(dialler, Report(dialler.host, dialler.port), options)
     if pin is not None and report.chain and report.chain[0].spki_sha256 != pin.hex():
         _add_reason(report, f"its key is not the pinned one, but has the digest {report.chain[0].spki_sha256}")
     if options.json:
@@ -92,7 +65,7 @@ def run(options: argparse.Namespace) -> int:
         print_report(report)
     if report.refused:
         sys.stdout.flush()
-        print(f"wiretight: {clean(f'{host}:{port}')} was refused: {clean(report.refused)}", file=sys.stderr)
+        print(f"wiretight: {clean(dialler.peer)} was refused: {clean(report.refused)}", file=sys.stderr)
         return 1
     return 0
 
@@ -193,13 +166,3 @@ def _digest(text: str) -> bytes:
     if len(digest) != 32:
         raise UsageError(f"--pin {text!r} is no SHA-256 digest: give 64 hexadecimal digits, or sha256//… in Base64")
     return digest
-
-
-def _seconds(text: str) -> float:
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = 0
-    if not 0 < seconds <= 3600:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds up to 3600")
-    return seconds

@@ -1,4 +1,4 @@
-"""Dialler: makes the connections that `connect` looks at."""
+"""Dialler: makes the connections that `connect` and `trace` look at."""
 
 import argparse
 import socket
@@ -6,13 +6,36 @@ import warnings
 
 import wiretight as ssl
 from wiretight._cli.connect import starttls
-from wiretight._cli.demo.files import load_chain
+from wiretight._cli.connect.address import HTTPS, split_address
+from wiretight._cli.demo.files import load_chain, readable
 from wiretight._cli.errors import CommandError, UsageError, connection_failure
 from wiretight._cli.serve.fileserver import limit_version
 
 WEB = "h2,http/1.1"
 OLD_VERSIONS = {"1.0": ssl.TLSVersion.TLSv1, "1.1": ssl.TLSVersion.TLSv1_1}
 _HANDSHAKE = 22  # RFC 8446, section 5.1
+
+
+def add_options(command: argparse.ArgumentParser) -> None:
+    """The server's address, and how to connect to it."""
+    command.add_argument(
+        "address", metavar="HOST[:PORT]", help=f"the server, or a URL; port {HTTPS} by default; [::1]:{HTTPS} for IPv6"
+    )
+    command.add_argument("--cafile", metavar="FILE", help="trust the CA certificates in FILE (PEM), not the system's")
+    command.add_argument("--cert", metavar="FILE", help="show this certificate, PEM, if the server asks for one")
+    command.add_argument("--key", metavar="FILE", help="its private key, PEM, not encrypted (default: in --cert)")
+    command.add_argument("--servername", metavar="NAME", help="name to ask for and to verify (default: HOST)")
+    command.add_argument("--alpn", metavar="LIST", help=f"protocols to offer, '' for none (default: {WEB})")
+    command.add_argument("--tls", choices=["1.2", "1.3"], help="offer only this version")
+    command.add_argument("--insecure-tls", choices=OLD_VERSIONS, help="offer only this version, which is broken")
+    command.add_argument("--insecure", action="store_true", help="do not verify the server's certificate")
+    command.add_argument(
+        "--starttls",
+        choices=starttls.NAMES,
+        metavar="PROTOCOL",
+        help=f"begin in plain text and ask for TLS: {', '.join(starttls.NAMES)}",
+    )
+    command.add_argument("--timeout", type=_seconds, default=10, metavar="S", help="seconds for each step (default 10)")
 
 
 class Refused(Exception):
@@ -24,13 +47,23 @@ class Refused(Exception):
 
 
 class Dialler:
-    """Connects to one server, as the options specify. `protocol` is what the last handshake has come to speak."""
+    """Connects to one server, as the options of add_options() specify, or raises `UsageError` if they cannot.
 
-    def __init__(self, host: str, port: int, options: argparse.Namespace) -> None:
+    `protocol` is what the last handshake has come to speak.
+    """
+
+    def __init__(self, options: argparse.Namespace) -> None:
+        usual = starttls.default_port(options.starttls) if options.starttls else HTTPS
+        self.host, self.port = split_address(options.address, usual)
+        if options.tls and options.insecure_tls:
+            raise UsageError("--tls and --insecure-tls exclude each other")
+        if options.key and not options.cert:
+            raise UsageError("--key is the key of a certificate: give that with --cert")
+        if options.cafile is not None:
+            readable(options.cafile)
         self.protocol: str | None = None
-        self.name: str = options.servername or host
-        self.peer = f"{host}:{port}"
-        self._address = (host, port)
+        self.name: str = options.servername or self.host
+        self.peer = f"{self.host}:{self.port}"
         self._options = options
 
     def context(self, verify: bool) -> ssl.SSLContext:
@@ -91,6 +124,16 @@ class Dialler:
 
     def _connect(self) -> socket.socket:
         try:
-            return socket.create_connection(self._address, timeout=self._options.timeout)
+            return socket.create_connection((self.host, self.port), timeout=self._options.timeout)
         except (OSError, UnicodeError) as error:  # UnicodeError: not a possible DNS name
             raise connection_failure(error, self.peer, self._options.timeout) from error
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0
+    if not 0 < seconds <= 3600:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds up to 3600")
+    return seconds

@@ -1,0 +1,1 @@
+"""`wiretight trace`, and `wiretight run --trace`."""
