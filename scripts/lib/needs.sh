@@ -1,11 +1,14 @@
 # Sourced by scripts/test: what the tests need beside a compiler and the dependency group `test`. The one place that decides it.
 
-# need_room FOLDER: adds what its tests need to $commands and $groups. "testsuite" is the interpreter's own tests. With $bare,
-# nothing of the libraries and servers that tests/ecosystem is about.
+# need_room FOLDER: adds what its tests need to $commands, $groups and $apart. "testsuite" is the interpreter's own tests. With
+# $bare, no scanner, and nothing of the libraries and servers that tests/ecosystem is about.
 need_room() {
   case $1 in
     tests/kit) commands+=(curl openssl) ;;
-    tests/interop) commands+=(curl openssl gnutls-cli strace) ;;
+    tests/interop)
+      commands+=(curl openssl gnutls-cli strace)
+      [ -n "$bare" ] || apart+=(scanner)
+      ;;
     tests/face | tests/incidents | tests/install | tests/static) commands+=(openssl) ;;
     tests/compat) commands+=(testsuite) ;;
     tests/repo) commands+=(make) ;;

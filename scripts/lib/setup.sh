@@ -7,6 +7,7 @@ set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 cd "$root"
 openssl=system  # or the version of one that is built into wiretight
+apart=()  # dependency groups of programs that want other versions of what the tests have
 without_aslr=()
 patience=15  # seconds without a sign of life, where it does not go to a terminal
 unset PYTHONPATH PYTHONHOME
@@ -222,8 +223,18 @@ prepare() {
     once "group-$group" "$(sha256sum <pyproject.toml)" \
       run "dependencies: $group" "$python" -m pip install --group "$group"
   done
+  for group in "${apart[@]}"; do
+    once "group-$group" "$(sha256sum <pyproject.toml)" run "programs: $group" install_apart "$group"
+  done
   engine=$(engine_of "$openssl") || exit $?
   build_options "$base"
+}
+
+# install_apart GROUP: into a folder of its own, which whoever runs its programs puts into PYTHONPATH. Where it cannot be
+# installed, the tests that need it say so. Of what is native, no sources: they would build an OpenSSL.
+install_apart() {
+  "$python" -m pip install --only-binary cryptography,nassl,pydantic-core --upgrade --target "$env/apart/$1" --group "$1" ||
+    say "$1: cannot be installed; left out"
 }
 
 # engine_of OPENSSL: what an installed wiretight depends on; one of its own is built here, where its progress is seen.

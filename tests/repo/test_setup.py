@@ -109,6 +109,12 @@ def test_bare_needs_no_library_and_no_server(tmp_path: Path) -> None:
     assert needs("", tmp_path, bare="yes") == (commands, {"test"})
 
 
+@pytest.mark.parametrize(("bare", "apart"), [("", "scanner\n"), ("yes", "\n")])
+def test_a_program_with_packages_of_its_own_is_installed_apart(bare: str, apart: str, tmp_path: Path) -> None:
+    code = f"source scripts/lib/needs.sh; bare={bare} commands=() groups=(); need_selection tests/interop; "
+    assert bash(code + 'echo "${apart[*]}"', tmp_path).stdout == apart
+
+
 def test_a_check_that_does_not_exist_is_named() -> None:
     done = subprocess.run(
         [ROOT / "scripts" / "check", "ruf"], stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
