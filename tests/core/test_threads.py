@@ -280,6 +280,29 @@ def test_both_ends_unwrap_cleanly_after_use_in_threads(client_context, server_co
         unwrapping.result()
 
 
+@pytest.mark.parametrize("end", ["close_notify", "broken", "rest"])
+@waiting
+def test_every_reader_that_waits_hears_of_the_end(
+    client_context: Any, server_context: Any, transport: Any, mode: Any, end: str
+) -> None:
+    """The kernel has nothing any more when the first one has read it, and TCP goes on."""
+    for _ in range(5):
+        with tls_sockets(client_context, server_context, mode=mode, transport=transport) as (client, server):
+            server.sendall(b"before")
+            assert client.recv(100) == b"before"
+            readers = [Task(verb, 100) for verb in (client.recv, client.recv, client.peek, client.recv)]
+            until(lambda readers=readers: all(asleep(it.thread) for it in readers), "all wait")
+            if end == "broken":
+                socket.socket.sendall(server, b"\x17\x03\x03\x00\x20" + bytes(32))
+            elif end == "rest":
+                server.sendall(b"last")
+                server.close_notify()
+            else:
+                server.close_notify()
+            documented = {"end of stream", "SSLError"} if end == "broken" else {"end of stream"}
+            assert {how_it_ended(reader) for reader in readers} <= documented
+
+
 @waiting
 def test_a_reader_that_waits_gets_what_another_one_leaves_of_a_record(
     client_context: Any, server_context: Any, mode: Any

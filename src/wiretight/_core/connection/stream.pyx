@@ -114,7 +114,10 @@ cdef class Stream(Negotiated):
         self.sent_alert = 0
         if op.verb == READ:
             status = self.peek_record(op) if op.peeks else self.read_records(op)
-            self.wire.wake_others(self.wire.is_awaited() and SSL_pending(self.ssl))
+            if status == CLOSED or status == FAILED:
+                self.wire.wake_others(self.descriptor.waiting)
+            else:
+                self.wire.wake_others(self.wire.is_awaited() and SSL_pending(self.ssl))
         elif op.verb == WRITE:
             status = self.write_records(op)
         elif op.verb == HANDSHAKE:
@@ -196,8 +199,8 @@ cdef class Stream(Negotiated):
         cdef size_t part = 0
         cdef int ret
         op.got = 0
-        if self.wire.undiscarded and not self.wire.carries and not SSL_pending(self.ssl):
-            self.wire.drop_undiscarded()
+        if self.wire.undiscarded and not SSL_pending(self.ssl):
+            self.wire.report_event()
         status = self.begin_to_read()
         if status != DONE:
             return status

@@ -12,7 +12,7 @@ cdef class Tunnel(Wire):
     cdef Writing writing            # the last that it took from us: it takes no more before that is in the kernel
     cdef Failure cause              # why it failed, behind the errno that this wire reports
     cdef bint has_cause
-    cdef bint rest_is_awaited       # other threads wait for what OpenSSL has of a record that was read in part
+    cdef bint rest_is_awaited       # other threads wait for what OpenSSL has: the rest of a record, or the end
 
     cdef void count_sent(self) noexcept nogil
     cdef Status carry(self, Operation *op) noexcept nogil

@@ -79,6 +79,9 @@ cdef class Tunnel(Wire):
         """For select(), there is a byte until a read reports it."""
         self.undiscarded = 1
 
+    cdef void report_event(self) noexcept nogil:
+        self.undiscarded = 0
+
     cdef void drop_undiscarded(self) noexcept nogil:
         self.undiscarded = 0
 
@@ -93,10 +96,10 @@ cdef class Tunnel(Wire):
         if not self.carries:
             self.let_go(self.rest_is_awaited)
 
-    cdef void let_go(self, bint has_rest) noexcept nogil:
+    cdef void let_go(self, bint is_needed) noexcept nogil:
         """OpenSSL: SSL_pending(3)"""
         self.carrier.wire.let_go(
-            has_rest or self.undiscarded or SSL_pending(self.carrier.ssl) or self.carrier.unread != NULL
+            is_needed or self.undiscarded or SSL_pending(self.carrier.ssl) or self.carrier.unread != NULL
         )
 
     # --- What it writes -----------------------------------------------------------------------------------------------

@@ -41,9 +41,10 @@ cdef class Incoming(Outgoing):
     cdef void show(self, unsigned char *window, size_t size, size_t asked) noexcept nogil
     cdef bint may_have_more(self) noexcept nogil
     cdef void keep_event(self) noexcept nogil
+    cdef void report_event(self) noexcept nogil
     cdef bint is_awaited(self) noexcept nogil
     cdef void wake_others(self, bint rest_is_awaited) noexcept nogil
-    cdef void let_go(self, bint has_rest) noexcept nogil
+    cdef void let_go(self, bint is_needed) noexcept nogil
     cdef void settle(self) noexcept nogil
     cdef void settle_window(self) noexcept nogil
     cdef int hold(self, const unsigned char *data, size_t size) noexcept nogil

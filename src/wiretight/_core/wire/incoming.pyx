@@ -7,7 +7,8 @@ wire never holds an undecrypted byte: whatever the caller did not get is in the 
 OpenSSL, where pending() counts it. If a step has data for the caller and then meets the end of the stream (an alert,
 close_notify, a broken record), keep_event() leaves the bytes of that event in the kernel, so that select() reports it,
 too. They are `undiscarded`, and the next read drops them. So is the last byte of a record that has been read in part,
-while other threads wait in the kernel for something to read, or a connection inside ours has not read the rest.
+and that of the end, while other threads wait in the kernel for something to read, or a connection inside ours has not
+read the rest.
 
 An `exclusive` wire consumes what it sees, which saves the second system call. Transports use one: they ask the
 connection, not select(), whether there is more. A copy of what a step leaves over is the window of the next one
@@ -173,13 +174,19 @@ cdef class Incoming(Outgoing):
         if self.consumed and not self.exclusive:
             self.undiscarded = self.consumed - self.delivered
             self.consumed = self.delivered
+            self.holds_back = False
+
+    cdef void report_event(self) noexcept nogil:
+        """Before a read that reports a kept event, which need not stay any longer."""
+        self.holds_back = True
 
     cdef bint is_awaited(self) noexcept nogil:
         """Whether it matters to other threads if OpenSSL has the rest of a record."""
         return self.waiting or self.holds_back
 
     cdef void wake_others(self, bint rest_is_awaited) noexcept nogil:
-        """While OpenSSL has the rest of a record, leaves its last byte in the kernel, to wake threads that wait there.
+        """While OpenSSL has the rest of a record, or the stream is over, leaves the last byte in the kernel, to wake
+        threads that wait there.
 
         So it does for a connection inside ours, which lets that byte go itself.
         """
@@ -191,11 +198,9 @@ cdef class Incoming(Outgoing):
         elif not self.carries:
             self.let_go(rest_is_awaited)
 
-    cdef void let_go(self, bint has_rest) noexcept nogil:
-        """Discards the byte that was left in the kernel, unless there is more to read; for a connection inside, and a
-        kept event, too.
-        """
-        if (self.holds_back or self.carries) and not has_rest:
+    cdef void let_go(self, bint is_needed) noexcept nogil:
+        """Discards the byte that was left in the kernel, or the event that was reported, unless it is needed there."""
+        if self.holds_back and not is_needed:
             self.drop_undiscarded()
 
     cdef void settle(self) noexcept nogil:
