@@ -601,6 +601,20 @@ def test_an_error_outside_of_three_layers_is_its_error(
         assert raised.value.alert_sent
 
 
+def test_an_error_outside_that_was_peeked_at_is_that_of_the_next_read(
+    certificates, client_context, server_context, carrier
+):
+    """Whatever fails in between."""
+    middle = tls_transport(certificates.client_context(), certificates.server_context(), carrier.transport())
+    for transport in (carrier.transport(), middle):
+        with tls_sockets(client_context, server_context, mode=WITH_TIMEOUT, transport=transport) as (client, server):
+            socket.socket.sendall(server, BROKEN)
+            for verb in (client.peek, client.recv):
+                with pytest.raises(standard.SSLError, match=r"BAD_RECORD_MAC|RECORD_LAYER_FAILURE"):
+                    verb(100)
+                client.shutdown(socket.SHUT_WR)
+
+
 @pytest.mark.parametrize("size", [3, 8], ids=["header", "body"])
 def test_a_cut_that_was_peeked_at_is_reported_until_it_is_read(proxied, size):
     """A part of a record, and the end of the carrier, without one of TCP."""

@@ -388,6 +388,7 @@ cdef class Stream(Negotiated):
             self.has_failed = True
             if not self.may_go_on():
                 self.wire.out_of_memory = True
+            self.wire.explain(&self.failure)
         elif status == CLOSED:
             self.was_cut = self.was_cut or self.wire.at_eof     # OP_IGNORE_UNEXPECTED_EOF
         elif status == WANT_READ and self.wire.limited:
@@ -428,15 +429,17 @@ cdef class Stream(Negotiated):
         return is_server and SSL_is_init_finished(self.ssl)
 
     cdef Status failed_with(self, int error) noexcept nogil:
-        """Fails with the system's `error`, and the alert that explains it."""
+        """Fails with the system's `error`, and what explains it: the peer's alert, or a failure of what carries us."""
+        cdef bint is_gone = error == EPIPE or error == ECONNRESET
         self.wire.error = error
         self.wire.settle()
-        if error != EPIPE and error != ECONNRESET:
-            return failed(&self.failure, SSL_ERROR_SYSCALL, error, 0)
-        self.look_for_alert()
+        if is_gone:
+            self.look_for_alert()
         failed(&self.failure, SSL_ERROR_SYSCALL, error, 0)
-        self.failure.alert = self.alert
-        self.enter(ENDED if self.is_at_end() else RESET)
+        if is_gone:
+            self.failure.alert = self.alert
+            self.enter(ENDED if self.is_at_end() else RESET)
+        self.wire.explain(&self.failure)
         return FAILED
 
     cdef void look_for_alert(self) noexcept nogil:

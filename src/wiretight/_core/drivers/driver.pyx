@@ -210,7 +210,6 @@ cdef class Driver(Stream):
         self.sends -= call.op.verb == WRITE
         if call.status == FAILED:
             call.failure = self.failure
-            self.wire.explain(&call.failure)
         if call.op.verb == READ:
             self.last_read = call.op.got
             call.is_end = call.status == CLOSED and (
