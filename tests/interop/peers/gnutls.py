@@ -64,7 +64,7 @@ class GnuTLS(Peer):
             options += ["--alpn", protocol]
         with Process("gnutls-serv", *options) as server:
             server.line_with(f"IPv4 0.0.0.0 port {port}...done")
-            yield Serving(port, lambda: spoken_by_server(server, terms), ask_by_lines)
+            yield Serving(port, lambda: spoken_by_server(server, terms), ask_by_lines, server)
 
 
 def only(terms: Terms) -> tuple[str, str]:

@@ -34,7 +34,8 @@ class OpenSSL(Peer):
     def _call(self, terms: Terms, port: int, *options: Any) -> Answer:
         options = ("-nocommands", *options)
         if terms.client_credentials is not None:
-            options += ("-cert", terms.client_credentials.chain, "-key", terms.client_credentials.key)
+            chain, key = terms.client_credentials
+            options += ("-cert", chain, "-cert_chain", chain, "-key", key)
         if terms.alpn:
             options += ("-alpn", ",".join(terms.alpn))
         with OpenSSLClient(port, terms.certificates.ca_file, terms.version, *options) as client:
@@ -52,7 +53,7 @@ class OpenSSL(Peer):
             options += ("-rev",)
         with OpenSSLServer(terms.certificates.server, terms.version, *options) as server:
             conversation = ask_for_the_reverse if terms.half_close else partial(ask_through, server)
-            yield Serving(server.port, lambda: spoken_by_server(server, terms), conversation)
+            yield Serving(server.port, lambda: spoken_by_server(server, terms), conversation, server)
 
 
 def ask_for_the_reverse(sock: Any, terms: Terms) -> bytes:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, ClassVar, NamedTuple
 
 from tests.interop.peers.terms import Answer, Said, Terms
+from tests.kit.programs import Process
 from tests.kit.sockets import receive_all, receive_exactly
 from tests.kit.threads import PATIENCE
 
@@ -22,6 +23,7 @@ class Serving(NamedTuple):
     port: int
     said: Callable[[], Said]
     ask: Callable[[Any, Terms], bytes]
+    program: Process | None = None  # if it is one that says what goes wrong
 
 
 class Peer:

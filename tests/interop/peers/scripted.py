@@ -51,7 +51,7 @@ class Scripted(Peer):
     def serve(self, terms: Terms) -> Iterator[Serving]:
         with Process(*self.command(), *self.arguments("server", terms, 0)) as server:
             port = int(server.line_with("port ").split()[1])
-            yield Serving(port, lambda: facts(server.line_with(f"connection {terms.connections} ")), ask)
+            yield Serving(port, lambda: facts(server.line_with(f"connection {terms.connections} ")), ask, server)
 
     def arguments(self, role: str, terms: Terms, port: int) -> list[str]:
         """The program's arguments."""
