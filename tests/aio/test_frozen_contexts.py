@@ -1,15 +1,36 @@
-"""A frozen context under a transport: connections are made as before, and nothing changes it."""
+"""A frozen context under a transport, also a copied or pickled one: it serves as before, and nothing changes it."""
 
 from __future__ import annotations
 
+import copy
+import pickle
+
+import pytest
+
+import wiretight
 from tests.aio.protocols import Echo, Recorder
 from tests.kit.certificates import HOST
 from tests.kit.changes import try_every_change
 from wiretight._core.context.lifecycle import settings_by_name
 
 
-def test_transports_are_made_with_frozen_contexts(loops, ends, certificates):
-    contexts = ends.client_context().freeze(), ends.server_context().freeze()
+def with_policy(context):
+    copied = context.copy()
+    copied.apply_policy(wiretight.Policy.named("fast-1"))
+    return copied.freeze()
+
+
+MADE = {
+    "frozen": lambda context: context,
+    "copied": lambda context: copy.copy(context).freeze(),
+    "pickled": lambda context: pickle.loads(pickle.dumps(context)),
+    "with a policy": with_policy,
+}
+
+
+@pytest.mark.parametrize("made", MADE)
+def test_transports_are_made_with_frozen_contexts(loops, ends, certificates, made):
+    contexts = [MADE[made](context.freeze()) for context in (ends.client_context(), ends.server_context())]
     before = [settings_by_name(context) for context in contexts]
 
     async def main():

@@ -13,6 +13,7 @@ from tests.ecosystem.terms import HANDED, Terms
 from tests.kit.certificates import Certificates
 from tests.kit.servers import Server
 from tests.kit.subject import tls
+from wiretight import Certificate
 
 CLIENTS = {"requests": http.requests_client, "httpx": http.httpx_client, "aiohttp": aiohttp.client}
 
@@ -41,3 +42,17 @@ def test_the_alert_is_behind_the_exception_of(name: str, certificates: Certifica
     assert told is not None
     assert (told.alert, told.alert_sent) == (tls.ALERT_DESCRIPTION_NO_APPLICATION_PROTOCOL, False)
     assert (found.alert, found.alert_sent) == (tls.ALERT_DESCRIPTION_NO_APPLICATION_PROTOCOL, True)
+
+
+@pytest.mark.parametrize("name", CLIENTS)
+def test_the_chain_and_what_is_wrong_with_it_are_behind_the_exception_of(name: str, certificates: Certificates) -> None:
+    pytest.importorskip(name, reason="pip install --group ecosystem")
+    terms = Terms(HANDED, tls, certificates, None, certificates.ca_file)
+    with Server(certificates.server_context(credentials=certificates.server_of_other_ca), errors_ok=True) as server:
+        with pytest.raises(Exception) as raised:  # noqa: PT011  each library has its own
+            CLIENTS[name](terms, server.port, b"hello")
+    told: Any = behind(raised.value)
+    assert told.peer_chain[0] == Certificate.from_pem(certificates.server_of_other_ca.chain.read_text())
+    assert [error.certificate for error in told.verify_errors] == [told.peer_chain[0]] * len(told.verify_errors)
+    assert told.verify_errors[0].code == told.verify_code
+    assert (told.alert, told.alert_sent) == (standard.AlertDescription.ALERT_DESCRIPTION_UNKNOWN_CA, True)
