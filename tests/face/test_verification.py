@@ -35,6 +35,7 @@ class Case:
         self.leaf, self.intermediate, self.root = self.chain.issued()
         self.sent = [self.leaf, self.intermediate, self.root][: self.chain.sent]
         self.server = wiretight.SSLContext(wiretight.PROTOCOL_TLS_SERVER)
+        self.server.set_ciphers("DEFAULT:@SECLEVEL=0")  # it shows what its clients refuse
         chain, key = self.leaf.write(folder, "leaf")
         chain.write_text("".join(each.pem for each in self.sent))
         self.server.load_cert_chain(chain, key)

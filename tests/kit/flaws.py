@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from tests.kit.authority import DAY, NOW, Crl, Issued, crl, issue
 from tests.kit.certificates import HOST
@@ -27,6 +27,7 @@ class Chain:
     intermediate: dict[str, Any] = field(default_factory=dict)
     root: dict[str, Any] = field(default_factory=dict)
     is_trusted: bool = True  # its root
+    is_alone: bool = False  # the leaf has signed itself
     sent: int = 2  # certificates, from the leaf on
     flags: int = 0
     crls: list[Callable[[Issued, Issued, Issued], Crl]] = field(default_factory=list)
@@ -36,7 +37,7 @@ class Chain:
         is_strict = bool(self.flags & STRICT)
         root = issue("root", ca=True, by_the_book=is_strict, **self.root)
         intermediate = root.issue("intermediate", **{"ca": True, "by_the_book": is_strict, **self.intermediate})
-        leaf = intermediate.issue("leaf", **{"by_the_book": is_strict, **self.leaf})
+        leaf = issue("leaf", issuer=None if self.is_alone else intermediate, **{"by_the_book": is_strict, **self.leaf})
         return leaf, intermediate, root
 
 
@@ -112,6 +113,7 @@ def _usage(*uses: str) -> x509.KeyUsage:
     return x509.KeyUsage(**{name: name in uses for name in inspect.signature(x509.KeyUsage).parameters})
 
 
+_SMALL_KEY = rsa.generate_private_key(65537, 1024)
 _OTHER_KEY = ec.generate_private_key(ec.SECP256R1())
 _UNKNOWN = x509.UnrecognizedExtension(x509.ObjectIdentifier("1.2.3.4"), b"\x05\x00")
 _FOR_CLIENTS = x509.ExtendedKeyUsage([x509.oid.ExtendedKeyUsageOID.CLIENT_AUTH])
@@ -135,6 +137,14 @@ FLAWS = [
         _set("is_trusted", False),
         _set("sent", 1),
     ),
+    Flaw(
+        "self-signed",
+        {18},
+        "trust intermediate-dates ca crl constraints path signature strict",
+        _set("is_alone", True),
+        _set("sent", 1),
+    ),
+    Flaw("key too small", {66}, "size", _with("leaf", key=_SMALL_KEY)),
     Flaw("for clients only", {26}, "use", _extended("leaf", _FOR_CLIENTS)),
     Flaw("unknown critical extension", {34}, "extension", _extended("leaf", _UNKNOWN)),
     Flaw("intermediate is no CA", {79, 26}, "ca strict", _with("intermediate", ca=False)),

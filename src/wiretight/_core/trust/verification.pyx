@@ -126,10 +126,13 @@ cdef int on_result(int is_good, X509_STORE_CTX *check) noexcept nogil:
     # Without findings: the chain of a CRL, whose errors are one of the certificate's chain.
     if is_good or findings == NULL:
         return is_good
-    if findings.tolerance != NULL and tolerates(findings.tolerance, X509_STORE_CTX_get_error(check)):
-        return 1
-    add_error(findings, check)
-    return findings.tolerance == NULL
+    if findings.tolerance == NULL or not tolerates(findings.tolerance, X509_STORE_CTX_get_error(check)):
+        add_error(findings, check)
+        if findings.tolerance != NULL:
+            return 0
+    # Of a chain that leads to nobody trusted, OpenSSL would tell this error once more, and not that one: build_chain().
+    X509_STORE_CTX_set_error(check, X509_V_OK)
+    return 1
 
 
 cdef int verify_signatures(X509_STORE_CTX *check) noexcept nogil:
