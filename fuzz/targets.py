@@ -234,7 +234,7 @@ class CredentialReader:
         hashed may choose any number.
         """
         form, content = data[:1], data[1:]
-        if any(int.from_bytes(found[2:]) > 1 << 16 for found in HASHED_OFTEN.findall(content)):
+        if any(int.from_bytes(found[2:], "big") > 1 << 16 for found in HASHED_OFTEN.findall(content)):
             return None
         if form == b"P":
             return wiretight.Credential.from_pem(content, password=PASSWORD)

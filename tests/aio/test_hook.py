@@ -122,6 +122,7 @@ UPGRADING = """
             transport = await loop.start_tls(transport, protocol, client_context, server_hostname="localhost")
             kind = type(transport)
             assert await protocol.lost is None and protocol.read == b"over TLS"
+            transport.close()  # asyncio's of Python 3.10 is not closed by the end of its connection
             await asyncio.gather(*tasks)
         return kind
 """

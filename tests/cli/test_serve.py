@@ -123,11 +123,11 @@ def test_serving_ends_quietly(number: signal.Signals, status: int, folder: Path,
 
 
 def test_a_missing_certificate_is_reported_with_ways_to_get_one() -> None:
-    assert_one_line(wiretight("serve"), "--cert", "--self-made")
+    assert_one_line(wiretight("serve"), "--cert", "--self-made", status=2)
 
 
 def test_two_certificates_are_reported(certificates: Certificates) -> None:
-    assert_one_line(wiretight("serve", "--self-made", "--cert", certificates.server.chain), "exclude each other")
+    assert_one_line(wiretight("serve", "--self-made", "--cert", certificates.server.chain), "exclude each other", status=2)
 
 
 def test_unusable_files_are_reported(certificates: Certificates, tmp_path: Path) -> None:

@@ -27,6 +27,8 @@ from wiretight._core.base import files
 
 # Connections after which caches have their size: OpenSSL's of algorithms takes hundreds of contexts.
 SETTLED = {"new_contexts": 1000}
+if sys.version_info < (3, 11):  # which gives each function a cache when it has been called 1,024 times
+    SETTLED["transports"] = 1500
 SETTLED_OTHERS = 200
 SAMPLES = 20
 SAID = b"said " * 100
