@@ -79,3 +79,18 @@ def test_a_destructor_calls_no_method_that_may_be_overridden() -> None:
             if re.search(r"\bself\.\w+\(", destructor.code) and "@final" not in decorators:
                 found.append(f"{path.name}:{destructor.line}")
     assert found == []
+
+
+OPENSSL_CALL = re.compile(r"\b(?:ASN1|BIO|CRYPTO|ERR|EVP|OPENSSL|OSSL|PEM|PKCS12|SSL|X509|d2i|i2d|sk)_\w+\(")
+
+
+def test_a_gate_encloses_all_that_openssl_does_without_the_gil() -> None:
+    """A child of a fork would find the lock of the call that is outside."""
+    found = []
+    for path in sources(".pyx"):
+        for block in re.findall(r"^( +)with nogil:\n((?:\1 +.*\n|\n)+)", path.read_text(), re.MULTILINE):
+            before, entered, rest = block[1].partition("wt_gate_enter(")
+            if entered:
+                outside = before + rest.rpartition("wt_gate_leave(")[2]
+                found += [f"{path.name}: {call}" for call in OPENSSL_CALL.findall(outside)]
+    assert found == []

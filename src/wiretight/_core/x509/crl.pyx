@@ -31,12 +31,12 @@ cdef stack_st_X509_CRL *parse_crls(object data, str argument) except NULL:
         raise ValueError("Empty CRL data")
     bio = octets.bio()
     with nogil:
-        wt_gate_enter(bio)
+        wt_gate_enter(<void *>octets)
         crls = sk_X509_CRL_new_null()
         ERR_clear_error()
         complete = crls != NULL and (append_der(crls, bio) if is_der else append_pem(crls, bio))
-        wt_gate_leave(bio)
         BIO_free(bio)
+        wt_gate_leave(<void *>octets)
     if complete and sk_X509_CRL_num(crls):
         ERR_clear_error()
         return crls

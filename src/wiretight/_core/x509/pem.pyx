@@ -81,11 +81,11 @@ cdef X509 *read_certificate(bytes content) except NULL:
     cdef BIO *bio = content_bio(content, len(content))
     cdef X509 *x509
     with nogil:
-        wt_gate_enter(bio)
+        wt_gate_enter(<void *>content)
         ERR_clear_error()
         x509 = PEM_read_bio_X509(bio, NULL, no_password, NULL)
-        wt_gate_leave(bio)
         BIO_free(bio)
+        wt_gate_leave(<void *>content)
     if x509 == NULL:
         check_memory()
         raise SSLError("Error decoding PEM-encoded file")
@@ -108,8 +108,8 @@ cdef stack_st_X509 *read_chain(bytes content, Password password, object path) ex
         x509 = PEM_read_bio_X509_AUX(bio, NULL, on_password, <void *>password)
         if x509 != NULL:
             ending = append_pem(chain, bio) if append(chain, x509) else OUT_OF_MEMORY
-        wt_gate_leave(<void *>password)
         BIO_free(bio)
+        wt_gate_leave(<void *>password)
     try:
         raise_password_error(password)
         if chain == NULL or ending == OUT_OF_MEMORY:
@@ -139,11 +139,11 @@ cdef stack_st_X509_INFO *read_entries(bytes content) except NULL:
     cdef BIO *bio = content_bio(content, len(content))
     cdef stack_st_X509_INFO *entries
     with nogil:
-        wt_gate_enter(bio)
+        wt_gate_enter(<void *>content)
         ERR_clear_error()
         entries = PEM_X509_INFO_read_bio(bio, NULL, no_password, NULL)
-        wt_gate_leave(bio)
         BIO_free(bio)
+        wt_gate_leave(<void *>content)
     if entries == NULL:
         cause = queue_cause()
         raise ssl_error(ERR_R_PEM_LIB, ERR_PACK(ERR_LIB_X509, 0, ERR_R_PEM_LIB)) from cause
@@ -179,12 +179,12 @@ cdef stack_st_X509 *parse_sequence(
         raise ValueError("Empty certificate data")
     bio = content_bio(data, length)
     with nogil:
-        wt_gate_enter(bio)
+        wt_gate_enter(data)
         certificates = sk_X509_new_null()
         ERR_clear_error()
         ending = append_pem(certificates, bio) if is_pem else append_der(certificates, bio)
-        wt_gate_leave(bio)
         BIO_free(bio)
+        wt_gate_leave(data)
     if certificates != NULL and ending == COMPLETE and sk_X509_num(certificates):
         ERR_clear_error()
         return certificates
@@ -221,10 +221,10 @@ cdef EVP_PKEY *read_dh_parameters(bytes content, object path) except NULL:
     content = content[first_line_of(content, DH_BLOCKS):end_of_dh_block(content)]
     bio = content_bio(content, len(content))
     with nogil:
-        wt_gate_enter(bio)
+        wt_gate_enter(<void *>content)
         parameters = PEM_read_bio_Parameters(bio, NULL)
-        wt_gate_leave(bio)
         BIO_free(bio)
+        wt_gate_leave(<void *>content)
     if parameters != NULL and (EVP_PKEY_is_a(parameters, "DH") or EVP_PKEY_is_a(parameters, "DHX")):
         return parameters
     EVP_PKEY_free(parameters)
@@ -245,12 +245,12 @@ cdef Py_ssize_t end_of_dh_block(bytes content) except -1:
     cdef long length, left
     cdef bint found
     with nogil:
-        wt_gate_enter(bio)
+        wt_gate_enter(<void *>content)
         ERR_clear_error()
         found = PEM_bytes_read_bio(&octets, &length, NULL, "DH PARAMETERS", bio, no_password, NULL)
         left = BIO_get_mem_data(bio, &rest)
-        wt_gate_leave(bio)
         BIO_free(bio)
+        wt_gate_leave(<void *>content)
     if found:
         OPENSSL_free(octets)
         return len(content) - left

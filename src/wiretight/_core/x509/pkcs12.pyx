@@ -32,12 +32,12 @@ cdef int read_pkcs12(Octets data, Password password, Bundle *bundle) except -1:
         raise ValueError("data is empty")
     bio = data.bio()
     with nogil:
-        wt_gate_enter(bio)
+        wt_gate_enter(<void *>data)
         ERR_clear_error()
         pkcs12 = d2i_PKCS12_bio(bio, NULL)
         is_whole = BIO_eof(bio)
-        wt_gate_leave(bio)
         BIO_free(bio)
+        wt_gate_leave(<void *>data)
     if pkcs12 == NULL:
         check_decoder_memory()
         raise ssl_error(0, 0, "data is not in PKCS#12 format")

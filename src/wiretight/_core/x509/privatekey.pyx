@@ -30,8 +30,8 @@ cdef EVP_PKEY *read_key(
     with nogil:
         wt_gate_enter(<void *>password)
         key = PEM_read_bio_PrivateKey(bio, NULL, on_password, <void *>password)
-        wt_gate_leave(<void *>password)
         BIO_free(bio)
+        wt_gate_leave(<void *>password)
     if key == NULL:
         raise_password_error(password)
         raise_unreadable("private key", origin, password)
