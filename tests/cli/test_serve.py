@@ -127,7 +127,9 @@ def test_a_missing_certificate_is_reported_with_ways_to_get_one() -> None:
 
 
 def test_two_certificates_are_reported(certificates: Certificates) -> None:
-    assert_one_line(wiretight("serve", "--self-made", "--cert", certificates.server.chain), "exclude each other", status=2)
+    assert_one_line(
+        wiretight("serve", "--self-made", "--cert", certificates.server.chain), "exclude each other", status=2
+    )
 
 
 def test_unusable_files_are_reported(certificates: Certificates, tmp_path: Path) -> None:
