@@ -67,6 +67,7 @@ from wiretight._tls.socket import SSLSocket
 from wiretight._core.context.material import Credential as Credential
 from wiretight._core.trust.truststore import TrustStore as TrustStore
 from wiretight._core.trust.verification import Verification as Verification, VerifyError as VerifyError
+from wiretight._core.trust.verifiedchains import forget_verified_chains as forget_verified_chains
 from wiretight._core.x509.certificate import Certificate as Certificate
 from wiretight._tls.policies import Policy as Policy
 

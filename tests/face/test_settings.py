@@ -51,6 +51,8 @@ CHANGES: dict[str, tuple[Callable[[Any, Certificates], Any], Callable[[Any], Any
         lambda it, files: it.load_verify_locations(files.ca_file), lambda it: it.get_ca_certs()),
     "sni_callback": (lambda it, _: setattr(it, "sni_callback", len), lambda it: it.sni_callback),
     "policy_id": (lambda it, _: setattr(it, "policy_id", b"id"), lambda it: it.policy_id),
+    "remember_verified_chains": (
+        lambda it, _: setattr(it, "remember_verified_chains", False), lambda it: it.remember_verified_chains),
     "_msg_callback": (lambda it, _: setattr(it, "_msg_callback", len), lambda it: it._msg_callback),
     "keylog_callback": (lambda it, _: setattr(it, "keylog_callback", len), lambda it: it.keylog_callback),
     "keylog_filename": (

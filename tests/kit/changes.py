@@ -78,6 +78,7 @@ CHANGES: dict[str, Change] = {
     "keylog_filename": lambda it, files: setattr(it, "keylog_filename", files.folder / "keys"),
     "verify_callback": assigning("verify_callback", callback),
     "policy_id": assigning("policy_id", b"1"),
+    "remember_verified_chains": assigning("remember_verified_chains", False),
     "apply_policy": lambda it, _: it.apply_policy(tls.Policy.named("fast-1")),
 }
 

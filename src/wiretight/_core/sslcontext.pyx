@@ -6,7 +6,7 @@ from wiretight._core.context cimport algorithms, certfiles, credentials
 from wiretight._core.context.context cimport Context, settings_of
 from wiretight._core.drivers.sslsocket cimport for_bios, for_socket
 from wiretight._core.session.session cimport stats_of
-from wiretight._core.trust cimport locations
+from wiretight._core.trust cimport locations, verifiedchains
 
 cdef extern from "Python.h":
     object PyUnicode_FromObject(object text)
@@ -237,6 +237,24 @@ cdef class _SSLContext(Context):
     @policy_id.setter
     def policy_id(self, value):
         verify.set_policy_id(self, value)
+
+    @property
+    def remember_verified_chains(self):
+        """Whether a chain of certificates whose signatures were good is not computed again when it comes again: True.
+
+        What is remembered is a SHA-256 digest of the whole chain, the trust anchor included, and of how it was
+        verified; for the process, until 1,024 others have come since. Only the signatures rely on that. Dates, names,
+        purposes, constraints, policies, revocation, the trust store and `verify_callback` are asked each time, and no
+        failure is remembered. False computes the signatures each time, and remembers none. See
+        forget_verified_chains(). Since 0.1. Source: an addition to `ssl`.
+
+        OpenSSL: X509_STORE_CTX_set_verify(3)
+        """
+        return verifiedchains.remembers(self)
+
+    @remember_verified_chains.setter
+    def remember_verified_chains(self, bint value):
+        verifiedchains.set_remembers(self, value)
 
     # --- callbacks ---------------------------------------------------------------------------------------------------
     @property

@@ -24,7 +24,7 @@
 #include <stdatomic.h>
 #include <stdint.h>
 
-enum { WT_LEVEL_CONNECTION, WT_LEVEL_BIO };
+enum { WT_LEVEL_CONNECTION, WT_LEVEL_CHAINS, WT_LEVEL_BIO };
 
 typedef struct {
     atomic_int state;

@@ -9,6 +9,7 @@ cdef extern from "mutex.h" nogil:
     ctypedef unsigned int atomic_uint
     enum:
         WT_LEVEL_CONNECTION
+        WT_LEVEL_CHAINS
         WT_LEVEL_BIO
     atomic_uint wt_process
     void wt_mutex_init(wt_mutex *mutex, int level)

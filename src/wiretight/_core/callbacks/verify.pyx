@@ -107,7 +107,7 @@ cdef int on_certificates(X509_STORE_CTX *check, void *_) noexcept nogil:
     cdef SSL *ssl = <SSL *>X509_STORE_CTX_get_ex_data(check, SSL_get_ex_data_X509_STORE_CTX_idx())
     cdef void *connection = SSL_get_app_data(ssl)
     cdef Case case
-    cdef bint is_valid = verify(check, &case.findings)
+    cdef bint is_valid = verify(check, &(<Connection>connection).settings.values, &case.findings)
     if SSL_get_verify_mode(ssl) & SSL_VERIFY_PEER and (
         not is_valid or (<Connection>connection).settings.values.has_verify_callback
     ):

@@ -9,7 +9,7 @@ cimport cython
 from wiretight._core.base.errors cimport raise_queue
 from wiretight._core.context.defaults cimport CERT_NONE, CERT_OPTIONAL, CERT_REQUIRED, defaults, openssl_mode
 from wiretight._core.context.owner cimport handle, set_owner
-from wiretight._core.context.settings cimport apply, new_generation, seal
+from wiretight._core.context.settings cimport apply, new_generation, put_properties, seal
 from wiretight._core.context.versions cimport (
     MAXIMUM_SUPPORTED, MINIMUM_SUPPORTED, PROTOCOL_TLS_CLIENT, PROTOCOL_TLS_SERVER, check_version, method_of,
     only_version, shown_limit, warn_of,
@@ -63,7 +63,8 @@ cdef class Context:
         cdef Settings copied = None
         if original is not None:
             copied = settings_of(original).for_another_context()
-            copied.properties = copied.properties if properties is None else properties
+            if properties is not None:
+                put_properties(copied, properties)
             properties = copied.properties
         elif properties is None:
             warn_of(number)
@@ -75,7 +76,7 @@ cdef class Context:
         set_owner(self.ctx, self)
         self._protocol = number
         self.settings = self.sealed = defaults(self.ctx, only_version(number), number == PROTOCOL_TLS_CLIENT)
-        self.settings.properties = properties
+        put_properties(self.settings, properties)
         if copied is not None:
             self.settings = copied
             copy_callback(original, self)

@@ -81,6 +81,7 @@ cdef Settings defaults(SSL_CTX *ctx, int only_version, bint verifies):
     settings.values.check_hostname = verifies
     settings.values.num_tickets = SSL_CTX_get_num_tickets(ctx)
     settings.values.security_level = SSL_CTX_get_security_level(ctx)
+    settings.values.remembers_chains = True
     settings.credentials = ()
     settings.trust = Trust()
     X509_STORE_up_ref(SSL_CTX_get_cert_store(ctx))

@@ -67,6 +67,7 @@ cdef dict plain_settings(Settings settings):
         "post_handshake_auth": bool(values.post_handshake_auth),
         "num_tickets": values.num_tickets,
         "security_level": values.security_level,
+        "remember_verified_chains": bool(values.remembers_chains),
         "ciphers": settings.ciphers,
         "ciphersuites": settings.ciphersuites,
         "groups": settings.groups,
@@ -94,6 +95,7 @@ cdef int put_plain(Context _, Settings settings, object plain) except -1:
     values.post_handshake_auth = plain["post_handshake_auth"]
     values.num_tickets = plain["num_tickets"]
     values.security_level = plain["security_level"]
+    values.remembers_chains = plain["remember_verified_chains"]
     settings.ciphers = plain["ciphers"]
     settings.ciphersuites = plain["ciphersuites"]
     settings.groups = plain["groups"]

@@ -9,7 +9,7 @@ from wiretight._core.context.algorithms cimport (
 from wiretight._core.context.context cimport (
     Context, check_not_frozen, exchange_unsealed, settings_of, trial, update_settings,
 )
-from wiretight._core.context.settings cimport Parameters, Settings
+from wiretight._core.context.settings cimport Parameters, Settings, put_properties
 from wiretight._core.context.versions cimport check_version
 from wiretight._core.openssl.err cimport ERR_clear_error
 from wiretight._core.openssl.evp cimport (
@@ -89,7 +89,7 @@ cdef int put_policy(Context context, Settings settings, object value) except -1:
     if parameters is not None:
         settings.dh_params = parameters
     if "properties" in policy:
-        settings.properties = policy["properties"].encode()
+        put_properties(settings, policy["properties"].encode())
     return check_allowed(context, settings, policy)
 
 

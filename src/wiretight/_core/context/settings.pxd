@@ -45,6 +45,8 @@ cdef struct Values:
     bint has_sni_callback
     bint has_verify_callback
     bint reloads                    # there is a reload_interval; see context/reloading.pyx
+    bint remembers_chains           # see trust/verifiedchains.pyx
+    const char *properties          # the bytes of Settings.properties
 
 
 cdef class Settings:
@@ -85,6 +87,7 @@ cdef class Settings:
 
 
 cdef int put_alpn(Settings settings, bytes protocols) except -1     # in the format of RFC 7301, or None
+cdef int put_properties(Settings settings, bytes properties) except -1
 cdef Trust trust_of(TrustSource source)
 cdef bytes new_generation()
 cdef int seal(SSL_CTX *ctx, Settings settings) except -1

@@ -148,6 +148,7 @@ cdef class Settings:
     cdef Settings judging_as(self, Settings other):
         cdef Settings copy = self.copy()
         copy.values.has_verify_callback = other.values.has_verify_callback
+        copy.values.remembers_chains = other.values.remembers_chains
         copy.policy_id = other.policy_id
         copy.policy = other.policy
         copy.keep("verify_callback", other.kept.get("verify_callback"))
@@ -203,7 +204,9 @@ cdef class Settings:
 
 
 cdef bint have_equal_values(const Values *ours, const Values *theirs) noexcept:
-    """Apart from `alpn`, which points into another setting. Not with memcmp(): between the fields may be anything."""
+    """Apart from `alpn` and `properties`, which point into other settings. Not with memcmp(): between the fields may be
+    anything.
+    """
     return (
         ours.options == theirs.options
         and ours.minimum_version == theirs.minimum_version
@@ -216,6 +219,7 @@ cdef bint have_equal_values(const Values *ours, const Values *theirs) noexcept:
         and ours.num_tickets == theirs.num_tickets
         and ours.security_level == theirs.security_level
         and ours.reloads == theirs.reloads
+        and ours.remembers_chains == theirs.remembers_chains
         and ours.has_sni_callback == theirs.has_sni_callback
         and ours.has_verify_callback == theirs.has_verify_callback
     )
@@ -235,6 +239,12 @@ cdef int put_alpn(Settings settings, bytes protocols) except -1:
     settings.alpn = protocols
     settings.values.alpn = <const unsigned char *>NULL if protocols is None else <const unsigned char *>protocols
     settings.values.alpn_size = 0 if protocols is None else <unsigned int>len(protocols)
+    return 0
+
+
+cdef int put_properties(Settings settings, bytes properties) except -1:
+    settings.properties = properties
+    settings.values.properties = <const char *>NULL if properties is None else <const char *>properties
     return 0
 
 

@@ -9,6 +9,14 @@ cdef extern from "openssl/evp.h" nogil:
     EVP_MD *EVP_MD_fetch(void *ctx, const char *algorithm, const char *properties)
     void EVP_MD_free(EVP_MD *md)
     const EVP_MD *EVP_sha256()
+    ctypedef struct EVP_MD_CTX:
+        pass
+    EVP_MD_CTX *EVP_MD_CTX_new()
+    void EVP_MD_CTX_free(EVP_MD_CTX *ctx)
+    int EVP_DigestInit_ex(EVP_MD_CTX *ctx, const EVP_MD *type, void *impl)
+    int EVP_DigestUpdate(EVP_MD_CTX *ctx, const void *d, size_t cnt)
+    int EVP_DigestFinal_ex(EVP_MD_CTX *ctx, unsigned char *md, unsigned int *s)
+    int EVP_default_properties_is_fips_enabled(void *libctx)
     int EVP_PKEY_is_a(const EVP_PKEY *pkey, const char *name)
     const char *EVP_PKEY_get0_type_name(const EVP_PKEY *key)
     int EVP_PKEY_get_bits(const EVP_PKEY *pkey)

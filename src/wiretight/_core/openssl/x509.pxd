@@ -200,6 +200,7 @@ cdef extern from "openssl/x509v3.h" nogil:
     int X509_VERIFY_PARAM_set_flags(X509_VERIFY_PARAM *param, unsigned long flags)
     int X509_VERIFY_PARAM_clear_flags(X509_VERIFY_PARAM *param, unsigned long flags)
     unsigned long X509_VERIFY_PARAM_get_flags(const X509_VERIFY_PARAM *param)
+    int X509_VERIFY_PARAM_get_auth_level(const X509_VERIFY_PARAM *param)
     unsigned int X509_VERIFY_PARAM_get_hostflags(const X509_VERIFY_PARAM *param)
     void X509_VERIFY_PARAM_set_hostflags(X509_VERIFY_PARAM *param, unsigned int flags)
     char *X509_VERIFY_PARAM_get0_host(X509_VERIFY_PARAM *param, int idx)

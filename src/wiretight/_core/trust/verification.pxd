@@ -2,6 +2,7 @@
 
 from libc.stdint cimport uint64_t
 
+from wiretight._core.context.settings cimport Values
 from wiretight._core.openssl.x509 cimport X509, X509_STORE_CTX, X509_STORE_CTX_verify_fn
 
 cdef enum:
@@ -27,10 +28,11 @@ cdef struct Findings:
     bint is_fault                           # not of the peer: the verification itself failed
     const Tolerance *tolerance              # NULL while findings are collected
     X509_STORE_CTX_verify_fn usual          # OpenSSL's check of signatures and dates
+    const Values *values                    # of the connection's settings
 
 
 # The caller forgets the findings
-cdef bint verify(X509_STORE_CTX *check, Findings *findings) noexcept nogil
+cdef bint verify(X509_STORE_CTX *check, const Values *values, Findings *findings) noexcept nogil
 cdef bint verify_tolerantly(X509_STORE_CTX *check, const Tolerance *tolerance, Findings *findings) noexcept nogil
 cdef void forget_findings(Findings *findings) noexcept nogil
 

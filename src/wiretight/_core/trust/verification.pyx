@@ -28,6 +28,7 @@ from wiretight._core.openssl.x509 cimport (
     X509_V_FLAG_PARTIAL_CHAIN, X509_V_OK, X509_free, X509_get_issuer_name, X509_get_subject_name, X509_verify_cert,
     sk_X509_num, sk_X509_value, stack_st_X509,
 )
+from wiretight._core.trust.verifiedchains cimport VerifiedChain, identify, recall, remember
 from wiretight._core.x509.certificate cimport Chain, chain_of, owned, share_certificate
 from wiretight._core.x509.distrusted cimport is_distrusted
 
@@ -47,7 +48,7 @@ if slot < 0:
 
 
 # --- Verifying -------------------------------------------------------------------------------------------------------
-cdef bint verify(X509_STORE_CTX *check, Findings *findings) noexcept nogil:
+cdef bint verify(X509_STORE_CTX *check, const Values *values, Findings *findings) noexcept nogil:
     """Whether the chain is valid, exactly as OpenSSL has it, and without a key that is known to be compromised.
 
     If it is not, the first finding is the error of `check`, as it would be OpenSSL's; the others come on top.
@@ -62,6 +63,7 @@ cdef bint verify(X509_STORE_CTX *check, Findings *findings) noexcept nogil:
         add_error(findings, check)
         return False
     findings.usual = X509_STORE_CTX_get_verify(check)
+    findings.values = values
     X509_STORE_CTX_set_verify(check, verify_signatures)
     X509_STORE_CTX_set_verify_cb(check, on_result)
     valid = X509_verify_cert(check)
@@ -143,11 +145,63 @@ cdef int verify_signatures(X509_STORE_CTX *check) noexcept nogil:
     cdef Findings *findings = <Findings *>X509_STORE_CTX_get_ex_data(check, slot)
     cdef int valid = 0
     if findings.count == 0:
-        valid = findings.usual(check)
+        valid = verify_once(check, findings)
     else:
         look_for_issuer(check, findings)
         look_at_dates(check, findings)
     return valid if findings.count == 0 else 0
+
+
+cdef X509_STORE_CTX_verify_fn openssls_own_check() except NULL:
+    """OpenSSL: X509_STORE_CTX_get_verify(3)"""
+    cdef X509_STORE_CTX *fresh = X509_STORE_CTX_new()
+    cdef X509_STORE_CTX_verify_fn found = NULL
+    if fresh != NULL and X509_STORE_CTX_init(fresh, NULL, NULL, NULL):
+        found = X509_STORE_CTX_get_verify(fresh)
+    X509_STORE_CTX_free(fresh)
+    if found == NULL:
+        raise_queue()
+    return found
+
+
+# The check of signatures and dates; a store may have another one.
+cdef X509_STORE_CTX_verify_fn own_check = openssls_own_check()
+
+
+cdef int verify_once(X509_STORE_CTX *check, Findings *findings) noexcept nogil:
+    """OpenSSL's check of signatures and dates; of a chain that has passed it before, only the dates again.
+
+    What is wrong with a chain is never remembered, nor anything where somebody has replaced OpenSSL's check.
+
+    OpenSSL: X509_STORE_CTX_set_error_depth(3), X509_STORE_CTX_set_current_cert(3)
+    """
+    cdef VerifiedChain chain
+    cdef int valid
+    cdef bint may_remember = (
+        findings.values.remembers_chains
+        and findings.usual == own_check
+        and are_dates_good(check)
+        and identify(check, findings.values.properties, &chain)
+    )
+    if may_remember and recall(&chain):
+        # As OpenSSL's leaves it. That calls on_result() for each certificate, too, which ignores what is good.
+        X509_STORE_CTX_set_error_depth(check, 0)
+        X509_STORE_CTX_set_current_cert(check, sk_X509_value(X509_STORE_CTX_get0_chain(check), 0))
+        return 1
+    valid = findings.usual(check)
+    if may_remember and valid == 1 and findings.count == 0 and X509_STORE_CTX_get_error(check) == X509_V_OK:
+        remember(&chain)
+    return valid
+
+
+cdef bint are_dates_good(X509_STORE_CTX *check) noexcept nogil:
+    """Of all certificates, also the last one of a chain that has no end, at which OpenSSL does not look."""
+    cdef stack_st_X509 *chain = X509_STORE_CTX_get0_chain(check)
+    cdef int depth
+    for depth in range(sk_X509_num(chain)):
+        if wt_date_error(X509_STORE_CTX_get0_param(check), sk_X509_value(chain, depth)) != X509_V_OK:
+            return False
+    return True
 
 
 cdef void look_for_issuer(X509_STORE_CTX *check, Findings *findings) noexcept nogil:
