@@ -35,8 +35,8 @@ def use(context: wiretight.SSLContext, store: TrustStore) -> bytes | None:
     context.verify_callback = judge
     context.verify_callback = None
     context.policy_id = b"2026-10"
-    context.remember_verified_chains = False
     assert_type(context.remember_verified_chains, bool)
+    context.remember_verified_chains = False
     wiretight.forget_verified_chains()
     return context.policy_id
 
