@@ -186,6 +186,8 @@ def test_the_versions_are_those_of_the_policy(scan: Scan) -> None:
 def test_the_ciphers_are_those_of_the_policy(scan: Scan) -> None:
     for version, names in ((MIDDLE, scan.policy.get("ciphers", [])), (NEWEST, scan.policy["ciphersuites"])):
         agreed = list(scan.agreed_ciphers(version))
+        if scan.side == "server" and tls.OPENSSL_VERSION_INFO >= (4, 0):
+            names = [name for name in names if not name.startswith("DHE-")]  # see below
         assert sorted(agreed) == sorted(names)
         if scan.side == "server" and scan.policy["server_preference"]:
             assert agreed == names
@@ -202,6 +204,7 @@ def test_the_groups_are_those_of_the_policy(scan: Scan) -> None:
 
 
 @pytest.mark.parametrize("name", [name for name in HERE if "dh_group" in Policy.named(name).describe()])
+@pytest.mark.skipif(tls.OPENSSL_VERSION_INFO >= (4, 0), reason="it has none but those of RFC 7919")
 def test_a_server_needs_no_file_of_diffie_hellman_parameters(certificates: Certificates, name: str) -> None:
     scan = Scan(certificates, "server", name)
     assert scan.meet(MIDDLE, set_ciphers="DHE-RSA-AES128-GCM-SHA256").cipher()[0] == "DHE-RSA-AES128-GCM-SHA256"

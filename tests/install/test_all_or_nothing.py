@@ -300,6 +300,7 @@ def test_a_program_s_patch_of_the_standard_ssl_is_not_lost_silently(statement: s
             return function(*args, **options)
         return call
     {statement}
+    import wiretight._install.installation  # and what it imports
     before = state()
     try:
         wiretight.install()

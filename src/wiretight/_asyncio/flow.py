@@ -110,8 +110,8 @@ class Flow(Channel):
 
     def _unwatch_reading(self) -> None:
         if self._has_reader:
-            self._descriptors.remove_reader(self._sock.fileno())
             self._has_reader = False
+            self._remove(self._descriptors.remove_reader)
 
     def _watch_writing(self, callback: Callable[[], None]) -> None:
         if not self._has_writer:
@@ -120,8 +120,13 @@ class Flow(Channel):
 
     def _unwatch_writing(self) -> None:
         if self._has_writer:
-            self._descriptors.remove_writer(self._sock.fileno())
             self._has_writer = False
+            self._remove(self._descriptors.remove_writer)
+
+    def _remove(self, remove: Callable[[int], Any]) -> None:
+        number = self._sock.fileno()
+        if number >= 0:  # else the program has closed the socket, and newer selectors refuse what has no number
+            remove(number)
 
     def _guarded(self, call: Callable[[], None]) -> None:
         """Runs a callback of the loop, which would only report an exception, and ends the connection if it fails."""

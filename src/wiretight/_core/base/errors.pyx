@@ -56,6 +56,9 @@ cdef Status outcome(SSL *ssl, int ret, Failure *failure) noexcept nogil:
     failure.ssl_error = error
     failure.code = ERR_peek_last_error()
     ERR_clear_error()
+    if error == SSL_ERROR_SSL and failure.code == 0:
+        # OpenSSL 4.0 no longer looks at its queue to tell an error of its own from one of the system.
+        failure.ssl_error = SSL_ERROR_SYSCALL
     if ERR_GET_LIB(failure.code) == ERR_LIB_SSL:
         if ERR_GET_REASON(failure.code) == SSL_R_UNEXPECTED_EOF_WHILE_READING:
             failure.ssl_error = SSL_ERROR_EOF
