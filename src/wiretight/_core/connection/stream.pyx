@@ -378,10 +378,10 @@ cdef class Stream(Negotiated):
             if self.failure.ssl_error == SSL_ERROR_EOF:
                 self.enter(ENDED if self.state == RESET or self.state == ENDED else CUT)
             elif self.failure.ssl_error == SSL_ERROR_SYSCALL:
-                # OpenSSL 4.0 does not ask the wire again, which would say the same.
-                self.failure.errno_ = self.wire.error or self.wire.ending
-                if self.failure.errno_ == 0 and self.has_failed and self.alert and self.wire.is_gone:
-                    self.failure.errno_, self.failure.alert = ECONNRESET, self.alert
+                self.failure.errno_ = self.wire.error
+                if not self.wire.error and self.has_failed and (self.wire.ending or self.alert and self.wire.is_gone):
+                    # OpenSSL 4.0 does not ask the wire again, which would say so.
+                    self.failure.errno_, self.failure.alert = self.wire.ending or ECONNRESET, self.alert
                 if self.wire.is_gone:
                     self.enter(ENDED if self.is_at_end() else RESET)
                 # A first failure without a reason is a lack of memory, and must not pass for the end of the stream.
