@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import shlex
 import subprocess
 import sys
 from importlib.metadata import entry_points, version
+from pathlib import Path
 
 import pytest
 
-from tests.cli.command import COLOUR, in_terminal, started, wiretight
+from tests.cli.command import COLOUR, COMMAND, assert_one_line, in_terminal, started, wiretight
+from tests.kit.certificates import ADDRESS
 from tests.kit.subject import tls
 from wiretight._cli.main import main
 from wiretight._cli.terminal import clean
@@ -115,6 +118,39 @@ def test_a_closed_pipe_causes_no_traceback() -> None:
 
     assert said == ""
     assert process.returncode == 141
+
+
+def test_a_closed_pipe_after_a_failure_causes_no_traceback() -> None:
+    with started("connect", "--json", f"{ADDRESS}:1") as process:
+        assert process.stdout is not None
+        process.stdout.close()
+        assert process.stderr is not None
+        said = process.stderr.read()
+
+    assert said == ""
+    assert process.returncode == 141
+
+
+@pytest.mark.parametrize("redirection", [">/dev/full", ">&-"])
+def test_output_that_goes_nowhere_causes_no_traceback(redirection: str) -> None:
+    command = f"{shlex.join(COMMAND)} info {redirection}"
+    result = subprocess.run(command, shell=True, stderr=subprocess.PIPE, text=True, check=False)
+
+    if redirection == ">/dev/full":
+        assert_one_line(result, "the output cannot be written: No space left on device")
+    else:
+        assert (result.returncode, result.stderr) == (0, "")
+
+
+def test_modules_of_the_current_folder_are_found(tmp_path: Path) -> None:
+    (tmp_path / "a_module.py").write_text("print(__name__)")
+    script = (
+        f"import sys; sys.argv[0] = 'wiretight'; sys.path[0] = '/nowhere'; from {main.__module__} import main; main()"
+    )
+    for arguments in (["run", "-m", "a_module"], ["run", "-c", "import a_module"], ["doctor", "a_module"]):
+        command = [sys.executable, "-c", script, *arguments]
+        result = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
+        assert result.stdout.splitlines()[0] in ("a_module", "__main__"), result.stderr
 
 
 def test_a_terminal_gets_colour() -> None:

@@ -212,6 +212,25 @@ def test_a_date_that_is_none_is_shown_as_it_is(
     assert (leaf["days_left"] is None) == (leaf["expired"] is None) == (place == "not_valid_after")
 
 
+def test_a_name_that_cannot_be_decoded_is_told_to_be_one(
+    serving: Serving, certificates: Certificates, tmp_path: Path
+) -> None:
+    _, intermediate = authority()
+    issued = intermediate.issue("server", names=["bxcher.example"])
+    file, key = issued.write(tmp_path, "odd")
+    der = issued.der.replace(b"bxcher.example", b"b\xfccher.example")
+    file.write_text(tls.DER_cert_to_PEM_cert(der))
+    context = tls.SSLContext(tls.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(file, key)
+    port = serving(context)
+
+    for arguments in ([], ["--insecure"], ["--pem", "--insecure"]):
+        result = wiretight("connect", f"{HOST}:{port}", *arguments)
+        assert "Traceback" not in result.stderr
+        assert result.returncode == (0 if arguments else 1)
+    assert report(port, "--insecure")["chain"][0]["names"] == ["(cannot be decoded)"]
+
+
 def test_an_expired_certificate_is_reported_with_its_date(serving: Serving, certificates: Certificates) -> None:
     port = serving(certificates.server_context(credentials=certificates.expired))
 

@@ -2,8 +2,10 @@
 
 import argparse
 import importlib
+import os
 
 from wiretight._cli.errors import CommandError, Terminated, installed
+from wiretight._cli.run import first_on_path
 from wiretight._cli.terminal import print_json, print_table
 
 FOUND = 1
@@ -26,6 +28,7 @@ def add_arguments(commands: "argparse._SubParsersAction[argparse.ArgumentParser]
 
 def run(options: argparse.Namespace) -> int:
     """Run the command."""
+    first_on_path(os.getcwd())  # noqa: PTH109
     for module in options.modules:
         _load(module)
     stale = installed().stale()

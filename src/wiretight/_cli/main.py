@@ -41,16 +41,34 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns 0 for success, 1 for a failure (reported in one line on stderr, and with --json also as a document with an
     "error"), 2 for wrong usage (or raises `SystemExit(2)`), 130 after Ctrl-C.
     """
-    options = argparse.Namespace()
     arguments = sys.argv[1:] if arguments is None else arguments
     if arguments[:1] == ["run"] and arguments[1:] not in (["-h"], ["--help"]):
         return _run_program(arguments[1:])
+    if sys.stdout is None:  # it was closed
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115, PTH123
     _accept_any_text()
     end_by_exception()
     try:
+        status = _run(arguments)
+        sys.stdout.flush()
+        return status
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except OSError as error:
+        # Commands turn the errors of networks and files into a CommandError, so this one is about our output. The
+        # interpreter flushes stdout once more when it exits: that has to succeed.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if isinstance(error, BrokenPipeError):
+            return PIPE_CLOSED
+        print(f"wiretight: the output cannot be written: {error.strerror or error}", file=sys.stderr)
+        return 1
+
+
+def _run(arguments: Sequence[str]) -> int:
+    options = argparse.Namespace()
+    try:
         parser().parse_args(arguments, options)
         status: int = options.run(options)
-        sys.stdout.flush()
         return status
     except CommandError as failure:
         if getattr(options, "json", False):
@@ -58,13 +76,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
             sys.stdout.flush()
         print(f"wiretight: {clean(str(failure))}", file=sys.stderr)
         return WRONG_USAGE if isinstance(failure, UsageError) else 1
-    except KeyboardInterrupt:
-        return INTERRUPTED
-    except BrokenPipeError:
-        # Commands turn network errors into a CommandError, so this one means that the reader of our output has left.
-        # The interpreter flushes stdout once more when it exits: that has to succeed.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return PIPE_CLOSED
 
 
 def _run_program(arguments: Sequence[str]) -> int:

@@ -12,7 +12,7 @@ from pkgutil import get_importer
 from types import CodeType, ModuleType, TracebackType
 
 from wiretight._cli.errors import CommandError, installed
-from wiretight._cli.trace.tracer import Tracer, trace_program
+from wiretight._cli.trace.tracer import trace_program
 
 USAGE = "wiretight run [--trace] [-m MODULE | -c CODE | PROGRAM] [ARGUMENT ...]"
 
@@ -36,7 +36,7 @@ def run(arguments: Sequence[str]) -> None:
     option, target, rest = _parsed(arguments[1:] if traces else arguments)
     installed()
     if traces:
-        trace_program(Tracer(sys.stderr, numbered=True))
+        trace_program()
     main = ModuleType("__main__")
     vars(main)["__builtins__"] = builtins
     try:
@@ -64,11 +64,13 @@ def _parsed(arguments: Sequence[str]) -> tuple[str, str, list[str]]:
 
 
 def _code(_main: ModuleType, source: str, arguments: list[str]) -> CodeType:
+    first_on_path(os.getcwd())  # noqa: PTH109
     sys.argv = ["-c", *arguments]
     return compile(source, "<string>", "exec")
 
 
 def _module(main: ModuleType, name: str, arguments: list[str]) -> CodeType:
+    first_on_path(os.getcwd())  # noqa: PTH109
     sys.argv = ["-m", *arguments]  # while the packages above it are imported
     try:
         spec = importlib.util.find_spec(name)
@@ -89,7 +91,7 @@ def _path(main: ModuleType, path: str, arguments: list[str]) -> CodeType:
     sys.argv = [path, *arguments]
     path = os.path.abspath(path)  # noqa: PTH100
     if get_importer(path) is not None:  # a folder or a zip file
-        _first_on_path(path)
+        first_on_path(path)
         spec = importlib.machinery.PathFinder.find_spec("__main__", [path])
         if spec is None:
             raise CommandError(f"{path} has no __main__.py")
@@ -99,7 +101,7 @@ def _path(main: ModuleType, path: str, arguments: list[str]) -> CodeType:
             source = file.read()
     except OSError as error:
         raise CommandError(f"{path} cannot be read: {error.strerror}") from error
-    _first_on_path(os.path.dirname(os.path.realpath(path)))  # noqa: PTH120
+    first_on_path(os.path.dirname(os.path.realpath(path)))  # noqa: PTH120
     main.__file__ = path
     main.__loader__ = importlib.machinery.SourceFileLoader("__main__", path)
     return compile(source, path, "exec")
@@ -116,8 +118,9 @@ def _from_spec(main: ModuleType, spec: importlib.machinery.ModuleSpec) -> CodeTy
     return code
 
 
-def _first_on_path(folder: str) -> None:
-    # Python put the current folder there for `-m wiretight`, unless it was told not to.
+def first_on_path(folder: str) -> None:
+    """Has modules of `folder` found first, unless Python was told to find none there."""
+    # Python put the current folder there for `-m wiretight`, or that of the command, unless it was told not to.
     if not getattr(sys.flags, "safe_path", False) and not sys.flags.isolated:
         sys.path[0] = folder
 

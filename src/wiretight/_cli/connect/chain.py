@@ -3,12 +3,13 @@
 import datetime as dt
 import ipaddress
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import wiretight as ssl
 
 _DAY = 86400
+_UNREADABLE = "(cannot be decoded)"
 _SHORT = {  # RFC 4514, section 3
     "commonName": "CN",
     "localityName": "L",
@@ -66,15 +67,14 @@ def decoded(native: ssl.Certificate, pem: bool = False) -> Certificate:
         left: float | None = native.not_after.timestamp() - time.time()
     except ValueError:
         left = None
-    facts = native.get_info()
     return Certificate(
-        subject=in_words(native.subject),
-        issuer=in_words(native.issuer),
-        not_before=_iso(native, "not_before", facts["notBefore"]),
-        not_after=_iso(native, "not_after", facts["notAfter"]),
+        subject=_readable(lambda: in_words(native.subject)),
+        issuer=_readable(lambda: in_words(native.issuer)),
+        not_before=_date(native, "not_before", "notBefore"),
+        not_after=_date(native, "not_after", "notAfter"),
         expired=None if left is None else left < 0,
         days_left=None if left is None else int(left / _DAY),
-        names=[_usual(value) if isinstance(value, str) else in_words(value) for _, value in native.alternative_names],
+        names=_names(native),
         key_type=native.key_type,
         key_bits=native.key_bits,
         signature=native.signature_algorithm,
@@ -84,14 +84,14 @@ def decoded(native: ssl.Certificate, pem: bool = False) -> Certificate:
     )
 
 
-def notes(chain: Sequence[ssl.Certificate]) -> list[str]:
+def notes(chain: Sequence[Certificate]) -> list[str]:
     """What a server's administrator should know about the order and number of the certificates (RFC 8446, 4.4.2)."""
     path = _path(chain)
     found = []
     if path != sorted(path):
         found.append("the certificates are not in order: each should certify the one before it")
     for at, certificate in enumerate(chain):
-        which = f"certificate {at} ({in_words(certificate.subject)!r})"
+        which = f"certificate {at} ({certificate.subject!r})"
         if at not in path:
             found.append(f"{which} is superfluous: it certifies none of the others")
         elif at and certificate.subject == certificate.issuer:
@@ -99,7 +99,7 @@ def notes(chain: Sequence[ssl.Certificate]) -> list[str]:
     return found
 
 
-def _path(chain: Sequence[ssl.Certificate]) -> list[int]:
+def _path(chain: Sequence[Certificate]) -> list[int]:
     """The places of the certificates from the first one to its issuer, and so on, by their names."""
     path = [0] if chain else []
     while path:
@@ -137,10 +137,26 @@ def _usual(name: str) -> str:
     return str(ipaddress.ip_address(name)) if is_address(name) else name
 
 
-def _iso(native: ssl.Certificate, attribute: str, text: object) -> str:
+def _names(native: ssl.Certificate) -> list[str]:
+    try:
+        names = native.alternative_names
+    except (ValueError, ssl.SSLError):
+        return [_UNREADABLE]
+    return [_usual(value) if isinstance(value, str) else in_words(value) for _, value in names]
+
+
+def _date(native: ssl.Certificate, attribute: str, key: str) -> str:
     """The date, or what is there instead of one, as OpenSSL prints it."""
     try:
         moment: dt.datetime = getattr(native, attribute)
     except ValueError:
-        return str(text)
+        return _readable(lambda: str(native.get_info()[key]))
     return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _readable(read: Callable[[], str]) -> str:
+    """What it returns, unless the certificate has something else in that place: it comes from anybody."""
+    try:
+        return read()
+    except (ValueError, ssl.SSLError):
+        return _UNREADABLE

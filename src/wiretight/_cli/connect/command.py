@@ -13,7 +13,7 @@ import time
 from dataclasses import asdict
 
 import wiretight as ssl
-from wiretight._cli.connect.chain import decoded, in_words, is_address, notes
+from wiretight._cli.connect.chain import decoded, is_address, notes
 from wiretight._cli.connect.dialler import Dialler, Refused, add_options
 from wiretight._cli.connect.reasons import reasons
 from wiretight._cli.connect.report import Report, print_pem, print_report
@@ -87,7 +87,7 @@ def _examine(dialler: Dialler, report: Report, options: argparse.Namespace) -> R
         report.verified = True if verify else None
         _describe(report, _sent_by(connection), options)
         verified = connection.get_verified_chain() if verify else []
-        report.root = in_words(ssl.Certificate.from_der(verified[-1]).subject) if verified else None
+        report.root = decoded(ssl.Certificate.from_der(verified[-1])).subject if verified else None
         report.client_certificate_demanded = _demands_certificate(connection)
         session = connection.session
         _close(connection)
@@ -102,7 +102,7 @@ def _add_reason(report: Report, reason: str) -> None:
 
 def _describe(report: Report, chain: list[ssl.Certificate], options: argparse.Namespace) -> None:
     report.chain = [decoded(certificate, options.pem) for certificate in chain]
-    report.notes = notes(chain)
+    report.notes = notes(report.chain)
 
 
 def _sent_by(connection: ssl.SSLSocket) -> list[ssl.Certificate]:

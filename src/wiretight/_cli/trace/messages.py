@@ -11,6 +11,8 @@ from wiretight._cli.trace.names import EXTENSIONS, GROUPS, MESSAGES, SIGNATURES,
 
 Details = dict[str, object]
 
+_CERTIFICATE = ssl.Certificate  # before a program can put its own there
+
 _TLS13 = 0x0304
 # RFC 8446, 4.1.3: the random number that makes a ServerHello a HelloRetryRequest.
 _RETRY = bytes.fromhex("cf21ad74e59a6111be1d8c021e65b891c2a211167abb8c5e079e09e2c8a8339c")
@@ -145,7 +147,7 @@ def _certificate(body: Reader, is_1_3: bool) -> Details:
     details: Details = {"certificates": len(certificates)}
     if certificates:
         try:
-            details["subject"] = in_words(ssl.Certificate.from_der(certificates[0]).subject)
+            details["subject"] = in_words(_CERTIFICATE.from_der(certificates[0]).subject)
         except (ssl.SSLError, ValueError):
             raise Undecodable from None
     return details

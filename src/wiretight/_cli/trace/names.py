@@ -47,6 +47,7 @@ SIGNATURES = {
 }  # fmt: skip
 
 _SIGNALLING = {0x00FF: "TLS_EMPTY_RENEGOTIATION_INFO_SCSV", 0x5600: "TLS_FALLBACK_SCSV"}
+_CONTEXT = ssl.SSLContext  # before a program can put its own there
 _CIPHERS = dict(_SIGNALLING)  # and OpenSSL's, once somebody has asked
 
 
@@ -60,7 +61,7 @@ def name_of(number: int, names: dict[int, str]) -> str:
 def cipher_name(number: int) -> str:
     """The name of a cipher suite, by OpenSSL."""
     if len(_CIPHERS) == len(_SIGNALLING):
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context = _CONTEXT(ssl.PROTOCOL_TLS_CLIENT)
         context.set_ciphers("ALL:COMPLEMENTOFALL@SECLEVEL=0")
         _CIPHERS.update({cipher["id"] & 0xFFFF: cipher["name"] for cipher in context.get_ciphers()})
     return name_of(number, _CIPHERS)

@@ -1,11 +1,15 @@
 """Tracer: a message callback that writes down what a connection says, as it says it."""
 
+import contextlib
+import functools
 import itertools
+import os
 import shutil
 import sys
 import textwrap
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TextIO
 from weakref import WeakKeyDictionary
@@ -51,7 +55,7 @@ class Tracer:
         self._start: float | None = None
         self._numbers: WeakKeyDictionary[Any, int] = WeakKeyDictionary()
         self._next_number = itertools.count(1)
-        self._lock = threading.RLock()  # one line at a time
+        self.lock = threading.RLock()  # one line at a time
 
     def __call__(
         self, connection: Any, direction: str, version: int, content_type: int, _message_type: int, data: bytes
@@ -59,7 +63,7 @@ class Tracer:
         described = self._described(version, content_type, data)
         if described is None:
             return
-        with self._lock:
+        with self.lock:
             now = time.perf_counter()
             if self._start is None:
                 self._start = now
@@ -69,8 +73,11 @@ class Tracer:
             event = Event(now - self._start, number, said, kind, name, len(data), details)
             if self._stream is None:
                 self.events.append(event)
-            else:
+                return
+            try:
                 self._print(event)
+            except (OSError, ValueError):  # nobody reads it any more, which is nothing to the connection
+                self._stream, self._records = None, False
 
     def _described(self, version: int, content_type: int, data: bytes) -> tuple[str, str, Details] | None:
         if content_type == _HANDSHAKE:
@@ -90,9 +97,10 @@ class Tracer:
             if connection not in self._numbers:
                 self._numbers[connection] = next(self._next_number)
                 if self._stream is not None and self._numbered:
-                    self._announce(connection, self._numbers[connection])
+                    with contextlib.suppress(OSError, ValueError):
+                        self._announce(connection, self._numbers[connection])
             return self._numbers[connection]
-        except TypeError:  # of a program's own, without weak references or a hash
+        except Exception:  # of a program's own, without weak references, or with a hash that fails
             return 0
 
     def _announce(self, connection: Any, number: int) -> None:
@@ -141,13 +149,38 @@ def in_words(event: Event, verbose: bool) -> str:
     return "; ".join(parts)
 
 
-def trace_program(tracer: Tracer) -> None:
-    """Has every context that is made from now on call the tracer."""
-    made = ssl.SSLContext.__new__
+def trace_program() -> None:
+    """Has every context that is made from now on write its messages to where stderr goes now."""
+    try:
+        # A descriptor of its own: a program may close 2, and the next socket gets the number.
+        stream = os.fdopen(os.dup(2), "w", encoding="utf-8", errors="backslashreplace")
+    except OSError:  # there is no stderr
+        return
+    tracer = _ProgramTracer(stream, numbered=True)
+    os.register_at_fork(
+        before=tracer.lock.acquire, after_in_parent=tracer.lock.release, after_in_child=tracer.lock.release
+    )
+    made, setting = ssl.SSLContext.__new__, vars(ssl.SSLContext)["_msg_callback"]
 
+    @functools.wraps(made)
     def new(cls: type[ssl.SSLContext], *args: Any, **kwargs: Any) -> ssl.SSLContext:
         context = made(cls, *args, **kwargs)
-        context.message_callback = tracer
+        setting.__set__(context, tracer)  # past a __setattr__ of the program
         return context
 
     ssl.SSLContext.__new__ = new  # type: ignore[method-assign,assignment]
+
+
+class _ProgramTracer(Tracer):
+    """In the pickle of a context there is none: another process traces if it was started so."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _no_tracer, ()
+
+
+def _no_tracer() -> Callable[..., None]:
+    return _ignore
+
+
+def _ignore(*_: object) -> None:
+    pass
