@@ -12,6 +12,8 @@ cdef class Bundle:
     cdef tuple encodings(self)  # (the certificates, the CRLs) in DER, each one after the other, or None without any
 
 
+cdef X509_STORE *new_store() noexcept nogil
+
 # Errors are on OpenSSL's queue. The lists stay the caller's; NULL is an empty one
 cdef X509_STORE *store_of(stack_st_X509_INFO *entries) noexcept nogil
 cdef Bundle bundle_of(stack_st_X509 *certificates, stack_st_X509_CRL *crls)

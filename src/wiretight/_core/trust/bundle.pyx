@@ -87,12 +87,27 @@ cdef bytes digest_of(X509_OBJECT *entry):
 
 
 # --- making ----------------------------------------------------------------------------------------------------------
+cdef X509_STORE *new_store() noexcept nogil:
+    """An empty one, or NULL, with the reason on OpenSSL's queue.
+
+    The first X509_STORE_get0_objects() of OpenSSL 4.0 moves what is in the store into a list, and loses what it has no
+    memory for, without a word: of an empty store that is nothing.
+
+    OpenSSL: X509_STORE_new(3), X509_STORE_get0_objects(3)
+    """
+    cdef X509_STORE *store = X509_STORE_new()
+    if store != NULL and X509_STORE_get0_objects(store) == NULL:
+        X509_STORE_free(store)
+        return NULL
+    return store
+
+
 cdef X509_STORE *store_of(stack_st_X509_INFO *entries) noexcept nogil:
     """A new store with the certificates and CRLs, or NULL, with the reason on OpenSSL's queue.
 
     OpenSSL: X509_STORE_add_cert(3)
     """
-    cdef X509_STORE *store = X509_STORE_new()
+    cdef X509_STORE *store = new_store()
     cdef X509_INFO *entry
     cdef bint complete = store != NULL
     cdef int i
@@ -115,7 +130,7 @@ cdef Bundle bundle_of(stack_st_X509 *certificates, stack_st_X509_CRL *crls):
     ERR_clear_error()
     with nogil:
         wt_gate_enter(<void *>bundle)
-        bundle.parsed = X509_STORE_new()
+        bundle.parsed = new_store()
         complete = bundle.parsed != NULL and collect(bundle.parsed, certificates, crls)
         wt_gate_leave(<void *>bundle)
     if not complete:

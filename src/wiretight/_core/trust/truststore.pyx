@@ -14,14 +14,14 @@ from wiretight._core.openssl.err cimport ERR_clear_error
 from wiretight._core.openssl.evp cimport SHA256, SHA256_DIGEST_LENGTH
 from wiretight._core.openssl.x509 cimport (
     X509, X509_CRL, X509_CRL_free, X509_STORE, X509_STORE_get0_objects, X509_STORE_get1_all_certs,
-    X509_STORE_load_path, X509_STORE_new, X509_STORE_set_flags, X509_V_FLAG_CRL_CHECK, X509_free,
+    X509_STORE_load_path, X509_STORE_set_flags, X509_V_FLAG_CRL_CHECK, X509_free,
     X509_get_default_cert_dir, X509_get_default_cert_dir_env, X509_get_default_cert_file,
     X509_get_default_cert_file_env, sk_X509_CRL_new_null, sk_X509_CRL_num, sk_X509_CRL_pop_free, sk_X509_CRL_push,
     sk_X509_CRL_shift, sk_X509_OBJECT_num, sk_X509_new_null, sk_X509_num, sk_X509_pop_free, sk_X509_push,
     sk_X509_shift, stack_st_X509, stack_st_X509_CRL,
 )
 from wiretight._core.trust.addition cimport of_default_places, of_directory, of_file, of_memory
-from wiretight._core.trust.bundle cimport Bundle, add_objects
+from wiretight._core.trust.bundle cimport Bundle, add_objects, new_store
 from wiretight._core.trust.trustedfile cimport trusted_file
 from wiretight._core.x509.certificate cimport Chain, chain_of
 from wiretight._core.x509.crl cimport parse_crls
@@ -190,10 +190,9 @@ cdef TrustStore store_with(Trust trust, bint frozen):
 
 # --- what it trusts --------------------------------------------------------------------------------------------------
 cdef Trust empty_trust():
-    """OpenSSL: X509_STORE_new(3)"""
     cdef Trust trust = Trust.__new__(Trust)
     ERR_clear_error()
-    trust.store = X509_STORE_new()
+    trust.store = new_store()
     if trust.store == NULL:
         raise_queue()
     trust.additions = ()
