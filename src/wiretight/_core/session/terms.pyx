@@ -13,6 +13,7 @@ A client's SSLSession keeps them, and only a connection with the same terms offe
 session ID context, which OpenSSL writes into every ticket and compares before it resumes.
 """
 
+cimport cython
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 from libc.stdint cimport uint64_t
 
@@ -58,7 +59,7 @@ cdef bytes terms_of(SSL *ssl, Settings settings, str server_name):
     text += b"" if server_name is None else server_name.lower().encode()
     if settings.client_sigalgs is not None or settings.server_sigalgs is not None:
         text += b"\0%b\0%b" % (settings.client_sigalgs or b"", settings.server_sigalgs or b"")
-    terms = settings.terms.get(text)
+    terms = known_terms(settings.terms, text)
     if terms is None:
         if SHA256(text, len(text), digest) == NULL:
             raise MemoryError
@@ -67,6 +68,12 @@ cdef bytes terms_of(SSL *ssl, Settings settings, str server_name):
             settings.terms.clear()
         settings.terms[text] = terms
     return terms
+
+
+cdef bytes known_terms(dict terms, bytes text):
+    """Cython's dict.get() borrows what it finds, and another thread may free it where there is no GIL."""
+    with cython.critical_section(terms):
+        return terms.get(text)
 
 
 cdef bint checks_name(X509_VERIFY_PARAM *parameters) noexcept:

@@ -36,7 +36,7 @@ cdef TrustedFile trusted_file(object path, str argument):
     Raises OSError if it cannot be read, SSLError if it contains no certificate or CRL, or a broken one.
     """
     cdef bytes name = path_of(path, argument)
-    cdef TrustedFile found = cache.get(name)
+    cdef TrustedFile found = cached(name)
     if found is not None and found.identity == identity_of(os.stat(name)):
         cache[name] = cache.pop(name, found)
         return found
@@ -45,6 +45,13 @@ cdef TrustedFile trusted_file(object path, str argument):
     if found.identity is not None:
         keep(name, found)
     return found
+
+
+cdef TrustedFile cached(bytes name):
+    """Cython's dict.get() borrows what it finds, and another thread may free it where there is no GIL."""
+    cdef dict entries = cache
+    with cython.critical_section(entries):
+        return entries.get(name)
 
 
 def clear_trust_cache():
