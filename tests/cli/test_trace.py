@@ -25,7 +25,7 @@ FLIGHTS = {
     ],
     "1.3": [
         "sent ClientHello", "received ServerHello", "received EncryptedExtensions", "received Certificate",
-        "received CertificateVerify", "received Finished", "sent ChangeCipherSpec", "sent Finished",
+        "received CertificateVerify", "received Finished", "sent Finished",
         "received NewSessionTicket", "received NewSessionTicket", "sent close_notify",
     ],
 }  # fmt: skip
@@ -38,6 +38,11 @@ def traced(port: int, *arguments: object, status: int = 0) -> dict[str, Any]:
     return document
 
 
+def is_of_the_handshake(message: dict[str, Any], version: str) -> bool:
+    """Not what TLS 1.3 sends for the sake of middleboxes, of which OpenSSL tells more or less."""
+    return version == "1.2" or message["kind"] != "change_cipher_spec"
+
+
 def message(document: dict[str, Any], name: str) -> dict[str, Any]:
     found: dict[str, Any] = next(each for each in document["messages"] if each["name"] == name)
     return found
@@ -47,7 +52,7 @@ def message(document: dict[str, Any], name: str) -> dict[str, Any]:
 def test_each_message_of_a_handshake_is_shown(web_port: int, certificates: Certificates, version: str) -> None:
     messages = traced(web_port, "--cafile", certificates.ca_file, "--tls", version)["messages"]
 
-    names = [f"{each['direction']} {each['name']}" for each in messages]
+    names = [f"{each['direction']} {each['name']}" for each in messages if is_of_the_handshake(each, version)]
     if names[-1] == "received close_notify":  # which nobody waits for
         names.pop()
     assert names == FLIGHTS[version]

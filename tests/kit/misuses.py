@@ -189,6 +189,10 @@ OF_CONTEXTS: dict[str, list[Line]] = {
         (lambda it: it.bare.reload_cert_chain(force=True), VALUE, r"call load_cert_chain\(\) first"),
         (lambda it: it.server.reload_cert_chain(True), TYPE, "positional"),
     ],
+    "SSLContext.remember_verified_chains": [
+        (setting("frozen_server", "remember_verified_chains", False), RUNTIME, FROZEN),
+        (deleting("server", "remember_verified_chains"), ATTRIBUTE, "delete"),
+    ],
     "SSLContext.reload_interval": [
         (setting("server", "reload_interval", -1), VALUE, "from 0 to 2147483647, or None, not -1"),
         (setting("server", "reload_interval", float("inf")), VALUE, "from 0 to 2147483647, or None, not inf"),
