@@ -61,7 +61,8 @@ def squid(request: pytest.FixtureRequest, certificates: Certificates) -> Iterato
         configuration = Path(folder, "squid.conf")
         values = {"address": ADDRESS, "port": port, "folder": folder, "options": WITHOUT[request.param]}
         configuration.write_text(CONFIGURATION.format_map(values))
-        with Process(command, "-N", "-d", 1, "-f", configuration, folder=Path(folder)) as process:
+        # Under a name of its own: two of the same name share memory.
+        with Process(command, "-n", f"t{port}", "-N", "-d", 1, "-f", configuration, folder=Path(folder)) as process:
             process.line_with("Accepting")
             yield port
 
