@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import subprocess
 import sys
@@ -14,8 +15,10 @@ from hypothesis import given, strategies
 from tests.cli.command import COLOUR, assert_one_line, in_terminal, wiretight
 from tests.cli.conftest import Serving
 from tests.kit.certificates import ADDRESS, HOST, Certificates
+from tests.kit.pair import Pair
 from tests.kit.subject import tls
 from wiretight._cli.trace.messages import name_and_details
+from wiretight._cli.trace.tracer import Tracer
 
 FLIGHTS = {
     "1.2": [
@@ -215,6 +218,18 @@ for context in contexts:
         command = [sys.executable, "-m", "wiretight", "run", "--trace", program]
         result = subprocess.run(command, stdout=subprocess.PIPE, stderr=stderr, text=True, check=False)
     assert (result.returncode, set(result.stdout.split())) == (0, {"200"})
+
+
+def test_a_trace_that_nobody_reads_ends_and_keeps_nothing(certificates: Certificates) -> None:
+    """In a program that runs for months."""
+    stream = io.StringIO()
+    tracer = Tracer(stream)
+    client = certificates.client_context()
+    client.message_callback = tracer
+    stream.close()
+    for _ in range(3):
+        Pair(client, certificates.server_context()).handshake()
+    assert tracer.events == []
 
 
 # --- What a peer may send ---------------------------------------------------------------------------------------------

@@ -110,8 +110,8 @@ class Flow(Channel):
 
     def _unwatch_reading(self) -> None:
         if self._has_reader:
-            self._has_reader = False
             self._remove(self._descriptors.remove_reader)
+            self._has_reader = False
 
     def _watch_writing(self, callback: Callable[[], None]) -> None:
         if not self._has_writer:
@@ -120,8 +120,8 @@ class Flow(Channel):
 
     def _unwatch_writing(self) -> None:
         if self._has_writer:
-            self._has_writer = False
             self._remove(self._descriptors.remove_writer)
+            self._has_writer = False
 
     def _remove(self, remove: Callable[[int], Any]) -> None:
         number = self._sock.fileno()

@@ -244,9 +244,9 @@ cdef class _SSLContext(Context):
 
         What is remembered is a SHA-256 digest of the whole chain, the trust anchor included, and of how it was
         verified; for the process, until 1,024 others have come since. Only the signatures rely on that. Dates, names,
-        purposes, constraints, policies, revocation, the trust store and `verify_callback` are asked each time, and no
-        failure is remembered. False computes the signatures each time, and remembers none. See
-        forget_verified_chains(). Since 0.1. Source: an addition to `ssl`.
+        purposes, constraints, policies, revocation, the trust store and `verify_callback` are asked each time, and a
+        chain with a bad signature or date is never remembered. False computes the signatures each time, and remembers
+        none. See forget_verified_chains(). Since 0.1. Source: an addition to `ssl`.
 
         OpenSSL: X509_STORE_CTX_set_verify(3)
         """

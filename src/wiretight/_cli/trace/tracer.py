@@ -52,6 +52,7 @@ class Tracer:
     ) -> None:
         self.events: list[Event] = []
         self._stream, self._records, self._verbose, self._numbered = stream, records, verbose, numbered
+        self._keeps, self._is_over = stream is None, False
         self._start: float | None = None
         self._numbers: WeakKeyDictionary[Any, int] = WeakKeyDictionary()
         self._next_number = itertools.count(1)
@@ -60,7 +61,7 @@ class Tracer:
     def __call__(
         self, connection: Any, direction: str, version: int, content_type: int, _message_type: int, data: bytes
     ) -> None:
-        described = self._described(version, content_type, data)
+        described = None if self._is_over else self._described(version, content_type, data)
         if described is None:
             return
         with self.lock:
@@ -71,13 +72,13 @@ class Tracer:
             number = self._number(connection)
             said = "sent" if direction == "write" else "received"
             event = Event(now - self._start, number, said, kind, name, len(data), details)
-            if self._stream is None:
+            if self._keeps:
                 self.events.append(event)
                 return
             try:
                 self._print(event)
             except (OSError, ValueError):  # nobody reads it any more, which is nothing to the connection
-                self._stream, self._records = None, False
+                self._is_over = True
 
     def _described(self, version: int, content_type: int, data: bytes) -> tuple[str, str, Details] | None:
         if content_type == _HANDSHAKE:
