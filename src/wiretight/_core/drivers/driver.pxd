@@ -1,6 +1,7 @@
 """Driver: one call of a verb, from its first step to its end. It waits, and decides what to raise."""
 
 from libc.stdint cimport int64_t
+from libc.string cimport memset
 
 from wiretight._core.base.errors cimport Failure, Status
 from wiretight._core.connection.stream cimport Operation, Stream, Verb
@@ -20,6 +21,13 @@ cdef struct Call:
     bint is_over
     bint is_end             # a read has met the peer's close_notify, and we have not sent ours
     Failure failure
+
+
+cdef inline void begin(Call *call, Verb verb, char *data, size_t size) noexcept nogil:
+    memset(call, 0, sizeof(Call))
+    call.op.verb = verb
+    call.op.data = data
+    call.op.size = size
 
 
 cdef class Driver(Stream):

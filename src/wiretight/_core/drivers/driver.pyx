@@ -13,7 +13,7 @@ from libc.errno cimport EAGAIN
 from libc.math cimport ceil
 from libc.stdint cimport int64_t
 from libc.stdlib cimport free, malloc
-from libc.string cimport memcpy, memset
+from libc.string cimport memcpy
 
 from _socket import socket as CSocket
 
@@ -22,7 +22,7 @@ from wiretight._core.base.errors cimport (
 )
 from wiretight._core.base.mutex cimport wt_mutex_lock, wt_mutex_unlock
 from wiretight._core.connection.connection cimport Connection
-from wiretight._core.connection.stream cimport HANDSHAKE, READ, WRITE, Stream, Verb, operation, plaintext
+from wiretight._core.connection.stream cimport HANDSHAKE, READ, WRITE, Stream, Verb, plaintext
 from wiretight._core.openssl.ssl cimport SSL_SENT_SHUTDOWN, SSL_get_shutdown, SSL_pending
 from wiretight._core.wire.wire cimport READY, TIMED_OUT, Wake
 from wiretight._standard.errors import SSLError, SSLWantReadError, SSLWantWriteError, SSLZeroReturnError
@@ -61,8 +61,7 @@ cdef class Driver(Stream):
         close_notify, 0 bytes are read.
         """
         cdef Call call
-        memset(&call, 0, sizeof(Call))
-        call.op = operation(verb, data, size)
+        begin(&call, verb, data, size)
         return self.run(&call, deadline)
 
     cdef size_t run(self, Call *call, object deadline) except? 0xFFFFFFFF:

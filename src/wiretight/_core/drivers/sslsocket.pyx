@@ -7,13 +7,13 @@ from cpython.object cimport PyObject
 from cpython.weakref cimport PyWeakref_NewRef
 from libc.errno cimport EBADF
 from libc.stdint cimport int64_t, uint64_t
-from libc.string cimport memset
 
 from wiretight._core.base.errors cimport plain_error
 from wiretight._core.connection.connection cimport FROM_CONTEXT, Connection
-from wiretight._core.connection.stream cimport CLOSE, HANDSHAKE, READ, SHUTDOWN, WRITE, Stream, operation
+from wiretight._core.connection.stream cimport CLOSE, HANDSHAKE, READ, SHUTDOWN, WRITE, Stream
 from wiretight._core.context.versions cimport PROTOCOL_TLS_CLIENT, PROTOCOL_TLS_SERVER
 from wiretight._core.drivers.buffers cimport Buffers
+from wiretight._core.drivers.driver cimport begin
 from wiretight._core.drivers.steps cimport notify
 from wiretight._core.wire.descriptor cimport Descriptor
 from wiretight._core.wire.memorybio cimport MemoryBIO
@@ -113,8 +113,7 @@ cdef class _SSLSocket(Driver):
         cdef PyObject *data = new_bytes(NULL, size)
         cdef Call call
         cdef size_t got
-        memset(&call, 0, sizeof(Call))
-        call.op = operation(READ, bytes_data(data), size)
+        begin(&call, READ, bytes_data(data), size)
         call.op.peeks = peeks
         try:
             got = self.run(&call, None)
@@ -167,8 +166,7 @@ cdef class _SSLSocket(Driver):
         """
         cdef Buffers several = Buffers(buffers)
         cdef Call call
-        memset(&call, 0, sizeof(Call))
-        call.op = operation(WRITE, NULL, several.size)
+        begin(&call, WRITE, NULL, several.size)
         call.op.pieces = &several.pieces
         return self.as_int(self.run(&call, None))
 
