@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import http.client
+import os
 import queue
+import shutil
 import signal
 import socket
 import subprocess
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,9 +20,13 @@ from cryptography.hazmat.primitives import serialization
 
 from tests.cli.command import assert_one_line, started, wiretight, wiretight_without
 from tests.cli.conftest import _Pages
-from tests.kit.certificates import ADDRESS, HOST, Certificates
-from tests.kit.threads import PATIENCE
+from tests.kit.certificates import ADDRESS, HOST, Certificates, Credentials
+from tests.kit.programs import curl
+from tests.kit.sockets import receive_all
+from tests.kit.subject import tls
+from tests.kit.threads import PATIENCE, Task
 from wiretight._cli.serve.httpsserver import HTTPSServer
+from wiretight._cli.terminal import clean
 
 
 @pytest.fixture
@@ -33,13 +40,16 @@ def folder(tmp_path: Path) -> Path:
 
 @contextlib.contextmanager
 def serving_folder(*arguments: object) -> Iterator[tuple[subprocess.Popen[str], int, str]]:
-    """`serve` on a port of its choice: its process, its port and the line that it begins with."""
+    """`serve` on a port of its choice: its process, its port and the curl command that it suggests."""
     with started("serve", "--port", 0, *arguments) as process:
         try:
             assert process.stdout is not None
             line = process.stdout.readline()
             assert "https://" in line, process.communicate()
-            yield process, int(line.split("https://")[1].split("/")[0].rpartition(":")[2]), line
+            while "curl" not in (hint := process.stdout.readline()):
+                assert hint
+            command = hint[hint.index("curl") :].strip()
+            yield process, int(line.split("https://")[1].split("/")[0].rpartition(":")[2]), command
         finally:
             process.kill()
 
@@ -69,8 +79,8 @@ def test_a_key_may_be_in_the_file_of_its_certificate(folder: Path, certificates:
 
 
 def test_a_self_made_certificate_comes_with_its_ca_file(folder: Path) -> None:
-    with serving_folder("--self-made", folder) as (_, port, line):
-        ca_file = line.split("--cacert ")[1].split(" ")[0]
+    with serving_folder("--self-made", folder) as (_, port, hint):
+        ca_file = hint.split("--cacert ")[1].split(" ")[0]
         fetched = wiretight("connect", f"{HOST}:{port}", "--cafile", ca_file)
 
         assert "verified       yes" in fetched.stdout
@@ -111,15 +121,114 @@ def test_plain_http_is_reported_in_one_line(folder: Path, certificates: Certific
             assert process.stderr.readline() == f"wiretight: {ADDRESS} sent plain HTTP where TLS was expected\n"
 
 
+def test_plain_http_is_told_which_url_to_use(folder: Path, certificates: Certificates) -> None:
+    with serving_folder("--cert", certificates.server.chain, "--key", certificates.server.key, folder) as served:
+        _, port, _ = served
+        for host in (HOST, ADDRESS):
+            fetched = curl(f"http://{host}:{port}/page.txt", "--include")
+
+            assert fetched.stdout.startswith(b"HTTP/1.1 400 Bad Request\r\n")
+            assert f"https://{host}:{port}/ " in fetched.stdout.decode()
+        assert page(port, certificates) == "a page"
+
+
+@pytest.mark.parametrize(
+    "request_head",
+    [
+        b"GET / HTTP/1.1\r\nHost: <script>alert(1)</script>\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: a\r\nX: y\x00\xff\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: " + b"a" * 20000,
+        b"GET /" + b"a" * 100000,
+        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+        b"HEAD / HTTP/1.1\r\n\r\n",
+        b"EHLO there\r\n",
+    ],
+    ids=lambda request: request[:30].decode("latin-1"),
+)
+def test_every_plain_request_gets_the_same_answer_in_text(
+    folder: Path, certificates: Certificates, request_head: bytes
+) -> None:
+    with serving_folder("--cert", certificates.server.chain, "--key", certificates.server.key, folder) as served:
+        with socket.create_connection((ADDRESS, served[1]), timeout=PATIENCE) as plain:
+            plain.sendall(request_head)
+            plain.shutdown(socket.SHUT_WR)
+            said = receive_all(plain)
+
+    head, _, text = said.partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\n")
+    assert b"script" not in said
+    assert (b"https://" in text) == (not request_head.startswith(b"HEAD"))
+
+
+def test_a_client_must_show_a_certificate_of_the_client_ca(folder: Path, certificates: Certificates) -> None:
+    server = ("--cert", certificates.server.chain, "--key", certificates.server.key)
+    with serving_folder(*server, "--client-ca", certificates.ca_file, folder) as (process, port, hint):
+        assert "--cert CLIENT.pem --key CLIENT.key" in hint
+        trust = ("--cacert", certificates.ca_file)
+        url = f"https://{HOST}:{port}/page.txt"
+
+        def with_certificate(credentials: Credentials) -> subprocess.CompletedProcess[bytes]:
+            return curl(url, *trust, "--cert", credentials.chain, "--key", credentials.key)
+
+        assert with_certificate(certificates.client).stdout == b"a page"
+        for refused in (curl(url, *trust), with_certificate(certificates.client_of_other_ca)):
+            assert refused.returncode != 0
+            assert b"alert" in refused.stderr  # and not only a reset
+        process.terminate()
+        notes = process.communicate(timeout=PATIENCE)[1]
+
+    assert f"wiretight: {ADDRESS} showed no certificate\n" in notes
+    assert f"wiretight: {ADDRESS} could not be verified: " in notes
+
+
+def test_a_renewed_certificate_is_taken_up(folder: Path, certificates: Certificates, tmp_path: Path) -> None:
+    chain, key = copied(certificates.server, tmp_path, seconds=1)
+    with serving_folder("--cert", chain, "--key", key, "--reload", folder) as (_, port, _):
+        first = shown(port)
+        copied(certificates.many_names, tmp_path, seconds=2)
+        while shown(port) == first:
+            time.sleep(0.05)
+        assert shown(port) == certificates.many_names.chain.read_text().split("\n\n")[0]
+
+
+def test_a_renewed_certificate_that_is_no_good_is_reported_once(
+    folder: Path, certificates: Certificates, tmp_path: Path
+) -> None:
+    chain, key = copied(certificates.server, tmp_path, seconds=1)
+    with serving_folder("--cert", chain, "--key", key, "--reload", folder) as (process, port, _):
+        first = shown(port)
+        key.write_text("no key")
+        os.utime(key, (2, 2))
+        assert process.stderr is not None
+        note = Task(process.stderr.readline)
+        while note.running:
+            assert shown(port) == first
+        assert "wiretight: the renewed certificate cannot be used, the former one stays: " in note.result()
+
+
+def copied(credentials: Credentials, folder: Path, seconds: int) -> Credentials:
+    """The same in files of this folder that seem to have been written long ago, so that nobody can be writing still."""
+    made = Credentials(folder / "renewed.pem", folder / "renewed.key")
+    for ours, theirs in zip(made, credentials, strict=True):
+        shutil.copy(theirs, ours)
+        os.utime(ours, (seconds, seconds))
+    return made
+
+
+def shown(port: int) -> str:
+    """The certificate that the server shows, in PEM."""
+    return tls.get_server_certificate((ADDRESS, port), timeout=PATIENCE)
+
+
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_serving_ends_quietly(number: signal.Signals, status: int, folder: Path, certificates: Certificates) -> None:
-    with serving_folder("--self-made", folder) as (process, _, line):
+    with serving_folder("--self-made", folder) as (process, _, hint):
         process.send_signal(number)
         _, said = process.communicate(timeout=PATIENCE)
 
     assert process.returncode == status
     assert said == ""
-    assert not Path(line.split("--cacert ")[1].split(" ")[0]).exists()
+    assert not Path(hint.split("--cacert ")[1].split(" ")[0]).exists()
 
 
 def test_a_missing_certificate_is_reported_with_ways_to_get_one() -> None:
@@ -174,13 +283,37 @@ def test_a_port_in_use_is_reported(certificates: Certificates) -> None:
     assert_one_line(result, f"cannot listen on {ADDRESS} port {port}", "in use")
 
 
-@pytest.mark.parametrize("address", ["192.0.2.1", "nobody.invalid"])
+@pytest.mark.parametrize(
+    "address", ["192.0.2.1", "nobody.invalid", "\udcff", "::1%nowhere", "a..b", "x" * 64 + ".invalid"]
+)
 def test_a_foreign_address_is_reported(certificates: Certificates, address: str) -> None:
     chain, key = certificates.server
 
     result = wiretight("serve", "--cert", chain, "--key", key, "--bind", address)
 
-    assert_one_line(result, f"cannot listen on {address}")
+    assert_one_line(result, f"cannot listen on {clean(address)}")
+
+
+def test_an_empty_address_is_not_taken_for_every_one(certificates: Certificates) -> None:
+    chain, key = certificates.server
+
+    result = wiretight("serve", "--cert", chain, "--key", key, "--bind", "")
+
+    assert_one_line(result, "--bind needs an address", status=2)
+
+
+def test_a_self_made_certificate_is_not_renewed() -> None:
+    assert_one_line(wiretight("serve", "--self-made", "--reload"), "--reload looks for a renewed --cert", status=2)
+
+
+def test_an_unusable_client_ca_is_reported(certificates: Certificates, tmp_path: Path) -> None:
+    chain, key = certificates.server
+
+    def serve(client_ca: Path) -> subprocess.CompletedProcess[str]:
+        return wiretight("serve", "--port", 0, "--cert", chain, "--key", key, "--client-ca", client_ca)
+
+    assert_one_line(serve(tmp_path / "no.pem"), "no.pem cannot be read: No such file")
+    assert_one_line(serve(key), "holds no CA certificate in PEM form")
 
 
 def test_an_invalid_folder_is_reported(tmp_path: Path) -> None:
@@ -195,5 +328,9 @@ def test_without_trustme_no_certificate_can_be_created() -> None:
     assert_one_line(wiretight_without("trustme", "serve", "--self-made"), "pip install 'wiretight[demo]'")
 
 
-def test_a_port_out_of_range_is_wrong_usage() -> None:
-    assert wiretight("serve", "--port", 65536).returncode == 2
+@pytest.mark.parametrize("port", [65536, -1, "²", "1_0", "x", ""])
+def test_what_is_no_port_is_wrong_usage(port: object) -> None:
+    result = wiretight("serve", f"--port={port}")
+
+    assert result.returncode == 2
+    assert "is not a port number from 0 to 65535" in result.stderr

@@ -29,6 +29,8 @@ def installed() -> "Installation":
         raise CommandError(str(refusal)) from refusal
 
 
+PLAIN_HTTP = "sent plain HTTP where TLS was expected"
+
 _NOT_TLS = "does not speak TLS on this port: it answered with something else, for example plain HTTP"
 _NO_COMMON_VERSION = "shares no TLS version with us (see --tls)"
 _NO_HANDSHAKE = "refused the handshake: no cipher suite or group in common, or it demands a client certificate"
@@ -52,7 +54,8 @@ _SENTENCES = {
     "WRONG_VERSION_NUMBER": _NOT_TLS,
     "PACKET_LENGTH_TOO_LONG": _NOT_TLS,
     "RECORD_LAYER_FAILURE": _NOT_TLS,
-    "HTTP_REQUEST": "sent plain HTTP where TLS was expected",
+    "HTTP_REQUEST": PLAIN_HTTP,
+    "PEER_DID_NOT_RETURN_A_CERTIFICATE": "showed no certificate",
     "UNKNOWN_PROTOCOL": _NOT_TLS,
     "UNSUPPORTED_PROTOCOL": _NO_COMMON_VERSION,
     "NO_PROTOCOLS_AVAILABLE": "no TLS version is left after --tls and the system's OpenSSL configuration",

@@ -44,3 +44,12 @@ def load_chain(context: ssl.SSLContext, certificate: str, key: str | None) -> No
         if error.reason == "KEY_VALUES_MISMATCH":
             raise CommandError(f"{key or certificate} is not the private key of {certificate}") from error
         raise CommandError(f"{certificate} and its key cannot be used: {error.reason or error}") from error
+
+
+def load_authorities(context: ssl.SSLContext, path: str) -> None:
+    """Trust the CA certificates in `path`. Raises `CommandError`."""
+    readable(path)
+    try:
+        context.load_verify_locations(path)
+    except ssl.SSLError:
+        raise CommandError(f"{path} holds no CA certificate in PEM form") from None

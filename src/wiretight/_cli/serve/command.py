@@ -3,6 +3,7 @@
 import argparse
 import contextlib
 import functools
+import re
 import sys
 import tempfile
 import textwrap
@@ -10,14 +11,17 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import wiretight as ssl
-from wiretight._cli.demo.files import folder, load_chain
+from wiretight._cli.demo.files import folder, load_authorities, load_chain
 from wiretight._cli.errors import CommandError, UsageError
+from wiretight._cli.serve import hints
 from wiretight._cli.serve.authority import Authority
 from wiretight._cli.serve.fileserver import limit_version
 from wiretight._cli.serve.folderhandler import FolderHandler
 from wiretight._cli.serve.httpsserver import HTTPSServer
 from wiretight._cli.serve.servedfolder import ServedFolder
-from wiretight._cli.terminal import clean
+from wiretight._cli.terminal import clean, print_facts
+
+_RELOAD_SECONDS = 1.0
 
 
 def add_arguments(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -34,7 +38,8 @@ def add_arguments(commands: "argparse._SubParsersAction[argparse.ArgumentParser]
         epilog=textwrap.dedent("""\
             examples:
               wiretight serve --self-made     at https://localhost:8443/
-              wiretight serve --cert cert.pem --key key.pem --port 443 /www
+              wiretight serve --cert cert.pem --key key.pem --port 443 --reload /www
+              wiretight serve --self-made --client-ca clients.pem
 
             --cert takes the server's certificate followed by its intermediates, as
             certbot's fullchain.pem has them; the key may be in the same file."""),
@@ -47,11 +52,29 @@ def add_arguments(commands: "argparse._SubParsersAction[argparse.ArgumentParser]
     command.add_argument("--port", type=_port, default=8443, metavar="N", help="port, 0 for any (default 8443)")
     command.add_argument("--bind", default="127.0.0.1", metavar="ADDR", help="address to listen on (default 127.0.0.1)")
     command.add_argument("--tls", choices=["1.2", "1.3"], help="accept only this version")
+    command.add_argument("--client-ca", metavar="FILE", help="require a client certificate that these CAs have issued")
+    command.add_argument("--reload", action="store_true", help="take up renewed --cert and --key without a restart")
     command.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
     """Run the command, until it is interrupted."""
+    _check(options)
+    handler = functools.partial(FolderHandler, served=ServedFolder(folder(options.folder), options.hidden))
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    limit_version(context, options.tls)
+    if options.client_ca:
+        load_authorities(context, options.client_ca)
+        context.verify_mode = ssl.CERT_REQUIRED
+    with _certificate(options, context) as ca_file, _listening(options, handler, context) as server:
+        at = hints.url(options.bind, server.server_port)
+        print_facts(f"serving {options.folder} at {at}", [("try", hints.curl(at, context, ca_file))])
+        sys.stdout.flush()
+        server.serve_forever()
+    return 0
+
+
+def _check(options: argparse.Namespace) -> None:
     if not options.cert and not options.self_made:
         raise UsageError(
             "serve needs a certificate: give --cert and --key (from a CA such as Let's Encrypt), "
@@ -59,31 +82,33 @@ def run(options: argparse.Namespace) -> int:
         )
     if options.cert and options.self_made:
         raise UsageError("--cert and --self-made exclude each other")
-    handler = functools.partial(FolderHandler, served=ServedFolder(folder(options.folder), options.hidden))
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    limit_version(context, options.tls)
-    with _certificate(options, context) as trust, _listening(options, handler, context) as server:
-        host = options.bind if ":" not in options.bind else f"[{options.bind}]"
-        name = "localhost" if options.bind == "127.0.0.1" else host
-        print(f"serving {clean(options.folder)} at https://{name}:{server.server_port}/{trust}", flush=True)
-        server.serve_forever()
-    return 0
+    if options.reload and options.self_made:
+        raise UsageError("--reload looks for a renewed --cert; one that is --self-made lasts as long as the command")
+    if not options.bind:
+        raise UsageError("--bind needs an address: 0.0.0.0 or :: for every one that this machine has")
 
 
 @contextlib.contextmanager
-def _certificate(options: argparse.Namespace, context: ssl.SSLContext) -> Iterator[str]:
-    """Load the certificate; yields how to trust it."""
+def _certificate(options: argparse.Namespace, context: ssl.SSLContext) -> Iterator[str | None]:
+    """Load the certificate; yields the file with its CA, if it has just been made."""
     if not options.self_made:
         load_chain(context, options.cert, options.key)
-        yield ""
+        if options.reload:
+            context.reload_interval = _RELOAD_SECONDS
+            context.reload_error_callback = _not_renewed
+        yield None
         return
     authority = Authority()
     with tempfile.TemporaryDirectory(prefix="wiretight-serve-", ignore_cleanup_errors=True) as name:
         server = authority.write_server(Path(name, "server.pem"), "localhost", "127.0.0.1", "::1")
         context.load_cert_chain(server)
         server.unlink()
-        ca_file = authority.write_certificate(Path(name, "ca.pem"))
-        yield f" (to trust it, while it runs: curl --cacert {ca_file} …)"
+        yield str(authority.write_certificate(Path(name, "ca.pem")))
+
+
+def _not_renewed(_context: ssl.SSLContext, error: Exception) -> None:
+    why = getattr(error, "strerror", None) or getattr(error, "reason", None) or error
+    _note(f"the renewed certificate cannot be used, the former one stays: {why}")
 
 
 def _listening(
@@ -91,8 +116,8 @@ def _listening(
 ) -> HTTPSServer:
     try:
         return HTTPSServer((options.bind, options.port), handler, context, _note)
-    except (OSError, UnicodeError) as error:
-        why = getattr(error, "strerror", None) or error
+    except (OSError, UnicodeError, TypeError) as error:  # the last two, if it cannot be the name of a host
+        why = getattr(error, "strerror", None) or "this is no address"
         raise CommandError(f"cannot listen on {clean(options.bind)} port {options.port}: {why}") from error
 
 
@@ -101,6 +126,6 @@ def _note(line: str) -> None:
 
 
 def _port(text: str) -> int:
-    if not text.isdigit() or int(text) > 65535:
+    if not re.fullmatch("[0-9]{1,5}", text) or int(text) > 65535:
         raise argparse.ArgumentTypeError(f"{text!r} is not a port number from 0 to 65535")
     return int(text)

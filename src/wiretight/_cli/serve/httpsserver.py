@@ -10,7 +10,8 @@ from collections.abc import Callable
 from typing import Any
 
 import wiretight as ssl
-from wiretight._cli.errors import what_happened
+from wiretight._cli.errors import PLAIN_HTTP, what_happened
+from wiretight._cli.serve import plainhttp
 
 HANDSHAKE_SECONDS = 10.0
 CLOSE_SECONDS = 2.0
@@ -51,11 +52,24 @@ class HTTPSServer(http.server.ThreadingHTTPServer):
 
     def finish_request(self, request: Any, client_address: Any) -> None:
         """Handshake, serve and close; runs in the connection's own thread."""
+        deadline = time.monotonic() + self._handshake_seconds
         request.settimeout(self._handshake_seconds)
-        with self._context.wrap_socket(request, server_side=True) as tls:
+        if plainhttp.is_plain_http(request.recv(1, socket.MSG_PEEK)):
+            self._note(f"{client_address[0]} {PLAIN_HTTP}")
+            with contextlib.suppress(OSError):
+                _refuse(request, self.server_port, deadline)
+            return
+        request.settimeout(_left(deadline))
+        with self._context.wrap_socket(request, server_side=True, do_handshake_on_connect=False) as tls:
+            try:
+                tls.do_handshake()
+            except ssl.SSLError:
+                with socket.socket(fileno=tls.detach()) as plain, contextlib.suppress(OSError):
+                    _end(plain, time.monotonic() + CLOSE_SECONDS)  # it may not have read our alert yet
+                raise
             self._handler(tls, client_address, self)
             with contextlib.suppress(OSError, ValueError):  # clients often close first
-                _close(tls)
+                _end(tls, time.monotonic() + CLOSE_SECONDS)
 
     def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ARG002  # the base class's
         """One line for a connection that failed; the server continues."""
@@ -65,11 +79,29 @@ class HTTPSServer(http.server.ThreadingHTTPServer):
             self._note(f"{client_address[0]} {sentence}")
 
 
-def _close(tls: ssl.SSLSocket) -> None:
-    """Send close_notify, and drain the connection: TCP would otherwise reset it, and lose our last response."""
-    deadline = time.monotonic() + CLOSE_SECONDS
-    tls.shutdown(socket.SHUT_WR)
+def _refuse(sock: socket.socket, port: int, deadline: float) -> None:
+    request = b""
+    with contextlib.suppress(TimeoutError):  # what has come is enough to know what it is
+        while not plainhttp.is_complete(request):
+            sock.settimeout(_left(deadline))
+            if not (data := sock.recv(plainhttp.LIMIT)):
+                break
+            request += data
+    sock.sendall(plainhttp.refusal(request, port))
+    _end(sock, time.monotonic() + CLOSE_SECONDS)
+
+
+def _end(sock: socket.socket, deadline: float) -> None:
+    """End our direction, and drain the other: TCP would otherwise reset the connection, and lose what we said last."""
+    sock.shutdown(socket.SHUT_WR)
     while (left := deadline - time.monotonic()) > 0:
-        tls.settimeout(left)
-        if not tls.recv(_BLOCK):
+        sock.settimeout(left)
+        if not sock.recv(_BLOCK):
             break
+
+
+def _left(deadline: float) -> float:
+    left = deadline - time.monotonic()
+    if left <= 0:
+        raise TimeoutError
+    return left

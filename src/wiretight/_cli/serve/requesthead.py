@@ -11,7 +11,7 @@ from io import BufferedIOBase
 _TOKEN = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 _REQUEST_LINE = re.compile(_TOKEN + rb" [^\x00-\x20\x7f]+ HTTP/[0-9]\.[0-9]\r\n")
 _FIELD_LINE = re.compile(_TOKEN + rb":[^\x00\r\n]*\r\n")
-_HOST = re.compile(r"[0-9A-Za-z._~!$&'()*+,;=%:\[\]-]*")
+HOST = re.compile(r"[0-9A-Za-z._~!$&'()*+,;=%:\[\]-]*")
 _END = b"\r\n"
 
 
@@ -43,7 +43,7 @@ def check(request_line: bytes, lines: Sequence[bytes], headers: "Message[str, st
     Source: RFC 9112 sections 2.2, 3, 3.2, 5.1 and 5.2.
     """
     hosts = headers.get_all("Host", ())
-    if not _REQUEST_LINE.fullmatch(request_line) or len(hosts) > 1 or not all(map(_HOST.fullmatch, hosts)):
+    if not _REQUEST_LINE.fullmatch(request_line) or len(hosts) > 1 or not all(map(HOST.fullmatch, hosts)):
         raise RefusedRequestError(400)
     if not hosts and not is_older(request_line):
         raise RefusedRequestError(400)
