@@ -68,6 +68,11 @@ def test_the_core_has_no_comprehensions() -> None:
     assert found == []
 
 
+def test_no_state_of_a_handshake_is_compiled_into_the_core() -> None:
+    """OpenSSL 3.2 renumbered OSSL_HANDSHAKE_STATE, and a core that was built with older headers runs with it, too."""
+    assert not [path.name for path in sources(".pyx", ".pxd", ".h", under=CORE) if "TLS_ST_" in path.read_text()]
+
+
 def test_a_destructor_calls_no_method_that_may_be_overridden() -> None:
     """Of an object whose constructor has failed, the table of methods is a base class's, or not there."""
     found = []

@@ -102,7 +102,11 @@ cdef int ask(Connection connection, object callback, void *call) except -1:
     connection.requested_name = requested_name(hello.ssl)
     connection.looked_at_name = True
     hello.alert[0] = SSL_AD_HANDSHAKE_FAILURE
-    answer = callback(subject, connection.requested_name, connection._context)
+    connection.is_undecided = True
+    try:
+        answer = callback(subject, connection.requested_name, connection._context)
+    finally:
+        connection.is_undecided = False
     hello.alert[0] = SSL_AD_INTERNAL_ERROR
     if answer is None:
         connection.bind_sessions()

@@ -27,6 +27,7 @@ cdef class Connection:
     cdef bytes terms                    # which a session must share to be resumed; None: no session can be
     cdef object requested_name          # on a server: the name that the client asked for, once it is known
     cdef bint looked_at_name            # sni_callback has been called with it
+    cdef bint is_undecided              # sni_callback runs: OpenSSL has not yet acted on the ClientHello
     cdef X509 *shown                    # on a server that has another context since: the certificate that it showed
     cdef Verification refused           # the verification that ended the connection; None: no such
     cdef int sent_alert                 # the fatal one that this step has sent, as in Failure; 0: none

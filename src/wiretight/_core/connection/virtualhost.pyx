@@ -21,9 +21,9 @@ from wiretight._core.openssl.err cimport ERR_clear_error
 from wiretight._core.openssl.ssl cimport (
     SSL, SSL_OP_NO_SSLv3, SSL_OP_NO_TLSv1, SSL_OP_NO_TLSv1_1, SSL_OP_NO_TLSv1_2, SSL_VERIFY_PEER,
     SSL_VERIFY_POST_HANDSHAKE, SSL_copy_session_id, SSL_free, SSL_get0_param, SSL_get_certificate,
-    SSL_get_min_proto_version, SSL_get_options, SSL_get_state, SSL_get_verify_mode, SSL_in_before,
-    SSL_is_init_finished, SSL_new, SSL_set1_groups_list, SSL_set_SSL_CTX, SSL_set_cipher_list, SSL_set_ciphersuites,
-    SSL_set_min_proto_version, SSL_set_options, SSL_set_session, SSL_set_verify, TLS_ST_SR_CLNT_HELLO,
+    SSL_get_min_proto_version, SSL_get_options, SSL_get_verify_mode, SSL_in_before, SSL_is_init_finished, SSL_new,
+    SSL_set1_groups_list, SSL_set_SSL_CTX, SSL_set_cipher_list, SSL_set_ciphersuites, SSL_set_min_proto_version,
+    SSL_set_options, SSL_set_session, SSL_set_verify,
 )
 from wiretight._core.openssl.x509 cimport (
     X509_V_FLAG_ALLOW_PROXY_CERTS, X509_V_FLAG_CHECK_SS_SIGNATURE, X509_V_FLAG_CRL_CHECK, X509_V_FLAG_CRL_CHECK_ALL,
@@ -73,11 +73,11 @@ cdef int choose_context(Connection connection, Context chosen) except -1:
     ongoing = showing_as(later, before) if chosen is former else later
     ciphers = ciphers_of(chosen, settings) if has_own_ciphers(former, before) else None
     connection.descriptor.take_turn_with_gil()    # so that no callback of another thread sees them meanwhile
-    is_open = SSL_in_before(connection.ssl) or connection.server_side and may_choose(connection.ssl)
+    is_open = SSL_in_before(connection.ssl) or connection.is_undecided
     if not is_open:
         settings = later if SSL_is_init_finished(connection.ssl) else ongoing
     switched = (is_open or keep_former(connection, kept)) and switch_context(
-        connection.ssl, before, chosen, settings, connection.server_side, ciphers)
+        connection.ssl, before, chosen, settings, is_open, connection.server_side, ciphers)
     if is_open and not connection.server_side and chosen is not former:
         SSL_set_session(connection.ssl, NULL)   # the offered one belongs to another context
     with cython.critical_section(connection):
@@ -140,22 +140,14 @@ cdef bint keep_former(Connection connection, Former kept) noexcept:
     return True
 
 
-cdef bint may_choose(SSL *ssl) noexcept:
-    """Whether nothing is decided yet: before the handshake, and in the callback for the ClientHello.
-
-    OpenSSL: SSL_get_state(3)
-    """
-    return SSL_in_before(ssl) or SSL_get_state(ssl) == TLS_ST_SR_CLNT_HELLO
-
-
 cdef bint switch_context(
-    SSL *ssl, Settings settings_before, Context context, Settings settings, bint server_side, tuple ciphers
+    SSL *ssl, Settings before, Context context, Settings settings, bint is_open, bint server_side, tuple ciphers
 ) noexcept:
     """Gives `ssl` another, sealed context. If it returns False, the reason is on OpenSSL's queue.
 
-    A server that may still choose gets all of its settings, other connections its certificates, ciphers, callbacks and
-    trust; once a handshake has begun, `settings` come from Settings.verifying_as(). `ciphers` come from ciphers_of() if
-    `ssl` has ciphers of its own, which OpenSSL would leave.
+    With `is_open`, nothing of the handshake is decided yet, and a server gets all of the context's settings. Other
+    connections get its certificates, ciphers, callbacks and trust; once a handshake has begun, `settings` come from
+    Settings.verifying_as(). `ciphers` come from ciphers_of() if `ssl` has ciphers of its own, which OpenSSL leaves.
 
     OpenSSL: SSL_set_SSL_CTX(3), SSL_set_cipher_list(3), SSL_set_ciphersuites(3)
     """
@@ -171,7 +163,7 @@ cdef bint switch_context(
         SSL_set_ciphersuites(ssl, <bytes>ciphers[1]) and SSL_set_cipher_list(ssl, <bytes>ciphers[0])
     ):
         return False
-    if not (server_side and may_choose(ssl)):
+    if not (server_side and is_open):
         if not apply_loaded(ssl, context.sealed, settings):
             return False
         return apply_hooks(ssl, settings, server_side)
@@ -185,7 +177,7 @@ cdef bint switch_context(
         return False
     if settings.groups is not None:
         return SSL_set1_groups_list(ssl, settings.groups)
-    return settings_before.groups is None or wt_set_default_groups(ssl)
+    return before.groups is None or wt_set_default_groups(ssl)
 
 
 cdef bint has_own_ciphers(Context context, Settings settings) noexcept:

@@ -121,14 +121,11 @@ static inline int wt_date_error(const X509_VERIFY_PARAM *param, const X509 *x509
 #endif
 }
 
-/* Resets the groups of an SSL to OpenSSL's default. */
+/* Resets the groups of an SSL to OpenSSL's default, which has a name since 3.5. The loaded OpenSSL decides: it may be
+   newer than the headers. */
 static inline int wt_set_default_groups(SSL *ssl) {
-#if OPENSSL_VERSION_NUMBER >= 0x30500000L
-    return SSL_set1_groups_list(ssl, "DEFAULT");
-#else
-    return SSL_set1_groups_list(
-        ssl, "X25519:P-256:X448:P-521:P-384:ffdhe2048:ffdhe3072:ffdhe4096:ffdhe6144:ffdhe8192");
-#endif
+    return SSL_set1_groups_list(ssl, OpenSSL_version_num() >= 0x30500000L ? "DEFAULT" :
+        "X25519:P-256:X448:P-521:P-384:ffdhe2048:ffdhe3072:ffdhe4096:ffdhe6144:ffdhe8192");
 }
 
 /* Whether the connection has failed fatally, so that each further call fails too. SSL_get_error(3) documents what a

@@ -45,8 +45,6 @@ cdef extern from "openssl/ssl.h" nogil:
     void SSL_set_shutdown(SSL *ssl, int mode)
     bint SSL_is_server(const SSL *ssl)
     bint SSL_in_before(const SSL *ssl)
-    int SSL_get_state(const SSL *ssl)
-    int TLS_ST_SR_CLNT_HELLO
     bint SSL_is_init_finished(const SSL *ssl)
 
     int SSL_ERROR_NONE, SSL_ERROR_SSL, SSL_ERROR_WANT_READ, SSL_ERROR_WANT_WRITE, SSL_ERROR_WANT_X509_LOOKUP
