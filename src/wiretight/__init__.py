@@ -65,6 +65,7 @@ from wiretight._tls.socket import SSLSocket
 
 # Public, but not in __all__: with install(), a program's `from ssl import *` would import them over its own.
 from wiretight._core.context.material import Credential as Credential
+from wiretight._core.session.memorystore import MemorySessionStore as MemorySessionStore
 from wiretight._core.trust.truststore import TrustStore as TrustStore
 from wiretight._core.trust.verification import Verification as Verification, VerifyError as VerifyError
 from wiretight._core.trust.verifiedchains import forget_verified_chains as forget_verified_chains
@@ -101,6 +102,7 @@ if TYPE_CHECKING:
     from wiretight import _ssl as _ssl
     from wiretight._install import install as install, uninstall as uninstall
     from wiretight._tls.information import ConnectionInfo as ConnectionInfo
+    from wiretight._tls.sessionstore import SessionStore as SessionStore
     from wiretight._tls.verifycodes import VerifyCode as VerifyCode
     from wiretight.selectors import Selector as Selector
 
@@ -119,6 +121,10 @@ def __getattr__(name: str) -> object:
         from wiretight._tls.information import ConnectionInfo
 
         return ConnectionInfo
+    if name == "SessionStore":
+        from wiretight._tls.sessionstore import SessionStore
+
+        return SessionStore
     if name == "Selector":
         from wiretight.selectors import Selector
 

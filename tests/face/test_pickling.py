@@ -36,7 +36,8 @@ from wiretight._core.context.lifecycle import settings_by_name
 from wiretight._core.trust.addition import loads_of
 
 # A key from memory is not pickled: see below.
-FROM_MEMORY = {"add_credential", "credentials"}
+# Of which pickle writes nothing.
+SECRET = {"add_credential", "credentials", "session_store"}
 PASSWORD = "a password of nobody"
 
 
@@ -65,7 +66,7 @@ def comparable(context: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("in_use", [False, True], ids=["new", "in-use"])
-@pytest.mark.parametrize("name", [name for name in SETTINGS if name not in FROM_MEMORY])
+@pytest.mark.parametrize("name", [name for name in SETTINGS if name not in SECRET])
 def test_every_setting_arrives(certificates: Certificates, name: str, in_use: bool) -> None:
     context = new_context(name)
     if in_use:
@@ -223,6 +224,12 @@ def with_local_password(files: Certificates) -> Any:
     return context
 
 
+def with_session_store(files: Certificates) -> Any:
+    context = tls.SSLContext(tls.PROTOCOL_TLS_CLIENT)
+    context.session_store = tls.MemorySessionStore()
+    return context
+
+
 def with_local_psk(files: Certificates) -> Any:
     context = tls.SSLContext(tls.PROTOCOL_TLS_SERVER)
     context.set_psk_server_callback(lambda identity: b"a pre-shared key")
@@ -251,6 +258,11 @@ REFUSALS: dict[str, tuple[Callable[[Certificates], Any], str]] = {
         with_local("reload_error_callback"),
         f"whose reload_error_callback is .*<lambda>, {WAY_OUT}",
     ),
+    "new_session_callback": (
+        with_local("new_session_callback"),
+        f"whose new_session_callback is .*<lambda>, {WAY_OUT}",
+    ),
+    "session_store": (with_session_store, "that has a session_store: its sessions are secrets of this process"),
     "psk": (with_local_psk, f"whose psk_server_callback is .*<lambda>, {WAY_OUT}"),
     "set_servername_callback": (with_local_name_callback, f"whose sni_callback is .*<lambda>, {WAY_OUT}"),
 }

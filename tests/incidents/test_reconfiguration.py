@@ -79,6 +79,8 @@ def changes(server: Any, client: Any, certificates: Any, version: Any, folder: P
         "keylog_callback": [
             *toggled(client, "keylog_callback", lambda *_: None, None),
             *toggled(server, "keylog_callback", lambda *_: None, None)],
+        "session_store": toggled(client, "session_store", tls.MemorySessionStore(), None),
+        "new_session_callback": toggled(client, "new_session_callback", lambda *_: None, None),
         "keylog_filename": [
             *toggled(client, "keylog_filename", folder / "keys", None),
             *toggled(server, "keylog_filename", folder / "keys", None)],

@@ -73,6 +73,8 @@ CHANGES: dict[str, Change] = {
     "_msg_callback": assigning("_msg_callback", callback),
     "message_callback": assigning("message_callback", callback),
     "keylog_callback": assigning("keylog_callback", callback),
+    "session_store": lambda it, _: setattr(it, "session_store", tls.MemorySessionStore()),
+    "new_session_callback": assigning("new_session_callback", callback),
     "set_psk_client_callback": calling("set_psk_client_callback", psk_of_client),
     "set_psk_server_callback": calling("set_psk_server_callback", psk_of_server, "a hint"),
     "keylog_filename": lambda it, files: setattr(it, "keylog_filename", files.folder / "keys"),
@@ -86,7 +88,7 @@ CHANGES: dict[str, Change] = {
 POLICIES = ("mozilla-modern-5.7", "mozilla-intermediate-5.7")
 
 # What only one kind of context has.
-OF_A_CLIENT = {"check_hostname", "set_psk_client_callback", "verify_callback"}
+OF_A_CLIENT = {"check_hostname", "new_session_callback", "session_store", "set_psk_client_callback", "verify_callback"}
 OF_A_SERVER = {"num_tickets", "set_psk_server_callback", "set_servername_callback", "sni_callback"}
 
 

@@ -34,6 +34,11 @@ class _BIO(Protocol):
     def read(self, size: int, /) -> bytes: ...
     def write(self, b: Any, /) -> int: ...
 
+@type_check_only
+class _SessionStore(Protocol):
+    def put(self, key: str, session: SSLSession, /) -> object: ...
+    def take(self, key: str, /) -> SSLSession | None: ...
+
 class _SSLContext(Context):
     sni_callback: Callable[..., int | None] | None
     # None until it is set; typeshed's says `str` always, and programs rely on it.
@@ -42,6 +47,8 @@ class _SSLContext(Context):
     @keylog_filename.setter
     def keylog_filename(self, value: _Path | None) -> None: ...
     keylog_callback: Callable[[Any, str], object] | None
+    session_store: _SessionStore | None
+    new_session_callback: Callable[[Any, SSLSession], object] | None
     _msg_callback: Callable[..., object] | None
     trust_store: TrustStore
     verify_callback: Callable[[Any, Verification], None] | None

@@ -1,6 +1,6 @@
 """_SSLContext: a Context with everything that can be loaded into it, in the shape of CPython's `_ssl._SSLContext`."""
 
-from wiretight._core.callbacks cimport alerts, alpn, clienthello, keylog, messages, psk, verify
+from wiretight._core.callbacks cimport alerts, alpn, clienthello, keylog, messages, newsession, psk, verify
 from wiretight._core.connection.hostname cimport a_label
 from wiretight._core.context cimport algorithms, certfiles, credentials
 from wiretight._core.context.context cimport Context, settings_of
@@ -368,6 +368,47 @@ cdef class _SSLContext(Context):
     @_msg_callback.deleter
     def _msg_callback(self):
         raise AttributeError("attribute '_msg_callback' cannot be deleted")
+
+    # --- sessions ----------------------------------------------------------------------------------------------------
+    @property
+    def session_store(self):
+        """The SessionStore of a client, or None, the default: where its sessions are kept, so that each connection
+        resumes one of an earlier connection to the same server without being told.
+
+        It has two methods. `put(key, session)` is called with each SSLSession, amid a handshake or a read, and
+        `take(key)`, which returns one or None, when a connection is made without a `session`. `key` is a str of 64
+        digits, in which are the server's name (or its address) and port, ALPN and all that the verification depends on:
+        so a change of the context's trust or verify_mode finds no earlier session. What they raise, other than a
+        BaseException, goes to sys.unraisablehook, and the connection goes on.
+
+        A server recognises a client that resumes. Setting it raises TypeError for what lacks a method, ValueError on a
+        context that is not PROTOCOL_TLS_CLIENT. Since 0.1. Source: RFC 8446, section 2.2; Go's tls.ClientSessionCache.
+
+        OpenSSL: SSL_CTX_sess_set_new_cb(3), SSL_set_session(3)
+        """
+        return newsession.session_store(self)
+
+    @session_store.setter
+    def session_store(self, store):
+        newsession.set_session_store(self, store)
+
+    @property
+    def new_session_callback(self):
+        """Called with (connection, session) for each SSLSession that a client gets and could resume; or None.
+
+        With TLS 1.3 that is each ticket, when a read meets it; with TLS 1.2 once, at the end of a full handshake. If it
+        raises, the call that met the session raises that, or an exception that has it as its __context__.
+
+        Setting it raises TypeError if it is not callable, ValueError on a context that is not PROTOCOL_TLS_CLIENT.
+        Since 0.1. Source: RFC 8446, section 4.6.1.
+
+        OpenSSL: SSL_CTX_sess_set_new_cb(3)
+        """
+        return newsession.new_session_callback(self)
+
+    @new_session_callback.setter
+    def new_session_callback(self, callback):
+        newsession.set_new_session_callback(self, callback)
 
     # --- connections -------------------------------------------------------------------------------------------------
     def session_stats(self):

@@ -28,6 +28,7 @@ _CALLBACKS: dict[str, Callable[[Any, Any], Any]] = {
     "psk_server_callback": lambda context, given: _native.set_psk_server_callback(context, *given),
     "verify_callback": _native.verify_callback.__set__,
     "reload_error_callback": reloading.set_reload_error_callback,
+    "new_session_callback": _native.new_session_callback.__set__,
 }
 
 
@@ -37,6 +38,8 @@ def recipe_of(context: Any) -> tuple[dict[str, Any], bytes]:
     Since 0.1.
     """
     plain, everything, frozen = lifecycle.parts(context)
+    if "session_store" in everything:
+        raise TypeError("cannot pickle a context that has a session_store: its sessions are secrets of this process")
     callbacks = {name: everything[name] for name in _CALLBACKS if name in everything}
     for name, callback in callbacks.items():
         _check_function(name, callback)

@@ -25,6 +25,7 @@ cdef class Connection:
     cdef readonly object server_hostname
     cdef object former              # what OpenSSL still uses of earlier contexts; None: nothing. See virtualhost
     cdef bytes terms                    # which a session must share to be resumed; None: no session can be
+    cdef str session_key                # what the session_store has its sessions by; None: it gets none
     cdef object requested_name          # on a server: the name that the client asked for, once it is known
     cdef bint looked_at_name            # sni_callback has been called with it
     cdef bint is_undecided              # sni_callback runs: OpenSSL has not yet acted on the ClientHello

@@ -86,7 +86,7 @@ cdef class Connection:
         cdef int taken = 1
         wt_mutex_lock_with_gil(&self.descriptor.lock)
         with critical_section(self):
-            self.terms = terms
+            self.terms, self.session_key = terms, None
         if self.server_side:
             taken = SSL_set_session_id_context(self.ssl, terms, len(terms))
         wt_mutex_unlock(&self.descriptor.lock)

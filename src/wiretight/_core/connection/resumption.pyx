@@ -1,13 +1,16 @@
 """Resumption: the session that a connection has, and the one that it offers."""
 
 cimport cython
+from cpython.exc cimport PyErr_SetObject, PyErr_WriteUnraisable
+from libc.time cimport time
 
 from wiretight._core.base.errors cimport check, forget_errors
 from wiretight._core.context.context cimport Context
+from wiretight._core.openssl.evp cimport SHA256, SHA256_DIGEST_LENGTH
 from wiretight._core.openssl.ssl cimport (
     SSL_SESSION, SSL_SESSION_free, SSL_get1_session, SSL_in_before, SSL_is_init_finished, SSL_set_session,
 )
-from wiretight._core.session.session cimport adopt_session
+from wiretight._core.session.session cimport adopt_session, expires_at
 
 # Why a session cannot be set; OpenSSL's own failures are 0.
 cdef enum:
@@ -57,6 +60,54 @@ cdef int offer_session(Connection connection, SSLSession offered) except -1:
         raise ValueError("Cannot set session once the handshake has begun.")
     check(result)
     return 0
+
+
+cdef bint has_store(Connection connection) noexcept:
+    return not connection.server_side and "session_store" in connection.settings.kept
+
+
+cdef int use_store(Connection connection, object peer, bint takes) except -1:
+    """OpenSSL: SSL_set_session(3)"""
+    cdef SSLSession found
+    cdef bytes terms
+    store = connection.settings.kept.get("session_store")
+    with cython.critical_section(connection):
+        terms = connection.terms
+    key = key_of(connection, terms, peer)
+    if store is None or key is None:
+        return 0
+    with cython.critical_section(connection):
+        connection.session_key = key
+    if not takes:
+        return 0
+    try:
+        found = store.take(key)
+        if found is not None and found.terms == terms and expires_at(found.session) > time(NULL):
+            if connection.change(set_session, found.session) <= 0:
+                forget_errors()
+    except Exception as error:      # a full handshake needs no store
+        PyErr_SetObject(type(error), error)
+        PyErr_WriteUnraisable(store)
+    return 0
+
+
+cdef str key_of(Connection connection, bytes terms, object peer):
+    """What is the same for all connections that may share a session. None: nobody knows which server this is.
+
+    OpenSSL: SHA256(3)
+    """
+    cdef unsigned char digest[SHA256_DIGEST_LENGTH]
+    cdef bytes text
+    if connection.server_hostname is None:
+        place = peer
+    else:
+        place = connection.server_hostname.lower(), peer[1] if isinstance(peer, tuple) and len(peer) > 1 else None
+    if terms is None or place is None:
+        return None
+    text = terms + b"%b\0%b" % (connection.settings.alpn or b"", repr(place).encode())
+    if SHA256(text, len(text), digest) == NULL:
+        raise MemoryError
+    return (<bytes>digest[:SHA256_DIGEST_LENGTH]).hex()
 
 
 cdef int set_session(Connection self, void *session) noexcept nogil:

@@ -8,6 +8,7 @@ from wiretight._core.wire.wire cimport Wire
 
 cdef class _SSLSocket(Driver):
     cdef bint descriptor_is_claimed
+    cdef bint awaits_peer           # whom to ask the session_store for
 
     cdef object read_bytes(self, size_t size, bint peeks)
 

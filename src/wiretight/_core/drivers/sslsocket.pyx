@@ -10,6 +10,7 @@ from libc.stdint cimport int64_t, uint64_t
 
 from wiretight._core.base.errors cimport plain_error
 from wiretight._core.connection.connection cimport FROM_CONTEXT, Connection
+from wiretight._core.connection.resumption cimport has_store, use_store
 from wiretight._core.connection.stream cimport CLOSE, HANDSHAKE, READ, SHUTDOWN, WRITE, Stream
 from wiretight._core.context.versions cimport PROTOCOL_TLS_CLIENT, PROTOCOL_TLS_SERVER
 from wiretight._core.drivers.buffers cimport Buffers
@@ -20,6 +21,8 @@ from wiretight._core.wire.memorybio cimport MemoryBIO
 from wiretight._core.wire.wire cimport Wire
 from wiretight._standard.errors import SSLError
 from wiretight._standard.system import os
+
+from _socket import socket as CSocket
 
 cdef extern from "Python.h":
     PyObject *new_bytes "PyBytes_FromStringAndSize"(const char *data, Py_ssize_t size) except NULL
@@ -33,6 +36,8 @@ cdef extern from "clock.h" nogil:
 cdef enum:
     MOST_PER_RECORD = 16384
     MOST_PER_READ = 256 * 1024      # more than one step can read, so that a larger object would be of no use
+
+cdef object c_getpeername = CSocket.getpeername
 
 
 @no_gc_clear
@@ -65,6 +70,9 @@ cdef class _SSLSocket(Driver):
         SSLEOFError if the peer goes away, TimeoutError, OSError, and a want on a non-blocking socket. Since 0.1.
         OpenSSL: SSL_do_handshake(3)
         """
+        if self.awaits_peer:
+            self.awaits_peer = False
+            use_store(self, peer_of(self.underlying_socket()), True)
         self.drive(HANDSHAKE, NULL, 0, deadline)
 
     def read(self, Py_ssize_t len=1024, buffer=None, /):
@@ -280,7 +288,20 @@ cdef _SSLSocket for_socket(
     cdef Wire wire = Wire(fd)
     cdef _SSLSocket connection = new_connection(wire, wire, context, server_side, hostname, owner, session)
     connection.socket_reference = PyWeakref_NewRef(sock, None)
+    if has_store(connection):
+        peer = peer_of(sock)
+        connection.awaits_peer = peer is None and session is None
+        if not connection.awaits_peer:
+            use_store(connection, peer, session is None)
     return connection
+
+
+cdef object peer_of(object sock):
+    """The address at the other end of `sock`; None if it has none yet."""
+    try:
+        return c_getpeername(sock)
+    except (OSError, TypeError):
+        return None
 
 
 cdef _SSLSocket for_bios(
@@ -290,7 +311,10 @@ cdef _SSLSocket for_bios(
     check_bio(incoming, "incoming", "read")
     check_bio(outgoing, "outgoing", "write")
     cdef Wire wire = Wire(-1, incoming, outgoing)
-    return new_connection(wire, wire, context, server_side, hostname, owner, session)
+    cdef _SSLSocket connection = new_connection(wire, wire, context, server_side, hostname, owner, session)
+    if has_store(connection):
+        use_store(connection, None, session is None)
+    return connection
 
 
 cdef int check_bio(object bio, str argument, str method) except -1:

@@ -79,6 +79,7 @@ cdef extern from "openssl/ssl.h" nogil:
     const SSL_CIPHER *SSL_get_current_cipher(const SSL *ssl)
     bint SSL_session_reused(const SSL *ssl)
     SSL_SESSION *SSL_get1_session(SSL *ssl)
+    SSL_SESSION *SSL_get0_session "SSL_get_session"(const SSL *ssl)
     int SSL_set_session(SSL *ssl, SSL_SESSION *session)
     void SSL_get0_alpn_selected(const SSL *ssl, const unsigned char **data, unsigned int *len)
     size_t SSL_get_finished(const SSL *ssl, void *buf, size_t count)
@@ -196,7 +197,8 @@ cdef extern from "openssl/ssl.h" nogil:
     void SSL_CTX_set_keylog_callback(SSL_CTX *ctx, SSL_CTX_keylog_cb_func cb)
     SSL_CTX_keylog_cb_func SSL_CTX_get_keylog_callback(const SSL_CTX *ctx)
     void SSL_CTX_set_info_callback(SSL_CTX *ctx, void (*cb)(const SSL *, int, int) noexcept)
-    int SSL_CB_WRITE_ALERT, SSL3_AL_FATAL
+    void SSL_set_info_callback(SSL *ssl, void (*cb)(const SSL *, int, int) noexcept)
+    int SSL_CB_WRITE_ALERT, SSL_CB_HANDSHAKE_DONE, SSL3_AL_FATAL
     void SSL_set_msg_callback(
         SSL *ssl, void (*cb)(int, int, int, const void *, size_t, SSL *, void *) noexcept
     )
@@ -211,6 +213,12 @@ cdef extern from "openssl/ssl.h" nogil:
     int SSL3_MT_CHANGE_CIPHER_SPEC
 
     # context: sessions and their statistics
+    ctypedef int (*new_session_cb)(SSL *ssl, SSL_SESSION *session) noexcept
+    void SSL_CTX_sess_set_new_cb(SSL_CTX *ctx, new_session_cb cb)
+    new_session_cb SSL_CTX_sess_get_new_cb(SSL_CTX *ctx)
+    long SSL_CTX_set_session_cache_mode(SSL_CTX *ctx, long mode)
+    long SSL_CTX_get_session_cache_mode(SSL_CTX *ctx)
+    int SSL_SESS_CACHE_CLIENT, SSL_SESS_CACHE_NO_INTERNAL
     int SSL_set_session_id_context(SSL *ssl, const unsigned char *sid_ctx, unsigned int sid_ctx_len)
     int SSL_set_num_tickets(SSL *ssl, size_t num_tickets)
     int SSL_CTX_set_num_tickets(SSL_CTX *ctx, size_t num_tickets)
@@ -236,3 +244,6 @@ cdef extern from "openssl/ssl.h" nogil:
     long SSL_SESSION_get_timeout(const SSL_SESSION *s)
     bint SSL_SESSION_has_ticket(const SSL_SESSION *s)
     unsigned long SSL_SESSION_get_ticket_lifetime_hint(const SSL_SESSION *s)
+    bint SSL_SESSION_is_resumable(const SSL_SESSION *s)
+    int SSL_SESSION_get_protocol_version(const SSL_SESSION *s)
+    X509 *SSL_SESSION_get0_peer(SSL_SESSION *s)

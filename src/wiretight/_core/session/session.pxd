@@ -10,6 +10,8 @@ cdef class SSLSession:
     cdef bytes terms        # of the connection that made it
 
 
+cdef double expires_at(SSL_SESSION *session) noexcept nogil         # in seconds since 1970; 0: it cannot be resumed
+cdef bint is_single_use(SSL_SESSION *session) noexcept nogil
 # Takes ownership of the reference
 cdef SSLSession adopt_session(SSL_SESSION *session, Context context, bytes terms)
 

@@ -1,13 +1,22 @@
 """SSLSession: one SSL_SESSION and the context that it belongs to."""
 
 cimport cython
+from libc.time cimport time_t, tm
 
+from wiretight._core.openssl.asn1 cimport ASN1_TIME_to_tm
+from wiretight._core.openssl.err cimport ERR_pop_to_mark, ERR_set_mark
 from wiretight._core.openssl.ssl cimport (
     SSL_CTX_sess_accept, SSL_CTX_sess_accept_good, SSL_CTX_sess_accept_renegotiate, SSL_CTX_sess_cache_full,
     SSL_CTX_sess_connect, SSL_CTX_sess_connect_good, SSL_CTX_sess_connect_renegotiate, SSL_CTX_sess_hits,
-    SSL_CTX_sess_misses, SSL_CTX_sess_number, SSL_CTX_sess_timeouts, SSL_SESSION, SSL_SESSION_free, SSL_SESSION_get_id,
+    SSL_CTX_sess_misses, SSL_CTX_sess_number, SSL_CTX_sess_timeouts, SSL_SESSION, SSL_SESSION_free,
+    SSL_SESSION_get0_peer, SSL_SESSION_get_id, SSL_SESSION_get_protocol_version,
     SSL_SESSION_get_ticket_lifetime_hint, SSL_SESSION_get_time, SSL_SESSION_get_timeout, SSL_SESSION_has_ticket,
+    SSL_SESSION_is_resumable, TLS1_3_VERSION,
 )
+from wiretight._core.openssl.x509 cimport X509, X509_get0_notAfter
+
+cdef extern from "<time.h>" nogil:
+    time_t timegm(tm *parts)
 
 # Used by adopt_session() only, so that Python code cannot create an SSLSession without an SSL_SESSION.
 cdef object FROM_OPENSSL = object()
@@ -82,6 +91,51 @@ cdef class SSLSession:
         OpenSSL: SSL_SESSION_has_ticket(3)
         """
         return SSL_SESSION_has_ticket(self.session)
+
+    @property
+    def expires(self):
+        """Until when the session may be resumed, in seconds since 1970: the earliest end of its own time, of its
+        ticket's and of the peer's certificate. 0.0 if it cannot be resumed at all: there is no ticket yet, or its
+        connection ended in a fatal alert. Since 0.1.
+
+        OpenSSL: SSL_SESSION_is_resumable(3)
+        """
+        return expires_at(self.session)
+
+    @property
+    def is_single_use(self):
+        """Whether it should be resumed only once, as those of TLS 1.3: by a ticket that is used again, whoever watches
+        the network recognises a client. Since 0.1. Source: RFC 8446, appendix C.4.
+
+        OpenSSL: SSL_SESSION_get_protocol_version(3)
+        """
+        return is_single_use(self.session)
+
+
+cdef double expires_at(SSL_SESSION *session) noexcept nogil:
+    """SSLSession.expires. OpenSSL: SSL_SESSION_get0_peer(3), ASN1_TIME_to_tm(3)"""
+    cdef double seconds, hint, end
+    cdef X509 *peer
+    cdef tm parts
+    if not SSL_SESSION_is_resumable(session):
+        return 0
+    seconds = SSL_SESSION_get_timeout(session)
+    hint = SSL_SESSION_get_ticket_lifetime_hint(session)
+    if hint and hint < seconds:
+        seconds = hint
+    end = SSL_SESSION_get_time(session) + seconds
+    peer = SSL_SESSION_get0_peer(session)
+    if peer != NULL:
+        ERR_set_mark()
+        if ASN1_TIME_to_tm(X509_get0_notAfter(peer), &parts):
+            end = min(end, <double>timegm(&parts))
+        ERR_pop_to_mark()
+    return end
+
+
+cdef bint is_single_use(SSL_SESSION *session) noexcept nogil:
+    """OpenSSL: SSL_SESSION_get_protocol_version(3)"""
+    return SSL_SESSION_get_protocol_version(session) >= TLS1_3_VERSION
 
 
 cdef SSLSession adopt_session(SSL_SESSION *session, Context context, bytes terms):
