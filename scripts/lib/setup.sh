@@ -136,6 +136,7 @@ need_system() {
   launched "$python" || "$python" -c 'import ensurepip, venv' 2>/dev/null || missing+=("python$version-venv")
   for command; do
     case $command in
+      dot) command -v dot >/dev/null || missing+=(graphviz) ;;
       gnutls-cli) command -v gnutls-cli >/dev/null || missing+=(gnutls-bin) ;;
       testsuite) has_tests "$python" || missing+=("libpython$version-testsuite") ;;
       *) command -v "$command" >/dev/null || missing+=("$command") ;;
