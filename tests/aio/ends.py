@@ -8,6 +8,8 @@ import ssl as standard
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
+import pytest
+
 import wiretight
 from tests.aio.protocols import Recorder
 from tests.kit.certificates import ADDRESS, HOST, Certificates
@@ -105,6 +107,19 @@ async def aborting(*protocols: Any) -> AsyncIterator[None]:
         for protocol in protocols:
             protocol.transport.abort()
             await protocol.lost()
+
+
+async def closes_unused_sockets() -> bool:
+    """Whether the running loop closes a program's socket that it has made no transport of (python/cpython#153133)."""
+
+    def no_protocol() -> Any:
+        raise NotImplementedError
+
+    near, far = tcp_pair()
+    with near, far:
+        with pytest.raises(NotImplementedError):
+            await asyncio.get_running_loop().create_connection(no_protocol, sock=near)
+        return near.fileno() < 0
 
 
 async def works_and_closes(client: Any, server: Any) -> None:

@@ -118,6 +118,8 @@ async def connect(
         arguments = {**arguments, **tls.for_loop()}
         result = await getattr(loop, method)(protocol_factory, server_hostname=server_hostname, **arguments)
         return result
+    if isinstance(arguments.get("sock"), PlainSocket):
+        descriptors_of(loop).check_unused(arguments["sock"])  # asyncio may close what it cannot use
     if accepts_native_tls(loop):
         result = await getattr(loop, method)(protocol_factory, ssl=tls, server_hostname=server_hostname, **arguments)
         return result
@@ -189,6 +191,10 @@ async def accept(
         transport, _ = await loop.connect_accepted_socket(lambda: protocol, sock, **tls.for_loop())
         return transport, protocol
     sock = _checked_socket("connect_accepted_socket", sock=sock)
+    descriptors_of(loop).check_unused(sock)  # asyncio may close what it cannot use
+    if accepts_native_tls(loop):
+        understood: Any = tls
+        return await loop.connect_accepted_socket(protocol_factory, sock, ssl=understood)
     return await over_socket(loop, tls, protocol_factory, sock, server_side=True)
 
 

@@ -26,14 +26,17 @@ class Flow(Channel):
         "_high_water",
         "_loop",
         "_low_water",
+        "_number",
         "_protocol_paused",
         "_sock",
     )
 
     def _take_over(self, loop: AbstractEventLoop, sock: PlainSocket) -> None:
-        """Takes the socket over."""
+        """Takes the socket over. It stays the program's object, which may be closed under us."""
         self._descriptors = descriptors_of(loop)
-        self._descriptors.transports[sock.fileno()] = self
+        self._number = sock.fileno()
+        self._descriptors.transports[self._number] = self
+        self._follow(sock.fileno)
         # As in asyncio's transports. Nagle's algorithm would delay the first response, which follows the session
         # tickets, until the peer's delayed acknowledgement of them: 40 ms.
         if sock.family in (AF_INET, AF_INET6) and sock.proto in (0, IPPROTO_TCP):
@@ -101,7 +104,8 @@ class Flow(Channel):
 
     # --- The descriptor -----------------------------------------------------------------------------------------------
 
-    # A failed add_reader() or add_writer() may have watched it (uvloop's do), and the end must undo that.
+    # A failed add_reader() or add_writer() may have watched it (uvloop's do), and the end must undo that. So it must if
+    # the program has closed the socket, or the loop could not watch the next one that has its number.
 
     def _watch_reading(self) -> None:
         if not self._has_reader:
@@ -110,7 +114,7 @@ class Flow(Channel):
 
     def _unwatch_reading(self) -> None:
         if self._has_reader:
-            self._remove(self._descriptors.remove_reader)
+            self._descriptors.remove_reader(self._number)
             self._has_reader = False
 
     def _watch_writing(self, callback: Callable[[], None]) -> None:
@@ -120,13 +124,8 @@ class Flow(Channel):
 
     def _unwatch_writing(self) -> None:
         if self._has_writer:
-            self._remove(self._descriptors.remove_writer)
+            self._descriptors.remove_writer(self._number)
             self._has_writer = False
-
-    def _remove(self, remove: Callable[[int], Any]) -> None:
-        number = self._sock.fileno()
-        if number >= 0:  # else the program has closed the socket, and newer selectors refuse what has no number
-            remove(number)
 
     def _guarded(self, call: Callable[[], None]) -> None:
         """Runs a callback of the loop, which would only report an exception, and ends the connection if it fails."""

@@ -255,7 +255,7 @@ class SSLTransport(Ending):
             return
         self._eof_written = True
         self._update_flow()
-        self._end_output()
+        self._guarded(self._end_output)
 
     def _write_refused(self, data: Any) -> None:
         if self._eof_written:

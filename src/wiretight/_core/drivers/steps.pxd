@@ -14,9 +14,11 @@ cdef class Steps:
     cdef Failure failure            # of the last step that FAILED
     cdef bint has_failed            # the last step has, by itself
     cdef object raised              # by a callback, in a step
+    cdef object fileno              # of a socket that the program may close; None: there is none
     cdef object __weakref__
 
     cdef Stream bound(self)
+    cdef bint is_closed(self) except -1
     cdef int attempt(self, Operation *op, bint keeps_gil) except -1
     cdef Status attempt_locked(self, Operation *op) noexcept nogil
     cdef int ran_out(self) except -1

@@ -3,13 +3,15 @@
 from cpython.exc cimport PyErr_CheckSignals, PyErr_SetObject, PyErr_WriteUnraisable
 from cpython.object cimport PyObject
 from cpython.ref cimport Py_XDECREF
-from libc.errno cimport EAGAIN
+from libc.errno cimport EAGAIN, EBADF
 
 from wiretight._core.base.errors cimport AGAIN, DONE, FAILED, Status, chained, turn_refused
 from wiretight._core.base.mutex cimport wt_mutex_unlock
 from wiretight._core.connection.connection cimport Connection
 from wiretight._core.connection.stream cimport HANDSHAKE, NOTIFY, READ, WRITE, Operation, Stream, operation
 from wiretight._core.wire.wire cimport Wire
+
+from wiretight._standard.system import os
 
 
 cdef class Steps:
@@ -28,6 +30,13 @@ cdef class Steps:
             raise ValueError("this transport has no connection: it was made without its constructor")
         return self.connection
 
+    cdef bint is_closed(self) except -1:
+        """Whether the program has closed the socket. Then the number may be another file's by now, and is not used."""
+        if self.fileno is None or <int>self.fileno() >= 0:
+            return False
+        self.bound().wire.release(False)
+        return True
+
     cdef int attempt(self, Operation *op, bint keeps_gil) except -1:
         """Runs one step of a verb and returns its status; FAILED also if a callback raised something.
 
@@ -37,6 +46,7 @@ cdef class Steps:
         cdef Wire wire = connection.wire
         cdef Status status
         cdef int error = EAGAIN
+        self.is_closed()     # what is tried then fails with EBADF
         if keeps_gil and wire.try_turn():
             wire.keeps_gil = True
             status = self.attempt_locked(op)
@@ -77,6 +87,10 @@ cdef class Steps:
 
     # --- For the transport --------------------------------------------------------------------------------------------
 
+    def _follow(self, fileno):
+        """Has each step call `fileno`, and use the descriptor no more once that is negative. Since 0.1."""
+        self.fileno = fileno
+
     def _shake_hands(self):
         """Advances the handshake as far as possible, and returns the status. Since 0.1.
 
@@ -90,10 +104,13 @@ cdef class Steps:
         return status
 
     def _notify(self):
-        """Sends close_notify as far as the kernel accepts it; the rest waits like other output. Since 0.1.
+        """Sends close_notify as far as the kernel accepts it; the rest waits like other output.
 
+        Raises OSError (EBADF) if the program has closed the socket. Since 0.1.
         OpenSSL: SSL_shutdown(3)
         """
+        if self.is_closed():
+            raise OSError(EBADF, os.strerror(EBADF))
         notify(self.bound())
 
     def _has_more(self):
