@@ -281,7 +281,7 @@ cdef object plain_error(type kind, int number, str message):
 
 cdef object described(type kind, int number, unsigned long code, str message):
     library = text_or_none(library_name(ERR_GET_LIB(code))) if code else None
-    reason = text_or_none(reason_name(ERR_GET_LIB(code), ERR_GET_REASON(code))) if code else None
+    reason = mnemonic(code) if code else None
     if library and reason:
         message = f"[{library}: {reason}] {message}"
     elif library:
@@ -291,6 +291,18 @@ cdef object described(type kind, int number, unsigned long code, str message):
     error.reason = reason
     explain(error, alert_in(code), False)
     return error
+
+
+cdef str mnemonic(unsigned long code):
+    """The name of its reason, or None. The loaded OpenSSL may be newer than the headers: then it is made of its text.
+
+    OpenSSL: ERR_reason_error_string(3)
+    """
+    name = text_or_none(reason_name(ERR_GET_LIB(code), ERR_GET_REASON(code)))
+    cdef const char *reason = ERR_reason_error_string(code)
+    if name is None and reason != NULL and not ERR_GET_REASON(code) & ERR_RFLAG_COMMON:
+        name = text(reason).upper().replace(" ", "_")
+    return name
 
 
 cdef str reason_text(unsigned long code):
