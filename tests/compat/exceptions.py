@@ -5,6 +5,7 @@ This is the one list. A test is on it only for one of the three reasons below; "
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from enum import Enum
 
@@ -152,6 +153,18 @@ EXCEPTIONS = (
         openssl=(4, 0),
     ),
 )
+
+
+BEYOND_THE_HEADERS = re.compile(r"NotImplementedError: .* needs? OpenSSL (\d+)\.(\d+) or newer: build wiretight")
+
+
+def is_beyond_the_headers(detail: str, openssl: tuple[int, ...] = wiretight.OPENSSL_VERSION_INFO) -> bool:
+    """Whether a test failed on what the loaded OpenSSL has, and the older headers that wiretight was built with lack.
+
+    So it is where an interpreter brings an OpenSSL of its own. `--openssl` builds wiretight with one that has it.
+    """
+    found = BEYOND_THE_HEADERS.search(detail)
+    return found is not None and (int(found[1]), int(found[2])) <= openssl
 
 
 def allowed(version: tuple[int, int], openssl: tuple[int, ...] = wiretight.OPENSSL_VERSION_INFO) -> dict[str, Allowed]:

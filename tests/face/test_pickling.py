@@ -313,6 +313,7 @@ def handshake_with(client: Any, server: Any) -> tuple[Any, ...]:
     return os.getpid(), pair.client.version(), pair.client.getpeercert()["subjectAltName"][0], client.frozen
 
 
+@pytest.mark.filterwarnings("ignore:.*multi-threaded, use of fork")  # uvloop's threads, in other tests
 @pytest.mark.parametrize("method", multiprocessing.get_all_start_methods())
 def test_a_worker_of_every_kind_gets_the_contexts(certificates: Certificates, version: Any, method: str) -> None:
     client = certificates.client_context(version).freeze()

@@ -18,7 +18,6 @@ from tests.kit.pair import Pair
 from tests.kit.sockets import WITH_TIMEOUT, tls_sockets
 from tests.kit.subject import tls
 from wiretight import Policy
-from wiretight._core.base.tables import FEATURES
 from wiretight._core.context.lifecycle import settings_by_name
 
 OLDEST, MIDDLE, NEWEST = tls.TLSVersion.TLSv1_1, tls.TLSVersion.TLSv1_2, tls.TLSVersion.TLSv1_3
@@ -166,7 +165,7 @@ def everything(version: Any) -> list[Any]:
 
 
 GROUPS = ["X25519", "X448", "prime256v1", "secp384r1", "secp521r1", "ffdhe2048"]
-if FEATURES["HAS_IMPLEMENTED_GROUPS"]:
+if tls.OPENSSL_VERSION_INFO >= (3, 5):
     GROUPS += ["X25519MLKEM768", "SecP256r1MLKEM768", "MLKEM768"]
 
 

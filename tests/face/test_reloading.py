@@ -609,6 +609,7 @@ def test_connections_within_a_look_do_not_look(folder: Folder, made: list[Materi
     assert inner == [made[0].ders[0]]
 
 
+@pytest.mark.filterwarnings("ignore:.*multi-threaded, use of fork")  # uvloop's threads, in other tests
 def test_a_child_forked_during_a_look_looks_for_itself(folder: Folder, made: list[Material], settled: None) -> None:
     """The thread that was looking is not there any more."""
     folder.write(made[0], PASSWORD)

@@ -100,7 +100,9 @@ def test_each_error_is_told_on_the_exception(case: Callable[..., Case], flaw: Fl
 def test_the_first_error_is_that_of_ssl(case: Callable[..., Case], flaws: tuple[Flaw, ...]) -> None:
     wrong = case(*flaws)
     ours, theirs = wrong.refused(), wrong.refused(module=standard)
-    assert (ours.verify_code, ours.verify_message) == (theirs.verify_code, theirs.verify_message)
+    added = " or the system clock is incorrect"  # by OpenSSL 4.0
+    assert ours.verify_code == theirs.verify_code
+    assert ours.verify_message.removesuffix(added) == theirs.verify_message.removesuffix(added)
     assert (ours.reason, ours.library, ours.errno) == (theirs.reason, theirs.library, theirs.errno)
 
 
