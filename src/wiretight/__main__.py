@@ -1,4 +1,4 @@
-"""`python -m wiretight`: demo, connect, serve, info, run and doctor."""
+"""`python -m wiretight`: the commands of _cli."""
 
 import sys
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
 import pty
 import re
@@ -10,6 +12,7 @@ import sys
 from collections.abc import Mapping
 
 from tests.kit.threads import PATIENCE
+from wiretight._cli.main import _run as _run_command
 
 COMMAND = (sys.executable, "-m", "wiretight")
 
@@ -19,6 +22,17 @@ Result = subprocess.CompletedProcess[str]
 def wiretight(*arguments: object, environment: Mapping[str, str] | None = None) -> Result:
     """The command with these arguments, its output in pipes."""
     return _run([*COMMAND, *map(str, arguments)], environment)
+
+
+def wiretight_here(*arguments: object) -> Result:
+    """The same in this process, which is fifty times as fast: without what main() does to streams and signals."""
+    command = [*map(str, arguments)]
+    with contextlib.redirect_stdout(io.StringIO()) as output, contextlib.redirect_stderr(io.StringIO()) as errors:
+        try:
+            status = _run_command(command)
+        except SystemExit as end:
+            status = int(str(end.code or 0))
+    return Result([*COMMAND, *command], status, output.getvalue(), errors.getvalue())
 
 
 def wiretight_without(module: str, *arguments: object) -> Result:

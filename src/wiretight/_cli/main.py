@@ -9,6 +9,8 @@ from pathlib import Path
 import wiretight as ssl
 from wiretight._cli import doctor, info
 from wiretight._cli import run as program
+from wiretight._cli.ca import command as ca
+from wiretight._cli.cert import command as cert
 from wiretight._cli.connect import command as connect
 from wiretight._cli.demo import command as demo
 from wiretight._cli.errors import CommandError, UsageError
@@ -30,7 +32,7 @@ def parser() -> argparse.ArgumentParser:
     )
     top.add_argument("--version", action="version", version=f"wiretight {info.version()}, {ssl.OPENSSL_VERSION}")
     commands = top.add_subparsers(metavar="COMMAND", required=True)
-    for command in (demo, connect, trace, serve, info, program, doctor):
+    for command in (demo, connect, cert, ca, trace, serve, info, program, doctor):
         command.add_arguments(commands)
     return top
 

@@ -35,7 +35,7 @@ def add_options(command: argparse.ArgumentParser) -> None:
         metavar="PROTOCOL",
         help=f"begin in plain text and ask for TLS: {', '.join(starttls.NAMES)}",
     )
-    command.add_argument("--timeout", type=_seconds, default=10, metavar="S", help="seconds for each step (default 10)")
+    command.add_argument("--timeout", type=seconds, default=10, metavar="S", help="seconds for each step (default 10)")
 
 
 class Refused(Exception):
@@ -129,11 +129,12 @@ class Dialler:
             raise connection_failure(error, self.peer, self._options.timeout) from error
 
 
-def _seconds(text: str) -> float:
+def seconds(text: str) -> float:
+    """The type of a --timeout."""
     try:
-        seconds = float(text)
+        number = float(text)
     except ValueError:
-        seconds = 0
-    if not 0 < seconds <= 3600:
+        number = 0
+    if not 0 < number <= 3600:
         raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds up to 3600")
-    return seconds
+    return number

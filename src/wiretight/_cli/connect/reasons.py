@@ -39,8 +39,8 @@ _SENTENCES: dict[int, str] = {
     VerifyCode.UNSUPPORTED_CONSTRAINT_TYPE: "a CA above {it} limits names in a way that OpenSSL does not support",
     VerifyCode.UNSUPPORTED_CONSTRAINT_SYNTAX: "a CA above {it} limits names in a way that cannot be decoded",
     VerifyCode.UNSUPPORTED_NAME_SYNTAX: "{it} has a name that cannot be compared with what a CA above it may certify",
-    VerifyCode.EE_KEY_TOO_SMALL: "the key of {it} is too short for this system's security level",
-    VerifyCode.CA_KEY_TOO_SMALL: "the key of {it} is too short for this system's security level",
+    VerifyCode.EE_KEY_TOO_SMALL: "the key of {it} is too short for the security level",
+    VerifyCode.CA_KEY_TOO_SMALL: "the key of {it} is too short for the security level",
     VerifyCode.CA_MD_TOO_WEAK: "{it} is signed with a hash function that is too weak, such as SHA-1",
     VerifyCode.EC_KEY_EXPLICIT_PARAMS: "the key of {it} is on a curve without a name",
     VerifyCode.UNSUPPORTED_SIGNATURE_ALGORITHM: "{it} is signed in a way that this OpenSSL does not support",
@@ -68,8 +68,13 @@ _SENTENCES: dict[int, str] = {
 
 def reasons(error: ssl.SSLCertVerificationError, name: str) -> list[str]:
     """Why the certificates were rejected for the server `name`: each reason once."""
-    chain = [decoded(certificate) for certificate in error.peer_chain]
-    return list(dict.fromkeys(_reason(each, name, chain) for each in error.verify_errors)) or [error.verify_message]
+    return reasons_of(error.verify_errors, error.peer_chain, name) or [error.verify_message]
+
+
+def reasons_of(errors: Sequence[VerifyError], chain: Sequence[ssl.Certificate], name: str) -> list[str]:
+    """The same, of a verification that has found these errors."""
+    decoded_chain = [decoded(certificate) for certificate in chain]
+    return list(dict.fromkeys(_reason(each, name, decoded_chain) for each in errors))
 
 
 def _reason(error: VerifyError, name: str, chain: Sequence[Certificate]) -> str:

@@ -35,7 +35,9 @@ class Report:
 
 def print_report(report: Report) -> None:
     """For a reader."""
-    verified = {True: "yes", False: f"NO: {report.refused}", None: "not asked (--insecure)"}[report.verified]
+    verified = {True: "yes", False: f"NO: {clean(report.refused or '')}", None: "not asked (--insecure)"}[
+        report.verified
+    ]
     facts = [
         ("verified", verified),
         ("protocol", report.protocol),
@@ -48,19 +50,19 @@ def print_report(report: Report) -> None:
     if report.client_certificate_demanded:
         facts.append(("demands", "a client certificate"))
     if report.root:
-        facts.append(("root", report.root))
+        facts.append(("root", clean(report.root)))
     if report.notes:
-        facts.append(("note", "\n".join(report.notes)))
+        facts.append(("note", "\n".join(map(clean, report.notes))))
     print_facts(f"{report.host}:{report.port}", facts)
     for number, certificate in enumerate(report.chain):
         print()
         print_facts(
             f"certificate {number}" + (", the server's own" if number == 0 else ""),
             [
-                ("subject", certificate.subject or UNKNOWN),
-                ("issuer", certificate.issuer or UNKNOWN),
+                ("subject", clean(certificate.subject) or UNKNOWN),
+                ("issuer", clean(certificate.issuer) or UNKNOWN),
                 ("valid", certificate.valid),
-                ("names", "\n".join(certificate.names) or UNKNOWN),
+                ("names", "\n".join(map(clean, certificate.names)) or UNKNOWN),
                 ("key", certificate.key),
                 ("signature", certificate.signature),
                 ("SHA-256", certificate.sha256),
