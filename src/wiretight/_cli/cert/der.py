@@ -18,7 +18,6 @@ CONSTRUCTED = 0x20
 _TEXT = {0x0C: "utf-8", 0x12: "ascii", 0x13: "ascii", 0x14: "latin-1", 0x16: "ascii", 0x1A: "ascii"}
 _TEXT |= {0x1C: "utf-32-be", 0x1E: "utf-16-be"}
 _MOST_PARTS = 200
-_LONG_NAME = 2  # in what txt2obj() answers: number, short name, long name, OID
 
 
 class TruncatedError(ValueError):
@@ -105,7 +104,7 @@ def first_element(data: "bytes | memoryview") -> Element:
 
 def long_name(oid: str) -> str:
     """OpenSSL's long name for an object identifier, or itself."""
-    return _names(oid)[_LONG_NAME]
+    return _names(oid)[2]
 
 
 def short_name(oid: str) -> str:
@@ -125,6 +124,7 @@ def distinguished_name(name: Element) -> "tuple[tuple[tuple[str, str], ...], ...
 
 
 def _names(oid: str) -> tuple[int, str, str, str]:
+    """(number, short name, long name, object identifier)."""
     try:
         return txt2obj(oid)
     except ValueError:
