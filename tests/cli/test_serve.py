@@ -54,6 +54,14 @@ def serving_folder(*arguments: object) -> Iterator[tuple[subprocess.Popen[str], 
             process.kill()
 
 
+def note_with(process: subprocess.Popen[str], text: str) -> str:
+    """The next note with this text; those before it are about other connections."""
+    assert process.stderr is not None
+    while text not in (note := process.stderr.readline()):
+        assert note, f"{text!r} was not noted"
+    return note
+
+
 def page(port: int, certificates: Certificates, path: str = "/page.txt") -> str:
     connection = http.client.HTTPSConnection(HOST, port, timeout=PATIENCE, context=certificates.client_context())
     try:
@@ -171,14 +179,13 @@ def test_a_client_must_show_a_certificate_of_the_client_ca(folder: Path, certifi
             return curl(url, *trust, "--cert", credentials.chain, "--key", credentials.key)
 
         assert with_certificate(certificates.client).stdout == b"a page"
-        for refused in (curl(url, *trust), with_certificate(certificates.client_of_other_ca)):
+        for refused, note in (
+            (curl(url, *trust), f"wiretight: {ADDRESS} showed no certificate\n"),
+            (with_certificate(certificates.client_of_other_ca), f"wiretight: {ADDRESS} could not be verified: "),
+        ):
             assert refused.returncode != 0
             assert b"alert" in refused.stderr  # and not only a reset
-        process.terminate()
-        notes = process.communicate(timeout=PATIENCE)[1]
-
-    assert f"wiretight: {ADDRESS} showed no certificate\n" in notes
-    assert f"wiretight: {ADDRESS} could not be verified: " in notes
+            assert note_with(process, note)
 
 
 def test_a_renewed_certificate_is_taken_up(folder: Path, certificates: Certificates, tmp_path: Path) -> None:
@@ -199,11 +206,10 @@ def test_a_renewed_certificate_that_is_no_good_is_reported_once(
         first = shown(port)
         key.write_text("no key")
         os.utime(key, (2, 2))
-        assert process.stderr is not None
-        note = Task(process.stderr.readline)
+        note = Task(note_with, process, "wiretight: the renewed certificate cannot be used, the former one stays: ")
         while note.running:
             assert shown(port) == first
-        assert "wiretight: the renewed certificate cannot be used, the former one stays: " in note.result()
+        assert note.result()
 
 
 def copied(credentials: Credentials, folder: Path, seconds: int) -> Credentials:
