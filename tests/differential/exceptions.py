@@ -31,6 +31,7 @@ class Allowed:
     entry: str  # of docs/differences.md, without its backticks
     before: tuple[int, ...] = (99, 0)  # the first Python whose `ssl` answers as wiretight does
     backports: tuple[tuple[int, int, int], ...] = ()  # and the first releases of older lines
+    patched: bool = False  # distributions have that answer in older releases, too
 
     def needed(self, version: tuple[int, ...]) -> bool:
         backported = any(release[:2] == version[:2] and release <= version for release in self.backports)
@@ -125,6 +126,7 @@ EVERYWHERE = (
         "an end without close_notify is an error for a read of nothing too",
         "SSLEOFError after a failure",
         before=(3, 15),
+        patched=True,  # in Debian since 3.14.7-2 (python/cpython#148292)
     ),
     Allowed(
         "socket .* data",
@@ -185,6 +187,7 @@ EVERYWHERE = (
         "wrap_bio() checks its arguments as wrap_socket() does, since 3.15",
         "wrap_bio(), arguments",
         before=(3, 15),
+        backports=((3, 14, 10),),
     ),
     Allowed(
         "context .*",
