@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
+
+import pytest
 
 import wiretight
 from tests.aio.protocols import Recorder
-from wiretight.asyncio import create_connection
+from wiretight import asyncio as native
 
 
 def answers() -> Recorder:
@@ -37,34 +38,28 @@ def test_the_second_transport_resumes_the_first(loops, ends):
         context = ends.client_context()
         context.session_store = store = wiretight.MemorySessionStore()
         async with ends.serving(answers) as address:
-            assert [await resumes(create_connection, address, context) for _ in range(3)] == [False, True, True]
+            assert [await resumes(native.create_connection, address, context) for _ in range(3)] == [False, True, True]
         assert len(store) > 0
 
     loops.run(main)
 
 
-def test_the_second_start_tls_resumes_the_first(loops, ends):
+@pytest.mark.parametrize("ours", [True, False], ids=["wiretight.asyncio", "the loop"])
+def test_the_second_start_tls_resumes_the_first(loops, ends, ours):
     async def main():
-        context, server_context = ends.client_context(), ends.server_context()
+        context = ends.client_context()
         context.session_store = wiretight.MemorySessionStore()
-
-        async def serve(reader, writer):
-            with contextlib.suppress(OSError):
-                await writer.start_tls(server_context)
-                writer.write(b"hello")
-                await reader.read()
-            writer.close()
-
-        server = await asyncio.start_server(serve, "127.0.0.1", 0)
+        loop = asyncio.get_running_loop()
+        start_tls = native.start_tls if ours else loop.start_tls
         reused = []
-        async with server:
+        async with ends.serving(answers) as address:
             for _ in range(3):
-                reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
-                await writer.start_tls(context, server_hostname="localhost")
-                assert await reader.readexactly(5) == b"hello"
-                reused.append(writer.get_extra_info("ssl_object").session_reused)
-                writer.close()
-                await writer.wait_closed()
+                plain, client = await loop.create_connection(Recorder, *address)
+                transport = await start_tls(plain, client, context, server_hostname="localhost")
+                assert await client.receive(5) == b"hello"
+                reused.append(transport.get_extra_info("ssl_object").session_reused)
+                transport.close()
+                await client.lost()
         assert reused == [False, True, True]
 
     loops.run(main)
