@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import importlib.util
+import inspect
 import re
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 
+import wiretight
+import wiretight.asyncio
+import wiretight.selectors
 from tests.repo.source import ROOT
 
 
@@ -96,3 +100,22 @@ def test_with_an_address_of_the_repository_the_readme_of_an_index_links_to_it(mo
 def test_without_an_address_the_label_of_a_link_stays(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(links, "source_url", lambda: None)
     assert links.for_an_index("see [docs/a.md](docs/a.md)\n![p](p.png)\n", "README.md") == "see docs/a.md\n\n"
+
+
+# --- The reference ----------------------------------------------------------------------------------------------------
+
+REFERENCE = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "docs" / "reference").glob("*.md"))
+ON_A_PAGE = set(re.findall(r"^::: wiretight\.(\w+)$", REFERENCE, re.MULTILINE)) | set(re.findall(r"`(\w+)`", REFERENCE))
+INTERNAL = {"HAS_STANDARD", "TYPE_CHECKING"}  # imported for the package itself
+
+
+def test_every_public_name_is_on_a_page_of_the_reference() -> None:
+    lazy = set(re.findall(r'"([A-Za-z]+)"', inspect.getsource(wiretight.__getattr__)))
+    names = {name for name in {*vars(wiretight), *lazy} if not name.startswith("_")} - INTERNAL
+    assert "VerifyCode" in names
+    assert names - ON_A_PAGE - {"asyncio", "selectors"} == set()
+
+
+def test_every_public_name_of_a_submodule_is_on_a_page_of_the_reference() -> None:
+    listed = set(re.findall(r"^ +- (\w+)$", REFERENCE, re.MULTILINE)) | ON_A_PAGE
+    assert {*wiretight.asyncio.__all__, *wiretight.selectors.__all__} - listed == set()

@@ -41,10 +41,10 @@ def graph(diagram: str) -> str:
     for begin, end, label in edges:
         beginning = "begin" if begin == "[*]" else begin
         ending = "end" if end == "[*]" else end
-        text = "".join(rf" {part}\l" for part in textwrap.wrap(label or "", LABEL_WIDTH))
+        text = "".join(rf"&#160;{part}\l" for part in textwrap.wrap(label or "", LABEL_WIDTH))
         drawn.append(f'"{beginning}" -> "{ending}" [label="{text}"];')
-    drawn.append('begin [shape=circle, style=filled, label="", width=0.15];')
-    drawn.append('end [shape=doublecircle, style=filled, label="", width=0.1];')
+    drawn.append('begin [shape=circle, style=filled, fillcolor=black, label="", width=0.15];')
+    drawn.append('end [shape=doublecircle, style=filled, fillcolor=black, label="", width=0.1];')
     return "digraph {" + "\n".join(drawn) + "}"
 
 

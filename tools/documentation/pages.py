@@ -6,6 +6,7 @@ is written from its fragments.
 
 from __future__ import annotations
 
+import importlib
 import posixpath
 import re
 import subprocess
@@ -57,6 +58,13 @@ def title_of(source: str) -> str:
     return next((line[2:] for line in lines if line.startswith("# ")), source)
 
 
+def names_of(enum: str) -> str:
+    """A table of an enum's members."""
+    members = getattr(importlib.import_module("wiretight"), enum)
+    rows = [f"| `{member.name}` | {member:d} |" for member in members]
+    return "\n".join(["| name | number |", "| --- | --- |", *rows])
+
+
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
     """What of the configuration is code, so that mkdocs.yml is data."""
     config.mdx_configs["toc"]["slugify"] = slugify(case="lower")  # the anchors that GitHub makes
@@ -97,6 +105,7 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
             label = title_of(path)
         return f"{mark}[{label}]({posixpath.relpath(there, posixpath.dirname(here) or '.')}{fragment})"
 
+    markdown = re.sub(r"<!-- names of (\w+) -->", lambda found: names_of(found[1]), markdown)
     return "".join(
         f"  {line}" if is_prose and re.match(r"  [|\S]", line) else line  # Python-Markdown asks for four spaces
         for line, is_prose in outside_fences(with_links(markdown, replace))

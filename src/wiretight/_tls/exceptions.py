@@ -15,28 +15,34 @@ if TYPE_CHECKING:
     from wiretight._core.x509.certificate import Certificate
 
     class SSLError(standard.SSLError):
-        """TLS failed. `alert` is the fatal alert with which one end told the other, and `alert_sent` whether we did."""
+        """TLS failed. `alert` is the fatal alert with which one end told the other, and `alert_sent` whether we did.
+
+        Since 0.1. Source: `ssl.SSLError`, RFC 8446, section 6.
+        """
 
         alert: standard.AlertDescription | int | None
         alert_sent: bool
 
     class SSLZeroReturnError(SSLError, standard.SSLZeroReturnError):
-        """The peer has closed the connection with close_notify."""
+        """The peer has closed the connection with close_notify. Since 0.1. Source: `ssl.SSLZeroReturnError`."""
 
     class SSLWantReadError(SSLError, standard.SSLWantReadError):
-        """Call again when the transport can be read."""
+        """Call again when the transport can be read. Since 0.1. Source: `ssl.SSLWantReadError`."""
 
     class SSLWantWriteError(SSLError, standard.SSLWantWriteError):
-        """Call again when the transport can be written."""
+        """Call again when the transport can be written. Since 0.1. Source: `ssl.SSLWantWriteError`."""
 
     class SSLSyscallError(SSLError, standard.SSLSyscallError):
-        """A system call failed."""
+        """A system call failed. Since 0.1. Source: `ssl.SSLSyscallError`."""
 
     class SSLEOFError(SSLError, standard.SSLEOFError):
-        """The stream ended without close_notify."""
+        """The stream ended without close_notify. Since 0.1. Source: `ssl.SSLEOFError`."""
 
     class SSLCertVerificationError(SSLError, standard.SSLCertVerificationError):
-        """The peer's certificate was rejected; with what it sent, and all that was wrong with it."""
+        """The peer's certificate was rejected; with what it sent, and all that was wrong with it.
+
+        Since 0.1. Source: `ssl.SSLCertVerificationError`.
+        """
 
         peer_chain: list[Certificate]
         verify_errors: tuple[VerifyError, ...]
