@@ -1,4 +1,7 @@
-"""The programs in README.md and docs/ run as they are printed, but for the address of the server."""
+"""The programs in README.md and docs/ run as they are printed, but for the address of the server.
+
+The recipes in docs/do are run by tests/ecosystem, and those of the tutorial by test_tutorial.py.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,6 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -21,31 +23,26 @@ from typing import Any
 import pytest
 
 import wiretight
+from tests.kit import printed
 from tests.kit.certificates import ADDRESS, HOST, Certificates, Credentials
+from tests.kit.printed import DOCS, ROOT, THEIR_SERVER, connected, on_loopback
 from tests.kit.proxies import tunnel
 from tests.kit.servers import Server
 from tests.kit.sockets import free_port, receive_all
 from tests.kit.threads import PATIENCE
 
-ROOT = Path(__file__).parents[2]
-PAGES = [ROOT / "README.md", ROOT / "SECURITY.md", *sorted((ROOT / "docs").glob("*.md"))]
-PROGRAM = re.compile(r"^```python\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+RUN_ELSEWHERE = {"do", "learn"}
+PAGES = [
+    *(ROOT / name for name in ("README.md", "SECURITY.md")),
+    *(page for page in sorted(DOCS.rglob("*.md")) if page.relative_to(DOCS).parts[0] not in RUN_ELSEWHERE),
+]
 PROGRAMS = {
-    f"{page.name}-{number}": program
+    f"{page.relative_to(ROOT / ('docs' if page.is_relative_to(DOCS) else '.'))}-{number}": program
     for page in PAGES
-    for number, program in enumerate(PROGRAM.findall(page.read_text(encoding="utf-8")), 1)
+    for number, program in enumerate(printed.programs(page), 1)
 }
 SERVERS = {name for name, program in PROGRAMS.items() if "8443" in program}
-THEIR_SERVER, ITS_PORT = "example.org", 443
 PROXY, PROXY_PORT = "proxy.example.net", 3128
-
-
-def on_loopback(program: str, port: int, proxy_port: int = PROXY_PORT) -> str:
-    """The program with this server in place of example.org, this proxy, and a free port in place of 8443."""
-    program = program.replace(PROXY, HOST).replace(str(PROXY_PORT), str(proxy_port))
-    program = program.replace(f"https://{THEIR_SERVER}/", f"https://{HOST}:{port}/").replace(THEIR_SERVER, HOST)
-    program = re.sub(rf"\b{ITS_PORT}\b", str(port), program)
-    return program.replace("8443", str(port))
 
 
 @pytest.fixture
@@ -103,13 +100,14 @@ def test_a_client_runs(name: str, web_port: int, proxy: Server, environment: dic
     for package in re.findall(r"^import (aiohttp|httpx|requests)$", PROGRAMS[name], re.MULTILINE):
         pytest.importorskip(package, reason=f"{package} is not installed: scripts/test without --bare installs it")
     file = tmp_path / "program.py"  # which the processes that it starts import
-    file.write_text(on_loopback(PROGRAMS[name], web_port, proxy.port))
+    program = PROGRAMS[name].replace(PROXY, HOST).replace(str(PROXY_PORT), str(proxy.port))
+    file.write_text(on_loopback(program, web_port))
     command = [sys.executable, file]
     result = subprocess.run(
         command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=PATIENCE, check=False
     )
     assert result.returncode == 0, result.stderr
-    assert "200" in result.stdout
+    assert "200" in result.stdout or THEIR_SERVER not in PROGRAMS[name]
     assert bool(proxy.all_seen()) == (PROXY in PROGRAMS[name])
 
 
@@ -182,22 +180,8 @@ def running(program: str, port: int, environment: dict[str, str], folder: Path) 
         reason = "needs uvicorn 0.47 or newer, which scripts/test without --bare installs"
         pytest.importorskip("uvicorn", minversion="0.47", reason=reason)
     (folder / "server.py").write_text(on_loopback(program, port))
-    command = [sys.executable, "server.py"]
-    with subprocess.Popen(command, cwd=folder, env=environment, start_new_session=True) as server:
-        try:
-            yield server
-        finally:
-            os.killpg(server.pid, signal.SIGKILL)  # and those that it has started
-
-
-def connected(server: subprocess.Popen[bytes], port: int) -> socket.socket:
-    """A connection to the server, as soon as it listens."""
-    while server.poll() is None:
-        try:
-            return socket.create_connection((ADDRESS, port), timeout=PATIENCE)
-        except ConnectionRefusedError:
-            time.sleep(0.01)
-    raise AssertionError("the server ended")
+    with printed.running([sys.executable, "server.py"], environment, folder) as server:
+        yield server
 
 
 def test_the_pages_contain_programs() -> None:
