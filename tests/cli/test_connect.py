@@ -5,11 +5,14 @@ from __future__ import annotations
 import base64
 import datetime as dt
 import hashlib
+import itertools
 import json
+import os
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -17,6 +20,8 @@ import trustme
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
 
 from tests.cli.command import assert_one_line, wiretight
 from tests.cli.conftest import Serving
@@ -25,6 +30,7 @@ from tests.kit.certificates import ADDRESS, HOST, Certificates, Credentials
 from tests.kit.keys import authority
 from tests.kit.servers import Server
 from tests.kit.subject import tls
+from wiretight._cli.connect import dialler
 from wiretight._cli.connect.address import split_address
 from wiretight._cli.connect.starttls import NAMES, default_port
 
@@ -364,6 +370,7 @@ def test_a_bad_address_is_wrong_usage(address: str) -> None:
         ("[2001:db8::1]:65535", ("2001:db8::1", 65535)),
         ("https://example.org", ("example.org", 443)),
         ("https://user:word@example.org:8443/a:b@c?d#e", ("example.org", 8443)),
+        ("HTTPS://Example.org", ("Example.org", 443)),
         ("https://[::1]:8443/", ("::1", 8443)),
         ("wss://example.org/socket", ("example.org", 443)),
         ("imaps://example.org", ("example.org", 993)),
@@ -470,6 +477,62 @@ def test_a_slow_response_is_abandoned_at_the_timeout(
     result = wiretight("connect", f"{ADDRESS}:{port}", "--timeout", "0.3", *arguments)
 
     assert_one_line(result, f"{ADDRESS}:{port} did not answer within 0.3 s")
+
+
+@pytest.mark.parametrize("command", ["connect", "trace"])
+def test_a_server_that_sends_tickets_without_an_end_is_left(
+    saying: Callable[..., int], certificates: Certificates, tmp_path: Path, command: str
+) -> None:
+    context = certificates.server_context(tls.TLSVersion.TLSv1_3)
+    context.keylog_filename = tmp_path / "keys"
+
+    def flood(sock: socket.socket) -> None:
+        with context.wrap_socket(sock, server_side=True) as wrapped:
+            for record in tickets(tmp_path / "keys", sent=context.num_tickets):
+                os.write(wrapped.fileno(), record)
+
+    port = saying(then=flood)
+
+    result = wiretight(command, f"{HOST}:{port}", "--cafile", certificates.ca_file, "--json")
+    assert result.returncode == 0, result.stderr
+
+
+def tickets(key_log: Path, sent: int) -> Iterator[bytes]:
+    """Records of a server with TLS_AES_256_GCM_SHA384, each with a hundred tickets (RFC 8446, 4.6.1, 5.2 and 7.3)."""
+    lines = [line.split() for line in key_log.read_text().splitlines()]
+    secret = bytes.fromhex(next(line[2] for line in reversed(lines) if line[0] == "SERVER_TRAFFIC_SECRET_0"))
+
+    def expanded(label: bytes, size: int) -> bytes:
+        info = size.to_bytes(2, "big") + bytes([6 + len(label)]) + b"tls13 " + label + b"\0"
+        return HKDFExpand(hashes.SHA384(), size, info).derive(secret)
+
+    key, start = AESGCM(expanded(b"key", 32)), int.from_bytes(expanded(b"iv", 12), "big")
+    ticket = (7200).to_bytes(4, "big") + bytes(4) + b"\1\0" + b"\0\x20" + b"t" * 32 + b"\0\0"
+    content = (b"\x04" + len(ticket).to_bytes(3, "big") + ticket) * 100 + b"\x16"
+    head = b"\x17\3\3" + (len(content) + 16).to_bytes(2, "big")
+    for number in itertools.count(sent):
+        yield head + key.encrypt((start ^ number).to_bytes(12, "big"), content, head)
+
+
+def test_connecting_takes_no_longer_in_all_than_the_timeout(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many addresses a host has, of which none answers."""
+    seen: list[float] = []
+
+    class Silent(socket.socket):
+        def connect(self, address: Any) -> None:
+            seen.append(self.gettimeout() or 0)
+            raise TimeoutError
+
+    addresses = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (ADDRESS, number)) for number in range(1, 5)]
+    monkeypatch.setattr(dialler.socket, "getaddrinfo", lambda *_, **__: addresses)
+    monkeypatch.setattr(dialler.socket, "socket", Silent)
+
+    # Each takes no time here, so that its share of what is left grows.
+    monkeypatch.setattr(dialler, "time", SimpleNamespace(monotonic=lambda: 0.0))
+
+    with pytest.raises(TimeoutError):
+        dialler._connected(HOST, 1, 12.0)
+    assert seen == [12 / 4, 12 / 3, 12 / 2, 12 / 1]
 
 
 def refused(port: int, certificates: Certificates, *words: str) -> None:

@@ -34,6 +34,9 @@ def report(port: int, *arguments: object) -> Any:
         ("ftp", [b"220 ready\r\n", b"234 begin\r\n"]),
         ("lmtp", [b"220 ready\r\n", b"250-here\r\n250 STARTTLS\r\n", b"220 go\r\n"]),
         ("nntp", [b"201 ready\r\n", b"382 begin\r\n"]),
+        ("smtp", [b"220\r\n", b"250-here\r\n250\r\n", b"220\r\n"]),
+        ("imap", [b"* ok ready\r\n", b"a Ok begin\r\n"]),
+        ("sieve", [b"ok\r\n", b"Ok\r\n"]),
         ("sieve", [b'"IMPLEMENTATION" "here"\r\n"STARTTLS"\r\nOK\r\n', b'OK "begin"\r\n']),
     ],
 )

@@ -5,7 +5,6 @@ import base64
 import binascii
 import contextlib
 import re
-import select
 import socket
 import sys
 import textwrap
@@ -22,6 +21,7 @@ from wiretight._cli.negotiated import UNKNOWN
 from wiretight._cli.terminal import clean, print_json
 
 _TICKET_SECONDS = 1.0  # how long a server is given to send a TLS 1.3 session ticket
+_LOOK_SECONDS = 0.05  # how long to read before looking whether there is one: a server may send without an end
 
 
 def add_arguments(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -117,15 +117,16 @@ def _fill(report: Report, agreed: ssl.ConnectionInfo, protocol: str | None) -> N
 
 def _demands_certificate(connection: ssl.SSLSocket) -> bool:
     """Wait for what a TLS 1.3 server sends after the handshake: session tickets, or the alert in question."""
-    connection.settimeout(0)
     deadline = time.monotonic() + _TICKET_SECONDS
     while not (connection.session is not None and connection.session.has_ticket):
-        if connection.version() != "TLSv1.3" or not _readable(connection, deadline - time.monotonic()):
+        left = deadline - time.monotonic()
+        if connection.version() != "TLSv1.3" or left <= 0:
             break
+        connection.settimeout(min(left, _LOOK_SECONDS))
         try:
             connection.recv(1)
             break
-        except ssl.SSLWantReadError:
+        except TimeoutError:
             continue
         except ssl.SSLError as error:
             return error.alert == ssl.ALERT_DESCRIPTION_CERTIFICATE_REQUIRED
@@ -134,15 +135,11 @@ def _demands_certificate(connection: ssl.SSLSocket) -> bool:
     return False
 
 
-def _readable(connection: socket.socket, seconds: float) -> bool:
-    return bool(seconds > 0 and select.select([connection], [], [], seconds)[0])
-
-
 def _close(connection: ssl.SSLSocket) -> None:
-    # OpenSSL does not resume a session whose connection ended without close_notify. Does not wait for the server's.
-    connection.settimeout(0)
+    # OpenSSL does not resume a session whose connection ended without close_notify. The server's is not waited for.
+    connection.settimeout(_LOOK_SECONDS)
     with contextlib.suppress(OSError, ValueError):
-        connection.unwrap()
+        connection.shutdown(socket.SHUT_WR)
 
 
 def _is_reused(dialler: Dialler, context: ssl.SSLContext, session: ssl.SSLSession | None) -> bool:

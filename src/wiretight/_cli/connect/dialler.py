@@ -2,6 +2,7 @@
 
 import argparse
 import socket
+import time
 import warnings
 
 import wiretight as ssl
@@ -124,9 +125,28 @@ class Dialler:
 
     def _connect(self) -> socket.socket:
         try:
-            return socket.create_connection((self.host, self.port), timeout=self._options.timeout)
+            return _connected(self.host, self.port, self._options.timeout)
         except (OSError, UnicodeError) as error:  # UnicodeError: not a possible DNS name
             raise connection_failure(error, self.peer, self._options.timeout) from error
+
+
+def _connected(host: str, port: int, timeout: float) -> socket.socket:
+    """Tries the addresses of the host one after the other, each for its share of the time that is left."""
+    deadline = time.monotonic() + timeout
+    addresses = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    for number, (family, kind, protocol, _, address) in enumerate(addresses):
+        raw = socket.socket(family, kind, protocol)
+        try:
+            raw.settimeout(max(0.001, (deadline - time.monotonic()) / (len(addresses) - number)))
+            raw.connect(address)
+        except BaseException as error:
+            raw.close()
+            if not isinstance(error, OSError) or number == len(addresses) - 1:
+                raise
+        else:
+            raw.settimeout(timeout)
+            return raw
+    raise OSError("it has no address")
 
 
 def seconds(text: str) -> float:

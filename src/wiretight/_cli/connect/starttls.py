@@ -76,7 +76,10 @@ _LINE_END = re.compile(rb"\n\Z")
 
 @dataclass(frozen=True)
 class _Lines:
-    """The dialogue, and how the last line of a response begins: other lines may precede it."""
+    """The dialogue, and how the last line of a response begins: other lines may precede it.
+
+    Case does not matter, and a reply of a number may have no text (RFC 5321, section 4.2).
+    """
 
     greeting: str
     commands: tuple[tuple[bytes, str], ...]  # (our line, the accepted response)
@@ -91,8 +94,8 @@ class _Lines:
     def _expect(self, answers: _Answers, accepted: str) -> None:
         for _ in range(_LINES_LIMIT):
             line = answers.line()
-            if re.match(self.last_line, line):
-                if not re.match(accepted, line):
+            if re.match(self.last_line, line, re.IGNORECASE):
+                if not re.match(accepted, line, re.IGNORECASE):
                     raise answers.refused(line)
                 return
         raise CommandError(f"{answers.peer} does not stop talking before STARTTLS: is --starttls the right protocol?")
@@ -184,19 +187,20 @@ class _Protocol:
     dialogue: Callable[[_Answers, str], None]
 
 
+_NUMBERED = r"\d{3}( |$)"  # and not "220-": more lines follow that
 _PROTOCOLS = {
     # RFC 3207; the name in EHLO is for the server's log only
-    "smtp": _Protocol(587, _Lines(r"220 ", ((b"EHLO localhost", r"250 "), (b"STARTTLS", r"220 ")), r"\d{3} ")),
+    "smtp": _Protocol(587, _Lines(r"220", ((b"EHLO localhost", r"250"), (b"STARTTLS", r"220")), _NUMBERED)),
     # RFC 2033
-    "lmtp": _Protocol(24, _Lines(r"220 ", ((b"LHLO localhost", r"250 "), (b"STARTTLS", r"220 ")), r"\d{3} ")),
+    "lmtp": _Protocol(24, _Lines(r"220", ((b"LHLO localhost", r"250"), (b"STARTTLS", r"220")), _NUMBERED)),
     # RFC 3501 section 6.2.1
     "imap": _Protocol(143, _Lines(r"\* (OK|PREAUTH)", ((b"a STARTTLS", r"a OK"),), r"(\* (OK|PREAUTH|BYE)|a )")),
     # RFC 2595 section 4
     "pop3": _Protocol(110, _Lines(r"\+OK", ((b"STLS", r"\+OK"),), r"(\+OK|-ERR)")),
     # RFC 4217
-    "ftp": _Protocol(21, _Lines(r"220 ", ((b"AUTH TLS", r"234 "),), r"\d{3} ")),
+    "ftp": _Protocol(21, _Lines(r"220", ((b"AUTH TLS", r"234"),), _NUMBERED)),
     # RFC 4642
-    "nntp": _Protocol(119, _Lines(r"20[01] ", ((b"STARTTLS", r"382 "),), r"\d{3} ")),
+    "nntp": _Protocol(119, _Lines(r"20[01]", ((b"STARTTLS", r"382"),), _NUMBERED)),
     # RFC 5804, section 2.2
     "sieve": _Protocol(4190, _Lines(r"OK", ((b"STARTTLS", r"OK"),), r"(OK|NO|BYE)\b")),
     "ldap": _Protocol(389, _ldap),

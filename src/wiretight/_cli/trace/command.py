@@ -2,7 +2,6 @@
 
 import argparse
 import contextlib
-import select
 import sys
 import textwrap
 import time
@@ -16,6 +15,7 @@ from wiretight._cli.terminal import clean, print_json
 from wiretight._cli.trace.tracer import Tracer
 
 _AFTER_SECONDS = 1.0  # for what a server says after the handshake
+_CLOSE_SECONDS = 0.1  # … and after our close_notify
 
 
 def add_arguments(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -63,8 +63,8 @@ def _converse(dialler: Dialler, context: ssl.SSLContext) -> str | None:
     """Why there is no connection, or None after one."""
     try:
         with dialler.dial(context) as connection:
-            connection.settimeout(0)
             _listen(connection, time.monotonic() + _AFTER_SECONDS)
+            connection.settimeout(_CLOSE_SECONDS)
             with contextlib.suppress(OSError, ValueError):
                 connection.unwrap()
     except Refused as refused:
@@ -76,11 +76,10 @@ def _converse(dialler: Dialler, context: ssl.SSLContext) -> str | None:
 
 def _listen(connection: ssl.SSLSocket, deadline: float) -> None:
     """Reads what comes, for the messages among it."""
-    while (left := deadline - time.monotonic()) > 0 and select.select([connection], [], [], left)[0]:
+    while (left := deadline - time.monotonic()) > 0:
+        connection.settimeout(left)  # which a server that sends without an end cannot exceed
         try:
             if not connection.recv(65536):
                 return
-        except ssl.SSLWantReadError:
-            continue
-        except OSError:
+        except OSError:  # TimeoutError among them
             return
