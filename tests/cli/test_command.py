@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
+import signal
 import subprocess
 import sys
 from importlib.metadata import entry_points, version
@@ -15,7 +17,7 @@ from tests.cli.command import COLOUR, COMMAND, assert_one_line, in_terminal, sta
 from tests.kit.certificates import ADDRESS
 from tests.kit.subject import tls
 from wiretight._cli.main import main
-from wiretight._cli.terminal import clean
+from wiretight._cli.terminal import clean, print_table, shortened
 from wiretight._core.base.tables import FEATURES
 
 
@@ -31,7 +33,6 @@ def test_help_is_given(command: list[str]) -> None:
 
 def test_it_is_a_command_of_its_own() -> None:
     [script] = [each for each in entry_points(group="console_scripts") if each.name == "wiretight"]
-    assert script.load() is main
     program = f"import sys; sys.argv[0] = '/usr/bin/wiretight'; from {script.module} import main; main(['--help'])"
     result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert result.stdout.startswith("usage: wiretight [-h]")
@@ -59,9 +60,10 @@ def test_help_contains_examples(command: str) -> None:
 def test_wrong_usage_is_status_2(arguments: list[str]) -> None:
     result = wiretight(*arguments)
 
-    assert result.stderr.startswith("usage:")
-    assert "Traceback" not in result.stderr
-    assert result.returncode == 2
+    assert_one_line(result, "--help`)", status=2)
+    document = wiretight(*arguments, "--json")
+    assert json.loads(document.stdout) == {"error": document.stderr.strip().removeprefix("wiretight: ")}
+    assert document.returncode == 2
 
 
 def test_info_names_versions_and_trust_paths() -> None:
@@ -146,6 +148,16 @@ def test_modules_of_the_current_folder_are_found(tmp_path: Path) -> None:
         assert result.stdout.splitlines()[0] in ("a_module", "__main__"), result.stderr
 
 
+def test_what_a_module_prints_is_not_in_the_document_of_the_doctor(tmp_path: Path) -> None:
+    (tmp_path / "noisy.py").write_text("import os\nprint('noise')\nos.write(1, b'more')\n")
+    result = subprocess.run(
+        [*COMMAND, "doctor", "--json", "noisy"], capture_output=True, text=True, check=False, cwd=tmp_path
+    )
+
+    assert isinstance(json.loads(result.stdout), list)
+    assert {"noise", "more"} <= set(result.stderr.replace("more", "more\n").split())
+
+
 def test_a_terminal_gets_colour() -> None:
     pytest.importorskip("rich", reason="colour needs rich: pip install 'wiretight[demo]'")
     _, seen = in_terminal("info")
@@ -171,6 +183,32 @@ def test_without_rich_a_terminal_gets_plain_text() -> None:
 
     assert "\x1b" not in seen
     assert status == 0
+
+
+def test_an_interrupt_while_the_commands_are_imported_causes_no_traceback(tmp_path: Path) -> None:
+    """As whoever is impatient makes it: the import of argparse never ends here."""
+    (tmp_path / "argparse.py").write_text(
+        "import os, signal, time\nos.kill(os.getpid(), signal.SIGINT)\ntime.sleep(60)\n"
+    )
+    process = subprocess.run(
+        [*COMMAND, "info"], capture_output=True, text=True, check=False, env={**os.environ, "PYTHONPATH": str(tmp_path)}
+    )
+
+    assert (process.stdout, process.stderr) == ("", "")
+    assert process.returncode == -signal.SIGINT
+
+
+def test_ctrl_c_is_what_it_was_once_a_command_runs() -> None:
+    assert wiretight("run", "-c", "import signal; print(signal.getsignal(2) is signal.default_int_handler)").stdout == (
+        "True\n"
+    )
+
+
+def test_wide_letters_and_accents_keep_a_table_aligned(capsys: pytest.CaptureFixture[str]) -> None:
+    print_table(["name", "end"], [["東京", "x"], ["e\u0301", "x"], ["plain", "x"]])
+
+    assert capsys.readouterr().out.splitlines() == ["name   end", "東京   x", "e\u0301      x", "plain  x"]
+    assert [shortened(text, 5) for text in ("plain", "plainer", "東京都市")] == ["plain", "plai…", "東京…"]
 
 
 def test_output_that_cannot_be_encoded_is_escaped() -> None:

@@ -1,8 +1,11 @@
 """`doctor`: what would still use the standard `ssl` after install()."""
 
 import argparse
+import contextlib
 import importlib
 import os
+import sys
+from collections.abc import Iterator
 
 from wiretight._cli.errors import CommandError, Terminated, installed
 from wiretight._cli.run import first_on_path
@@ -29,8 +32,9 @@ def add_arguments(commands: "argparse._SubParsersAction[argparse.ArgumentParser]
 def run(options: argparse.Namespace) -> int:
     """Run the command."""
     first_on_path(os.getcwd())  # noqa: PTH109
-    for module in options.modules:
-        _load(module)
+    with _prints_elsewhere() if options.json else contextlib.nullcontext():
+        for module in options.modules:
+            _load(module)
     stale = installed().stale()
     if options.json:
         print_json([reference._asdict() for reference in stale])
@@ -39,6 +43,22 @@ def run(options: argparse.Namespace) -> int:
     else:
         print("Nothing: install() reaches every reference to ssl.")
     return FOUND if stale else 0
+
+
+@contextlib.contextmanager
+def _prints_elsewhere() -> Iterator[None]:
+    """What the modules print while they are imported goes to stderr: stdout is for the result."""
+    sys.stdout.flush()
+    stdout, ours = sys.stdout, os.dup(1)
+    try:
+        os.dup2(2, 1)
+        yield
+        if sys.stdout is not None and not sys.stdout.closed:
+            sys.stdout.flush()
+    finally:
+        os.dup2(ours, 1)
+        os.close(ours)
+        sys.stdout = stdout
 
 
 def _load(module: str) -> None:

@@ -5,6 +5,7 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NoReturn
 
 import wiretight as ssl
 from wiretight._cli import doctor, info
@@ -23,9 +24,17 @@ WRONG_USAGE = 2
 PIPE_CLOSED = 141  # what a shell reports for a program ended by SIGPIPE
 
 
+class Parser(argparse.ArgumentParser):
+    """Wrong usage is one line, as any other failure."""
+
+    def error(self, message: str) -> NoReturn:
+        """Raise `UsageError`."""
+        raise UsageError(f"{message} (see `{self.prog} --help`)")
+
+
 def parser() -> argparse.ArgumentParser:
     """The parser of every command, with examples in its help."""
-    top = argparse.ArgumentParser(
+    top = Parser(
         prog="wiretight" if Path(sys.argv[0]).name == "wiretight" else "python -m wiretight",
         description="TLS sockets for Python: try them out, look at a server, serve a folder.",
         epilog="`wiretight COMMAND --help` explains a command, with examples.",
@@ -41,7 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command.
 
     Returns 0 for success, 1 for a failure (reported in one line on stderr, and with --json also as a document with an
-    "error"), 2 for wrong usage (or raises `SystemExit(2)`), 130 after Ctrl-C.
+    "error"), 2 for wrong usage, 130 after Ctrl-C; a command may have others.
     """
     arguments = sys.argv[1:] if arguments is None else arguments
     if arguments[:1] == ["run"] and arguments[1:] not in (["-h"], ["--help"]):
@@ -73,7 +82,7 @@ def _run(arguments: Sequence[str]) -> int:
         status: int = options.run(options)
         return status
     except CommandError as failure:
-        if getattr(options, "json", False):
+        if getattr(options, "json", False) or "--json" in arguments:
             print_json({"error": str(failure)})
             sys.stdout.flush()
         print(f"wiretight: {clean(str(failure))}", file=sys.stderr)

@@ -2,9 +2,11 @@
 
 import json
 import sys
+import time
 from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TextIO
+from unicodedata import combining, east_asian_width
 
 if TYPE_CHECKING:
     import rich.console
@@ -17,6 +19,21 @@ def clean(text: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
 
 
+def columns(text: str) -> int:
+    """How many columns of a terminal `text` takes: two for a wide letter, as Chinese ones are, none for an accent."""
+    return sum(2 if east_asian_width(c) in "WF" else 0 if combining(c) else 1 for c in text)
+
+
+def shortened(text: str, most: int) -> str:
+    """`text`, or what of it fits into so many columns."""
+    if columns(text) <= most:
+        return text
+    kept = list(text)
+    while columns("".join(kept)) >= most:
+        kept.pop()
+    return "".join(kept) + "…"
+
+
 def print_json(value: object) -> None:
     """`value` for a machine, on stdout."""
     print(json.dumps(value, indent=2))
@@ -27,12 +44,12 @@ def print_table(headings: Sequence[str], rows: Sequence[Sequence[str]], numeric:
     rows = [[clean(cell) for cell in row] for row in rows]
     console = _console(sys.stdout)
     if console is None:
-        widths = [max(len(row[i]) for row in [headings, *rows]) for i in range(len(headings))]
+        widths = [max(columns(row[i]) for row in [headings, *rows]) for i in range(len(headings))]
         for row in [headings, *rows]:
-            cells = [
-                cell.rjust(width) if heading in numeric else cell.ljust(width)
-                for heading, cell, width in zip(headings, row, widths, strict=True)
-            ]
+            cells = []
+            for heading, cell, width in zip(headings, row, widths, strict=True):
+                space = " " * (width - columns(cell))
+                cells.append(space + cell if heading in numeric else cell + space)
             print("  ".join(cells).rstrip())
         return
     import rich.box
@@ -84,7 +101,8 @@ class Progress:
     def __init__(self, total: int) -> None:
         self._total = total
         self._step = max(1, total // 100)  # redrawing for every record would distort the measured time
-        self._unshown = 0
+        self._unshown = self._received = 0
+        self._begun = 0.0
         self._bar: Any = None  # rich.progress.Progress, or None
         self._task: Any = None
         console = _console(sys.stderr)
@@ -93,9 +111,10 @@ class Progress:
 
             self._bar = rich.progress.Progress(
                 rich.progress.TextColumn("{task.description:<12}"),
-                rich.progress.BarColumn(),
+                rich.progress.BarColumn(bar_width=14),
                 rich.progress.DownloadColumn(binary_units=True),
-                rich.progress.TimeElapsedColumn(),
+                rich.progress.TextColumn("{task.fields[rate]}", justify="right"),
+                rich.progress.TimeRemainingColumn(compact=True, elapsed_when_finished=True),
                 rich.progress.TextColumn("{task.fields[result]}", markup=False),
                 console=console,
                 refresh_per_second=5,  # each refresh delays the transfer being timed
@@ -115,8 +134,9 @@ class Progress:
         if self._bar is None:
             print(f"{name}: {self._total / MIB:,.4g} MiB ...", file=sys.stderr, flush=True)
             return lambda _count: None
-        self._unshown = 0
-        self._task = self._bar.add_task(name, total=self._total, result="")
+        self._unshown = self._received = 0
+        self._task = self._bar.add_task(name, total=self._total, rate="", result="")
+        self._begun = time.monotonic()
         return self._arrived
 
     def end(self, name: str, result: str) -> None:
@@ -130,7 +150,9 @@ class Progress:
     def _arrived(self, count: int) -> None:
         self._unshown += count
         if self._unshown >= self._step:
-            self._bar.advance(self._task, self._unshown)
+            self._received += self._unshown
+            rate = self._received / MIB / (time.monotonic() - self._begun or 1)
+            self._bar.update(self._task, advance=self._unshown, rate=f"{rate:,.0f} MiB/s")
             self._unshown = 0
 
 

@@ -13,7 +13,7 @@ from wiretight._cli.cert.extensions import Uses, uses_of
 from wiretight._cli.cert.findings import Finding
 from wiretight._cli.connect.chain import Certificate, decoded
 from wiretight._cli.negotiated import UNKNOWN
-from wiretight._cli.terminal import clean, print_facts, print_table
+from wiretight._cli.terminal import clean, print_facts, print_table, shortened
 
 _MOST = 10  # certificates that are shown one by one
 _WIDTH = 80
@@ -212,8 +212,7 @@ def _print_many(entries: Sequence[Entry]) -> None:
     for number, entry in enumerate(entries):
         name = clean(entry.words.subject) or UNKNOWN
         left = UNKNOWN if entry.words.days_left is None else f"{entry.words.days_left:,}"
-        shown = name if len(name) <= width else name[: width - 1] + "…"
-        rows.append([str(number), shown, entry.words.not_after[:10], left])
+        rows.append([str(number), shortened(name, width), entry.words.not_after[:10], left])
     print_table(["", "subject", "until", "days left"], rows, frozenset({"", "days left"}))
 
 
