@@ -330,8 +330,8 @@ def test_an_invalid_folder_is_reported(tmp_path: Path) -> None:
     assert_one_line(wiretight("serve", "--self-made", file), "cannot be served: Not a directory")
 
 
-def test_without_trustme_no_certificate_can_be_created() -> None:
-    assert_one_line(wiretight_without("trustme", "serve", "--self-made"), "pip install 'wiretight[demo]'")
+def test_without_cryptography_no_certificate_can_be_created() -> None:
+    assert_one_line(wiretight_without("cryptography", "serve", "--self-made"), "pip install 'wiretight[demo]'")
 
 
 @pytest.mark.parametrize("port", [65536, -1, "²", "1_0", "x", ""])

@@ -1,38 +1,26 @@
 """Authority: a temporary certificate authority, for a demonstration or a folder served at home."""
 
 from pathlib import Path
-from types import ModuleType
-from typing import TYPE_CHECKING
 
-from wiretight._cli.errors import CommandError
+from wiretight._cli.ca.issuer import Issuer
 
-if TYPE_CHECKING:
-    import trustme
+_DAYS = 365
 
 
 class Authority:
     """A fresh CA. Its own private key never leaves memory, so nothing can be signed with it later."""
 
     def __init__(self) -> None:
-        self._ca: trustme.CA = _trustme().CA(organization_name="wiretight, made on the spot")
+        self._issuer = Issuer.new("ec")
 
     def write_certificate(self, path: Path) -> Path:
         """The CA certificate as PEM in `path`, for clients to trust."""
-        self._ca.cert_pem.write_to_path(path)
+        path.write_bytes(self._issuer.made.pem)
         return path
 
     def write_server(self, path: Path, *names: str) -> Path:
-        """The private key and chain of a server with these names (or addresses), as PEM in `path`."""
+        """The private key and certificate of a server with these names (or addresses), as PEM in `path`."""
+        made = self._issuer.issue_server(names, "ec", _DAYS)
         path.touch(mode=0o600)
-        self._ca.issue_cert(*names).private_key_and_cert_chain_pem.write_to_path(path)
+        path.write_bytes(made.key_pem + made.pem)
         return path
-
-
-def _trustme() -> ModuleType:
-    try:
-        import trustme
-    except ImportError:
-        raise CommandError(
-            "certificates are made with trustme, which is missing: pip install 'wiretight[demo]'"
-        ) from None
-    return trustme

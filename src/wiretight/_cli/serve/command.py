@@ -48,7 +48,7 @@ def add_arguments(commands: "argparse._SubParsersAction[argparse.ArgumentParser]
     command.add_argument("--cert", metavar="FILE", help="certificate chain, PEM")
     command.add_argument("--key", metavar="FILE", help="private key, PEM, not encrypted (default: in --cert)")
     command.add_argument("--hidden", action="store_true", help="serve hidden files and folders, too")
-    command.add_argument("--self-made", action="store_true", help="make a certificate on the spot (needs trustme)")
+    command.add_argument("--self-made", action="store_true", help="make a certificate on the spot (needs cryptography)")
     command.add_argument("--port", type=_port, default=8443, metavar="N", help="port, 0 for any (default 8443)")
     command.add_argument("--bind", default="127.0.0.1", metavar="ADDR", help="address to listen on (default 127.0.0.1)")
     command.add_argument("--tls", choices=["1.2", "1.3"], help="accept only this version")
