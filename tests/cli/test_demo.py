@@ -39,13 +39,37 @@ def test_every_way_transfers_the_whole_file(tls: str, protocol: str) -> None:
 def test_a_pipe_gets_an_aligned_table_without_escape_sequences() -> None:
     result = wiretight("demo", "--size", "64K", "--way", "blocking", "--way", "memory-bio")
 
-    head, *rows = result.stdout.splitlines()
+    head, *rows = result.stdout.partition("\n\n")[0].splitlines()
     assert head.split("  ")[0] == "way"
     assert [row.split()[0] for row in rows] == ["blocking", "memory-bio"]
-    assert {row.index("TLSv1") for row in rows} == {head.index("protocol")}
+    assert {row.index("1.3") for row in rows} == {head.index("TLS")}
     assert all(row.endswith("ok") for row in rows)
     assert "\x1b" not in result.stdout + result.stderr
     assert result.stderr.splitlines()[:2] == ["blocking: 0.0625 MiB ...", "blocking: ok"]
+
+
+@pytest.mark.parametrize("tls", ["1.2", "1.3"])
+def test_the_table_fits_80_columns_and_two_sentences_follow(tls: str) -> None:
+    lines = wiretight("demo", "--size", "64K", "--tls", tls).stdout.splitlines()
+
+    assert [line for line in lines if len(line) > 80] == []
+    said = " ".join(lines[lines.index("") + 1 :])
+    assert said.startswith("0.0625 MiB went over TLS in each of these ways, over up to 50 connections at once, and")
+    assert said.endswith("with wiretight as its ssl.")
+
+
+def test_a_way_that_is_left_out_is_explained_under_the_table() -> None:
+    result = wiretight("demo", "--size", "64K", "--way", "curl", environment={"PATH": "/nowhere"})
+
+    assert result.stdout.splitlines()[1].split()[::5] == ["curl", "skipped"]
+    assert "curl was skipped: curl is not installed" in result.stdout.splitlines()
+
+
+def test_a_disk_without_space_is_noticed_before_it_is_filled(tmp_path: Path) -> None:
+    result = wiretight("demo", "--size", "9000000G", "--json", environment={"TMPDIR": str(tmp_path)})
+
+    assert_one_line(result, f"{tmp_path} has ", " MiB free: give a smaller --size, or set TMPDIR")
+    assert set(json.loads(result.stdout)) == {"error"}
 
 
 def test_a_terminal_gets_a_table_in_colour_and_a_bar() -> None:
@@ -54,6 +78,7 @@ def test_a_terminal_gets_a_table_in_colour_and_a_bar() -> None:
     assert COLOUR.search(seen)
     assert "blocking" in seen
     assert "64.0/64.0" in COLOUR.sub("", seen)
+    assert " MiB/s" in COLOUR.sub("", seen)
     assert status == 0
 
 
@@ -127,8 +152,8 @@ def test_a_full_disk_is_reported_in_one_line() -> None:
     assert_one_line(result, "cannot keep its two files of 1048576 bytes", "too large")
 
 
-def test_without_trustme_the_demo_names_what_to_install() -> None:
-    assert_one_line(wiretight_without("trustme", "demo"), "pip install 'wiretight[demo]'")
+def test_without_cryptography_the_demo_names_what_to_install() -> None:
+    assert_one_line(wiretight_without("cryptography", "demo"), "pip install 'wiretight[demo]'")
 
 
 def test_without_rich_the_demo_prints_plain_text() -> None:

@@ -2,6 +2,7 @@
 
 import argparse
 import re
+import shutil
 import statistics
 import sys
 import tempfile
@@ -20,7 +21,7 @@ from wiretight._cli.errors import CommandError, what_happened
 from wiretight._cli.negotiated import UNKNOWN
 from wiretight._cli.serve.authority import Authority
 from wiretight._cli.serve.fileserver import HOST, Fault, file_server, limit_version
-from wiretight._cli.terminal import MIB, Progress, print_json, print_table
+from wiretight._cli.terminal import MIB, Progress, clean, print_json, print_table
 
 WAYS: dict[str, Way] = {
     "blocking": blocking.fetch,
@@ -98,6 +99,7 @@ def run(options: argparse.Namespace) -> int:
         print_json([asdict(row) for row in rows])
     else:
         _print(rows)
+        _conclude(rows, options.size)
     bad = [row for row in rows if row.result != "ok" and not row.result.startswith("skipped")]
     for row in bad:
         print(f"wiretight: {row.way}: {row.difference}", file=sys.stderr)
@@ -112,6 +114,7 @@ def move(
     try:
         with tempfile.TemporaryDirectory(prefix="wiretight-demo-", ignore_cleanup_errors=True) as name:
             folder = Path(name)
+            _check_space(folder, size)
             ca_file = authority.write_certificate(folder / "ca.pem")
             certificate = authority.write_server(folder / "server.pem", _SERVER_NAME, HOST)
             payload = Payload(folder / "file", size)
@@ -123,6 +126,16 @@ def move(
                 return [_one(way, target, copy, connections, progress) for way in dict.fromkeys(ways)]
     except OSError as error:
         raise CommandError(f"the demo cannot keep its two files of {size} bytes: {error}") from error
+
+
+def _check_space(folder: Path, size: int) -> None:
+    """Before a disk is filled, which others use, too."""
+    free = shutil.disk_usage(folder).free
+    if free < 2 * size:
+        raise CommandError(
+            f"the demo keeps two files of {size / MIB:,.1f} MiB, and {folder.parent} has {free / MIB:,.1f} MiB free: "
+            "give a smaller --size, or set TMPDIR to another folder"
+        )
 
 
 def _one(way: str, target: Target, copy: Copy, connections: int, progress: Progress) -> Row:
@@ -165,22 +178,46 @@ def _row(
 
 
 def _print(rows: Sequence[Row]) -> None:
+    # Short words, so that it fits 80 columns: what a result means stands under the table.
     print_table(
-        ["way", "protocol", "cipher", "group", "handshake (ms)", "throughput (MiB/s)", "result"],
+        ["way", "TLS", "cipher", "group", "ms", "MiB/s", "result"],
         [
             [
-                row.way if row.connections == 1 else f"{row.way} ({row.connections})",
-                row.protocol,
+                row.way,
+                row.protocol.removeprefix("TLSv"),
                 row.cipher,
                 row.group,
                 UNKNOWN if row.handshake_ms is None else f"{row.handshake_ms:.1f}",
                 UNKNOWN if row.throughput_mib_s is None else f"{row.throughput_mib_s:.0f}",
-                row.result,
+                row.result.partition(":")[0],
             ]
             for row in rows
         ],
-        numeric=frozenset({"handshake (ms)", "throughput (MiB/s)"}),
+        numeric=frozenset({"ms", "MiB/s"}),
     )
+    for row in rows:
+        word, _, why = row.result.partition(": ")
+        if why:
+            print(f"{row.way} {'was ' if word == 'skipped' else ''}{word}: {clean(why)}")
+
+
+def _conclude(rows: Sequence[Row], size: int) -> None:
+    """What this has shown, and what to try next."""
+    if any(row.result != "ok" and not row.result.startswith("skipped") for row in rows):
+        return
+    many = max(row.connections for row in rows)
+    shown = (
+        f"{size / MIB:,.4g} MiB went over TLS in each of these ways{', over up to ' * (many > 1)}"
+        f"{f'{many} connections at once' if many > 1 else ''}, and arrived unchanged; ms is the time of a handshake,"
+        " and MiB/s are those of this machine, which is both ends."
+    )
+    following = (
+        "Try `wiretight connect example.org` to look at a server, or `wiretight run program.py` to run a program of"
+        " yours with wiretight as its ssl."
+    )
+    print()
+    for sentence in (shown, following):
+        print(textwrap.fill(sentence, 80))
 
 
 def _size(text: str) -> int:
