@@ -504,11 +504,20 @@ HOSTILE: dict[str, tuple[Callable[[Files], list[object]], int, str]] = {
     "a key file without a key": (lambda files: [files.ca, "--key", files.ca], 1, "holds no private key"),
     "a key file that is none": (lambda files: [files.ca, "--key", "/no/key"], 1, "/no/key cannot be read"),
     "a CA file without a CA": (
-        lambda files: [files.ca, "--cafile", files.write("a", key_of(files.leaf))],
+        lambda files: [files.ca, "--name", HOST, "--cafile", files.write("a", key_of(files.leaf))],
         1,
         "holds no CA certificate",
     ),
-    "a CA file that is none": (lambda files: [files.ca, "--cafile", "/no/ca"], 1, "/no/ca cannot be read"),
+    "a CA file that is a pipe": (
+        lambda files: [files.ca, "--name", HOST, "--cafile", fifo(files), "--timeout", "0.2"],
+        1,
+        "fifo cannot be read: it does not end within 0.2 s",
+    ),
+    "a CA file that is none": (
+        lambda files: [files.ca, "--name", HOST, "--cafile", "/no/ca"],
+        1,
+        "/no/ca cannot be read",
+    ),
     "a name that is none": (lambda files: [files.ca, "--name", ".x"], 2, "cannot be a server's name"),
     "a name with no letter": (lambda files: [files.ca, "--name", ""], 2, "cannot be a server's name"),
     "thresholds in the wrong order": (lambda files: [files.ca, "--warn", "1", "--critical", "2"], 2, "is below"),

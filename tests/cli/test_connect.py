@@ -443,6 +443,8 @@ def test_an_unusable_ca_file_is_reported(certificates: Certificates, tmp_path: P
 
     assert_one_line(wiretight("connect", "localhost:1", "--cafile", tmp_path / "no"), "cannot be read", "No such file")
     assert_one_line(wiretight("connect", "localhost:1", "--cafile", tmp_path), "cannot be read", "directory")
+    os.mkfifo(tmp_path / "pipe")
+    assert_one_line(wiretight("connect", "localhost:1", "--cafile", tmp_path / "pipe"), "a pipe or a device")
     for file in (tmp_path / "empty", certificates.server.key):
         assert_one_line(wiretight("connect", "localhost:1", "--cafile", file), "holds no CA certificate")
 

@@ -51,7 +51,7 @@ def add_arguments(commands: "argparse._SubParsersAction[argparse.ArgumentParser]
     command.add_argument("target", metavar="FILE|HOST[:PORT]", help="a file, - for stdin, or a server")
     command.add_argument("--key", metavar="FILE", help="the private key, to compare (default: that in FILE)")
     command.add_argument("--name", metavar="NAME", help="the server's name to verify (default: HOST)")
-    command.add_argument("--cafile", metavar="FILE", help="trust the CA certificates in FILE (PEM), not the system's")
+    command.add_argument("--cafile", metavar="FILE", help="trust the CA certificates in FILE, not the system's")
     command.add_argument("--insecure", action="store_true", help="do not verify")
     command.add_argument("--password", action="store_true", help="ask for the password of a PKCS#12 or key")
     command.add_argument("--password-file", metavar="FILE", help="the password is the first line of FILE")
@@ -150,7 +150,10 @@ def _judge(report: Report, options: argparse.Namespace) -> None:
     if options.insecure:
         return
     chain = [entries[at].native for at in order]
-    judgement = findings.judge(chain, report.role, _a_label(report.name), options.cafile)
+    try:
+        judgement = findings.judge(chain, report.role, _a_label(report.name), _trust(options))
+    except ssl.SSLError as error:
+        raise UsageError(f"{report.name!r} cannot be a server's name") from error
     report.verified = not judgement.refused
     report.refused = "; ".join(judgement.refused) or None
     report.root = Entry.of(judgement.root).words.subject if judgement.root is not None else None
@@ -160,7 +163,7 @@ def _judge(report: Report, options: argparse.Namespace) -> None:
         found = found + findings.of_browsers(own.native, own.words, own.uses, options.cafile is None)
     placed = (each.certificate if each.certificate is None else order[each.certificate] for each in found)
     report.findings = [findings.Finding(each.who, at, each.reason) for each, at in zip(found, placed, strict=True)]
-    report.notes += _missing(report, entries[order[-1]]) if judgement.refused else []
+    report.notes += _missing(entries[order[-1]]) if judgement.lacks_issuer else []
 
 
 def _role(report: Report, leaf: int) -> str:
@@ -174,11 +177,12 @@ def _role(report: Report, leaf: int) -> str:
     return findings.CLIENT if is_for_clients_only and report.name is None else findings.SERVER
 
 
-def _missing(report: Report, last: Entry) -> list[str]:
+def _missing(last: Entry) -> list[str]:
     """Where the certificate can be had that the chain lacks: browsers fetch it there, and nobody else."""
-    if last.words.subject == last.words.issuer or "unknown issuer" not in (report.refused or ""):
+    try:
+        addresses = last.native.get_info().get("caIssuers", ())
+    except (ValueError, ssl.SSLError):  # something of it cannot be decoded
         return []
-    addresses = last.native.get_info().get("caIssuers", ())
     return [f"a certificate is missing: that of {last.words.issuer!r}, which is at {each}" for each in addresses][:1]
 
 
@@ -207,7 +211,7 @@ def _is_file(target: str) -> bool:
 def _as_for_connect(options: argparse.Namespace) -> argparse.Namespace:
     return argparse.Namespace(
         address=options.target, starttls=options.starttls, timeout=options.timeout, servername=options.name,
-        cafile=options.cafile, tls=None, insecure_tls=None, cert=None, key=None, alpn=None,
+        cafile=None, tls=None, insecure_tls=None, cert=None, key=None, alpn=None,
     )  # fmt: skip
 
 
@@ -232,13 +236,16 @@ def _check(options: argparse.Namespace) -> None:
         raise UsageError("the certificate and --key cannot both be the standard input")
     if _is_file(options.target) and options.starttls:
         raise UsageError("--starttls is for a server, and not for a file")
-    if options.cafile is not None:
-        try:
-            ssl.TrustStore.from_file(options.cafile)
-        except OSError as error:
-            if isinstance(error, ssl.SSLError):
-                raise CommandError(f"{options.cafile} holds no CA certificate in PEM form") from error
-            raise CommandError(f"{options.cafile} cannot be read: {error.strerror}") from error
+
+
+def _trust(options: argparse.Namespace) -> ssl.TrustStore | None:
+    if options.cafile is None:
+        return None
+    data = read_source(options.cafile, options.timeout)
+    contents = contents_of(data, options.cafile, None)
+    if not contents.certificates:
+        raise CommandError(f"{options.cafile} holds no CA certificate")
+    return ssl.TrustStore(contents.certificates, data if contents.crls else ())
 
 
 def _password(options: argparse.Namespace) -> "Callable[[], bytes] | None":

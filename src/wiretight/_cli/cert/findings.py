@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import wiretight as ssl
 from wiretight._cli.cert.extensions import Uses
 from wiretight._cli.connect.chain import Certificate, is_address
-from wiretight._cli.connect.reasons import reasons_of
+from wiretight._cli.connect.reasons import UNKNOWN_ISSUER, reasons_of
 from wiretight._core.trust.verifier import verify_chain
 
 SERVER, CLIENT, AUTHORITY = "server", "client", "CA"
@@ -45,46 +45,52 @@ class Finding:
 @dataclass(frozen=True)
 class Judgement:
     """What verifying a chain has come to. `refused` is why this system refuses it, as `connect` would tell it; `root`
-    what it leads to, None if that is not trusted.
+    what it leads to, None if that is not trusted; `lacks_issuer` if that is because a certificate is missing.
     """
 
     refused: list[str]
     root: ssl.Certificate | None
+    lacks_issuer: bool
     findings: list[Finding]
 
 
-def judge(chain: list[ssl.Certificate], role: str, name: str | None, cafile: str | None) -> Judgement:
+def judge(chain: list[ssl.Certificate], role: str, name: str | None, trust: ssl.TrustStore | None) -> Judgement:
     """Verify the chain of a server or client, and find who else would refuse it.
 
-    `name` is the server's, an A-label or address; `cafile` holds what is trusted, None for what the system trusts.
+    `name` is the server's, an A-label or address; `trust` is None for what the system trusts. Raises SSLError for a
+    name that cannot be one.
     """
     findings: list[Finding] = []
     seen: set[tuple[int, int]] = set()
-    for who, context in _verifiers(role, cafile):
+    for who, context in _verifiers(role, trust):
         errors, _ = verify_chain(context, chain, name, role == CLIENT)
         for error in errors:
             if (error.code, error.depth) not in seen:
                 at = chain.index(error.certificate) if error.certificate in chain else None
                 findings.append(Finding(who, at, *reasons_of([error], chain, name or "")))
         seen |= {(error.code, error.depth) for error in errors}
-    errors, built = verify_chain(_context(cafile), chain, name, role == CLIENT)
+    errors, built = verify_chain(_context(trust), chain, name, role == CLIENT)
     refused = reasons_of(errors, chain, name or "")
-    return Judgement(refused, None if errors or not built else built[-1], findings)
+    lacks_issuer = any(error.code in UNKNOWN_ISSUER for error in errors)
+    return Judgement(refused, None if errors or not built else built[-1], lacks_issuer, findings)
 
 
-def _context(cafile: str | None) -> ssl.SSLContext:
-    return ssl.create_default_context(cafile=cafile)
+def _context(trust: ssl.TrustStore | None) -> ssl.SSLContext:
+    context = ssl.create_default_context()
+    if trust is not None:
+        context.trust_store = trust
+    return context
 
 
-def _verifiers(role: str, cafile: str | None) -> Iterator[tuple[str, ssl.SSLContext]]:
+def _verifiers(role: str, trust: ssl.TrustStore | None) -> Iterator[tuple[str, ssl.SSLContext]]:
     """Each stricter than the one before: what it finds on top of that is its own."""
     everybody = "every client" if role == SERVER else "every server"
     for level, who in ((0, everybody), (1, "OpenSSL at security level 1"), (2, "OpenSSL at security level 2")):
-        context = _context(cafile)
+        context = _context(trust)
         context.verify_flags &= ~ssl.VERIFY_X509_STRICT
         context.set_ciphers(f"DEFAULT@SECLEVEL={level}")
         yield who, context
-    context = _context(cafile)
+    context = _context(trust)
     context.set_ciphers("DEFAULT@SECLEVEL=2")
     context.verify_flags |= ssl.VERIFY_X509_STRICT
     yield "Python 3.13 and newer (VERIFY_X509_STRICT)", context

@@ -7,7 +7,7 @@ from wiretight import VerifyCode, VerifyError
 from wiretight._cli.connect.chain import Certificate, decoded, in_days
 
 _WRONG_NAME = (VerifyCode.HOSTNAME_MISMATCH, VerifyCode.IP_ADDRESS_MISMATCH)
-_UNKNOWN_ISSUER = (
+UNKNOWN_ISSUER = (
     VerifyCode.UNABLE_TO_GET_ISSUER_CERT,
     VerifyCode.UNABLE_TO_GET_ISSUER_CERT_LOCALLY,
     VerifyCode.UNABLE_TO_VERIFY_LEAF_SIGNATURE,
@@ -90,7 +90,7 @@ def _reason(error: VerifyError, name: str, chain: Sequence[Certificate]) -> str:
         return "the certificate is self-signed and not trusted (see --cafile)"
     if error.code == VerifyCode.SELF_SIGNED_CERT_IN_CHAIN and found:
         return f"unknown issuer: the chain ends at {found.subject!r}, which is not trusted (see --cafile)"
-    if error.code in _UNKNOWN_ISSUER and found:
+    if error.code in UNKNOWN_ISSUER and found:
         return f"unknown issuer: {found.issuer!r} is neither trusted nor sent by the server (see --cafile)"
     sentence = _SENTENCES.get(error.code)
     return sentence.format(it=it) if sentence else f"{error.message} (X509_V_ERR {error.code})"

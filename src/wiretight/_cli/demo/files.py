@@ -1,5 +1,6 @@
 """Files that a user names, with errors that name them in a sentence."""
 
+import stat
 from pathlib import Path
 
 import wiretight as ssl
@@ -13,6 +14,8 @@ _KEY = "PRIVATE KEY-----"
 def readable(path: str) -> str:
     """The text of `path`. Raises `CommandError` if it cannot be read."""
     try:
+        if not stat.S_ISREG(mode := Path(path).stat().st_mode) and not stat.S_ISDIR(mode):
+            raise CommandError(f"{path} cannot be read: it is not a file, but a pipe or a device")
         return read_file(path).decode("latin-1")
     except OSError as error:
         raise CommandError(f"{path} cannot be read: {error.strerror}") from error
