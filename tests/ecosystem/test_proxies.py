@@ -6,9 +6,11 @@ import contextlib
 import hashlib
 import importlib
 import shutil
+import socket
 import ssl as standard
 import subprocess
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
@@ -63,8 +65,16 @@ def squid(request: pytest.FixtureRequest, certificates: Certificates) -> Iterato
         configuration.write_text(CONFIGURATION.format_map(values))
         # Under a name of its own: two of the same name share memory.
         with Process(command, "-n", f"t{port}", "-N", "-d", 1, "-f", configuration, folder=Path(folder)) as process:
-            process.line_with("Accepting")
+            process.line_with("Accepting")  # which it says just before it listens
+            while not listens(port):
+                time.sleep(0.01)
             yield port
+
+
+def listens(port: int) -> bool:
+    with contextlib.suppress(ConnectionRefusedError), socket.create_connection((ADDRESS, port), PATIENCE):
+        return True
+    return False
 
 
 class Through(NamedTuple):
