@@ -1,6 +1,7 @@
-"""Selector: a selector that knows what has been decrypted and not yet been read.
+"""Selector: a selector that knows what has been received and not yet been read.
 
-A read may leave a part of a record behind, decrypted: pending() counts it, and the descriptor has nothing to report.
+A read may leave a part of a record behind, decrypted, and one that reads ahead whole records: has_pending() knows of
+them, and the descriptor has nothing to report.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ class Selector(selectors.DefaultSelector):
     """The best selector of this system, whose select() returns at once for a TLS socket that has data to be read.
 
     It is for programs that read less than there is: with a selector of the standard library, which looks at the
-    descriptor alone, they have to ask pending() before each select(), or wait for data that they have already. All
+    descriptor alone, they have to ask has_pending() before each select(), or wait for data that they have already. All
     other sockets, files and descriptors are watched as ever. Register the SSLSocket itself, not its descriptor.
 
     Each select() asks every SSLSocket that is registered for reading, which takes a tenth of a microsecond. Since 0.1.
@@ -59,7 +60,7 @@ class Selector(selectors.DefaultSelector):
         """The objects that are ready, each with its events: those of any selector, and EVENT_READ for every SSLSocket
         that has data to be read. Waits, at most `timeout` seconds, only if there is none.
         """
-        pending = [key for key in self._readers.values() if key.fileobj.pending()]  # type: ignore[union-attr]
+        pending = [key for key in self._readers.values() if key.fileobj.has_pending()]  # type: ignore[union-attr]
         if not pending:
             return super().select(timeout)
         ready = {key.fd: (key, events) for key, events in super().select(0)}

@@ -26,6 +26,7 @@ from tests.kit.threads import PATIENCE, Task
 
 QUESTIONS: dict[str, Callable[[Any], Any]] = {
     "pending": lambda it: it.pending(),
+    "has_pending": lambda it: it.has_pending(),
     "version": lambda it: it.version(),
     "cipher": lambda it: it.cipher(),
     "shared_ciphers": lambda it: it.shared_ciphers(),

@@ -53,6 +53,7 @@ CHANGES: dict[str, tuple[Callable[[Any, Certificates], Any], Callable[[Any], Any
     "policy_id": (lambda it, _: setattr(it, "policy_id", b"id"), lambda it: it.policy_id),
     "remember_verified_chains": (
         lambda it, _: setattr(it, "remember_verified_chains", False), lambda it: it.remember_verified_chains),
+    "read_ahead": (lambda it, _: setattr(it, "read_ahead", True), lambda it: it.read_ahead),
     "_msg_callback": (lambda it, _: setattr(it, "_msg_callback", len), lambda it: it._msg_callback),
     "keylog_callback": (lambda it, _: setattr(it, "keylog_callback", len), lambda it: it.keylog_callback),
     "keylog_filename": (

@@ -25,6 +25,7 @@ QUERIES = [
     "get_verified_chain",
     "getpeercert",
     "group",
+    "has_pending",
     "pending",
     "selected_alpn_protocol",
     "server_sigalg",

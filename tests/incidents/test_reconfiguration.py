@@ -105,6 +105,7 @@ def changes(server: Any, client: Any, certificates: Any, version: Any, folder: P
             lambda: setattr(client, "options", client.options ^ tls.OP_NO_TICKET),
             lambda: setattr(server, "options", server.options ^ tls.OP_CIPHER_SERVER_PREFERENCE)],
         "remember_verified_chains": toggled(client, "remember_verified_chains", False, True),
+        "read_ahead": toggled(client, "read_ahead", True, False),
         "num_tickets": toggled(server, "num_tickets", 0, 4),
         "minimum_version": toggled(server, "minimum_version", older, version),
         "apply_policy": [

@@ -81,6 +81,7 @@ CHANGES: dict[str, Change] = {
     "verify_callback": assigning("verify_callback", callback),
     "policy_id": assigning("policy_id", b"1"),
     "remember_verified_chains": assigning("remember_verified_chains", False),
+    "read_ahead": assigning("read_ahead", True),
     "apply_policy": lambda it, _: it.apply_policy(tls.Policy.named("fast-1")),
 }
 

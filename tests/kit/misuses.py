@@ -169,6 +169,7 @@ OF_CONNECTIONS: dict[str, list[Line]] = {
         (lambda it: it.connection_info("version"), TYPE, "positional"),
         (lambda it: setattr(it.connection_info(), "version", "TLSv1.3"), ATTRIBUTE, "cannot assign to field 'version'"),
     ],
+    "has_pending": [(lambda it: it.has_pending(1), TYPE, "positional")],
     "truncated": [(lambda it: setattr(it, "truncated", True), ATTRIBUTE, "truncated|can't set")],
 }  # fmt: skip
 
@@ -192,6 +193,10 @@ OF_CONTEXTS: dict[str, list[Line]] = {
     "SSLContext.remember_verified_chains": [
         (setting("frozen_server", "remember_verified_chains", False), RUNTIME, FROZEN),
         (deleting("server", "remember_verified_chains"), ATTRIBUTE, "delete"),
+    ],
+    "SSLContext.read_ahead": [
+        (setting("frozen_server", "read_ahead", True), RUNTIME, FROZEN),
+        (deleting("server", "read_ahead"), ATTRIBUTE, "delete"),
     ],
     "SSLContext.reload_interval": [
         (setting("server", "reload_interval", -1), VALUE, "from 0 to 2147483647, or None, not -1"),

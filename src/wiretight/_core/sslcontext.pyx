@@ -3,7 +3,7 @@
 from wiretight._core.callbacks cimport alerts, alpn, clienthello, keylog, messages, newsession, psk, verify
 from wiretight._core.connection.hostname cimport a_label
 from wiretight._core.context cimport algorithms, certfiles, credentials
-from wiretight._core.context.context cimport Context, settings_of
+from wiretight._core.context.context cimport Context, set_read_ahead, settings_of
 from wiretight._core.drivers.sslsocket cimport for_bios, for_socket
 from wiretight._core.session.session cimport stats_of
 from wiretight._core.trust cimport locations, verifiedchains
@@ -255,6 +255,26 @@ cdef class _SSLContext(Context):
     @remember_verified_chains.setter
     def remember_verified_chains(self, bint value):
         verifiedchains.set_remembers(self, value)
+
+    # --- sockets -----------------------------------------------------------------------------------------------------
+    @property
+    def read_ahead(self):
+        """Whether sockets take from the system what has arrived, and keep what was not read: False.
+
+        False leaves what a read has no use for where select() sees it, at the price of a system call. True saves that.
+        A program must then not wait for the descriptor while has_pending() is true: it only reads, or uses
+        wiretight.Selector. After close_notify() and from unwrap() on nothing is read ahead any more, so that a protocol
+        may go on without TLS; if bytes of it came together with data, unwrap() and detach() raise SSLError.
+
+        A connection keeps what the context said with which it was made. SSLObject, TLS in TLS, and the transports of
+        wiretight.asyncio, which always read so, do not ask. Since 0.1. Source: an addition to `ssl`, with the name
+        that OpenSSL has for it, SSL_CTX_set_read_ahead(3).
+        """
+        return settings_of(self).values.reads_ahead
+
+    @read_ahead.setter
+    def read_ahead(self, bint value):
+        set_read_ahead(self, value)
 
     # --- callbacks ---------------------------------------------------------------------------------------------------
     @property

@@ -131,6 +131,16 @@ class Negotiated:
         sslobj = self._sslobj
         return 0 if sslobj is None else sslobj.pending()
 
+    def has_pending(self) -> bool:
+        """Whether something was received that is not read yet, decrypted or not, of which select() may know nothing.
+
+        While it is true, do not wait for the descriptor: read. It may be a part of a record, and the read then raises
+        SSLWantReadError, or waits for the rest. Without SSLContext.read_ahead, pending() says the same. Since 0.1.
+        Source: an addition to `ssl`; SSL_has_pending(3), which counts what a read has already looked at, too.
+        """
+        sslobj = self._sslobj
+        return False if sslobj is None else sslobj.has_pending()
+
     def version(self) -> str | None:
         """The protocol version in use ("TLSv1.3"), or None before the handshake. Since 0.1."""
         sslobj = self._sslobj

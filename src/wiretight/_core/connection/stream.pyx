@@ -204,6 +204,7 @@ cdef class Stream(Negotiated):
         status = self.begin_to_read()
         if status != DONE:
             return status
+        self.wire.has_event = False
         if self.has_deferred:
             self.has_deferred = False
             self.failure = self.deferred
@@ -327,6 +328,7 @@ cdef class Stream(Negotiated):
         if SSL_get_shutdown(self.ssl) & SSL_SENT_SHUTDOWN:
             return DONE
         self.backlog.clear()
+        self.wire.reads_ahead = False       # what follows the peer's close_notify is for whoever goes on without TLS
         forget_errors()
         ret = SSL_shutdown(self.ssl)
         self.has_closed_writing = ret >= 0
@@ -340,6 +342,7 @@ cdef class Stream(Negotiated):
         cdef int ret
         self.wire.drop_undiscarded()
         self.backlog.clear()
+        self.wire.reads_ahead = False
         forget_errors()
         ret = SSL_shutdown(self.ssl)
         if ret == 0:

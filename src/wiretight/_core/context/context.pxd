@@ -22,6 +22,7 @@ ctypedef int (*Setter)(Context context, Settings settings, object value) except 
 
 cdef Settings settings_of(Context context)
 cdef int update_settings(Context context, Setter setter, object value) except -1
+cdef int set_read_ahead(Context context, bint value) except -1
 cdef int renew_settings(Context context, Setter setter, object value) except -1
 cdef int check_not_frozen(Context context) except -1    # before a change that reads files or asks for a password
 cdef int make_sealed(Context context) except -1         # before a connection uses its SSL_CTX

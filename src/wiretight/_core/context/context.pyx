@@ -391,6 +391,15 @@ cdef int put_num_tickets(Context _, Settings settings, object value) except -1:
     return 0
 
 
+cdef int set_read_ahead(Context context, bint value) except -1:
+    return update_settings(context, put_read_ahead, value)
+
+
+cdef int put_read_ahead(Context _, Settings settings, object value) except -1:
+    settings.values.reads_ahead = value
+    return 0
+
+
 # --- connections -----------------------------------------------------------------------------------------------------
 cdef int make_sealed(Context context) except -1:
     cdef Settings before, settings

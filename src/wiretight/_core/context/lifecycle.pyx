@@ -68,6 +68,7 @@ cdef dict plain_settings(Settings settings):
         "num_tickets": values.num_tickets,
         "security_level": values.security_level,
         "remember_verified_chains": bool(values.remembers_chains),
+        "read_ahead": bool(values.reads_ahead),
         "ciphers": settings.ciphers,
         "ciphersuites": settings.ciphersuites,
         "groups": settings.groups,
@@ -96,6 +97,7 @@ cdef int put_plain(Context _, Settings settings, object plain) except -1:
     values.num_tickets = plain["num_tickets"]
     values.security_level = plain["security_level"]
     values.remembers_chains = plain["remember_verified_chains"]
+    values.reads_ahead = plain["read_ahead"]
     settings.ciphers = plain["ciphers"]
     settings.ciphersuites = plain["ciphersuites"]
     settings.groups = plain["groups"]

@@ -46,6 +46,7 @@ cdef struct Values:
     bint has_verify_callback
     bint reloads                    # there is a reload_interval; see context/reloading.pyx
     bint remembers_chains           # see trust/verifiedchains.pyx
+    bint reads_ahead                # see wire/incoming.pyx
     const char *properties          # the bytes of Settings.properties
 
 

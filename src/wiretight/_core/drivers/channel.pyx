@@ -63,7 +63,7 @@ cdef class Channel(Steps):
         """
         self.connection = connection
         self.edge_triggered = edge_triggered
-        connection.wire.exclusive = True   # nobody else knows the connection yet
+        connection.wire.reads_ahead = True  # nobody else knows the connection yet
 
     def _set_flow(self, bint delivers, bint accepts, bint discards):
         """Whether incoming data goes to the protocol, what is written is sent, and incoming data is discarded.

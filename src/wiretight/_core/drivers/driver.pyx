@@ -323,8 +323,26 @@ cdef class Driver(Stream):
         self.ask(ask_pending, &count)
         return count
 
+    def has_pending(self):
+        """Whether there is something to read that select() may know nothing of. Since 0.1.
+
+        OpenSSL: SSL_pending(3)
+        """
+        cdef bint has = False
+        self.ask(ask_has_pending, &has)
+        return has
+
 
 cdef void ask_pending(Connection connection, void *answer) noexcept nogil:
     """OpenSSL: SSL_pending(3)"""
     cdef size_t unread = (<Driver><void *>connection).unread_end - (<Driver><void *>connection).unread_start
     (<size_t *>answer)[0] = SSL_pending(connection.ssl) + unread
+
+
+cdef void ask_has_pending(Connection connection, void *answer) noexcept nogil:
+    """OpenSSL: SSL_pending(3)"""
+    cdef void *driver = <void *>connection
+    (<bint *>answer)[0] = (
+        (<Driver>driver).unread != NULL or (<Driver>driver).has_deferred or (<Driver>driver).wire.has_bytes()
+        or SSL_pending(connection.ssl)
+    )

@@ -11,6 +11,7 @@ cdef class _SSLSocket(Driver):
     cdef bint awaits_peer           # whom to ask the session_store for
 
     cdef object read_bytes(self, size_t size, bint peeks)
+    cdef int check_release(self) except -1
 
 
 cdef _SSLSocket new_connection(

@@ -5,7 +5,7 @@ from cpython.buffer cimport PyBUF_SIMPLE, PyBUF_WRITABLE, PyBuffer_Release, PyOb
 from cpython.number cimport PyNumber_Index
 from cpython.object cimport PyObject
 from cpython.weakref cimport PyWeakref_NewRef
-from libc.errno cimport EBADF
+from libc.errno cimport EBADF, EBUSY
 from libc.stdint cimport int64_t, uint64_t
 
 from wiretight._core.base.errors cimport plain_error
@@ -229,10 +229,30 @@ cdef class _SSLSocket(Driver):
         """Gives up the descriptor before it is closed or detached: no later call uses it.
 
         Threads that wait inside a call raise OSError EBADF; with `shutdown`, the connection is shut down to wake them.
-        May be called again. Does nothing while this connection carries another one, whose descriptor it is. Since 0.1.
+        May be called again. Does nothing while this connection carries another one, whose descriptor it is.
+
+        Without `shutdown`, somebody else goes on with the descriptor: raises SSLError, and changes nothing, if bytes of
+        it were read ahead, OSError (EBUSY) if another thread is about to. Since 0.1.
         """
-        if not self.wire.carries:
-            self.wire.release(shutdown)
+        if self.wire.carries:
+            return
+        if not shutdown and not self.descriptor.orphaned_by_fork():
+            self.check_release()
+        self.wire.release(shutdown)
+
+    cdef int check_release(self) except -1:
+        """Gives up the descriptor, unless that would lose bytes which were read ahead."""
+        cdef Releasing releasing
+        self.ask(release_to_others, &releasing)
+        if releasing == IS_READ:
+            raise OSError(
+                EBUSY, "another thread waits in a read of this connection, which reads ahead: wait for it, or close()")
+        if releasing == HAS_BYTES:
+            raise plain_error(
+                SSLError, 0,
+                "bytes that this connection has read ahead would be lost: read them, or close() it, and leave"
+                " SSLContext.read_ahead False where a protocol goes on without TLS")
+        return 0
 
     def claim_descriptor(self):
         """Whether this is the first call. Who hears True closes the descriptor, or passes it on. Since 0.1."""
@@ -288,6 +308,7 @@ cdef _SSLSocket for_socket(
     cdef Wire wire = Wire(fd)
     cdef _SSLSocket connection = new_connection(wire, wire, context, server_side, hostname, owner, session)
     connection.socket_reference = PyWeakref_NewRef(sock, None)
+    wire.reads_ahead = connection.settings.values.reads_ahead
     if has_store(connection):
         peer = peer_of(sock)
         connection.awaits_peer = peer is None and session is None
@@ -326,6 +347,27 @@ cdef int check_bio(object bio, str argument, str method) except -1:
 # --- Questions -------------------------------------------------------------------------------------------------------
 cdef struct Counters:
     uint64_t bytes_in, bytes_out, records_in, records_out, syscalls
+
+
+# Whether somebody else may go on with the descriptor.
+cdef enum Releasing:
+    RELEASED
+    HAS_BYTES
+    IS_READ
+
+
+cdef void release_to_others(Connection connection, void *answer) noexcept nogil:
+    cdef void *stream = <void *>connection
+    cdef Releasing *outcome = <Releasing *>answer
+    outcome[0] = RELEASED
+    if (<Stream>stream).wire.fd < 0:
+        return
+    if connection.descriptor.watcher:
+        outcome[0] = IS_READ
+    elif (<Stream>stream).wire.has_taken():
+        outcome[0] = HAS_BYTES
+    else:
+        (<Stream>stream).wire.fd = -1
 
 
 cdef void ask_was_cut(Connection connection, void *answer) noexcept nogil:

@@ -72,6 +72,13 @@ cdef class Tunnel(Wire):
         self.at_eof = self.at_eof or status == CLOSED
         return 0 if self.at_eof or status == FAILED else -1
 
+    cdef bint has_bytes(self) noexcept nogil:
+        """OpenSSL: SSL_pending(3)"""
+        return self.carrier.wire.has_bytes() or self.carrier.unread != NULL or SSL_pending(self.carrier.ssl)
+
+    cdef bint has_taken(self) noexcept nogil:
+        return self.carrier.wire.has_taken()
+
     cdef bint may_have_more(self) noexcept nogil:
         """A step reads one record: the next may end the stream, and could not be left where it was."""
         return False

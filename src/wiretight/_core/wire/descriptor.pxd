@@ -12,7 +12,8 @@ cdef class Descriptor:
     cdef bint on_socket             # over the descriptor, not over BIOs
     cdef wt_mutex lock
     cdef atomic_ulong caller        # the thread whose verb runs Python, 0 for none: no other verb begins meanwhile
-    cdef int others                 # threads whose verbs wait for it
+    cdef atomic_ulong watcher       # the thread that waits for the kernel, and may take what comes; 0 for none
+    cdef int others                 # threads whose verbs wait for one of these two
     cdef bint keeps_gil             # the current verb keeps the GIL
     cdef PyObject *raised           # what a callback or a BIO raised, owned: for the verb that ran it
     cdef int waiting                # threads that wait for the descriptor
@@ -45,6 +46,7 @@ cdef class Descriptor:
     cdef void back_from_python(self) noexcept nogil
     cdef void keep_raised(self, object error) noexcept
     cdef PyObject *take_raised(self) noexcept nogil
+    cdef int await_watcher(self, int64_t deadline) noexcept nogil
     cdef void unlock_to_wait(self) noexcept nogil
     cdef void relock(self) noexcept nogil
 

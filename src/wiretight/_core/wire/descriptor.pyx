@@ -62,6 +62,7 @@ cdef class Descriptor:
             # The threads that waited exist in the parent only.
             self.orphaned = wt_mutex_is_orphaned(&self.lock) or (self.caller != 0 and not self.is_callback())
             self.waiting = self.others = 0
+            self.watcher = 0
             self.process = wt_process       # last: another thread of the child may check it meanwhile
         return self.orphaned
 
@@ -165,6 +166,14 @@ cdef class Descriptor:
         cdef PyObject *raised = self.raised
         self.raised = NULL
         return raised
+
+    cdef int await_watcher(self, int64_t deadline) noexcept nogil:
+        """Waits, in a verb, until the watcher is back, with what it has taken. Returns what await_turn() does."""
+        cdef int error
+        self.others += 1
+        error = wt_mutex_await_caller(&self.lock, &self.watcher, deadline)
+        self.others -= 1
+        return error
 
     cdef void unlock_to_wait(self) noexcept nogil:
         """Releases the lock for a wait. The descriptor stays open until relock()."""

@@ -23,8 +23,10 @@ cdef class Incoming(Outgoing):
     cdef bint drained               # the last look emptied the kernel
     cdef bint waits                 # the caller waits: its socket is blocking or has a timeout
     cdef bint at_eof
-    cdef bint exclusive             # nobody else reads from this descriptor: looks consume what they see
-    cdef bint owns_window           # the window is a copy of what an exclusive step left over
+    cdef bint reads_ahead           # looks take what they see from the kernel: nobody asks select()
+    cdef bint taken                 # that is how the bytes of the window came
+    cdef bint owns_window           # the window is a copy of what a step left over of them
+    cdef bint has_event             # OpenSSL has met the end behind data, and nothing of it is in the kernel
     cdef bint can_drop
     cdef int pending_errno          # errno of a blocking look, for the next step
 
@@ -38,7 +40,9 @@ cdef class Incoming(Outgoing):
 
     # The window
     cdef size_t look_size(self, size_t needed) noexcept nogil
-    cdef void show(self, unsigned char *window, size_t size, size_t asked) noexcept nogil
+    cdef void show(self, unsigned char *window, size_t size, size_t asked, bint taken) noexcept nogil
+    cdef bint has_bytes(self) noexcept nogil
+    cdef bint has_taken(self) noexcept nogil
     cdef bint may_have_more(self) noexcept nogil
     cdef void keep_event(self) noexcept nogil
     cdef void report_event(self) noexcept nogil
@@ -52,3 +56,8 @@ cdef class Incoming(Outgoing):
     # The kernel's queue
     cdef void drop_undiscarded(self) noexcept nogil
     cdef bint drop(self, size_t size) noexcept nogil
+
+
+cdef inline bint takes(Incoming wire) noexcept nogil:
+    """Whether the next look takes what it sees."""
+    return wire.reads_ahead and not wire.carries

@@ -10,9 +10,10 @@ too. They are `undiscarded`, and the next read drops them. So is the last byte o
 and that of the end, while other threads wait in the kernel for something to read, or a connection inside ours has not
 read the rest.
 
-An `exclusive` wire consumes what it sees, which saves the second system call. Transports use one: they ask the
-connection, not select(), whether there is more. A copy of what a step leaves over is the window of the next one
-(`owns_window`).
+A wire that `reads_ahead` takes what it sees from the kernel, which saves the second system call. It is for whoever asks
+the connection, not select(), whether there is more: transports, and sockets of a context with `read_ahead`. A copy of
+what a step leaves over is the window of the next one (`owns_window`). While the connection carries another one, whose
+own program may ask select(), nothing is taken.
 """
 
 from cython cimport no_gc_clear
@@ -72,10 +73,11 @@ cdef class Incoming(Outgoing):
         cdef ssize_t got
         cdef size_t asked = size
         cdef bint look = size <= HEADER or self.space > <size_t>size or self.waiting or self.carries
+        cdef bint taken = takes(self)
         if self.fd < 0:
             self.error = EBADF
             return 0
-        if self.drained or self.fetches and self.has_data:
+        if self.drained or self.fetches and self.has_data or self.watcher and not self.pending_errno:
             return -1
         # While a peer floods it with records without data, the caller must get to its deadline and yield the lock.
         if self.fetches and self.bytes_in + self.consumed >= self.read_limit:
@@ -103,7 +105,7 @@ cdef class Incoming(Outgoing):
             asked = self.look_size(size)
         while True:
             if look:
-                got = (wt_recv if self.exclusive else wt_peek)(self.fd, self.window, asked)
+                got = (wt_recv if taken else wt_peek)(self.fd, self.window, asked)
             else:
                 got = wt_recv(self.fd, into, asked)
             self.syscalls += 1
@@ -132,8 +134,7 @@ cdef class Incoming(Outgoing):
             self.bytes_in += got
             count_records(&self.records_in, <const unsigned char *>into, got)
             return <int>got
-        self.bytes_in += got if self.exclusive else 0
-        self.show(self.window, got, asked)
+        self.show(self.window, got, asked, taken)
         return self.take(into, size)
 
     cdef int take_from_bio(self, char *into, int size) noexcept nogil:
@@ -157,21 +158,33 @@ cdef class Incoming(Outgoing):
         """How many bytes to look at: the `needed` ones, and what fills the caller's space."""
         return min(<size_t>WT_LENT_SIZE, max(needed, max(self.space, <size_t>LOOK)) + OVERHEAD)
 
-    cdef void show(self, unsigned char *window, size_t size, size_t asked) noexcept nogil:
-        """Opens the window onto the `size` bytes that a look for `asked` found."""
+    cdef void show(self, unsigned char *window, size_t size, size_t asked, bint taken) noexcept nogil:
+        """Opens the window onto the `size` bytes that a look for `asked` found, or has `taken`."""
         self.window = window
         self.window_size = size
+        self.taken = taken
+        self.bytes_in += size if taken else 0
         # The end of the stream may follow a short look. A caller that waits will meet it; one that does not wait must
         # get EAGAIN from the kernel before it is told to, or an edge-triggered poll has nothing left to report.
         self.drained = self.waits and size < asked
+
+    cdef bint has_taken(self) noexcept nogil:
+        """Between two steps: whether bytes are here that whoever reads on from the descriptor would miss."""
+        return self.consumed < self.window_size
+
+    cdef bint has_bytes(self) noexcept nogil:
+        """Between two steps: whether there is something to read that the kernel does not know of."""
+        return self.has_taken() or self.has_event
 
     cdef bint may_have_more(self) noexcept nogil:
         """Whether a step that has data should try another record: the window has one, or there was no look yet."""
         return self.consumed < self.window_size or (self.on_socket and self.fetches == 0 and not self.drained)
 
     cdef void keep_event(self) noexcept nogil:
-        """Leaves what was consumed after the last data in the kernel; for an exclusive reader, OpenSSL remembers it."""
-        if self.consumed and not self.exclusive:
+        """Leaves what was consumed after the last data in the kernel; if it was taken, OpenSSL remembers it."""
+        if self.taken:
+            self.has_event = True
+        elif self.consumed:
             self.undiscarded = self.consumed - self.delivered
             self.consumed = self.delivered
             self.holds_back = False
@@ -191,7 +204,7 @@ cdef class Incoming(Outgoing):
         So it does for a connection inside ours, which lets that byte go itself.
         """
         cdef bint leaves_a_byte = rest_is_awaited and self.waiting or self.carries
-        if leaves_a_byte and self.consumed and not self.undiscarded and not self.exclusive:
+        if leaves_a_byte and self.consumed and not self.undiscarded and not self.taken:
             self.consumed -= 1
             self.undiscarded = 1
             self.holds_back = True
@@ -205,14 +218,14 @@ cdef class Incoming(Outgoing):
 
     cdef void settle(self) noexcept nogil:
         """Ends a step: has the kernel discard what OpenSSL has consumed, and closes the window."""
-        if not self.exclusive or self.consumed == self.window_size:
+        if not self.taken or self.consumed == self.window_size:
             self.settle_window()
             close_window(self)
         elif not self.owns_window and self.hold(self.window + self.consumed, self.window_size - self.consumed) < 0:
             self.out_of_memory = True
 
     cdef void settle_window(self) noexcept nogil:
-        if self.consumed and not self.exclusive:
+        if self.consumed and not self.taken:
             self.drop(self.consumed)
         self.consumed = self.window_size = self.delivered = 0
 

@@ -21,9 +21,13 @@ static inline ssize_t wt_peek(int fd, void *buffer, size_t size) {
     return recv(fd, buffer, size, MSG_DONTWAIT | MSG_PEEK);
 }
 
-/* The only call that may block, made by Wire.wait() without the lock and without the GIL. */
+/* The only calls that may block, made by Wire.wait() without the lock and without the GIL. */
 static inline ssize_t wt_wait_and_peek(int fd, void *buffer, size_t size) {
     return recv(fd, buffer, size, MSG_PEEK);
+}
+
+static inline ssize_t wt_wait_and_recv(int fd, void *buffer, size_t size) {
+    return recv(fd, buffer, size, 0);
 }
 
 static inline ssize_t wt_recv(int fd, void *buffer, size_t size) {

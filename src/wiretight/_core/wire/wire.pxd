@@ -19,6 +19,7 @@ cdef class Wire(Incoming):
 
     cdef void begin(self) noexcept nogil
     cdef Wake wait(self, bint for_write, int64_t deadline) noexcept nogil
+    cdef Wake wait_for_watcher(self, int64_t deadline) noexcept nogil
 
     # What only a Tunnel has to tell
     cdef void explain(self, Failure *failure) noexcept nogil

@@ -5,16 +5,17 @@ and the lock, and what the kernel reports concerns both: two objects would need 
 """
 
 from cython cimport no_gc_clear
-from libc.errno cimport EINTR, errno
+from libc.errno cimport EAGAIN, EINTR, errno
 from libc.stdint cimport int64_t, uint64_t
 
 from wiretight._core.base.errors cimport Failure
+from wiretight._core.base.mutex cimport wt_announce
 from wiretight._core.openssl.bio cimport (
     BIO_CTRL_EOF, BIO_CTRL_FLUSH, BIO_METHOD, BIO_TYPE_SOURCE_SINK, BIO_clear_retry_flags, BIO_free, BIO_get_data,
     BIO_get_new_index, BIO_meth_new, BIO_meth_set_ctrl, BIO_meth_set_read, BIO_meth_set_write, BIO_new, BIO_set_data,
     BIO_set_init, BIO_set_retry_read,
 )
-from wiretight._core.wire.incoming cimport Incoming
+from wiretight._core.wire.incoming cimport Incoming, takes
 from wiretight._core.wire.records cimport HEADER
 
 cdef extern from "lend.h" nogil:
@@ -23,11 +24,18 @@ cdef extern from "lend.h" nogil:
     unsigned char *wt_lend()
     void wt_give_back(unsigned char *buffer)
 
+cdef extern from "checks.h" nogil:
+    void wt_require(bint condition, const char *what)
+
+cdef extern from "pythread.h" nogil:
+    unsigned long PyThread_get_thread_ident()
+
 cdef extern from "clock.h" nogil:
     int64_t wt_now()
 
 cdef extern from "sockets.h" nogil:
     ssize_t wt_wait_and_peek(int fd, void *buffer, size_t size)
+    ssize_t wt_wait_and_recv(int fd, void *buffer, size_t size)
     bint would_block "wt_would_block"(int error)
     int wt_poll(int fd, bint for_write, int64_t deadline)
 
@@ -62,25 +70,34 @@ cdef class Wire(Incoming):
 
         Entered and left with the lock held and without the GIL; the lock and the turn are released meanwhile. After
         INTERRUPTED, the caller runs Python's signal handlers without the lock (PEP 475), and waits again.
+
+        A wire that reads ahead has one thread that waits for the kernel, the watcher, because what that takes is in no
+        other's sight: the others wait until it is back.
         """
         cdef int fd = self.fd
         cdef int ready = 1
         cdef bint interrupted
-        cdef uint64_t taken = self.bytes_in
+        cdef uint64_t before = self.bytes_in
+        cdef bint watches = not for_write and takes(self) and self.undiscarded == 0
         cdef size_t size = self.look_size(HEADER)
         cdef ssize_t seen = -1
         cdef int pending_errno
         cdef unsigned char *look = NULL
         if fd < 0:
             return READY        # the next step reports it
+        if self.watcher and not for_write:
+            return self.wait_for_watcher(deadline)
         # Without a deadline, the wait can be a look that blocks, poll() and recv() in one. It runs without the lock
-        # and consumes nothing; the next step uses what it found, unless somebody else has read meanwhile.
+        # and consumes nothing, unless it reads ahead; the next step uses what it found, unless somebody else has read
+        # meanwhile.
         if deadline < 0 and not for_write:
             look = wt_lend()
         self.syscalls += 1
+        if watches:
+            self.watcher = PyThread_get_thread_ident()
         self.unlock_to_wait()
         if look != NULL:
-            seen = wt_wait_and_peek(fd, look, size)
+            seen = (wt_wait_and_recv if watches else wt_wait_and_peek)(fd, look, size)
         # The kernel reports a socket error only once, here to the look: the next step needs it.
         pending_errno = errno if seen < 0 and look != NULL and not would_block(errno) else 0
         interrupted = pending_errno == EINTR
@@ -89,20 +106,36 @@ cdef class Wire(Incoming):
             ready = wt_poll(fd, for_write, deadline)
             interrupted = ready < 0 and errno == EINTR
         self.relock()
+        if watches:
+            self.watcher = 0
+            if self.others:
+                wt_announce()
         if pending_errno and not interrupted:
             self.pending_errno = pending_errno
         if not for_write:
             self.drained = False
-        if (
-            seen > 0 and self.fd == fd and self.bytes_in == taken and self.window == NULL and self.undiscarded == 0
+        if watches and seen > 0 and self.fd == fd:
+            wt_require(self.window == NULL, "somebody has read while another thread was about to")
+            self.show(look, seen, size, True)
+        elif (
+            seen > 0 and self.fd == fd and self.bytes_in == before and self.window == NULL and self.undiscarded == 0
             and self.caller == 0        # or another verb is in the middle of a step
         ):
-            self.show(look, seen, size)
+            self.show(look, seen, size, False)
         elif look != NULL:
             wt_give_back(look)
         if interrupted:
             return INTERRUPTED
         return READY if ready or deadline < 0 or wt_now() < deadline else TIMED_OUT
+
+    cdef Wake wait_for_watcher(self, int64_t deadline) noexcept nogil:
+        cdef int error = self.await_watcher(deadline)
+        if error == 0 or self.fd < 0:
+            return READY
+        if error == EAGAIN:
+            return INTERRUPTED if deadline < 0 or wt_now() < deadline else TIMED_OUT
+        self.pending_errno = error      # it will never be back
+        return READY
 
     cdef void explain(self, Failure *failure) noexcept nogil:
         """Puts what lies behind an errno of this wire in its place."""
