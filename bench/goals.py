@@ -35,9 +35,11 @@ class Goal:
     of: tuple[str, ...] = ()
     added: bool = False  # their difference counts, not their ratio
     at_least: bool = False  # and more is better: the best of the rows is the highest
+    row: str = ""  # whose number it is, if not wiretight's as it is without settings
 
     def judge(self, samples: Samples, subject: str) -> dict[str, Any]:
         """The goal, what was measured against it, and "met", "missed", "not measured" or "not comparable"."""
+        subject = self.row or subject
         rivals = [row for row in self.of if samples.get(row)]
         if not samples.get(subject) or (self.of and not rivals):
             return self._told(None, "", "not measured")
@@ -70,7 +72,7 @@ class Goal:
         }
 
     def __str__(self) -> str:
-        sign = "≥" if self.at_least else "≤"
+        sign = f"{self.row}: ".removeprefix(": ") + ("≥" if self.at_least else "≤")
         rows = f"the best of {', '.join(self.of)}" if len(self.of) > 1 else "".join(self.of)
         if self.added:
             return f"{sign} {rows} + {self.limit:g}"

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from types import ModuleType
 
 SUBJECT = "wiretight"
+AHEAD = "wiretight with read_ahead"
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,7 @@ def _installed(name: str) -> bool:
 
 BLOCKING = (
     Row(SUBJECT, "wiretight"),
+    Row(AHEAD, "adapters.read_ahead", ("wiretight",)),
     Row("ssl", "ssl"),
     Row("C naive"),
     Row("C"),
