@@ -105,7 +105,7 @@ MEASURES = (
     _handshake("handshake", False, (SUBJECT, "ssl", *LIMITS, *OTHERS, "tlslite-ng")),
     _handshake("resumed", True, (SUBJECT, "ssl", *LIMITS, *OTHERS)),
     _context("context-warm", "create_default_context(), warm", contexts.UNIT, Goal(0.3)),
-    _context("context-cold", "create_default_context(), cold", contexts.UNIT, Goal(1.0, ("ssl",)), first=True),
+    _context("context-cold", "create_default_context(), cold", contexts.UNIT, Goal(0.15, ("ssl",)), first=True),
     _context("context-memory", "1,000 default contexts", contexts.MEMORY_UNIT, Goal(30), memory=True, count=50),
     _async(
         "asyncio-echo", "asyncio echo 64 B", async_echo, Goal(0.9, LOOPS), {"round_trips": 8000}, {"round_trips": 1000}

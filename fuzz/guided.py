@@ -46,6 +46,8 @@ def chosen(name: str, folder: Path, corpus: Path) -> Callable[[bytes], None]:
         return partial(targets.credential, reader)
     if name == "trust":
         return partial(targets.trust, targets.TrustReader(folder))
+    if name == "bundle":
+        return partial(targets.bundle, targets.BundleReader(folder))
     if name == "calls":
         return targets.Calls(folder).run
     peers = targets.Peers(folder)
@@ -58,8 +60,8 @@ def fuzz(name: str, corpus: Path, arguments: list[str]) -> None:
     warnings.simplefilter("ignore")
     with tempfile.TemporaryDirectory() as folder:
         target = chosen(name, Path(folder), corpus)
-        first = {"certificate": ["certificate"], "trust": ["certificate", "crl"]}.get(name, [])
-        arguments += [str(targets.CORPUS / kind) for kind in first]
+        firsts = {"certificate": ["certificate"], "trust": ["certificate", "crl"], "bundle": ["certificate"]}
+        arguments += [str(targets.CORPUS / kind) for kind in firsts.get(name, [])]
         atheris.Setup([sys.argv[0], str(corpus), "-print_final_stats=1", *arguments], target)
         atheris.Fuzz()
 

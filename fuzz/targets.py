@@ -1,8 +1,8 @@
 """What hostile bytes are given to. Each target raises only where a guarantee does not hold.
 
-`Handshakes`, `Records`, `ReadsCertificates`, `ReadsCredentials`, `ReadsTrust` and `Calls` take a seeded chance and make
-their own input: `scripts/fuzz`. `client_bytes`, `server_bytes`, `certificate`, `credential` and `trust` take the input
-itself, for a fuzzer that coverage guides.
+`Handshakes`, `Records`, `ReadsCertificates`, `ReadsCredentials`, `ReadsTrust`, `ReadsBundles` and `Calls` take a seeded
+chance and make their own input: `scripts/fuzz`. `client_bytes`, `server_bytes`, `certificate`, `credential`, `trust`
+and `bundle` take the input itself, for a fuzzer that coverage guides.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from tests.kit.certificates import HOST, Certificates
 from tests.kit.keys import PASSWORD, new_material
 from tests.kit.pair import WANT, Pair, attempt, memory_bio
 from tests.kit.records import records
+from wiretight._core.trust.index import certificates_in
 from wiretight._core.x509.certificate import test_decode_cert as decoded_file
 
 CORPUS = Path(__file__).parent / "corpus"
@@ -320,6 +321,43 @@ def as_pem(der: bytes, kind: str) -> bytes:
     return wiretight.DER_cert_to_PEM_cert(der).replace("CERTIFICATE", kind).encode()
 
 
+class BundleReader:
+    """What is found in a file of CA certificates without decoding it: OpenSSL decodes exactly that."""
+
+    def __init__(self, folder: Path) -> None:
+        self.file = folder / "bundle.pem"
+
+    def read(self, data: bytes) -> int:
+        """How many certificates were found, in PEM text, or in DER as the only one of a text."""
+        found = certificates_in(as_pem(data, "CERTIFICATE") if data[:1] == b"0" else data)
+        if found is None:
+            return 0
+        for der in found:
+            assert wiretight.Certificate.from_der(der).der() == der
+        self.file.write_bytes(b"".join(as_pem(der, "CERTIFICATE") for der in found))
+        context = wiretight.SSLContext(wiretight.PROTOCOL_TLS_CLIENT)
+        context.load_verify_locations(self.file)
+        assert context.cert_store_stats()["x509"] == len(found)
+        return len(found)
+
+
+class ReadsBundles(Target):
+    """One or several certificates, mutated as DER or as PEM: what is found without decoding is what OpenSSL decodes."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.reader = BundleReader(folder)
+        self.ders = [path.read_bytes() for path in sorted((CORPUS / "certificate").iterdir())]
+        self.texts = [as_pem(der, "CERTIFICATE") for der in self.ders]
+
+    def once(self, chance: random.Random) -> None:
+        if chance.random() < 0.7:
+            data = mutated(chance.choice(self.ders), chance, self.ders)
+        else:
+            data = mutated(b"".join(chance.sample(self.texts, 3)), chance, self.texts)
+        self.outcomes["found" if self.reader.read(data) else "left to OpenSSL"] += 1
+
+
 class Calls(Target):
     """Calls in any order on both ends of a connection, with everything that a program can hand to them."""
 
@@ -379,7 +417,7 @@ def no_bytes_if_want(result: Any, nothing: Any) -> Any:
 
 TARGETS: dict[str, type[Target]] = {
     "handshake": Handshakes, "record": Records, "certificate": ReadsCertificates, "credential": ReadsCredentials,
-    "trust": ReadsTrust, "calls": Calls,
+    "trust": ReadsTrust, "bundle": ReadsBundles, "calls": Calls,
 }  # fmt: skip
 
 
@@ -424,4 +462,8 @@ def credential(reader: CredentialReader, data: bytes) -> None:
 
 
 def trust(reader: TrustReader, data: bytes) -> None:
+    reader.read(data)
+
+
+def bundle(reader: BundleReader, data: bytes) -> None:
     reader.read(data)

@@ -121,6 +121,22 @@ static inline int wt_date_error(const X509_VERIFY_PARAM *param, const X509 *x509
 #endif
 }
 
+/* How a verification looks into a store. Since 4.0 some arguments of these functions are constants. */
+#if OPENSSL_VERSION_NUMBER >= 0x40000000L
+typedef const X509 wt_issued_x509;
+typedef const X509_STORE_CTX wt_lookup_ctx;
+#else
+typedef X509 wt_issued_x509;
+typedef X509_STORE_CTX wt_lookup_ctx;
+#endif
+typedef int (*wt_get_issuer)(X509 **issuer, X509_STORE_CTX *ctx, wt_issued_x509 *x509);
+typedef STACK_OF(X509) *(*wt_lookup_certs)(wt_lookup_ctx *ctx, const X509_NAME *name);
+
+static inline void wt_set_lookups(X509_STORE *store, wt_get_issuer get_issuer, wt_lookup_certs lookup_certs) {
+    X509_STORE_set_get_issuer(store, get_issuer);
+    X509_STORE_set_lookup_certs(store, lookup_certs);
+}
+
 /* Resets the groups of an SSL to OpenSSL's default, which has a name since 3.5. The loaded OpenSSL decides: it may be
    newer than the headers. */
 static inline int wt_set_default_groups(SSL *ssl) {

@@ -4,6 +4,7 @@ from libc.stdint cimport uint32_t
 
 from wiretight._core.openssl.asn1 cimport ASN1_INTEGER, ASN1_OBJECT, ASN1_STRING, ASN1_TIME
 from wiretight._core.openssl.bio cimport BIO
+from wiretight._core.openssl.crypto cimport CRYPTO_EX_free
 from wiretight._core.openssl.evp cimport EVP_MD, EVP_PKEY
 
 cdef extern from "openssl/x509v3.h" nogil:
@@ -34,6 +35,8 @@ cdef extern from "openssl/x509v3.h" nogil:
         pass
     ctypedef struct X509_NAME_ENTRY:
         pass
+    X509_NAME *d2i_X509_NAME(X509_NAME **a, const unsigned char **ppin, long length)
+    void X509_NAME_free(X509_NAME *a)
     int X509_NAME_cmp(const X509_NAME *a, const X509_NAME *b)
     int X509_NAME_entry_count(const X509_NAME *name)
     X509_NAME_ENTRY *X509_NAME_get_entry(const X509_NAME *name, int loc)
@@ -69,6 +72,7 @@ cdef extern from "openssl/x509v3.h" nogil:
     int X509_PUBKEY_get0_param(
         ASN1_OBJECT **ppkalg, const unsigned char **pk, int *ppklen, void **pa, const X509_PUBKEY *pub)
     int i2d_X509_PUBKEY(const X509_PUBKEY *a, unsigned char **ppout)
+    X509 *d2i_X509(X509 **a, const unsigned char **ppin, long length)
     X509 *d2i_X509_bio(BIO *bp, X509 **x)
 
     # general names and the extensions that hold them
@@ -146,6 +150,11 @@ cdef extern from "openssl/x509v3.h" nogil:
     int X509_STORE_add_crl(X509_STORE *store, X509_CRL *crl)
     int X509_STORE_set_flags(X509_STORE *xs, unsigned long flags)
     int X509_STORE_load_path(X509_STORE *xs, const char *dir)
+    int X509_STORE_get_ex_new_index(long argl, void *argp, void *new_func, void *dup_func, CRYPTO_EX_free *free_func)
+    int X509_STORE_set_ex_data(X509_STORE *ctx, int idx, void *data)
+    void *X509_STORE_get_ex_data(const X509_STORE *ctx, int idx)
+    int X509_STORE_CTX_get1_issuer(X509 **issuer, X509_STORE_CTX *ctx, X509 *x)
+    stack_st_X509 *X509_STORE_CTX_get1_certs(X509_STORE_CTX *ctx, const X509_NAME *nm)
     int X509_STORE_lock(X509_STORE *store)
     int X509_STORE_unlock(X509_STORE *store)
     stack_st_X509 *X509_STORE_get1_all_certs(X509_STORE *store)
@@ -154,6 +163,8 @@ cdef extern from "openssl/x509v3.h" nogil:
     X509_OBJECT *sk_X509_OBJECT_value(const stack_st_X509_OBJECT *sk, int i)
     int sk_X509_OBJECT_push(stack_st_X509_OBJECT *sk, X509_OBJECT *object)
     X509_OBJECT *sk_X509_OBJECT_pop(stack_st_X509_OBJECT *sk)
+    void sk_X509_OBJECT_sort(stack_st_X509_OBJECT *sk)
+    int sk_X509_OBJECT_is_sorted(const stack_st_X509_OBJECT *sk)
     X509_OBJECT *X509_OBJECT_new()
     void X509_OBJECT_free(X509_OBJECT *a)
     int X509_OBJECT_set1_X509(X509_OBJECT *a, X509 *obj)

@@ -1,4 +1,4 @@
-"""Bundle: certificates and CRLs that were loaded together, parsed once and shared by all that trust them."""
+"""Bundle: certificates and CRLs that were loaded together, decoded once and shared by all that trust them."""
 
 cimport cython
 
@@ -8,13 +8,14 @@ from wiretight._core.openssl.crypto cimport OPENSSL_free
 from wiretight._core.openssl.err cimport ERR_clear_error
 from wiretight._core.openssl.evp cimport EVP_sha256, SHA256, SHA256_DIGEST_LENGTH
 from wiretight._core.openssl.x509 cimport (
-    X509_CRL_digest, X509_INFO, X509_LU_CRL, X509_LU_X509, X509_OBJECT, X509_OBJECT_free,
+    X509, X509_CRL_digest, X509_INFO, X509_LU_CRL, X509_LU_X509, X509_OBJECT, X509_OBJECT_free,
     X509_OBJECT_get0_X509, X509_OBJECT_get0_X509_CRL, X509_OBJECT_get_type, X509_OBJECT_new, X509_OBJECT_set1_X509,
     X509_OBJECT_set1_X509_CRL, X509_STORE_add_cert, X509_STORE_add_crl, X509_STORE_free, X509_STORE_get0_objects,
     X509_STORE_lock, X509_STORE_new, X509_STORE_unlock, i2d_X509_AUX, sk_X509_CRL_num, sk_X509_CRL_value,
     sk_X509_INFO_num, sk_X509_INFO_value, sk_X509_OBJECT_num, sk_X509_OBJECT_pop, sk_X509_OBJECT_push,
     sk_X509_OBJECT_value, sk_X509_num, sk_X509_value, stack_st_X509_OBJECT,
 )
+from wiretight._core.trust.index cimport certificate_at, drop_index
 from wiretight._core.x509.certificate cimport der
 from wiretight._core.x509.crl cimport der_of_crl
 
@@ -23,12 +24,37 @@ cdef class Bundle:
     """Certificates and CRLs that never change."""
 
     def __dealloc__(self):
-        X509_STORE_free(self.parsed)
+        X509_STORE_free(self.decoded)
+        drop_index(self.index)
+
+    cdef X509_STORE *store(self) except NULL:
+        """All of them, decoded by whoever needs them first; two threads may both do it."""
+        cdef X509_STORE *store
+        with cython.critical_section(self):
+            store = self.decoded
+        if store != NULL:
+            return store
+        ERR_clear_error()
+        with nogil:
+            wt_gate_enter(<void *>self)
+            store = store_of_index(self.index)
+            wt_gate_leave(<void *>self)
+        if store == NULL:
+            raise_queue()
+        with cython.critical_section(self):
+            if self.decoded == NULL:
+                self.decoded = store
+                return store
+        X509_STORE_free(store)
+        return self.decoded
 
     cdef bint has_crls(self) noexcept:
         """OpenSSL: X509_STORE_get0_objects(3)"""
-        cdef stack_st_X509_OBJECT *objects = X509_STORE_get0_objects(self.parsed)
+        cdef stack_st_X509_OBJECT *objects
         cdef int i
+        if self.index != NULL:
+            return False
+        objects = X509_STORE_get0_objects(self.decoded)
         for i in range(sk_X509_OBJECT_num(objects)):
             if X509_OBJECT_get_type(sk_X509_OBJECT_value(objects, i)) == X509_LU_CRL:
                 return True
@@ -36,7 +62,7 @@ cdef class Bundle:
 
     cdef tuple encodings(self):
         """OpenSSL: X509_STORE_get0_objects(3)"""
-        cdef stack_st_X509_OBJECT *objects = X509_STORE_get0_objects(self.parsed)
+        cdef stack_st_X509_OBJECT *objects = X509_STORE_get0_objects(self.store())
         cdef X509_OBJECT *entry
         cdef list certificates = [], crls = []
         cdef int i
@@ -54,9 +80,10 @@ cdef class Bundle:
 
         OpenSSL: i2d_X509_AUX(3), X509_CRL_digest(3)
         """
+        cdef X509_STORE *store = self.store()
         with cython.critical_section(self):
             if self.digests is None:
-                self.digests = digests_in(X509_STORE_get0_objects(self.parsed))
+                self.digests = digests_in(X509_STORE_get0_objects(store))
             return self.digests
 
 
@@ -123,6 +150,22 @@ cdef X509_STORE *store_of(stack_st_X509_INFO *entries) noexcept nogil:
     return NULL
 
 
+cdef X509_STORE *store_of_index(Index *index) noexcept nogil:
+    """A new store with the certificates, or NULL, with the reason on OpenSSL's queue.
+
+    OpenSSL: X509_STORE_add_cert(3)
+    """
+    cdef X509_STORE *store = new_store()
+    cdef X509 *x509
+    cdef int i
+    for i in range(index.count):
+        x509 = certificate_at(index, i)
+        if store == NULL or x509 == NULL or X509_STORE_add_cert(store, x509) <= 0:
+            X509_STORE_free(store)
+            return NULL
+    return store
+
+
 cdef Bundle bundle_of(stack_st_X509 *certificates, stack_st_X509_CRL *crls):
     """OpenSSL: X509_STORE_add_cert(3), X509_STORE_add_crl(3)"""
     cdef Bundle bundle = Bundle.__new__(Bundle)
@@ -130,8 +173,8 @@ cdef Bundle bundle_of(stack_st_X509 *certificates, stack_st_X509_CRL *crls):
     ERR_clear_error()
     with nogil:
         wt_gate_enter(<void *>bundle)
-        bundle.parsed = new_store()
-        complete = bundle.parsed != NULL and collect(bundle.parsed, certificates, crls)
+        bundle.decoded = new_store()
+        complete = bundle.decoded != NULL and collect(bundle.decoded, certificates, crls)
         wt_gate_leave(<void *>bundle)
     if not complete:
         raise_queue()

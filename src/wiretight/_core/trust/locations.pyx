@@ -17,7 +17,9 @@ from wiretight._core.openssl.x509 cimport (
     sk_X509_OBJECT_num, sk_X509_OBJECT_value, stack_st_X509_OBJECT,
 )
 from wiretight._core.trust.addition cimport Addition, of_crl_file, of_data, of_directory, of_file
-from wiretight._core.trust.truststore cimport TrustStore, certificates_of, default_trust, grown, store_with
+from wiretight._core.trust.truststore cimport (
+    TrustStore, certificates_of, complete, default_trust, grown, store_with,
+)
 from wiretight._core.x509.certificate cimport Certificate, decoded, der
 
 
@@ -162,6 +164,7 @@ cdef dict cert_store_stats(Context context):
     cdef stack_st_X509_OBJECT *objects
     cdef X509_OBJECT *entry
     cdef int i, x509 = 0, crl = 0, ca = 0
+    complete(trust)
     with nogil:
         wt_gate_enter(store)
         X509_STORE_lock(store)

@@ -1,4 +1,4 @@
-"""A file of CA certificates and CRLs, parsed once and shared by the contexts that trust it."""
+"""A file of CA certificates and CRLs, read once and shared by the contexts that trust it."""
 
 from wiretight._core.trust.bundle cimport Bundle
 

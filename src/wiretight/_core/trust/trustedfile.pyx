@@ -1,7 +1,8 @@
-"""A file of CA certificates and CRLs, parsed once and shared by the contexts that trust it.
+"""A file of CA certificates and CRLs, read once and shared by the contexts that trust it.
 
-Parsing the roots of a system costs OpenSSL 3.0 some 17 ms and 750 KiB. The cache needs no lock: entries never change,
-and two threads that miss at the same time both parse. A fork waits for threads that are parsing.
+Decoding the roots of a system costs OpenSSL 3.0 some 17 ms and 750 KiB: each is decoded when it is needed, if the file
+is one that allows it (see trust/index.pyx), and otherwise all are. The cache needs no lock: entries never change, and
+two threads that miss at the same time both read. A fork waits for threads that are decoding.
 """
 
 cimport cython
@@ -15,11 +16,12 @@ from wiretight._core.openssl.x509 cimport (
     sk_X509_INFO_pop_free, sk_X509_OBJECT_num, stack_st_X509_INFO,
 )
 from wiretight._core.trust.bundle cimport Bundle, store_of
+from wiretight._core.trust.index cimport count_decoded, index_of
 from wiretight._core.x509.pem cimport read_entries
 
 from wiretight._standard.system import os
 
-# The most that is cached, in bytes of PEM text; parsed, it needs some three times as much.
+# The most that is cached, in bytes of PEM text; decoded, it needs some three times as much.
 CACHE_SIZE = 4 * 1024 * 1024
 
 cdef dict cache = {}    # path: TrustedFile, the least recently used first
@@ -55,7 +57,7 @@ cdef TrustedFile cached(bytes name):
 
 
 def clear_trust_cache():
-    """Empties the cache of parsed files of CA certificates: the next context reads its file again.
+    """Empties the cache of files of CA certificates: the next context reads its file again.
 
     Changed files are noticed without it. Contexts keep what they have loaded. Since 0.1.
     """
@@ -67,7 +69,9 @@ cdef TrustedFile read(object path, str argument):
     cdef bytes content
     content, status = file_content_and_status(path, argument)
     trusted.size = len(content)
-    trusted.parsed = parse(content)
+    trusted.index = index_of(content)
+    if trusted.index == NULL:
+        trusted.decoded = decoded(content)
     if is_settled(status):
         trusted.identity = identity_of(status)
     return trusted
@@ -87,8 +91,14 @@ cdef int keep(bytes name, TrustedFile trusted) except -1:
     return 0
 
 
-# --- parsing ---------------------------------------------------------------------------------------------------------
-cdef X509_STORE *parse(bytes content) except NULL:
+def decoded_certificates(path, /):
+    """How many certificates of a cached file have been decoded so far; None if all were when it was read. Since 0.1."""
+    cdef TrustedFile trusted = cache[path_of(path, "path")]
+    return None if trusted.index == NULL else count_decoded(trusted.index)
+
+
+# --- decoding --------------------------------------------------------------------------------------------------------
+cdef X509_STORE *decoded(bytes content) except NULL:
     """The certificates and CRLs of a PEM file, at least one."""
     cdef stack_st_X509_INFO *entries = read_entries(content)
     cdef X509_STORE *parsed

@@ -15,5 +15,6 @@ cdef TrustStore store_with(Trust trust, bint frozen)
 # `before`, and Additions on top; or `before` itself, if nothing is new. How many of the certificates and CRLs are new
 # goes to `added`, unless that is NULL
 cdef Trust grown(Trust before, tuple additions, bint checks_crls, int *added)
+cdef int complete(Trust trust) except -1        # before somebody looks at all objects of its store
 cdef list certificates_of(Trust trust)
 cdef Addition default_trust()       # what OpenSSL finds by itself, or this system has

@@ -22,6 +22,7 @@ from wiretight._core.openssl.x509 cimport (
 )
 from wiretight._core.trust.addition cimport of_default_places, of_directory, of_file, of_memory
 from wiretight._core.trust.bundle cimport Bundle, add_objects, new_store
+from wiretight._core.trust.demand cimport is_supplied, supply, supply_all
 from wiretight._core.trust.trustedfile cimport trusted_file
 from wiretight._core.x509.certificate cimport Chain, chain_of
 from wiretight._core.x509.crl cimport parse_crls
@@ -42,7 +43,7 @@ from wiretight._standard.system import os, stat
 
 @cython.final
 cdef class TrustStore(TrustSource):
-    """CA certificates and CRLs to verify peers with, parsed once for all contexts that have it as their `trust_store`.
+    """CA certificates and CRLs to verify peers with, decoded once for all contexts that have it as their `trust_store`.
 
     `certificates` and `crls` are PEM text (str or bytes-like), DER (bytes-like, one after the other), a Certificate, an
     object of `cryptography`, or an iterable of any of these. A str is never a path: see from_file().
@@ -206,20 +207,30 @@ cdef Trust grown(Trust before, tuple additions, bint checks_crls, int *added):
     """
     cdef Trust trust = empty_trust()
     cdef Addition addition
+    cdef Bundle supplier = None if before.additions else only_bundle(additions)
     cdef list directories = directories_of(before)
-    # What a directory was searched for is in the store, too, but was not added.
-    cdef set known = digests_of(before) if directories else None
     cdef list found = []
+    cdef set known
     cdef int first, count, total
     cdef bint is_new
+    if before.checks_crls >= checks_crls and not has_news(before, additions):
+        if added != NULL:
+            added[0] = 0
+        return before
+    # What a directory was searched for is in the store, too, but was not added.
+    known = digests_of(before) if directories else None
+    complete(before)
     add_objects(before.store, trust.store)
     first = count = total = sk_X509_OBJECT_num(X509_STORE_get0_objects(trust.store))
     for addition in additions:
         is_new = addition.directory is not None and addition.directory not in directories
         if is_new:
             directories.append(addition.directory)
-        if addition.bundle is not None:
-            add_objects(addition.bundle.parsed, trust.store)
+        if addition.bundle is not None and addition.bundle is supplier and supplier.index != NULL:
+            supply(trust.store, supplier.index)
+            total = count + supplier.index.count
+        elif addition.bundle is not None:
+            add_objects(addition.bundle.store(), trust.store)
             total = sk_X509_OBJECT_num(X509_STORE_get0_objects(trust.store))
             is_new = is_new or known is not None and not addition.bundle.fingerprints() <= known
         if is_new or total > count:
@@ -238,6 +249,49 @@ cdef Trust grown(Trust before, tuple additions, bint checks_crls, int *added):
     return trust
 
 
+cdef bint has_news(Trust trust, tuple additions) except -1:
+    """Whether one of them is not in it already, as far as can be told without decoding anything."""
+    cdef Addition addition
+    cdef list bundles = bundles_of(trust.additions), directories = directories_of(trust)
+    for addition in additions:
+        if addition.bundle is not None and not is_among(addition.bundle, bundles):
+            return True
+        if addition.directory is not None and addition.directory not in directories:
+            return True
+    return False
+
+
+cdef bint is_among(Bundle bundle, list bundles) noexcept:
+    for each in bundles:
+        if each is bundle:
+            return True
+    return False
+
+
+cdef Bundle only_bundle(tuple additions):
+    """None if there are several: a store has one index."""
+    cdef list bundles = bundles_of(additions)
+    return bundles[0] if len(bundles) == 1 else None
+
+
+cdef list bundles_of(tuple additions):
+    cdef Addition addition
+    cdef list bundles = []
+    for addition in additions:
+        if addition.bundle is not None:
+            bundles.append(addition.bundle)
+    return bundles
+
+
+cdef int complete(Trust trust) except -1:
+    """Puts everything into the store that was added: somebody needs more than single certificates of it."""
+    cdef Bundle bundle
+    if is_supplied(trust.store):
+        bundle = only_bundle(trust.additions)
+        supply_all(trust.store, bundle.store())
+    return 0
+
+
 cdef list directories_of(Trust trust):
     """Each one once."""
     cdef Addition addition
@@ -252,6 +306,7 @@ cdef list certificates_of(Trust trust):
     """OpenSSL: X509_STORE_get1_all_certs(3)"""
     cdef X509_STORE *store = trust.store
     cdef Chain certificates
+    complete(trust)
     ERR_clear_error()
     with nogil:
         wt_gate_enter(store)
