@@ -33,7 +33,7 @@ def test_help_is_given(command: list[str]) -> None:
 
 def test_it_is_a_command_of_its_own() -> None:
     [script] = [each for each in entry_points(group="console_scripts") if each.name == "wiretight"]
-    program = f"import sys; sys.argv[0] = '/usr/bin/wiretight'; from {script.module} import main; main(['--help'])"
+    program = f"import sys; sys.argv = ['/usr/bin/wiretight', '--help']; from {script.module} import main; main()"
     result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert result.stdout.startswith("usage: wiretight [-h]")
 
