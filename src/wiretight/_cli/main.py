@@ -15,6 +15,7 @@ from wiretight._cli.cert import command as cert
 from wiretight._cli.connect import command as connect
 from wiretight._cli.demo import command as demo
 from wiretight._cli.errors import CommandError, UsageError
+from wiretight._cli.scan import command as scan
 from wiretight._cli.serve import command as serve
 from wiretight._cli.signals import INTERRUPTED, end_by_exception
 from wiretight._cli.terminal import clean, print_json
@@ -41,7 +42,7 @@ def parser() -> argparse.ArgumentParser:
     )
     top.add_argument("--version", action="version", version=f"wiretight {info.version()}, {ssl.OPENSSL_VERSION}")
     commands = top.add_subparsers(metavar="COMMAND", required=True)
-    for command in (demo, connect, cert, ca, trace, serve, info, program, doctor):
+    for command in (demo, connect, cert, ca, trace, scan, serve, info, program, doctor):
         command.add_arguments(commands)
     return top
 

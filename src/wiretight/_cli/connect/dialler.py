@@ -17,8 +17,8 @@ OLD_VERSIONS = {"1.0": ssl.TLSVersion.TLSv1, "1.1": ssl.TLSVersion.TLSv1_1}
 _HANDSHAKE = 22  # RFC 8446, section 5.1
 
 
-def add_options(command: argparse.ArgumentParser) -> None:
-    """The server's address, and how to connect to it."""
+def add_server_options(command: argparse.ArgumentParser) -> None:
+    """The server's address, and what it is called and trusted by."""
     command.add_argument(
         "address", metavar="HOST[:PORT]", help=f"the server, or a URL; port {HTTPS} by default; [::1]:{HTTPS} for IPv6"
     )
@@ -26,9 +26,6 @@ def add_options(command: argparse.ArgumentParser) -> None:
     command.add_argument("--cert", metavar="FILE", help="show this certificate, PEM, if the server asks for one")
     command.add_argument("--key", metavar="FILE", help="its private key, PEM, not encrypted (default: in --cert)")
     command.add_argument("--servername", metavar="NAME", help="name to ask for and to verify (default: HOST)")
-    command.add_argument("--alpn", metavar="LIST", help=f"protocols to offer, '' for none (default: {WEB})")
-    command.add_argument("--tls", choices=["1.2", "1.3"], help="offer only this version")
-    command.add_argument("--insecure-tls", choices=OLD_VERSIONS, help="offer only this version, which is broken")
     command.add_argument("--insecure", action="store_true", help="do not verify the server's certificate")
     command.add_argument(
         "--starttls",
@@ -36,6 +33,14 @@ def add_options(command: argparse.ArgumentParser) -> None:
         metavar="PROTOCOL",
         help=f"begin in plain text and ask for TLS: {', '.join(starttls.NAMES)}",
     )
+
+
+def add_options(command: argparse.ArgumentParser) -> None:
+    """The same, and what to offer in a connection."""
+    add_server_options(command)
+    command.add_argument("--alpn", metavar="LIST", help=f"protocols to offer, '' for none (default: {WEB})")
+    command.add_argument("--tls", choices=["1.2", "1.3"], help="offer only this version")
+    command.add_argument("--insecure-tls", choices=OLD_VERSIONS, help="offer only this version, which is broken")
     command.add_argument("--timeout", type=seconds, default=10, metavar="S", help="seconds for each step (default 10)")
 
 

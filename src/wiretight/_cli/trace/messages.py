@@ -15,7 +15,7 @@ _CERTIFICATE = ssl.Certificate  # before a program can put its own there
 
 _TLS13 = 0x0304
 # RFC 8446, 4.1.3: the random number that makes a ServerHello a HelloRetryRequest.
-_RETRY = bytes.fromhex("cf21ad74e59a6111be1d8c021e65b891c2a211167abb8c5e079e09e2c8a8339c")
+RETRY = bytes.fromhex("cf21ad74e59a6111be1d8c021e65b891c2a211167abb8c5e079e09e2c8a8339c")
 
 
 class Undecodable(Exception):
@@ -70,7 +70,7 @@ def name_and_details(message: bytes, version: int) -> tuple[str, Details]:
     name = MESSAGES.get(message[0]) if message else None
     if name is None:
         return f"handshake message {message[0]}" if message else "empty message", {}
-    if name == "ServerHello" and message[6:38] == _RETRY:
+    if name == "ServerHello" and message[6:38] == RETRY:
         name = "HelloRetryRequest"
     read = _READERS.get(name)
     try:
@@ -87,7 +87,7 @@ def _client_hello(body: Reader, _is_1_3: bool) -> Details:
     session = body.vector(1).rest()
     suites = body.vector(2).numbers(2)
     body.vector(1)
-    extensions = _extensions(body)
+    extensions = extensions_of(body)
     details: Details = {
         "versions": [name_of(number, VERSIONS) for number in _list(extensions, 43, 1, 2)]
         or [name_of(legacy, VERSIONS)],
@@ -112,7 +112,7 @@ def _server_hello(body: Reader, _is_1_3: bool) -> Details:
     body.vector(1)
     suite = body.number(2)
     body.number(1)
-    extensions = _extensions(body)
+    extensions = extensions_of(body)
     if 43 in extensions:
         version = Reader(extensions[43]).number(2)
     details: Details = {"version": name_of(version, VERSIONS), "cipher_suite": cipher_name(suite)}
@@ -127,7 +127,7 @@ def _server_hello(body: Reader, _is_1_3: bool) -> Details:
 
 
 def _encrypted_extensions(body: Reader, _is_1_3: bool) -> Details:
-    extensions = _extensions(body)
+    extensions = extensions_of(body)
     details: Details = {}
     if 16 in extensions:
         details["alpn"] = _protocols(extensions[16])
@@ -156,7 +156,7 @@ def _certificate(body: Reader, is_1_3: bool) -> Details:
 def _certificate_request(body: Reader, is_1_3: bool) -> Details:
     if is_1_3:
         body.vector(1)
-        extensions = _extensions(body)
+        extensions = extensions_of(body)
         authorities = Reader(extensions[47]).vector(2).vectors(2) if 47 in extensions else []
         algorithms = _list(extensions, 13, 2, 2)
     else:
@@ -206,7 +206,7 @@ _READERS: dict[str, Callable[[Reader, bool], Details]] = {
 }
 
 
-def _extensions(body: Reader) -> dict[int, bytes]:
+def extensions_of(body: Reader) -> dict[int, bytes]:
     found = {}
     if body:
         every = body.vector(2)
