@@ -240,6 +240,16 @@ def test_a_place_that_is_no_folder_is_one_line(place: str, words: str) -> None:
     assert_one_line(wiretight_here("ca", place), words, status=2 if not place else 1)
 
 
+def test_a_full_disk_is_one_line_and_leaves_nothing_half_written(folder: Path) -> None:
+    before = contents(folder)
+    # A limit on the size of files stops the same write() that a full disk would.
+    command = ["sh", "-c", 'ulimit -f 0; exec "$@"', "sh", *COMMAND, "ca", str(folder), "--renew"]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+
+    assert_one_line(result, f"{folder} cannot be written to: ")
+    assert contents(folder) == before
+
+
 def test_force_replaces_whatever_is_there(folder: Path) -> None:
     foreign("server.pem")(folder)
     before = contents(folder)
