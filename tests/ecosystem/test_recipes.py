@@ -169,7 +169,6 @@ def environment(certificates: Certificates, tmp_path: Path) -> dict[str, str]:
     trust = str(certificates.ca_file)
     return {
         **os.environ,
-        "PATH": commands_in_reach(),
         "SSL_CERT_FILE": trust,
         "REQUESTS_CA_BUNDLE": trust,
         "NO_PROXY": "*",
@@ -185,7 +184,7 @@ def prepared(recipe: Recipe, folder: Path, change: Any) -> list[str]:
     for name, text in recipe.files.items():
         (folder / name).write_text(change(text))
     if recipe.block.language == "sh":
-        return ["sh", "-ec", recipe.block.text]
+        return ["env", f"PATH={commands_in_reach()}", "sh", "-ec", recipe.block.text]
     (folder / "program.py").write_text(change(recipe.block.text))
     return [sys.executable, "program.py"]
 
