@@ -102,6 +102,19 @@ def test_without_an_address_the_label_of_a_link_stays(monkeypatch: pytest.Monkey
     assert links.for_an_index("see [docs/a.md](docs/a.md)\n![p](p.png)\n", "README.md") == "see docs/a.md\n\n"
 
 
+def test_every_diagram_can_be_drawn() -> None:
+    diagrams = loaded(ROOT / "tools" / "documentation" / "diagrams.py")
+    drawn = [
+        diagrams.graph(found)
+        for path in DOCS
+        for found in re.findall(r"^```mermaid\n(.*?)^```$", path.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+    ]
+    assert len(drawn) >= 2
+    assert all("->" in graph for graph in drawn)
+    with pytest.raises(ValueError, match="no state and no transition"):
+        diagrams.graph("stateDiagram-v2\nnote left of OPEN")
+
+
 # --- The reference ----------------------------------------------------------------------------------------------------
 
 REFERENCE = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "docs" / "reference").glob("*.md"))
