@@ -48,7 +48,7 @@ class Goal:
         best = (max if self.at_least else min)(rivals, key=lambda row: _median(samples[row]))
         ours, theirs = samples[subject], samples[best]
         found = spread([self._compared(a["value"], b["value"]) for a, b in zip(ours, theirs, strict=True)])
-        if ours[0]["openssl"] != theirs[0]["openssl"]:
+        if theirs[0].get("openssl", ours[0]["openssl"]) != ours[0]["openssl"]:  # a row without TLS has none
             return self._told(found, best, "not comparable")
         return self._judged(found, best)
 

@@ -24,12 +24,12 @@ from measure import (
     pingpong,
     threads,
 )
-from rows import AHEAD, SUBJECT
+from rows import AHEAD, ON_UVLOOP, SUBJECT
 
 LIMITS = ("C naive", "C")
 OTHERS = ("pyOpenSSL", "rtls")
 LOOPS = ("asyncio", "uvloop", "aiofastnet")
-EVERY_LOOP = (SUBJECT, "asyncio with wiretight's wrap_bio", *LOOPS, "wiretight on uvloop", "aiofastnet on uvloop")
+EVERY_LOOP = (SUBJECT, "asyncio with wiretight's wrap_bio", *LOOPS, ON_UVLOOP, "aiofastnet on uvloop")
 
 
 @dataclass(frozen=True)
@@ -154,10 +154,14 @@ MEASURES = (
         "HTTPS, uvicorn + h11",
         "https",
         https.UNIT,
-        (SUBJECT, *LOOPS, "no TLS"),
+        (SUBJECT, ON_UVLOOP, *LOOPS, "no TLS"),
         {"seconds": 1},
         {},
-        (Goal(1.4, ("asyncio",), at_least=True),),
+        (
+            Goal(1.4, ("asyncio",), at_least=True),
+            Goal(0.97, ("no TLS",), at_least=True),
+            Goal(1.15, ("uvloop",), at_least=True, row=ON_UVLOOP),
+        ),
         "web",
         ("wrk",),
         rounds=3,

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 SUBJECT = "wiretight"
 AHEAD = "wiretight with read_ahead"
+ON_UVLOOP = "wiretight on uvloop"
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,7 @@ BLOCKING = (
 # The names of these rows say which event loop, and whose TLS is on it.
 ASYNC = (
     Row(SUBJECT, "wiretight", ("wiretight.asyncio",), transport="wiretight.asyncio"),
-    Row("wiretight on uvloop", "wiretight", ("wiretight.asyncio", "uvloop"), "uvloop", "wiretight.asyncio"),
+    Row(ON_UVLOOP, "wiretight", ("wiretight.asyncio", "uvloop"), "uvloop", "wiretight.asyncio"),
     Row("asyncio with wiretight's wrap_bio", "wiretight"),
     Row("asyncio", "ssl"),
     Row("uvloop", "ssl", ("uvloop",), "uvloop"),
@@ -68,6 +69,7 @@ ASYNC = (
 )
 WEB = (
     Row(SUBJECT, "wiretight", ("wiretight.asyncio", "uvicorn", "h11"), transport="wiretight.asyncio"),
+    Row(ON_UVLOOP, "wiretight", ("wiretight.asyncio", "uvicorn", "h11", "uvloop"), "uvloop", "wiretight.asyncio"),
     Row("asyncio", "ssl", ("uvicorn", "h11")),
     Row("uvloop", "ssl", ("uvicorn", "h11", "uvloop"), "uvloop"),
     Row("aiofastnet", "ssl", ("aiofastnet", "uvicorn", "h11"), transport="aiofastnet"),

@@ -92,6 +92,17 @@ def test_a_goal_beside_the_best_of_several_takes_the_best(modules: None) -> None
     assert (found["verdict"], found["measured"]) == ("met", "0.75 (0.75 to 0.75) of uvloop")
 
 
+def test_a_goal_may_be_that_of_another_row_and_beside_one_without_tls(modules: None) -> None:
+    from goals import Goal
+
+    rows = {"wiretight": samples(3), "wiretight on uvloop": samples(4), "ssl": samples(2)}
+    found = Goal(2, ("ssl",), at_least=True, row="wiretight on uvloop").judge(rows, "wiretight")
+    assert (found["verdict"], found["value"]) == ("met", 2)
+    assert found["goal"] == "wiretight on uvloop: ≥ 2 times ssl"
+    rows["no TLS"] = [{"value": 6, "parts": {}}]
+    assert Goal(0.5, ("no TLS",), at_least=True).judge(rows, "wiretight")["verdict"] == "met"
+
+
 def test_a_goal_where_more_is_better_and_one_of_differences(modules: None) -> None:
     from goals import Goal
 
