@@ -23,7 +23,7 @@ from wiretight._core.base.tables import FEATURES
 
 @pytest.mark.parametrize(
     "command",
-    [[], ["demo"], ["connect"], ["cert"], ["ca"], ["scan"], ["serve"], ["info"]],
+    [[], ["demo"], ["connect"], ["cert"], ["ca"], ["scan"], ["serve"], ["bench"], ["info"]],
     ids=lambda words: "".join(words),
 )
 def test_help_is_given(command: list[str]) -> None:
@@ -44,14 +44,16 @@ def test_its_version_is_told() -> None:
     assert wiretight("--version").stdout == f"wiretight {version('wiretight')}, {tls.OPENSSL_VERSION}\n"
 
 
-@pytest.mark.parametrize("command", ["demo", "connect", "cert", "ca", "scan", "serve", "info", "run", "doctor"])
+@pytest.mark.parametrize(
+    "command", ["demo", "connect", "cert", "ca", "scan", "serve", "bench", "info", "run", "doctor"]
+)
 def test_help_fits_into_a_terminal_of_80_columns(command: str) -> None:
     lines = wiretight(command, "--help", environment={"COLUMNS": "80"}).stdout.splitlines()
 
     assert [line for line in lines if len(line) > 80] == []
 
 
-@pytest.mark.parametrize("command", ["demo", "connect", "cert", "ca", "scan", "serve"])
+@pytest.mark.parametrize("command", ["demo", "connect", "cert", "ca", "scan", "serve", "bench"])
 def test_help_contains_examples(command: str) -> None:
     examples = wiretight(command, "--help").stdout.partition("examples:")[2]
 

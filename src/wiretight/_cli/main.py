@@ -10,6 +10,7 @@ from typing import NoReturn
 import wiretight as ssl
 from wiretight._cli import doctor, info
 from wiretight._cli import run as program
+from wiretight._cli.bench import command as bench
 from wiretight._cli.ca import command as ca
 from wiretight._cli.cert import command as cert
 from wiretight._cli.connect import command as connect
@@ -42,7 +43,7 @@ def parser() -> argparse.ArgumentParser:
     )
     top.add_argument("--version", action="version", version=f"wiretight {info.version()}, {ssl.OPENSSL_VERSION}")
     commands = top.add_subparsers(metavar="COMMAND", required=True)
-    for command in (demo, connect, cert, ca, trace, scan, serve, info, program, doctor):
+    for command in (demo, connect, cert, ca, trace, scan, serve, bench, info, program, doctor):
         command.add_arguments(commands)
     return top
 

@@ -156,6 +156,35 @@ class Progress:
             self._unshown = 0
 
 
+class Steps:
+    """The steps of something that takes a while, on stderr: in one place on a terminal, otherwise a line for each."""
+
+    def __init__(self, count: int) -> None:
+        self._count, self._number = count, 0
+        self._live: Any = None  # rich.status.Status, or None
+        console = _console(sys.stderr)
+        if console is not None:
+            self._live = console.status("", refresh_per_second=4)  # each one delays what is being timed
+
+    def __enter__(self) -> "Steps":  # noqa: PYI034  # Self came with Python 3.11
+        if self._live is not None:
+            self._live.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        if self._live is not None:
+            self._live.stop()
+
+    def begin(self, name: str) -> None:
+        """Announce the next one."""
+        self._number += 1
+        text = f"{name} ({self._number} of {self._count})"
+        if self._live is None:
+            print(f"{text} ...", file=sys.stderr, flush=True)
+        else:
+            self._live.update(text)
+
+
 def _console(stream: TextIO) -> "rich.console.Console | None":
     """A console of rich if the terminal supports it; None means plain text."""
     if not stream.isatty():
