@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from types import ModuleType
 
 NAME = "localhost"
+GROUP = "X25519"
+GROUPS = (GROUP, "X25519MLKEM768")
 
 OPENSSL_CONF = """\
 openssl_conf = main
@@ -27,13 +29,13 @@ ssl_conf = ssl
 system_default = tls
 [tls]
 MinProtocol = TLSv1.3
-Groups = X25519
+Groups = {group}
 Ciphersuites = {cipher}
 """
 
 
 def write_certificates(folder: Path, cipher: str) -> None:
-    """Put ca.pem, chain.pem, key.pem (ECDSA, P-256) and openssl.cnf into `folder`, and roots.pem."""
+    """Put ca.pem, chain.pem and key.pem (ECDSA, P-256) into `folder`, roots.pem, and a GROUP.cnf for each group."""
     import trustme
 
     authority = trustme.CA(key_type=trustme.KeyType.ECDSA)
@@ -41,7 +43,8 @@ def write_certificates(folder: Path, cipher: str) -> None:
     authority.cert_pem.write_to_path(folder / "ca.pem")
     leaf.private_key_pem.write_to_path(folder / "key.pem")
     (folder / "chain.pem").write_bytes(b"".join(pem.bytes() for pem in leaf.cert_chain_pems))
-    (folder / "openssl.cnf").write_text(OPENSSL_CONF.format(cipher=cipher))
+    for group in GROUPS:
+        (folder / f"{group}.cnf").write_text(OPENSSL_CONF.format(cipher=cipher, group=group))
     (folder / "no-roots").mkdir()
     (folder / "roots.pem").write_bytes(Path(_roots()).read_bytes())
 

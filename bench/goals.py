@@ -35,7 +35,7 @@ class Goal:
     of: tuple[str, ...] = ()
     added: bool = False  # their difference counts, not their ratio
     at_least: bool = False  # and more is better: the best of the rows is the highest
-    row: str = ""  # whose number it is, if not wiretight's as it is without settings
+    row: str = ""  # whose number it is, if not the subject's; it may be on another OpenSSL than the rows `of`
 
     def judge(self, samples: Samples, subject: str) -> dict[str, Any]:
         """The goal, what was measured against it, and "met", "missed", "not measured" or "not comparable"."""
@@ -48,7 +48,8 @@ class Goal:
         best = (max if self.at_least else min)(rivals, key=lambda row: _median(samples[row]))
         ours, theirs = samples[subject], samples[best]
         found = spread([self._compared(a["value"], b["value"]) for a, b in zip(ours, theirs, strict=True)])
-        if theirs[0].get("openssl", ours[0]["openssl"]) != ours[0]["openssl"]:  # a row without TLS has none
+        # A row without TLS has none, and whoever names a row means it.
+        if not self.row and theirs[0].get("openssl", ours[0]["openssl"]) != ours[0]["openssl"]:
             return self._told(found, best, "not comparable")
         return self._judged(found, best)
 

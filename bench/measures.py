@@ -1,6 +1,6 @@
 """What is measured: every line of the comparison, which rows take part, how much a sample does, and the goals.
 
-The goals are those of the project's issue 4, on the same OpenSSL.
+The goals are those of the project's issues 4 and 15, on the same OpenSSL if they do not name another row.
 """
 
 from __future__ import annotations
@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from chains import CHAINS
+from endpoints import GROUPS
 from goals import Goal
 from measure import (
     async_bulk,
@@ -15,6 +17,7 @@ from measure import (
     async_idle,
     bulk,
     contexts,
+    ends,
     growth,
     handshake,
     https,
@@ -22,12 +25,14 @@ from measure import (
     imports,
     latency,
     pingpong,
+    start,
     threads,
 )
-from rows import AHEAD, ON_UVLOOP, SUBJECT
+from rows import AHEAD, ON_UVLOOP, SUBJECT, VERSIONS
 
 LIMITS = ("C naive", "C")
 OTHERS = ("pyOpenSSL", "rtls")
+OWN = tuple(f"{SUBJECT}, OpenSSL {version}" for version in VERSIONS)
 LOOPS = ("asyncio", "uvloop", "aiofastnet")
 EVERY_LOOP = (SUBJECT, "asyncio with wiretight's wrap_bio", *LOOPS, ON_UVLOOP, "aiofastnet on uvloop")
 
@@ -48,6 +53,7 @@ class Measure:
     programs: tuple[str, ...] = ()  # that must be installed
     rounds: int | None = None  # where another number than that of the run makes sense
     patience: int = 30  # seconds that a sample may take
+    part: str = ""  # which of the sample's parts is the number; measures that differ in nothing else share the samples
 
     @property
     def more_is_better(self) -> bool:
@@ -61,6 +67,41 @@ def _bulk(name: str, title: str, rows: tuple[str, ...], goals: tuple[Goal, ...] 
 def _pingpong(name: str, title: str, rows: tuple[str, ...], goals: tuple[Goal, ...] = (), **options: Any) -> Measure:
     counts = {"round_trips": 15000, **options}
     return Measure(name, title, "pingpong", pingpong.UNIT, rows, counts, {"round_trips": 2000}, goals)
+
+
+def _ends(chain: str, group: str) -> tuple[Measure, ...]:
+    """Each end of a full handshake by itself, and both where a goal is about both."""
+    every = (SUBJECT, *OWN, "ssl", "C", *(f"C, OpenSSL {version}" for version in VERSIONS), *OTHERS)
+    options = {"chain": chain, "group": group, "handshakes": 60}
+    return tuple(
+        Measure(
+            f"handshake-{chain}-{group}-{part or 'both'}".lower(),
+            f"full handshake, {chain}, {group}, {part or 'both ends'}",
+            "ends",
+            ends.UNIT,
+            every,
+            options,
+            {"handshakes": 10},
+            _goals_of(chain, group, part),
+            part=part,
+        )
+        for part in ("client", "server", "")
+        if part or _goals_of(chain, group, part)
+    )
+
+
+def _goals_of(chain: str, group: str, part: str) -> tuple[Goal, ...]:
+    """rtls takes X25519MLKEM768, and nothing else can be asked of it."""
+    of_c = [Goal(1.1, (f"C, OpenSSL {version}",), row=row) for version, row in zip(VERSIONS, OWN, strict=True)]
+    beside = {
+        ("p256", "X25519", "client"): (("ssl", 0.55),),
+        ("p384", "X25519", "client"): (("ssl", 0.2),),
+        ("p256", "X25519MLKEM768", "client"): (("rtls", 1.15),),
+        ("p384", "X25519MLKEM768", "client"): (("rtls", 0.6),),
+        ("p256", "X25519MLKEM768", ""): (("rtls", 1.25),),
+    }.get((chain, group, part), ())
+    of_c = [Goal(1.1, ("C",)), *of_c] if part else []
+    return (*of_c, *(Goal(limit, (row,), row=OWN[0]) for row, limit in beside))
 
 
 def _handshake(name: str, resumed: bool, rows: tuple[str, ...]) -> Measure:
@@ -102,7 +143,8 @@ MEASURES = (
     _pingpong(
         "pingpong-4k", "ping-pong 64 B, recv 4096", (SUBJECT, AHEAD, "ssl", *LIMITS), call="sendall", recv_size=4096
     ),
-    _handshake("handshake", False, (SUBJECT, "ssl", *LIMITS, *OTHERS, "tlslite-ng")),
+    *(measure for group in GROUPS for chain in CHAINS for measure in _ends(chain, group)),
+    _handshake("handshake-tcp", False, (SUBJECT, "ssl", *LIMITS, *OTHERS, "tlslite-ng")),
     _handshake("resumed", True, (SUBJECT, "ssl", *LIMITS, *OTHERS)),
     _context("context-warm", "create_default_context(), warm", contexts.UNIT, Goal(0.3)),
     _context("context-cold", "create_default_context(), cold", contexts.UNIT, Goal(0.15, ("ssl",)), first=True),
@@ -198,6 +240,16 @@ MEASURES = (
         (Goal(1.5, ("ssl",)),),
     ),
     Measure(
+        "start",
+        "start, a default context, and one page",
+        "start",
+        start.UNIT,
+        (SUBJECT, "ssl", *OTHERS),
+        {"starts": 5},
+        {"starts": 2},
+        (Goal(0.85, ("ssl",)),),
+    ),
+    Measure(
         "growth",
         "growth to 20,000 connections",
         "growth",
@@ -211,3 +263,9 @@ MEASURES = (
     ),
 )
 NAMES = tuple(measure.name for measure in MEASURES)
+
+
+def chosen(names: list[str]) -> list[Measure]:
+    """Those with one of the names; a name that none has stands for all that begin with it and a hyphen."""
+    beginnings = tuple(f"{name}-" for name in names if name not in NAMES)
+    return [each for each in MEASURES if each.name in names or each.name.startswith(beginnings)]

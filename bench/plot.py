@@ -1,10 +1,14 @@
-"""The pictures of a run: a panel per measure with a bar per row and a dot per sample; and the curves of growth."""
+"""The pictures of a run: a panel per measure with a bar per row and a dot per sample; and the curves of growth.
+
+All measures are in one picture, and those that docs/performance.md speaks of together in one of their own.
+"""
 
 from __future__ import annotations
 
 import importlib.util
 import math
 import statistics
+import textwrap
 from typing import TYPE_CHECKING, Any
 
 from report import number
@@ -14,11 +18,23 @@ if TYPE_CHECKING:
 
 COLUMNS = 4
 OURS, FAIR, OTHER = "tab:blue", "#b8b8b8", "#e4d3b5"
+TOGETHER = {
+    "clients": ("handshake-p256-x25519-client", "handshake-p384-x25519-client", "handshake-rsa-x25519-client"),
+    "servers": ("handshake-p256-x25519-server", "handshake-rsa-x25519-server", "resumed"),
+    "hybrid": (
+        "handshake-p256-x25519mlkem768-client",
+        "handshake-p384-x25519mlkem768-client",
+        "handshake-p256-x25519mlkem768-server",
+    ),
+    "starts": ("start", "context-cold", "context-warm", "context-memory"),
+    "transfers": ("bulk", "bulk-64k", "bulk-16k", "pingpong"),
+    "asyncio": ("asyncio-echo", "asyncio-bulk-data", "asyncio-bulk", "asyncio-idle"),
+}
 CURVES = (("KiB", "KiB per connection"), ("arrival µs", "CPU µs per arrival"), ("echo µs", "CPU µs per echo"))
 
 
 def save_plots(results: dict[str, Any], folder: Path, name: str) -> bool:
-    """Write NAME.png, and NAME-growth.png if growth was measured; False without matplotlib."""
+    """Write NAME.png, and NAME-….png of what was measured of TOGETHER, and of growth; False without matplotlib."""
     if importlib.util.find_spec("matplotlib") is None:
         return False
     import matplotlib as mpl
@@ -27,6 +43,9 @@ def save_plots(results: dict[str, Any], folder: Path, name: str) -> bool:
     bars = [result for result in results["measures"] if result["name"] != "growth" and result["rows"]]
     curves = [result for result in results["measures"] if result["name"] == "growth" and result["rows"]]
     figures = {name: _bars(bars, results["subject"])} if bars else {}
+    for stem, names in TOGETHER.items():
+        if len(there := [result for result in bars if result["name"] in names]) > 1:
+            figures[f"{name}-{stem}"] = _bars(there, results["subject"])
     if curves:
         figures[f"{name}-growth"] = _growth(curves[0], results["subject"])
     for stem, figure in figures.items():
@@ -46,7 +65,8 @@ def _bars(measures: list[dict[str, Any]], subject: str) -> Any:
     for panel in panels[len(measures) :]:
         panel.set_axis_off()
     figure.suptitle(
-        "blue: wiretight; grey: on the same OpenSSL; sand: on another TLS library, as installed", fontsize=9
+        "blue: wiretight; grey: on the same OpenSSL as a blue one; sand: on another TLS library, as installed",
+        fontsize=9,
     )
     return figure
 
@@ -54,11 +74,11 @@ def _bars(measures: list[dict[str, Any]], subject: str) -> Any:
 def _panel(panel: Any, result: dict[str, Any], subject: str) -> None:
     rows = result["rows"]
     medians = [found["median"] for found in rows.values()]
+    libraries = {found.get("openssl") for row, found in rows.items() if subject in row} | {None}
     # A row far from all others would make them look alike: its bar is cut, its number tells.
     end = 1.1 * max(value for value in medians if value <= 5 * statistics.median(medians))
     for place, (row, found) in enumerate(rows.items()):
-        differs = result["ratios"].get(row, {}).get("differs", ())
-        colour = OURS if subject in row else OTHER if "openssl" in differs else FAIR
+        colour = OURS if subject in row else FAIR if found.get("openssl") in libraries else OTHER
         panel.barh(place, min(found["median"], end), color=colour)
         panel.plot(found["values"], [place] * len(found["values"]), ".", color="black", markersize=3)
         panel.text(end, place, f" {number(found['median'])}", va="center", fontsize=7)
@@ -66,7 +86,7 @@ def _panel(panel: Any, result: dict[str, Any], subject: str) -> None:
     panel.invert_yaxis()
     panel.set_xlim(0, end)
     better = ", more is better" if result["more_is_better"] else ""
-    panel.set_title(result["measure"], fontsize=9)
+    panel.set_title(textwrap.fill(result["measure"], 36), fontsize=9)
     panel.set_xlabel(f"{result['unit']}{better}")
     panel.spines[["top", "right"]].set_visible(False)
 

@@ -105,6 +105,22 @@ def _short(version: str) -> str:
     return " ".join(words[:2]) if words[0] == "OpenSSL" else version
 
 
+def handshakes(results: dict[str, Any]) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
+    """Headings and body: a line per row, and for each chain and group what the client and the server cost."""
+    measured = {
+        f"{result['options']['chain']}, {result['options']['group']}": result["rows"]
+        for result in results["measures"]
+        if "chain" in result["options"]
+    }
+    rows = dict.fromkeys(row for found in measured.values() for row in found)
+    body = [(row, *(_ends_of(found.get(row)) for found in measured.values())) for row in rows]
+    return ("CPU µs: client / server", *measured), body
+
+
+def _ends_of(found: dict[str, Any] | None) -> str:
+    return "" if found is None else f"{number(found['parts']['client'])} / {number(found['parts']['server'])}"
+
+
 def growth(results: dict[str, Any]) -> list[tuple[str, ...]]:
     return [
         (row, *(number(point[name]) for name in ("connections", "KiB", "arrival µs", "echo µs")))
@@ -126,6 +142,7 @@ def tables(results: dict[str, Any]) -> list[tuple[str, tuple[str, ...], list[tup
             (*columns, "on"),
             installed(results),
         ),
+        ("Full handshakes", *handshakes(results)),
         ("Growth: one asyncio server", points, growth(results)),
     ]
     return [table for table in every if table[2]]
@@ -142,6 +159,7 @@ def about(results: dict[str, Any]) -> list[str]:
         f"{counts} rounds, interleaved; CPU time of both ends; each sample in a fresh process.",
         "Ratios are taken round by round: median, and in brackets the quartiles.",
         f"{results['python']}, {results['system']}, {results['cpus']} CPUs, load {results['load']:.1f} before it.",
+        *([f"wiretight of commit {results['commit']}"] if results.get("commit") else []),
         *(
             f"{version}: {', '.join(row for _, row in rows)}"
             for version, rows in itertools.groupby(versions, key=lambda pair: pair[0])

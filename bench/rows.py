@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import os
+import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -13,6 +15,12 @@ if TYPE_CHECKING:
 SUBJECT = "wiretight"
 AHEAD = "wiretight with read_ahead"
 ON_UVLOOP = "wiretight on uvloop"
+# What scripts/bench --beside has built: the version of each OpenSSL of wiretight's own, the interpreter that has it,
+# and where pkg-config finds it.
+OWN = {
+    version: (python, flags)
+    for version, python, flags in (each.split("=") for each in os.environ.get("WIRETIGHT_BENCH_OWN", "").split())
+}
 
 
 @dataclass(frozen=True)
@@ -25,14 +33,24 @@ class Row:
     loop: str = "asyncio"  # whose event loop: asyncio, uvloop
     transport: str = "loop"  # whose TLS transport: the loop's own, or that of this module
     factor: float = 1.0  # the part of the usual count that this row does in a sample, because it is slow
+    own: str = ""  # the version of an OpenSSL that is wiretight's own; empty: what this Python's wiretight has
 
     @property
     def variant(self) -> str:
         """The C program's variant; empty for Python."""
-        return {"C": "best", "C naive": "naive"}.get(self.name, "")
+        return {"C": "best", "C naive": "naive"}.get(self.name.partition(",")[0], "")
+
+    @property
+    def python(self) -> str:
+        """The interpreter that has it."""
+        return OWN[self.own][0] if self.own else sys.executable
 
     def missing(self) -> str | None:
-        """The first of its modules that is not installed."""
+        """What it needs and is not there: its own OpenSSL, or the first of its modules that is not installed."""
+        if self.own:
+            return (
+                None if self.own in OWN else f"wiretight with OpenSSL {self.own}, by scripts/bench --beside {self.own},"
+            )
         return next((name for name in (*self.needs, self.module) if name and not _installed(name)), None)
 
     def tls(self) -> ModuleType:
@@ -46,6 +64,7 @@ def _installed(name: str) -> bool:
         return False
 
 
+VERSIONS = ("3.5", "4.0")
 BLOCKING = (
     Row(SUBJECT, "wiretight"),
     Row(AHEAD, "adapters.read_ahead", ("wiretight",)),
@@ -55,6 +74,11 @@ BLOCKING = (
     Row("pyOpenSSL", "adapters.pyopenssl", ("OpenSSL",)),
     Row("rtls", "rtls"),
     Row("tlslite-ng", "adapters.tlslite_ng", ("tlslite",), factor=0.02),
+    *(
+        Row(f"{name}, OpenSSL {own}", module, own=own)
+        for own in VERSIONS
+        for name, module in ((SUBJECT, SUBJECT), ("C", ""))
+    ),
 )
 # The names of these rows say which event loop, and whose TLS is on it.
 ASYNC = (

@@ -11,10 +11,12 @@ README.md, beside this file, says what is measured and how to read it.
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import os
 import platform
 import shutil
+import subprocess
 import sys
 import tempfile
 import time
@@ -22,9 +24,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from chains import write_chains
 from endpoints import allowed_cpus, write_certificates
 from goals import Samples
-from measures import MEASURES, NAMES, Measure
+from measures import MEASURES, NAMES, Measure, chosen
 from plot import save_plots
 from report import markdown, saved, show, summary
 from rows import SUBJECT, Row, row_named
@@ -41,21 +44,23 @@ class Suite:
         self.options = options
         self.folder = folder
         self.left_out: list[str] = []
-        self.has_limit = True
+        self.limits: set[str] = set()  # the OpenSSLs that there is a C program on
 
     def run(self) -> dict[str, Any]:
         load = os.getloadavg()[0]
         write_certificates(self.folder, self.options.cipher)
-        chosen = [measure for measure in MEASURES if measure.name in self.options.only]
-        if any(row_named(measure.family, row).variant for measure in chosen for row in self.wanted(measure)):
-            try:
-                build_limit(self.folder)
-            except SampleError as error:
-                self.has_limit = False
-                self.left_out.append(f"left out: the C rows: {error}")
-        measured = [summary(measure, self.samples(measure), SUBJECT) for measure in chosen if self.possible(measure)]
+        write_chains(self.folder)
+        measures = chosen(self.options.only)
+        self.build_limits({row_named(each.family, row) for each in measures for row in self.wanted(each)})
+        measured = []
+        # Those that only look at another part of the samples stand side by side.
+        for _, alike in itertools.groupby(filter(self.possible, measures), lambda each: (each.module, each.options)):
+            group = list(alike)
+            samples = self.samples(group[0])
+            measured += [summary(measure, part_of(samples, measure.part), SUBJECT) for measure in group]
         return {
             "subject": SUBJECT,
+            "commit": commit(),
             "python": f"{platform.python_implementation()} {platform.python_version()}",
             "system": f"{platform.system()} {platform.release()} {platform.machine()}",
             "cpus": len(allowed_cpus()) or os.cpu_count(),
@@ -63,6 +68,14 @@ class Suite:
             "measures": measured,
             "left_out": self.left_out,
         }
+
+    def build_limits(self, rows: set[Row]) -> None:
+        for own in sorted({row.own for row in rows if row.variant and not (row.own and row.missing())}):
+            try:
+                build_limit(self.folder, own)
+                self.limits.add(own)
+            except SampleError as error:
+                self.left_out.append(f"left out: the C rows: {error}")
 
     def wanted(self, measure: Measure) -> list[str]:
         rows = self.options.rows
@@ -103,13 +116,29 @@ class Suite:
 
     def ready(self, measure: Measure, name: str) -> Row | None:
         row = row_named(measure.family, name)
-        if row.variant:
-            return row if self.has_limit else None
         missing = row.missing()
+        if row.variant and not missing:
+            return row if row.own in self.limits else None
         line = f"left out: {name}: {missing} is not installed"
         if missing and line not in self.left_out:
             self.left_out.append(line)
         return None if missing else row
+
+
+def part_of(samples: Samples, part: str) -> Samples:
+    """The same samples with the number of one part of them, if that is asked for."""
+    if not part:
+        return samples
+    return {row: [{**sample, "value": sample["parts"][part]} for sample in taken] for row, taken in samples.items()}
+
+
+def commit() -> str | None:
+    """Of the repository that this file is in."""
+    command = ["git", "-C", str(HERE), "describe", "--always", "--dirty", "--exclude=*"]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return None
 
 
 def progress(text: str) -> None:
@@ -135,7 +164,13 @@ def parsed(arguments: list[str]) -> argparse.Namespace:
         prog="bench", description="What TLS costs: wiretight and the others, side by side."
     )
     add = parser.add_argument
-    add("--only", type=listed, default=list(NAMES), metavar="NAME,…", help=f"which measures: {', '.join(NAMES)}")
+    add(
+        "--only",
+        type=listed,
+        default=list(NAMES),
+        metavar="NAME,…",
+        help=f"which measures, or how they begin (handshake): {', '.join(NAMES)}",
+    )
     add("--rows", type=listed, metavar="NAME,…", help="which rows, by their names in the table")
     add("--quick", action="store_true", help="few rounds of small samples; numbers for a smoke test only")
     add(
@@ -153,7 +188,7 @@ def parsed(arguments: list[str]) -> argparse.Namespace:
     options.rounds = options.rounds or (QUICK_ROUNDS if options.quick else ROUNDS)
     if options.rounds < 1:
         parser.error("--rounds must be at least 1")
-    if unknown := set(options.only) - set(NAMES):
+    if unknown := {name for name in options.only if not chosen([name])}:
         parser.error(f"--only knows {', '.join(NAMES)}, not {', '.join(sorted(unknown))}")
     known = {row for measure in MEASURES for row in measure.rows}
     if unknown := set(options.rows or ()) - known:

@@ -15,7 +15,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from rows import Row, row_named
+from endpoints import GROUP
+from rows import OWN, Row, row_named
 
 HERE = Path(__file__).parent
 # The options that say how much a sample does; a slow row does less.
@@ -26,16 +27,17 @@ class SampleError(Exception):
     """A sample could not be taken; the text says why."""
 
 
-def _output(command: list[str]) -> str:
-    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+def _output(command: list[str], environ: dict[str, str] | None = None) -> str:
+    return subprocess.run(command, env=environ, capture_output=True, text=True, check=True).stdout
 
 
-def build_limit(folder: Path) -> None:
+def build_limit(folder: Path, own: str = "") -> None:
     """Compile limit/ into `folder`, against the OpenSSL that pkg-config names: the one wiretight builds against."""
+    flags_of = {**os.environ, **({"PKG_CONFIG_PATH": OWN[own][1]} if own else {})}
     sources = sorted(str(path) for path in (HERE / "limit").glob("*.c"))
-    compiler = [os.environ.get("CC", "cc"), "-O2", "-pthread", "-o", str(folder / "limit"), *sources]
+    compiler = [os.environ.get("CC", "cc"), "-O2", "-pthread", "-o", str(folder / f"limit{own}"), *sources]
     try:
-        flags = _output(["pkg-config", "--cflags", "--libs", "openssl"]).split()
+        flags = _output(["pkg-config", "--cflags", "--libs", "openssl"], flags_of).split()
         _output([*compiler, *flags])
     except FileNotFoundError as error:
         raise SampleError(f"the C program needs {error.filename}") from None
@@ -50,8 +52,9 @@ def command_for(row: Row, family: str, module: str, folder: Path, options: dict[
         # C has one way to read and one to write: what only Python distinguishes ("call") it does not look at. It has
         # no asyncio: there it stands for the bare connection.
         settings = [f"{name}={int(value) if isinstance(value, bool) else value}" for name, value in options.items()]
-        return [str(folder / "limit"), module.removeprefix("async_"), row.variant, str(folder), *settings]
-    return [sys.executable, str(HERE / "sample.py"), module, family, row.name, str(folder), json.dumps(options)]
+        there = folder / options.get("chain", "")
+        return [str(folder / f"limit{row.own}"), module.removeprefix("async_"), row.variant, str(there), *settings]
+    return [row.python, str(HERE / "sample.py"), module, family, row.name, str(folder), json.dumps(options)]
 
 
 def _fewer(row: Row, options: dict[str, Any]) -> dict[str, Any]:
@@ -67,7 +70,7 @@ def take(
     told = f"{row.name}, {module}"
     try:
         done = subprocess.run(
-            command, env=environment(folder), capture_output=True, text=True, timeout=patience, check=False
+            command, env=environment(folder, options), capture_output=True, text=True, timeout=patience, check=False
         )
     except subprocess.TimeoutExpired:
         raise SampleError(f"{told}: no result within {patience} s") from None
@@ -79,10 +82,11 @@ def take(
     return sample
 
 
-def environment(folder: Path) -> dict[str, str]:
+def environment(folder: Path, options: dict[str, Any]) -> dict[str, str]:
     """Cipher suite and group for every OpenSSL, and the same default trust for every row."""
+    settings = folder / f"{options.get('group', GROUP)}.cnf"
     roots = {"SSL_CERT_FILE": str(folder / "roots.pem"), "SSL_CERT_DIR": str(folder / "no-roots")}
-    return {**os.environ, **roots, "OPENSSL_CONF": str(folder / "openssl.cnf")}
+    return {**os.environ, **roots, "OPENSSL_CONF": str(settings)}
 
 
 def main() -> None:

@@ -5,6 +5,7 @@ pyOpenSSL brings an OpenSSL of its own (cryptography's). It has no check of the 
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING, Any
 
 from OpenSSL import SSL
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
 OPENSSL_VERSION = SSL.OpenSSL_version(SSL.OPENSSL_VERSION).decode()
+SSLWantReadError = SSL.WantReadError
 PROTOCOL_TLS_CLIENT, PROTOCOL_TLS_SERVER = SSL.TLS_CLIENT_METHOD, SSL.TLS_SERVER_METHOD
 
 
@@ -51,6 +53,17 @@ class SSLContext:
         connection.do_handshake()
         return Connection(connection)
 
+    def wrap_bio(
+        self, incoming: MemoryBIO, outgoing: MemoryBIO, server_side: bool = False, server_hostname: str | None = None
+    ) -> Object:
+        connection = SSL.Connection(self._context)
+        if server_side:
+            connection.set_accept_state()
+        else:
+            connection.set_connect_state()
+            connection.set_tlsext_host_name((server_hostname or "").encode())
+        return Object(connection, incoming, outgoing)
+
 
 class Connection:
     def __init__(self, connection: SSL.Connection) -> None:
@@ -81,6 +94,43 @@ class Connection:
     def session_reused(self) -> bool:
         """pyOpenSSL does not tell; a session that is not taken shows in the price."""
         return True
+
+
+class MemoryBIO:
+    """Bytes on their way: pyOpenSSL's connections have the BIOs inside."""
+
+    def __init__(self) -> None:
+        self._data = b""
+
+    def read(self) -> bytes:
+        data, self._data = self._data, b""
+        return data
+
+    def write(self, data: bytes) -> None:
+        self._data += data
+
+
+class Object:
+    """A connection over two MemoryBIOs, as far as a handshake."""
+
+    def __init__(self, connection: SSL.Connection, incoming: MemoryBIO, outgoing: MemoryBIO) -> None:
+        self._connection, self._incoming, self._outgoing = connection, incoming, outgoing
+
+    def do_handshake(self) -> None:
+        if data := self._incoming.read():
+            self._connection.bio_write(data)
+        try:
+            self._connection.do_handshake()
+        finally:
+            with contextlib.suppress(SSL.WantReadError):  # there is nothing to send
+                while True:
+                    self._outgoing.write(self._connection.bio_read(65536))
+
+    def version(self) -> str:
+        return str(self._connection.get_protocol_version_name())
+
+    def cipher(self) -> tuple[str | None]:
+        return (self._connection.get_cipher_name(),)
 
 
 def create_default_context() -> SSLContext:

@@ -14,12 +14,14 @@ extern int naive;
 void bulk(void);
 void pingpong(void);
 void handshake(void);
+void ends(void);
 void contexts(void);
 void idle(void);
 void threads(void);
 
-/* The number behind NAME= on the command line; it must be there. */
+/* What is behind NAME= on the command line, as a number or as it is; it must be there. */
 size_t option(const char *name);
+const char *text_option(const char *name);
 void fail(const char *what);
 void need(int ok, const char *what);
 void *zeroed(size_t size);

@@ -2,7 +2,7 @@
  * The limit: what C programs on the same OpenSSL cost. The samples are those of the Python files in ../measure, step by step: same
  * ends, same pinning, same warm-up, same verification of the peer. Change both or neither.
  *
- *     limit MEASURE naive|best FOLDER NAME=NUMBER ...
+ *     limit MEASURE naive|best FOLDER NAME=VALUE ...
  *
  * FOLDER holds chain.pem, key.pem and ca.pem. Prints one sample as JSON, with the same members as sample.py.
  */
@@ -32,15 +32,20 @@ void need(int ok, const char *what)
         fail(what);
 }
 
-size_t option(const char *name)
+const char *text_option(const char *name)
 {
     size_t length = strlen(name);
 
     for (char **each = options; *each; each++)
         if (!strncmp(*each, name, length) && (*each)[length] == '=')
-            return strtoul(*each + length + 1, NULL, 10);
+            return *each + length + 1;
     fail(name);
-    return 0;
+    return NULL;
+}
+
+size_t option(const char *name)
+{
+    return strtoul(text_option(name), NULL, 10);
 }
 
 void *zeroed(size_t size)
@@ -98,14 +103,14 @@ static const struct {
     const char *name;
     void (*take)(void);
 } measures[] = {
-    {"bulk", bulk}, {"pingpong", pingpong}, {"handshake", handshake}, {"contexts", contexts}, {"idle", idle},
-    {"threads", threads},
+    {"bulk", bulk}, {"pingpong", pingpong}, {"handshake", handshake}, {"ends", ends}, {"contexts", contexts},
+    {"idle", idle}, {"threads", threads},
 };
 
 int main(int argc, char **argv)
 {
     if (argc < 4) {
-        fputs("usage: limit MEASURE naive|best FOLDER NAME=NUMBER ...\n", stderr);
+        fputs("usage: limit MEASURE naive|best FOLDER NAME=VALUE ...\n", stderr);
         return 2;
     }
     naive = !strcmp(argv[2], "naive");

@@ -13,7 +13,8 @@ import pytest
 
 BENCH = Path(__file__).parents[2] / "bench"
 # What needs a competitor, wrk or many seconds is not in it.
-CHEAP = ("bulk", "pingpong", "resumed", "context-memory", "idle", "asyncio-echo", "growth")
+ENDS = ("handshake-rsa-x25519-client", "handshake-rsa-x25519-server")
+CHEAP = ("bulk", "pingpong", *ENDS, "resumed", "context-memory", "idle", "asyncio-echo", "start", "growth")
 ASKED = "wiretight,ssl,C naive,asyncio,asyncio with wiretight's wrap_bio"
 
 
@@ -54,7 +55,7 @@ def test_every_row_says_what_it_ran_on(results: dict[str, Any]) -> None:
     for measure in results["measures"]:
         for row in measure["rows"].values():
             assert row["openssl"].startswith("OpenSSL ")
-            if measure["name"] in {"bulk", "pingpong", "resumed", "asyncio-echo"}:
+            if measure["name"] in {"bulk", "pingpong", *ENDS, "resumed", "asyncio-echo", "start"}:
                 assert (row["protocol"], row["cipher"]) == ("TLSv1.3", "TLS_AES_256_GCM_SHA384")
 
 
@@ -69,6 +70,53 @@ def test_every_measure_of_the_issue_has_a_goal(modules: None) -> None:
 
     without = {measure.name for measure in MEASURES if not measure.goals}
     assert without == {"bulk-64k", "bulk-16k", "pingpong-4k", "growth"}
+
+
+def test_the_ends_of_a_handshake_are_told_apart_and_shown_side_by_side(results: dict[str, Any], modules: None) -> None:
+    from report import handshakes
+
+    client, server = (measure for measure in results["measures"] if measure["name"] in ENDS)
+    for row in ("wiretight", "ssl"):
+        assert client["rows"][row]["median"] != server["rows"][row]["median"]
+    headings, body = handshakes(results)
+    assert headings[1:] == ("rsa, X25519",)
+    assert {cells[0] for cells in body} >= {"wiretight", "ssl"}
+    assert all(" / " in cells[1] for cells in body)
+
+
+def test_a_handshake_with_another_group_is_left_out(modules: None, tmp_path: Path) -> None:
+    from chains import write_chains
+    from endpoints import write_certificates
+    from measure.ends import sample
+    from rows import row_named
+
+    write_certificates(tmp_path, "TLS_AES_256_GCM_SHA384")
+    write_chains(tmp_path)
+    with pytest.raises(RuntimeError, match="it takes "):
+        sample(row_named("blocking", "ssl"), tmp_path, chain="p256", group="X448", handshakes=1)
+
+
+def test_what_is_no_name_stands_for_all_that_begin_with_it(modules: None) -> None:
+    from measures import chosen
+
+    assert [measure.name for measure in chosen(["bulk"])] == ["bulk"]
+    assert {measure.name for measure in chosen(["handshake-rsa-x25519"])} == set(ENDS)
+    assert chosen(["handsh"]) == []
+
+
+def test_a_goal_of_another_row_is_judged_across_libraries(modules: None) -> None:
+    from goals import Goal
+
+    rows = {"wiretight": samples(9), "wiretight, OpenSSL 3.5": samples(1, openssl="OpenSSL 3.5.0"), "ssl": samples(2)}
+    found = Goal(0.5, ("ssl",), row="wiretight, OpenSSL 3.5").judge(rows, "wiretight")
+    assert (found["verdict"], found["measured"]) == ("met", "0.50 (0.50 to 0.50)")
+
+
+def test_a_saved_run_names_the_commit(results: dict[str, Any], modules: None) -> None:
+    from report import about
+
+    assert "commit" in results
+    assert "wiretight of commit 0123abc" in about({**results, "commit": "0123abc"})
 
 
 def samples(*values: float, openssl: str = "OpenSSL 3.0.20") -> list[dict[str, Any]]:
@@ -142,7 +190,7 @@ def test_what_is_saved_has_no_counters_and_a_line_per_measure(results: dict[str,
 
 
 def test_a_pipe_gets_markdown_tables() -> None:
-    done = bench("--quick", "--rounds", "1", "--rows", "ssl", "--only", "handshake")
+    done = bench("--quick", "--rounds", "1", "--rows", "ssl", "--only", "handshake-tcp")
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("## Goals\n\n| measure | goal |")
 
@@ -152,7 +200,7 @@ def test_what_cannot_be_measured_is_left_out_with_one_line(modules: None, monkey
 
     monkeypatch.setattr(rows, "_installed", lambda name: name != "no_such_tls")
     assert rows.row_named("blocking", "no_such_tls").missing() == "no_such_tls"
-    done = bench("--quick", "--rounds", "1", "--rows", "tlslite-ng", "--only", "handshake")
+    done = bench("--quick", "--rounds", "1", "--rows", "tlslite-ng", "--only", "handshake-tcp")
     assert done.returncode == 0, done.stderr
     if importlib.util.find_spec("tlslite") is None:
         assert "- left out: tlslite-ng: tlslite is not installed" in done.stdout.splitlines()
