@@ -21,6 +21,7 @@ OUTSIDE = {
     "project/bench.md": "bench/README.md",
     "project/fuzz.md": "fuzz/README.md",
     "project/measurements.md": "bench/results/reference.md",
+    "project/handshakes.md": "bench/results/handshakes.md",
 }
 CHANGELOG = "changelog.md"
 
