@@ -8,6 +8,8 @@ from collections.abc import Callable
 import wiretight as ssl
 from wiretight._cli.connect.chain import in_words
 from wiretight._cli.trace.names import EXTENSIONS, GROUPS, MESSAGES, SIGNATURES, VERSIONS, cipher_name, name_of
+from wiretight._tls.clienthello import ClientHello, parse
+from wiretight._tls.reader import Reader, Undecodable
 
 Details = dict[str, object]
 
@@ -16,53 +18,6 @@ _CERTIFICATE = ssl.Certificate  # before a program can put its own there
 _TLS13 = 0x0304
 # RFC 8446, 4.1.3: the random number that makes a ServerHello a HelloRetryRequest.
 RETRY = bytes.fromhex("cf21ad74e59a6111be1d8c021e65b891c2a211167abb8c5e079e09e2c8a8339c")
-
-
-class Undecodable(Exception):
-    """The message is not what its type says."""
-
-
-class Reader:
-    """Takes a message apart, from its beginning."""
-
-    def __init__(self, data: bytes) -> None:
-        self._data = data
-
-    def __bool__(self) -> bool:
-        return bool(self._data)
-
-    def take(self, size: int) -> bytes:
-        """The next `size` bytes."""
-        if size > len(self._data):
-            raise Undecodable
-        taken, self._data = self._data[:size], self._data[size:]
-        return taken
-
-    def number(self, size: int) -> int:
-        """The next number, of `size` bytes."""
-        return int.from_bytes(self.take(size), "big")
-
-    def vector(self, size: int) -> "Reader":
-        """The next vector, whose length is a number of `size` bytes."""
-        return Reader(self.take(self.number(size)))
-
-    def numbers(self, size: int) -> list[int]:
-        """All that is left, as numbers of `size` bytes."""
-        found = []
-        while self:
-            found.append(self.number(size))
-        return found
-
-    def vectors(self, size: int) -> list["Reader"]:
-        """All that is left, as vectors."""
-        found = []
-        while self:
-            found.append(self.vector(size))
-        return found
-
-    def rest(self) -> bytes:
-        """All that is left."""
-        return self.take(len(self._data))
 
 
 def name_and_details(message: bytes, version: int) -> tuple[str, Details]:
@@ -74,6 +29,8 @@ def name_and_details(message: bytes, version: int) -> tuple[str, Details]:
         name = "HelloRetryRequest"
     read = _READERS.get(name)
     try:
+        if name == "ClientHello":
+            return name, client_hello(parse(message))
         reader = Reader(message)
         reader.number(1)
         return name, {} if read is None else read(reader.vector(3), version >= _TLS13)
@@ -81,28 +38,22 @@ def name_and_details(message: bytes, version: int) -> tuple[str, Details]:
         return name, {"error": "cannot be decoded"}
 
 
-def _client_hello(body: Reader, _is_1_3: bool) -> Details:
-    legacy = body.number(2)
-    body.take(32)
-    session = body.vector(1).rest()
-    suites = body.vector(2).numbers(2)
-    body.vector(1)
-    extensions = extensions_of(body)
+def client_hello(hello: ClientHello) -> Details:
+    """What a client offers."""
     details: Details = {
-        "versions": [name_of(number, VERSIONS) for number in _list(extensions, 43, 1, 2)]
-        or [name_of(legacy, VERSIONS)],
+        "versions": [name_of(number, VERSIONS) for number in hello.supported_versions or (hello.legacy_version,)]
     }
-    if 0 in extensions:
-        details["server_name"] = _server_name(extensions[0])
-    if 16 in extensions:
-        details["alpn"] = _protocols(extensions[16])
-    details["cipher_suites"] = [cipher_name(number) for number in suites]
-    details["groups"] = [name_of(number, GROUPS) for number in _list(extensions, 10, 2, 2)]
-    if 51 in extensions:
-        details["key_shares"] = [name_of(number, GROUPS) for number in _key_shares(extensions[51])]
-    details["signature_algorithms"] = [name_of(number, SIGNATURES) for number in _list(extensions, 13, 2, 2)]
-    details["offers_session"] = 41 in extensions or bool(extensions.get(35)) or (bool(session) and 43 not in extensions)
-    details["extensions"] = [name_of(number, EXTENSIONS) for number in extensions]
+    if hello.server_name is not None:
+        details["server_name"] = hello.server_name
+    if hello.alpn_protocols:
+        details["alpn"] = list(hello.alpn_protocols)
+    details["cipher_suites"] = [cipher_name(number) for number in hello.cipher_suites]
+    details["groups"] = [name_of(number, GROUPS) for number in hello.groups]
+    if hello.key_shares:
+        details["key_shares"] = [name_of(number, GROUPS) for number in hello.key_shares]
+    details["signature_algorithms"] = [name_of(number, SIGNATURES) for number in hello.signature_algorithms]
+    details["offers_session"] = hello.offers_session
+    details["extensions"] = [name_of(number, EXTENSIONS) for number in hello.extensions]
     return details
 
 
@@ -193,7 +144,6 @@ def _key_update(body: Reader, _is_1_3: bool) -> Details:
 
 
 _READERS: dict[str, Callable[[Reader, bool], Details]] = {
-    "ClientHello": _client_hello,
     "ServerHello": _server_hello,
     "HelloRetryRequest": _server_hello,
     "EncryptedExtensions": _encrypted_extensions,
@@ -220,22 +170,5 @@ def _list(extensions: dict[int, bytes], number: int, length: int, size: int) -> 
     return Reader(extensions[number]).vector(length).numbers(size) if number in extensions else []
 
 
-def _server_name(data: bytes) -> str | None:
-    if not data:
-        return None
-    entry = Reader(data).vector(2)
-    entry.number(1)
-    return entry.vector(2).rest().decode("latin-1")
-
-
 def _protocols(data: bytes) -> list[str]:
     return [each.rest().decode("latin-1") for each in Reader(data).vector(2).vectors(1)]
-
-
-def _key_shares(data: bytes) -> list[int]:
-    shares = Reader(data).vector(2)
-    groups = []
-    while shares:
-        groups.append(shares.number(2))
-        shares.vector(2)
-    return groups

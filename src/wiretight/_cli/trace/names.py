@@ -1,6 +1,7 @@
 """Names: what the numbers of TLS mean, by IANA's registries."""
 
 import wiretight as ssl
+from wiretight._tls.clienthello import is_grease
 
 RECORDS = {20: "change_cipher_spec", 21: "alert", 22: "handshake", 23: "application_data", 24: "heartbeat"}
 
@@ -23,7 +24,8 @@ EXTENSIONS = {
     34: "delegated_credential", 35: "session_ticket", 41: "pre_shared_key", 42: "early_data", 43: "supported_versions",
     44: "cookie", 45: "psk_key_exchange_modes", 47: "certificate_authorities", 48: "oid_filters",
     49: "post_handshake_auth", 50: "signature_algorithms_cert", 51: "key_share", 57: "quic_transport_parameters",
-    17513: "application_settings", 65037: "encrypted_client_hello", 65281: "renegotiation_info",
+    17513: "application_settings", 17613: "application_settings", 51764: "trust_anchors",
+    65037: "encrypted_client_hello", 65281: "renegotiation_info",
 }  # fmt: skip
 
 GROUPS = {
@@ -53,7 +55,7 @@ _CIPHERS = dict(_SIGNALLING)  # and OpenSSL's, once somebody has asked
 
 def name_of(number: int, names: dict[int, str]) -> str:
     """The name, or the number as IANA writes it. GREASE is what clients send to be ignored (RFC 8701)."""
-    if number & 0x0F0F == 0x0A0A and number >> 8 == number & 0xFF:
+    if is_grease(number):
         return "GREASE"
     return names.get(number) or f"0x{number:04x}"
 
