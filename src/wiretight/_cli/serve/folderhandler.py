@@ -10,7 +10,9 @@ import sys
 import urllib.parse
 from typing import Any, BinaryIO, NamedTuple
 
-from wiretight._cli.serve import requestbody, requesthead
+from wiretight._cli.serve import page, requestbody, requesthead
+from wiretight._cli.serve.arriving import Arriving
+from wiretight._cli.serve.handshakes import Handshakes
 from wiretight._cli.serve.servedfolder import ServedFolder
 from wiretight._cli.terminal import clean
 
@@ -32,11 +34,22 @@ class FolderHandler(http.server.SimpleHTTPRequestHandler):
 
     raw_requestline: bytes
     protocol_version = "HTTP/1.1"
-    timeout = 60  # seconds that a client may stay silent between and within requests
+    timeout = 60  # seconds for a request to arrive after the one before, and for each part of a response to go
 
-    def __init__(self, *arguments: Any, served: ServedFolder) -> None:
-        self._served = served
+    def __init__(self, *arguments: Any, served: ServedFolder, handshakes: Handshakes) -> None:
+        self._served, self._handshakes = served, handshakes
         super().__init__(*arguments)  # which serves the connection
+
+    def setup(self) -> None:
+        """As the base class, whose stream has a timeout for each read: one byte in each would never be too late."""
+        super().setup()
+        self._arriving = Arriving(self.connection)
+        self.rfile = io.BufferedReader(self._arriving)
+
+    def handle_one_request(self) -> None:
+        """The next request, which has to arrive in time as a whole."""
+        self._arriving.expect(self.timeout)
+        super().handle_one_request()
 
     def parse_request(self) -> bool:
         """Read a request together with its body, because the next request follows it."""
@@ -53,6 +66,7 @@ class FolderHandler(http.server.SimpleHTTPRequestHandler):
         except requesthead.RefusedRequestError as error:
             self.send_error(error.status)  # which closes the connection
             return False
+        self.connection.settimeout(self.timeout)
         return True
 
     def do_GET(self) -> None:
@@ -69,6 +83,9 @@ class FolderHandler(http.server.SimpleHTTPRequestHandler):
 
     def _answer(self, with_body: bool) -> None:
         path, _, query = self.path.partition("?")
+        if path in (page.PAGE, page.JSON):
+            self._show_handshake(path, with_body)
+            return
         names = [it for it in urllib.parse.unquote(path, errors="surrogateescape").split("/") if it]
         try:
             is_folder = self._served.is_folder(names)
@@ -84,6 +101,15 @@ class FolderHandler(http.server.SimpleHTTPRequestHandler):
         with found.content:
             self._send(found, with_body)
 
+    def _show_handshake(self, path: str, with_body: bool) -> None:
+        shown = page.response(path, self._handshakes.document(self.connection))
+        self.send_response(200)
+        for name, value in shown.headers:
+            self.send_header(name, value)
+        self.end_headers()
+        if with_body:
+            self.wfile.write(shown.body)
+
     def _file(self, names: list[str]) -> _Found:
         content = self._served.open(names)
         status = os.fstat(content.fileno())
@@ -93,8 +119,8 @@ class FolderHandler(http.server.SimpleHTTPRequestHandler):
         for index in _INDEX:
             with contextlib.suppress(OSError):
                 return self._file([*names, index])
-        page = _page(names, self._served.listing(names))
-        return _Found(io.BytesIO(page), len(page), "text/html; charset=utf-8", None)
+        listing = _page(names, self._served.listing(names))
+        return _Found(io.BytesIO(listing), len(listing), "text/html; charset=utf-8", None)
 
     def _redirect(self, name: str, query: str) -> None:
         # Relative links in a folder's page need the slash. Itself relative, so that it cannot lead to another server.

@@ -14,8 +14,8 @@ def url(bind: str, port: int) -> str:
     return f"https://[{host}]:{port}/" if ":" in host else f"https://{host}:{port}/"
 
 
-def curl(at: str, context: ssl.SSLContext, ca_file: str | None, path: str = "") -> str:
-    """A command that fetches `path` from the server at this URL, and trusts its certificate."""
+def curl(at: str, context: ssl.SSLContext, ca_file: str | None) -> str:
+    """A command that fetches the URL `at`, and trusts the server's certificate."""
     words = ["curl"]
     if ca_file is not None:
         words += ["--cacert", ca_file]
@@ -26,7 +26,7 @@ def curl(at: str, context: ssl.SSLContext, ca_file: str | None, path: str = "") 
         # Wherever the certificate's name leads to, here it is this server.
         words += ["--connect-to ::localhost:"]
         at = at.replace("localhost", name, 1)
-    return " ".join([*words, at + path])
+    return " ".join([*words, at])
 
 
 def _other_name(context: ssl.SSLContext) -> str | None:

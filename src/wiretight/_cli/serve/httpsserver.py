@@ -5,6 +5,7 @@ import http.server
 import socket
 import socketserver
 import sys
+import threading
 import time
 from collections.abc import Callable
 from typing import Any
@@ -13,6 +14,7 @@ import wiretight as ssl
 from wiretight._cli.errors import PLAIN_HTTP, what_happened
 from wiretight._cli.serve import plainhttp
 
+CONNECTIONS = 400  # at once; of the 1,024 descriptors that a process usually has, each takes up to two
 HANDSHAKE_SECONDS = 10.0
 CLOSE_SECONDS = 2.0
 
@@ -23,7 +25,7 @@ class HTTPSServer(http.server.ThreadingHTTPServer):
     """Serves HTTPS, each connection in a thread of its own.
 
     The handshake runs in that thread and under a deadline. Accepting is plain TCP, so that a silent client does not
-    delay the others.
+    delay the others. Connections over the limit wait until another ends.
     """
 
     daemon_threads = True
@@ -36,8 +38,10 @@ class HTTPSServer(http.server.ThreadingHTTPServer):
         context: ssl.SSLContext,
         note: Callable[[str], None] = lambda _line: None,
         handshake_seconds: float = HANDSHAKE_SECONDS,
+        connections: int = CONNECTIONS,
     ) -> None:
         self._context = context
+        self._places = threading.Semaphore(connections)
         self._note = note
         self._handshake_seconds = handshake_seconds
         self._handler = handler
@@ -49,6 +53,22 @@ class HTTPSServer(http.server.ThreadingHTTPServer):
         """Bind, without the DNS lookup of this machine's name in http.server."""
         socketserver.TCPServer.server_bind(self)
         self.server_name, self.server_port = self.server_address[:2]  # type: ignore[assignment]
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """Start the connection's thread, as soon as there is a place for it."""
+        self._places.acquire()
+        try:
+            super().process_request(request, client_address)
+        except BaseException:
+            self._places.release()
+            raise
+
+    def process_request_thread(self, request: Any, client_address: Any) -> None:
+        """The connection's thread."""
+        try:
+            super().process_request_thread(request, client_address)
+        finally:
+            self._places.release()
 
     def finish_request(self, request: Any, client_address: Any) -> None:
         """Handshake, serve and close; runs in the connection's own thread."""
