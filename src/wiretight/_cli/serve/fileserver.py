@@ -21,6 +21,7 @@ HOST = "127.0.0.1"
 START_SECONDS = 60.0
 
 _CHUNK = 256 * 1024
+_CONNECTIONS = 1000  # the most that the demo makes at once
 
 
 @dataclass(frozen=True)
@@ -91,7 +92,7 @@ def _serve(pipe: Connection, file: Path, certificate: Path, tls: str | None, fau
     with file.open("rb") as opened:
         content = mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ)
     _Handler.content, _Handler.fault = memoryview(content), fault
-    server = HTTPSServer((HOST, 0), _Handler, server_context(certificate, tls=tls))
+    server = HTTPSServer((HOST, 0), _Handler, server_context(certificate, tls=tls), connections=_CONNECTIONS)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     pipe.send(server.server_port)
     with contextlib.suppress(EOFError):
