@@ -215,7 +215,7 @@ def test_connections_over_the_limit_of_a_folder_wait_for_a_place(certificates: C
     ):
         third = Task(serving.connect, context)
         for _ in range(20):  # in which time a third one would have come
-            first.sendall(b"GET /nothing HTTP/1.1\r\nHost: x\r\n\r\n")
+            first.sendall(b"HEAD /_tls HTTP/1.1\r\nHost: x\r\n\r\n")
             assert first.recv(65536)
         assert third.running
         first.close()
