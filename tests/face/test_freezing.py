@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.kit.certificates import HOST, Certificates
-from tests.kit.changes import CHANGES, callback, new_context, try_every_change, use
+from tests.kit.changes import CHANGES, EXECUTOR, callback, new_context, try_every_change, use
 from tests.kit.pair import Pair
 from tests.kit.settings import SETTINGS
 from tests.kit.sockets import WITH_TIMEOUT, tls_sockets
@@ -129,6 +129,7 @@ NO_CHANGES: dict[str, Callable[[Any], Any]] = {
     "groups": lambda it: it.set_groups("X25519:P-256"),
     "reload_interval": lambda it: setattr(it, "reload_interval", 60),
     "handshake_timeout": lambda it: setattr(it, "handshake_timeout", 60),
+    "handshake_executor": lambda it: setattr(it, "handshake_executor", EXECUTOR),
     "no key log": lambda it: setattr(it, "keylog_filename", None),
     "keylog_callback": lambda it: setattr(it, "keylog_callback", callback),
     "no callback": lambda it: setattr(it, "_msg_callback", None),

@@ -20,6 +20,7 @@ import pytest
 from tests.kit.certificates import HOST, Certificates
 from tests.kit.changes import (
     CHANGES,
+    EXECUTOR,
     POLICIES,
     callback,
     exchanging_policies,
@@ -35,9 +36,8 @@ from wiretight._core.context import credentials
 from wiretight._core.context.lifecycle import settings_by_name
 from wiretight._core.trust.addition import loads_of
 
-# A key from memory is not pickled: see below.
-# Of which pickle writes nothing.
-SECRET = {"add_credential", "credentials", "session_store"}
+# Of which pickle writes nothing: see below.
+NOT_PICKLED = {"add_credential", "credentials", "session_store", "handshake_executor"}
 PASSWORD = "a password of nobody"
 
 
@@ -66,7 +66,7 @@ def comparable(context: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("in_use", [False, True], ids=["new", "in-use"])
-@pytest.mark.parametrize("name", [name for name in SETTINGS if name not in SECRET])
+@pytest.mark.parametrize("name", [name for name in SETTINGS if name not in NOT_PICKLED])
 def test_every_setting_arrives(certificates: Certificates, name: str, in_use: bool) -> None:
     context = new_context(name)
     if in_use:
@@ -242,6 +242,12 @@ def with_local_name_callback(files: Certificates) -> Any:
     return context
 
 
+def with_executor(files: Certificates) -> Any:
+    context = tls.SSLContext(tls.PROTOCOL_TLS_SERVER)
+    context.handshake_executor = EXECUTOR
+    return context
+
+
 WAY_OUT = "which another process cannot import: define the function at the top of a module"
 REFUSALS: dict[str, tuple[Callable[[Certificates], Any], str]] = {
     "key from memory": (
@@ -263,6 +269,10 @@ REFUSALS: dict[str, tuple[Callable[[Certificates], Any], str]] = {
         f"whose new_session_callback is .*<lambda>, {WAY_OUT}",
     ),
     "session_store": (with_session_store, "that has a session_store: its sessions are secrets of this process"),
+    "handshake_executor": (
+        with_executor,
+        "that has a handshake_executor, whose threads no other process has: pickle a copy() with None",
+    ),
     "psk": (with_local_psk, f"whose psk_server_callback is .*<lambda>, {WAY_OUT}"),
     "set_servername_callback": (with_local_name_callback, f"whose sni_callback is .*<lambda>, {WAY_OUT}"),
 }

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from tests.kit.certificates import HOST, Certificates
+from tests.kit.changes import EXECUTOR
 from tests.kit.pair import Pair
 from tests.kit.subject import tls
 
@@ -54,6 +55,7 @@ CHANGES: dict[str, tuple[Callable[[Any, Certificates], Any], Callable[[Any], Any
     "remember_verified_chains": (
         lambda it, _: setattr(it, "remember_verified_chains", False), lambda it: it.remember_verified_chains),
     "read_ahead": (lambda it, _: setattr(it, "read_ahead", True), lambda it: it.read_ahead),
+    "handshake_executor": (lambda it, _: setattr(it, "handshake_executor", EXECUTOR), lambda it: it.handshake_executor),
     "_msg_callback": (lambda it, _: setattr(it, "_msg_callback", len), lambda it: it._msg_callback),
     "keylog_callback": (lambda it, _: setattr(it, "keylog_callback", len), lambda it: it.keylog_callback),
     "keylog_filename": (

@@ -12,6 +12,7 @@ import trustme
 
 from tests.incidents.references import reference
 from tests.kit.certificates import HOST, Certificates
+from tests.kit.changes import EXECUTOR
 from tests.kit.pair import Pair
 from tests.kit.settings import SETTINGS
 from tests.kit.subject import tls
@@ -106,6 +107,7 @@ def changes(server: Any, client: Any, certificates: Any, version: Any, folder: P
             lambda: setattr(server, "options", server.options ^ tls.OP_CIPHER_SERVER_PREFERENCE)],
         "remember_verified_chains": toggled(client, "remember_verified_chains", False, True),
         "read_ahead": toggled(client, "read_ahead", True, False),
+        "handshake_executor": toggled(server, "handshake_executor", EXECUTOR, None),
         "num_tickets": toggled(server, "num_tickets", 0, 4),
         "minimum_version": toggled(server, "minimum_version", older, version),
         "apply_policy": [

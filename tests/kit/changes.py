@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from tests.kit.certificates import HOST, Certificates
@@ -23,6 +24,9 @@ def calling(name: str, *args: Any) -> Change:
 
 def callback(*args: Any) -> None:
     """Of a context; at the top of a module, where pickle finds it."""
+
+
+EXECUTOR = ThreadPoolExecutor(1)  # which has no thread until it is used
 
 
 def psk_of_client(hint: str | None) -> tuple[str | None, bytes]:
@@ -82,6 +86,7 @@ CHANGES: dict[str, Change] = {
     "policy_id": assigning("policy_id", b"1"),
     "remember_verified_chains": assigning("remember_verified_chains", False),
     "read_ahead": assigning("read_ahead", True),
+    "handshake_executor": assigning("handshake_executor", EXECUTOR),
     "apply_policy": lambda it, _: it.apply_policy(tls.Policy.named("fast-1")),
 }
 

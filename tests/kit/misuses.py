@@ -11,6 +11,7 @@ import copy
 import pickle
 import selectors
 from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -18,6 +19,7 @@ import pytest
 import wiretight
 from tests.kit.authority import issue
 from tests.kit.certificates import Certificates
+from tests.kit.changes import EXECUTOR
 from tests.kit.pair import Pair, attempt
 from wiretight import Certificate, Credential, MemorySessionStore, Policy, TrustStore, Verification, VerifyError
 from wiretight._core.context.lifecycle import settings_by_name
@@ -217,6 +219,16 @@ OF_CONTEXTS: dict[str, list[Line]] = {
         (setting("server", "handshake_timeout", 0), VALUE, "a positive number of seconds, .*, or None, not 0"),
         (setting("server", "handshake_timeout", "5"), TYPE, "a positive number of seconds, .*, or None, not '5'"),
         (setting("frozen_server", "handshake_timeout", 5), RUNTIME, FROZEN),
+    ],
+    "SSLContext.handshake_executor": [
+        *((setting("server", "handshake_executor", wrong), TYPE, rf"must be an object with submit\(\), .*, not {kind}")
+          for wrong, kind in ((4, "int"), ("threads", "str"), (len, "builtin_function_or_method"),
+                              (ThreadPoolExecutor, "the class ThreadPoolExecutor"))),
+        (lambda it: setattr(it.server, "handshake_executor", ProcessPoolExecutor.__new__(ProcessPoolExecutor)),
+         TYPE, "threads of this interpreter"),
+        (setting("frozen_server", "handshake_executor", EXECUTOR), RUNTIME, FROZEN),
+        (deleting("server", "handshake_executor"), ATTRIBUTE, "delete"),
+        (lambda it: pickle.dumps(with_executor(it.server)), TYPE, r"a copy\(\) with None, and set one in each process"),
     ],
     "SSLContext.trust_store": [
         (setting("client", "trust_store"), TYPE, "trust_store must be a TrustStore, not NoneType"),
@@ -479,6 +491,12 @@ def with_local(context: Any, name: str) -> Any:
 def with_store(context: Any) -> Any:
     copied = context.copy()
     copied.session_store = MemorySessionStore()
+    return copied
+
+
+def with_executor(context: Any) -> Any:
+    copied = context.copy()
+    copied.handshake_executor = EXECUTOR
     return copied
 
 

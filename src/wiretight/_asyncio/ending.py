@@ -7,12 +7,15 @@ from asyncio import TimeoutError as LoopTimeoutError
 from asyncio.events import _get_running_loop
 from asyncio.log import logger
 from sys import version_info
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from wiretight._asyncio.flow import Flow
 from wiretight._asyncio.state import CHECKED, TRANSITIONS, State
 from wiretight._core.drivers.channel import STATUS_CLOSED, STATUS_DONE, STATUS_WANT_READ, STATUS_WANT_WRITE
 from wiretight._standard.errors import SSLEOFError
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future as Step
 
 _SERVERS_KNOW_TRANSPORTS = version_info >= (3, 13)
 
@@ -28,10 +31,12 @@ class Ending(Flow):
         "_paused",
         "_peer_ended",
         "_read_scheduled",
+        "_reason",
         "_server",
         "_shutdown_timeout",
         "_ssl_object",
         "_state",
+        "_step",
         "_timer",
         "_waiter",
         "_waiter_callbacks",
@@ -44,10 +49,12 @@ class Ending(Flow):
     _paused: bool
     _peer_ended: bool
     _read_scheduled: bool
+    _reason: BaseException | None  # of the end, for connection_lost()
     _server: Any
     _shutdown_timeout: float
     _ssl_object: Any
     _state: State
+    _step: Step[int] | None  # of the handshake, in the handshake_executor
     _timer: TimerHandle | None
     _waiter: Future[None] | None
     _waiter_callbacks: list[tuple[Any, Any]]  # still to be scheduled, with their contexts
@@ -217,7 +224,12 @@ class Ending(Flow):
             self._read_ended(status)
 
     def _resume_watching(self) -> None:
-        """Watches the descriptor again, and schedules a read of data that the wire has already consumed from it."""
+        """Watches the descriptor again, and schedules a read of data that the wire has already consumed from it.
+
+        Not while a step of the handshake is in the executor, after which it is watched again.
+        """
+        if self._is_lent():
+            return
         self._watch_reading()
         if self._has_more():
             self._read_later()
@@ -279,7 +291,11 @@ class Ending(Flow):
             self._wake(ConnectionAbortedError("the connection was closed during the TLS handshake"))
         else:
             self._wake(error)
-        self._loop.call_soon(self._call_connection_lost, error)
+        self._reason = error
+        if not self._is_lent():
+            self._loop.call_soon(self._call_connection_lost, error)
+        elif self._step is not None:
+            self._step.cancel()  # it does not begin, or it ends by itself; connection_lost() follows in either case
         self._is_over = True
 
     def _call_connection_lost(self, error: BaseException | None) -> None:

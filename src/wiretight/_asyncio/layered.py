@@ -12,6 +12,8 @@ from wiretight._asyncio.transport import SSLTransport
 from wiretight._core.wire.memorybio import MemoryBIO
 
 if TYPE_CHECKING:
+    from concurrent.futures import Future as Step
+
     from wiretight._tls.context import SSLContext
 
 _MAX_RESPONSES = 128 * 1024  # bytes, to a peer that requests them but does not read
@@ -45,7 +47,7 @@ class LayeredSSLTransport(SSLTransport):
         like_asyncio: bool = False,
     ) -> None:
         """Checks the arguments, and does not touch `plain` until begin()."""
-        self._prepare(handshake_timeout, shutdown_timeout, like_asyncio)
+        self._prepare(context, handshake_timeout, shutdown_timeout, like_asyncio)
         self._incoming, self._outgoing = MemoryBIO(), MemoryBIO()
         self._ssl_object = context.wrap_bio(
             self._incoming, self._outgoing, server_side=server_side,
@@ -110,6 +112,13 @@ class LayeredSSLTransport(SSLTransport):
 
     def _progress(self) -> None:
         super()._progress()
+        self._forward()
+
+    def _peer_begins(self) -> bool:
+        return super()._peer_begins() and not self._incoming.pending
+
+    def _step_came_back(self, step: Step[int]) -> None:
+        super()._step_came_back(step)
         self._forward()
 
     def _watch_reading(self) -> None:

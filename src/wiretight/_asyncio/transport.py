@@ -9,11 +9,10 @@ from asyncio.trsock import TransportSocket
 from typing import TYPE_CHECKING, Any
 
 from wiretight._asyncio.descriptors import descriptors_of
-from wiretight._asyncio.ending import Ending
+from wiretight._asyncio.handshake import Handshake
 from wiretight._asyncio.state import LIVE, State
 from wiretight._asyncio.takeover import addresses, connection_over
-from wiretight._core.drivers.channel import STATUS_DONE, STATUS_WANT_READ, STATUS_WANT_WRITE
-from wiretight._standard.errors import CertificateError, SSLEOFError
+from wiretight._core.context.executor import handshake_executor
 from wiretight._tls.negotiated import close_unclosed
 
 if TYPE_CHECKING:
@@ -31,7 +30,7 @@ class AsyncioSSLTransport(transports._FlowControlMixin, AsyncioTransport):
     """The `__class__` of our transports, which cannot be subclasses: the layout of the native half conflicts."""
 
 
-class SSLTransport(Ending):
+class SSLTransport(Handshake):
     """TLS over a socket, as an asyncio transport, without memory BIOs, and without buffers while idle.
 
     The end of the stream without close_notify is an error, SSLEOFError, never an EOF. write_eof() ends our direction
@@ -44,12 +43,10 @@ class SSLTransport(Ending):
     """
 
     # With a __dict__ too, because programs add attributes to asyncio's transports.
-    __slots__ = ("__dict__", "_extra", "_handshake_timeout", "_ignored_writes", "_negotiated")
+    __slots__ = ("__dict__", "_extra", "_ignored_writes")
 
     _extra: dict[str, Any]
-    _handshake_timeout: float
     _ignored_writes: int
-    _negotiated: dict[str, Any]
 
     _start_tls_compatible = True
     _sendfile_compatible = constants._SendfileMode.FALLBACK
@@ -71,14 +68,20 @@ class SSLTransport(Ending):
         like_asyncio: bool = False,
     ) -> None:
         descriptors_of(loop).check_unused(sock)
-        self._prepare(handshake_timeout, shutdown_timeout, like_asyncio)
+        self._prepare(context, handshake_timeout, shutdown_timeout, like_asyncio)
         self._ssl_object = connection_over(sock, context, server_side, server_hostname)
         self._take_over(loop, sock)
         self._extra = addresses(sock, extra)
         self._attach_to(server)
         self._start(protocol, waiter, edge_triggered=self._descriptors.edge_triggered)
 
-    def _prepare(self, handshake_timeout: float | None, shutdown_timeout: float | None, like_asyncio: bool) -> None:
+    def _prepare(
+        self,
+        context: SSLContext,
+        handshake_timeout: float | None,
+        shutdown_timeout: float | None,
+        like_asyncio: bool,
+    ) -> None:
         """The part that needs no connection. Raises ValueError for an invalid timeout."""
         self._state = State.NEW
         self._is_over = True
@@ -89,6 +92,8 @@ class SSLTransport(Ending):
         self._call_connection_made = True
         self._paused = self._eof_written = self._peer_ended = self._read_scheduled = False
         self._ignored_writes = 0
+        self._executor = handshake_executor(context)
+        self._step = self._reason = None
         self._negotiated = {}
 
     def _start(self, protocol: BaseProtocol, waiter: Future[None] | None, *, edge_triggered: bool) -> None:
@@ -100,11 +105,6 @@ class SSLTransport(Ending):
         self._enter(State.HANDSHAKING)
         self._is_over = False
         self._guarded(self._begin_to_shake_hands)
-
-    def _begin_to_shake_hands(self) -> None:
-        self._timer = self._loop.call_later(self._handshake_timeout, self._guarded, self._handshake_timed_out)
-        self._watch_reading()
-        self._progress()
 
     @property  # type: ignore[misc]
     def __class__(self) -> type:
@@ -126,7 +126,7 @@ class SSLTransport(Ending):
         """
         if name == "sslcontext":
             return self._ssl_object.context
-        if name == "peercert" and self._ssl_object.version() is not None:
+        if name == "peercert" and not self._is_lent() and self._ssl_object.version() is not None:
             return self._ssl_object.getpeercert()  # which the server may have requested after the handshake
         if name in _NEGOTIATED:
             return self._negotiated.get(name, default)
@@ -144,7 +144,7 @@ class SSLTransport(Ending):
         """Sets the protocol that receives data from now on. Since 0.1."""
         self._set_protocol(protocol, isinstance(protocol, BufferedProtocol))
 
-    # --- Handshake ----------------------------------------------------------------------------------------------------
+    # --- Reading ------------------------------------------------------------------------------------------------------
 
     def _progress(self) -> None:
         """Called when the descriptor is ready, in states in which data does not go to the protocol."""
@@ -154,63 +154,6 @@ class SSLTransport(Ending):
             self._discard_until_end()
         else:
             self._unwatch_reading()
-
-    def _continue_handshake(self) -> None:
-        try:
-            status = self._shake_hands()
-        except Exception as error:
-            self._fail(error, "SSL handshake failed")
-            return
-        if status not in (STATUS_DONE, STATUS_WANT_READ, STATUS_WANT_WRITE):
-            self._handshake_failed(self._failure())
-        elif self._state is State.LOST:  # a callback has aborted
-            return
-        elif status == STATUS_WANT_WRITE:
-            self._watch_writing(self._progress)
-        else:
-            self._unwatch_writing()
-            if status == STATUS_DONE:
-                self._open()
-
-    def _open(self) -> None:
-        self._cancel_timer()
-        ssl_object = self._ssl_object
-        self._negotiated = {
-            "ssl_object": ssl_object,
-            "peercert": ssl_object.getpeercert(),
-            "cipher": ssl_object.cipher(),
-            "compression": ssl_object.compression(),
-        }
-        self._enter(State.OPEN)
-        if self._call_connection_made:
-            self._call_connection_made = False
-            try:
-                self.get_protocol().connection_made(self)
-            except (SystemExit, KeyboardInterrupt):
-                raise
-            except BaseException as error:
-                self._protocol_failed(error, "connection_made")
-                return
-        self._wake()
-        if self._state is State.OPEN and self._has_output():
-            self._watch_writing(self._write_ready)
-        if self._state is State.OPEN and self._has_more():
-            self._read_later()
-
-    def _handshake_failed(self, error: BaseException) -> None:
-        if isinstance(error, SSLEOFError):
-            error = ConnectionResetError("the peer closed the connection during the TLS handshake")
-        certificate = " on verifying the certificate" if isinstance(error, CertificateError) else ""
-        self._fail(error, f"SSL handshake failed{certificate}")
-
-    def _handshake_timed_out(self) -> None:
-        self._fail(
-            ConnectionAbortedError(
-                f"SSL handshake is taking longer than {self._handshake_timeout} seconds: aborting the connection"
-            )
-        )
-
-    # --- Reading ------------------------------------------------------------------------------------------------------
 
     def is_reading(self) -> bool:
         """Whether the protocol receives data. Since 0.1."""

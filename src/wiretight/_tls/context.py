@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Callable, Iterable
 from functools import partial
 
+from wiretight._core.context import executor as _executor
 from wiretight._core.session.session import SSLSession
 from wiretight._core.sslcontext import _SSLContext, add_ancestor
 from wiretight._standard.errors import HAS_STANDARD, SSLError, standard
@@ -37,6 +38,7 @@ from wiretight._tls.seconds import seconds_or_none
 from wiretight._tls.socket import SSLSocket
 
 if TYPE_CHECKING:
+    from concurrent.futures import Executor
     from ssl import SSLContext as _Standard
 
     from typing_extensions import Self
@@ -233,6 +235,25 @@ class SSLContext(  # type: ignore[misc, override]
         seconds = seconds_or_none("handshake_timeout", seconds)
         if seconds != self._handshake_timeout:
             self._handshake_timeout = seconds
+
+    @property
+    def handshake_executor(self) -> Executor | None:
+        """Where asyncio's transports compute their handshakes, such as a ThreadPoolExecutor; None: on the loop.
+
+        A transport has each step of its handshake run there, without the GIL, and reads nothing meanwhile; the loop
+        serves the other connections. Callbacks of a handshake (`sni_callback`, `verify_callback`, `keylog_callback`
+        and others) are then called by a thread of the executor. The executor is that of the context with which a
+        transport is made, even if `sni_callback` chooses another; a copy() shares it, and it is never shut down here.
+        Sockets and SSLObjects ignore it: whoever calls their do_handshake() computes.
+
+        Raises TypeError for what has no submit(), and for an executor of processes or interpreters. Since 0.1.
+        Source: an addition to `ssl`; `concurrent.futures.Executor`.
+        """
+        return _executor.handshake_executor(self)
+
+    @handshake_executor.setter
+    def handshake_executor(self, executor: Executor | None) -> None:
+        _executor.set_handshake_executor(self, executor)
 
     # --- Negotiation --------------------------------------------------------------------------------------------------
 

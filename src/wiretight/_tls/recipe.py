@@ -45,6 +45,11 @@ def recipe_of(context: Any) -> tuple[dict[str, Any], bytes]:
         _check_function(name, callback)
     if "psk_server_callback" in callbacks:
         callbacks["psk_server_callback"] = callbacks["psk_server_callback"], everything["psk_hint"].decode()
+    if "handshake_executor" in everything:
+        raise TypeError(
+            "cannot pickle a context that has a handshake_executor, whose threads no other process has: pickle a "
+            "copy() with None, and set one in each process"
+        )
     parameters, log = everything["dh_params"], everything.get("keylog")
     recipe = {
         "plain": plain,

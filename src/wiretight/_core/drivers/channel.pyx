@@ -345,13 +345,15 @@ cdef class Channel(Steps):
         return bool(self.queued or self.unsent())
 
     def _drop_output(self):
-        """Drops what has not been sent, for good. Since 0.1."""
+        """Drops what has not been sent, for good. While it is lent, only what has not been encrypted. Since 0.1."""
+        cdef Stream connection = self.bound()
         self.ended = True
         self.queue = None
         self.queued = 0
-        # In a callback, the step will go on with what it has, and no record must be cut.
-        if not self.bound().wire.is_callback():
-            self.connection.ask(forget_unsent, NULL)
+        # In a callback, the step will go on with what it has, and no record must be cut. In a child whose parent was in
+        # one, nothing is sent anyway.
+        if not (self.is_lent() or connection.wire.is_callback() or connection.wire.orphaned_by_fork()):
+            connection.ask(forget_unsent, NULL)
 
     cdef int send_step(self, char *data, size_t size, size_t *taken) except -1:
         cdef Operation op = operation(WRITE, data, size)
@@ -379,9 +381,10 @@ cdef class Channel(Steps):
         return 0
 
     cdef size_t unsent(self) except? 0xFFFFFFFF:
-        """How many bytes of records wait for the kernel."""
+        """How many bytes of records wait for the kernel; 0 while the connection is lent."""
         cdef size_t size = 0
-        self.bound().ask(ask_unsent, &size)
+        if not self.is_lent():
+            self.bound().ask(ask_unsent, &size)
         return size
 
 

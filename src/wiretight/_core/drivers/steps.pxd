@@ -15,6 +15,8 @@ cdef class Steps:
     cdef bint has_failed            # the last step has, by itself
     cdef object raised              # by a callback, in a step
     cdef object fileno              # of a socket that the program may close; None: there is none
+    cdef bint lent                  # to another thread, for a step
+    cdef unsigned lent_in           # the wt_process in which that thread is
     cdef object __weakref__
 
     cdef Stream bound(self)
@@ -23,6 +25,7 @@ cdef class Steps:
     cdef Status attempt_locked(self, Operation *op) noexcept nogil
     cdef int ran_out(self) except -1
     cdef bint has_more(self) noexcept
+    cdef bint is_lent(self) noexcept
 
 
 cdef int notify(Stream connection, bint outwards=*) except -1

@@ -6,7 +6,7 @@ from cpython.ref cimport Py_XDECREF
 from libc.errno cimport EAGAIN, EBADF
 
 from wiretight._core.base.errors cimport AGAIN, DONE, FAILED, Status, chained, turn_refused
-from wiretight._core.base.mutex cimport wt_mutex_unlock
+from wiretight._core.base.mutex cimport wt_mutex_unlock, wt_process
 from wiretight._core.connection.connection cimport Connection
 from wiretight._core.connection.stream cimport HANDSHAKE, NOTIFY, READ, WRITE, Operation, Stream, operation
 from wiretight._core.wire.wire cimport Wire
@@ -24,6 +24,25 @@ cdef class Steps:
     def _is_inherited(self):
         """Whether this is a forked child, and its parent created the connection. Since 0.1."""
         return self.bound().wire.is_inherited()
+
+    # A transport can lend its connection to another thread for a step. Until it takes it back, its own thread, the
+    # loop's, never waits for the connection's lock, which that thread may hold for as long as a signature takes.
+
+    def _lend(self):
+        """Before another thread runs a step. Since 0.1."""
+        self.lent_in = wt_process
+        self.lent = True
+
+    def _take_back(self):
+        """After that step, or if there will be none. Since 0.1."""
+        self.lent = False
+
+    def _is_lent(self):
+        """Whether another thread may be running a step; not in the child of a fork, which lacks it. Since 0.1."""
+        return self.is_lent()
+
+    cdef bint is_lent(self) noexcept:
+        return self.lent and self.lent_in == wt_process
 
     cdef Stream bound(self):
         if self.connection is None:
@@ -114,8 +133,10 @@ cdef class Steps:
         notify(self.bound())
 
     def _has_more(self):
-        """Whether there may be data that the loop will not report. Since 0.1."""
+        """Whether there may be data that the loop will not report; False while it is lent. Since 0.1."""
         cdef bint more = False
+        if self.is_lent():
+            return False
         self.bound().ask(ask_has_more, &more)
         return more or self.edge_triggered
 

@@ -1,0 +1,160 @@
+"""Handshake: how a transport opens, by steps that are computed on the loop or in the context's handshake_executor."""
+
+from __future__ import annotations
+
+from contextvars import Context, copy_context
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from wiretight._asyncio.ending import Ending
+from wiretight._asyncio.state import State
+from wiretight._core.drivers.channel import STATUS_DONE, STATUS_WANT_READ, STATUS_WANT_WRITE
+from wiretight._standard.errors import CertificateError, SSLEOFError
+
+if TYPE_CHECKING:
+    from concurrent.futures import Executor
+    from concurrent.futures import Future as Step
+
+_FAILED = "SSL handshake failed"
+
+
+class Handshake(Ending):
+    """An Ending that shakes hands before it opens.
+
+    With an executor, it lends the connection to one of its threads for each step, and watches nothing meanwhile. What
+    ends the handshake in this time (close(), a timeout, a cancellation) is known to the program and to whoever waits at
+    once; the descriptor is closed when the step has come back.
+    """
+
+    __slots__ = ("_executor", "_handshake_timeout", "_missed", "_negotiated")
+
+    _executor: Executor | None
+    _handshake_timeout: float
+    _missed: bool  # more has arrived during the step, which may have ended without it
+    _negotiated: dict[str, Any]
+
+    def _begin_to_shake_hands(self) -> None:
+        self._timer = self._loop.call_later(self._handshake_timeout, self._guarded, self._handshake_timed_out)
+        self._watch_reading()
+        if self._executor is None or not self._peer_begins():
+            self._progress()
+
+    def _peer_begins(self) -> bool:
+        """Whether a first step could only wait for the peer."""
+        return bool(self._ssl_object.server_side)
+
+    def _progress(self) -> None:
+        """Called when the descriptor is ready, in states in which data does not go to the protocol."""
+        raise NotImplementedError
+
+    def _continue_handshake(self) -> None:
+        if self._executor is not None:
+            self._send_step_to(self._executor)
+            return
+        try:
+            status = self._shake_hands()
+        except Exception as error:
+            self._fail(error, _FAILED)
+            return
+        self._step_taken(status)
+
+    def _step_taken(self, status: int) -> None:
+        if status not in (STATUS_DONE, STATUS_WANT_READ, STATUS_WANT_WRITE):
+            self._handshake_failed(self._failure())
+        elif self._state is State.LOST:  # a callback has aborted
+            return
+        elif status == STATUS_WANT_WRITE:
+            self._watch_writing(self._progress)
+        else:
+            self._unwatch_writing()
+            if status == STATUS_DONE:
+                self._open()
+
+    def _open(self) -> None:
+        self._cancel_timer()
+        ssl_object = self._ssl_object
+        self._negotiated = {
+            "ssl_object": ssl_object,
+            "peercert": ssl_object.getpeercert(),
+            "cipher": ssl_object.cipher(),
+            "compression": ssl_object.compression(),
+        }
+        self._enter(State.OPEN)
+        if self._call_connection_made:
+            self._call_connection_made = False
+            try:
+                self.get_protocol().connection_made(self)
+            except (SystemExit, KeyboardInterrupt):
+                raise
+            except BaseException as error:
+                self._protocol_failed(error, "connection_made")
+                return
+        self._wake()
+        if self._state is State.OPEN and self._has_output():
+            self._watch_writing(self._write_ready)
+        if self._state is State.OPEN and self._has_more():
+            self._read_later()
+
+    def _handshake_failed(self, error: BaseException) -> None:
+        if isinstance(error, SSLEOFError):
+            error = ConnectionResetError("the peer closed the connection during the TLS handshake")
+        certificate = " on verifying the certificate" if isinstance(error, CertificateError) else ""
+        self._fail(error, f"{_FAILED}{certificate}")
+
+    def _handshake_timed_out(self) -> None:
+        self._fail(
+            ConnectionAbortedError(
+                f"SSL handshake is taking longer than {self._handshake_timeout} seconds: aborting the connection"
+            )
+        )
+
+    # --- In the executor ----------------------------------------------------------------------------------------------
+
+    def _send_step_to(self, executor: Executor) -> None:
+        if self._is_lent():
+            self._missed = True
+            return
+        self._unwatch_reading()
+        self._unwatch_writing()
+        self._missed = False
+        # The step and what follows it on the loop see the same variables as if both ran here.
+        variables = copy_context()
+        self._lend()
+        try:
+            self._step = step = executor.submit(variables.run, self._shake_hands)
+        except BaseException as error:
+            self._take_back()
+            if not isinstance(error, Exception):
+                raise
+            refusal = RuntimeError(f"the handshake_executor has refused a step of this handshake: {error}")
+            refusal.__cause__ = error
+            self._fail(refusal, _FAILED)
+            return
+        step.add_done_callback(partial(self._step_ended, variables))
+
+    def _step_ended(self, variables: Context, step: Step[int]) -> None:
+        """Called by the thread of the step, or of whoever cancels it."""
+        try:
+            self._loop.call_soon_threadsafe(self._guarded, partial(self._step_came_back, step), context=variables)
+        except RuntimeError:  # the loop is closed: nothing on it will be called any more
+            self._step = None
+
+    def _step_came_back(self, step: Step[int]) -> None:
+        self._take_back()
+        self._step = None
+        if self._state is State.LOST:  # it has been ended meanwhile
+            self._drop_output()
+            self._loop.call_soon(self._call_connection_lost, self._reason)
+            return
+        if step.cancelled():
+            self._fail(RuntimeError("the handshake_executor has cancelled a step of this handshake"), _FAILED)
+            return
+        try:
+            status = step.result()
+        except Exception as error:
+            self._fail(error, _FAILED)
+            return
+        self._watch_reading()
+        self._step_taken(status)
+        if self._missed and self._state is State.HANDSHAKING:
+            self._progress()

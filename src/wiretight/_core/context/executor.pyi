@@ -1,0 +1,6 @@
+from concurrent.futures import Executor
+
+from wiretight._core.context.context import Context
+
+def handshake_executor(context: Context, /) -> Executor | None: ...
+def set_handshake_executor(context: Context, executor: Executor | None, /) -> None: ...

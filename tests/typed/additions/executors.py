@@ -1,0 +1,17 @@
+"""Handshakes in an executor."""
+
+from concurrent.futures import Executor, ThreadPoolExecutor
+
+from typing_extensions import assert_type
+
+import wiretight
+
+
+def use(context: wiretight.SSLContext, executor: ThreadPoolExecutor) -> None:
+    context.handshake_executor = executor
+    assert_type(context.handshake_executor, Executor | None)
+    context.handshake_executor = None
+
+
+def misuse(context: wiretight.SSLContext) -> None:
+    context.handshake_executor = 4  # type: ignore[assignment]
