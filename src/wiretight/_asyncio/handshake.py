@@ -35,8 +35,12 @@ class Handshake(Ending):
 
     def _begin_to_shake_hands(self) -> None:
         self._timer = self._loop.call_later(self._handshake_timeout, self._guarded, self._handshake_timed_out)
-        self._watch_reading()
-        if self._executor is None or not self._peer_begins():
+        if self._executor is None:
+            self._watch_reading()
+            self._progress()
+        elif self._peer_begins():
+            self._watch_reading()
+        else:
             self._progress()
 
     def _peer_begins(self) -> bool:
