@@ -26,6 +26,7 @@ from measure import (
     latency,
     pingpong,
     start,
+    storm,
     threads,
 )
 from rows import AHEAD, ON_UVLOOP, SUBJECT, VERSIONS
@@ -119,6 +120,12 @@ def _context(name: str, title: str, unit: str, goal: Goal, **options: Any) -> Me
 def _async(name: str, title: str, module: Any, goal: Goal, options: dict[str, Any], quick: dict[str, Any]) -> Measure:
     kind = module.__name__.rpartition(".")[2]
     return Measure(name, title, kind, module.UNIT, EVERY_LOOP, options, quick, (goal,), "async")
+
+
+def _storm(name: str, title: str, unit: str, goal: Goal, part: str = "") -> Measure:
+    rows = (SUBJECT, "wiretight on the loop", "asyncio", "uvloop")
+    every, quick = {"seconds": 3}, {"seconds": 2}
+    return Measure(name, title, "storm", unit, rows, every, quick, (goal,), "storm", ("openssl",), rounds=2, part=part)
 
 
 MEASURES = (
@@ -229,6 +236,13 @@ MEASURES = (
         (Goal(0.5, ("asyncio",)),),
         "async",
     ),
+    _storm(
+        "storm",
+        "full handshakes, RSA 4096, 16 clients",
+        storm.UNIT,
+        Goal(1.7, ("wiretight on the loop",), at_least=True),
+    ),
+    _storm("storm-echo", "echo beside them", storm.ECHO_UNIT, Goal(0.3, ("wiretight on the loop",)), storm.ECHO),
     Measure(
         "import",
         "import",

@@ -32,6 +32,7 @@ class Row:
     needs: tuple[str, ...] = ()  # modules that must be there
     loop: str = "asyncio"  # whose event loop: asyncio, uvloop
     transport: str = "loop"  # whose TLS transport: the loop's own, or that of this module
+    executor: int = 0  # the threads that shake hands for the loop
     factor: float = 1.0  # the part of the usual count that this row does in a sample, because it is slow
     own: str = ""  # the version of an OpenSSL that is wiretight's own; empty: what this Python's wiretight has
 
@@ -99,7 +100,13 @@ WEB = (
     Row("aiofastnet", "ssl", ("aiofastnet", "uvicorn", "h11"), transport="aiofastnet"),
     Row("no TLS", "", ("uvicorn", "h11")),
 )
-FAMILIES = {"blocking": BLOCKING, "async": ASYNC, "web": WEB}
+STORM = (
+    Row(SUBJECT, "wiretight", ("wiretight.asyncio",), transport="wiretight.asyncio", executor=2),
+    Row("wiretight on the loop", "wiretight", ("wiretight.asyncio",), transport="wiretight.asyncio"),
+    Row("asyncio", "ssl"),
+    Row("uvloop", "ssl", ("uvloop",), "uvloop"),
+)
+FAMILIES = {"blocking": BLOCKING, "async": ASYNC, "web": WEB, "storm": STORM}
 
 
 def row_named(family: str, name: str) -> Row:
