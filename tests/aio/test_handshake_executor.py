@@ -177,6 +177,28 @@ def test_other_connections_are_served_during_a_step(loops, ends, held):
     loops.run(main)
 
 
+def test_a_peer_that_sends_during_a_step_does_not_keep_the_loop_busy(loops, ends, held, monkeypatch):
+    asked = []
+    progress = native.Transport._progress
+    monkeypatch.setattr(native.Transport, "_progress", lambda self: (asked.append(self), progress(self)))
+
+    async def main():
+        begun = await Begun.reach(held, ends, "client")
+        count = len(asked)
+        begun.peer.send(b"something")
+        async with ends.connected(server=Echo) as (other, _):  # the loop polls, more than once
+            other.transport.write(b"served")
+            assert await other.receive(6) == b"served"
+        assert sum(transport is begun.transport for transport in asked) == count
+        begun.transport.abort()
+        await begun.let_go()
+        await begun.closes()
+        with pytest.raises(ConnectionAbortedError):
+            await begun.waiter
+
+    loops.run(main)
+
+
 def test_an_executor_may_run_a_step_at_once(way, ends):
     async def main():
         contexts = ends.client_context(), ends.server_context()
