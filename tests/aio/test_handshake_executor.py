@@ -138,27 +138,35 @@ def test_callbacks_of_a_handshake_run_in_a_thread_with_the_variables_of_the_loop
     variable = contextvars.ContextVar("variable")
     seen = []
 
+    def see(*_):
+        seen.append((threading.current_thread() is threading.main_thread(), variable.get()))
+
     class Client(Recorder):
         def connection_made(self, transport):
             super().connection_made(transport)
-            seen.append((threading.current_thread().name, variable.get()))
-
-    def judge(connection, verification):
-        seen.append((threading.current_thread().name.partition("_")[0], variable.get()))
+            see()
 
     async def main():
         variable.set("of the program")
-        client_context, server_context = ends.client_context(), ends.server_context()
-        client_context.handshake_executor = executor
-        client_context.verify_callback = judge
-        async with over_sockets(way, ends, Client, contexts=(client_context, server_context)) as both:
-            await works_and_closes(*both)
-        made = [] if way.upgrades else [(MAIN, "of the program")]
-        assert [entry for entry in seen if entry != (MAIN, "of the program")] == [("handshakes", "of the program")]
-        assert seen[1:] == made or way.upgrades
+        near, far = non_blocking_pair()
+        client_context, steps = ends.client_context(), Steps()
+        client_context.handshake_executor = steps
+        client_context.verify_callback = see
+        client = asyncio.ensure_future(way.connect(Client, near, client_context))
+        server = asyncio.ensure_future(way.accept(Recorder, far, ends.server_context()))
+        while not client.done():
+            step = asyncio.ensure_future(steps.next())
+            await asyncio.wait({client, step}, return_when=asyncio.FIRST_COMPLETED)
+            if step.done():
+                await asyncio.get_running_loop().run_in_executor(None, step.result().run)
+            else:
+                step.cancel()
+        # start_tls() has called connection_made() before.
+        order = [True, False] if way.upgrades else [False, True]
+        assert seen == [(in_main, "of the program") for in_main in order]
+        await works_and_closes(await client, await server)
 
-    with ThreadPoolExecutor(1, "handshakes") as executor:
-        way.run(main)
+    way.run(main)
 
 
 def test_other_connections_are_served_during_a_step(loops, ends, held):
@@ -183,7 +191,7 @@ def test_a_peer_that_sends_during_a_step_does_not_keep_the_loop_busy(loops, ends
     monkeypatch.setattr(native.Transport, "_progress", lambda self: (asked.append(self), progress(self)))
 
     async def main():
-        begun = await Begun.reach(held, ends, "client")
+        begun = await Begun.reach(held, ends, "server")
         count = len(asked)
         begun.peer.send(b"something")
         async with ends.connected(server=Echo) as (other, _):  # the loop polls, more than once
