@@ -32,7 +32,7 @@ from wiretight._cli.scan.handshakes import Completed, Web
 from wiretight._cli.scan.hello import SSL3, TLS10, TLS12, TLS13, Hello
 from wiretight._cli.scan.mozilla import comparisons
 from wiretight._cli.scan.suites import numbers, suite, suites
-from wiretight._cli.scan.survey import Offer, Survey
+from wiretight._cli.scan.survey import Offer, Survey, _reordered
 from wiretight._cli.trace.messages import RETRY
 
 QUICK = ("--timeout", "1.5")  # for a server that lets one wait
@@ -283,6 +283,16 @@ def test_the_better_suites_are_offered_first() -> None:
     ]  # fmt: skip
     assert "TLS_AES_128_GCM_SHA256" in [suite(number).name for number in numbers(TLS13)]
     assert not [number for number in numbers(SSL3) if suite(number).needs_1_2]
+
+
+def test_the_other_order_begins_with_another_suite_of_the_same_kind() -> None:
+    """So that a server that has an order for clients without instructions for AES, too, is asked for the same one."""
+    gcm, cbc, chacha = [0xC02F, 0xC030], [0xC027, 0x009D], [0xCCA8]
+    for order in ([*gcm, *cbc, *chacha], [gcm[0], *chacha, *cbc, gcm[1]]):
+        assert _reordered(order)[0] == gcm[1]
+        assert sorted(_reordered(order)) == sorted(order)
+    assert _reordered([*chacha, gcm[0], *cbc])[0] != chacha[0]
+    assert _reordered([gcm[0], *chacha, cbc[0]])[0] == cbc[0]
 
 
 def test_suites_have_the_names_that_openssl_gives_them() -> None:

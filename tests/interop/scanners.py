@@ -28,7 +28,6 @@ class Facts:
     suites: dict[str, set[str]] = field(default_factory=dict)
     groups: set[str] | None = None
     signatures: set[str] | None = None
-    server_order: dict[str, bool] = field(default_factory=dict)
     alpn: set[str] | None = None
     compression: bool | None = None
     secure_renegotiation: bool | None = None
@@ -50,7 +49,6 @@ def ours(port: int, ca_file: Path) -> Facts:
         suites={each["version"]: {suite["iana"] for suite in each["suites"]} for each in every},
         groups={group for each in every for group in each["groups"]},
         signatures={name for each in every for name in each["signature_algorithms"]},
-        server_order={each["version"]: each["server_order"] for each in every if each["server_order"] is not None},
         alpn=None if found["alpn"] is None else set(found["alpn"]),
         compression=bool(found["compression"]),
         secure_renegotiation=found["secure_renegotiation"],
@@ -100,14 +98,14 @@ def sslyze(program: str, port: int, _ca_file: Path, folder: Path) -> Facts:
         suites=suites,
         groups={_CURVES.get(each["name"], each["name"]) for each in curves},
         compression=result("tls_compression")["supports_compression"],
-        # Of TLS 1.3, where there is no such thing, it says yes or no, too.
+        # What TLS 1.3 has by its design counts as supported there, and is None here.
         secure_renegotiation=result("session_renegotiation")["supports_secure_renegotiation"] if has_older else None,
         fallback_scsv=result("tls_fallback_scsv")["supports_fallback_scsv"] if len(suites) > 1 else None,
         extended_master_secret=None
         if "TLS 1.3" in suites
         else result("tls_extended_master_secret")["supports_ems_extension"],
         tickets=resumed["tls_ticket_resumption_result"] == "FULLY_SUPPORTED" if has_older else None,
-        # It ends its connections without a close_notify, after which OpenSSL's servers forget the session.
+        # Its no is no proof: a session that was seen to resume is one.
         session_ids=True if resumed["session_id_resumption_result"] == "FULLY_SUPPORTED" else None,
         hsts=None
         if not headers or headers["http_error_trace"]
@@ -140,19 +138,15 @@ def understood(report: str) -> Facts:
     entries = [json.loads(entry) for entry in re.findall(r"\{[^{}]*\}", report)]
     said: dict[str, str] = {each["id"]: each["finding"] for each in entries}
     found: dict[str, set[str]] = {}
-    order: dict[str, bool] = {}
-    for name, text in said.items():
+    for name in said:
         if each := re.fullmatch(r"cipher-(\w+)_x([0-9a-f]+)", name):
             found.setdefault(_NAMES[each[1]], set()).add(suite(int(each[2], 16)).iana)
-        if each := re.fullmatch(r"cipher_order-(\w+)", name):
-            order[_NAMES[each[1]]] = text == "server"
     groups = said.get("FS_ECDHE_curves", "").split()
     signed = [name for key in ("FS_TLS12_sig_algs", "FS_TLS13_sig_algs") for name in said.get(key, "").split()]
     return Facts(
         suites=found,
         groups={_CURVES.get(name, name) for name in groups},
         signatures={_scheme(name) for name in signed},
-        server_order=order,
         alpn=set(f"{said.get('ALPN_HTTP2', '')} {said['ALPN']}".split()) - {"not", "offered"}
         if "ALPN" in said
         else None,
@@ -161,7 +155,8 @@ def understood(report: str) -> Facts:
         fallback_scsv=_yes(said, "fallback_SCSV", "^supported", "^not supp"),
         extended_master_secret=_yes(said, "TLS_misses_extension_23", "detected", "^No "),
         tickets=_yes(said, "sessionresumption_ticket", "^supported", "^not supp"),
-        session_ids=_yes(said, "sessionresumption_ID", "^supported", "^not supp"),
+        # Its yes may be of another version, or another kind of resumption.
+        session_ids=False if said.get("sessionresumption_ID", "").startswith("not") else None,
         hsts=_yes(said, "HSTS", "day", "^not offered") if "HTTP_status_code" in said else None,
         trusted=_yes(said, "cert_chain_of_trust", "^passed", "^failed"),
     )

@@ -57,9 +57,7 @@ def differing(own: scanners.Facts, theirs: scanners.Facts) -> dict[str, Any]:
         one, other = getattr(own, field.name), getattr(theirs, field.name)
         if field.name == "suites" or one is None or other is None:
             continue
-        if field.name in ("groups", "server_order", "alpn"):  # of which they look for some
-            same = all(item in one for item in other) if isinstance(other, set) else other.items() <= one.items()
-        else:
-            same = one == other
+        some = field.name in ("groups", "alpn")  # of which they look for some
+        same = other <= one if some else one == other
         found[field.name] = None if same else (one, other)
     return found

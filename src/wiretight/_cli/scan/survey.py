@@ -299,17 +299,18 @@ class Surveyor:
 
 
 def _reordered(suites: Sequence[int]) -> list[int]:
-    """Another order, whose first is another suite: of the same cipher if there is one, and else of any but ChaCha20.
+    """Another order, whose first is another suite: of the same kind if there is one, and else of any but ChaCha20.
 
     By what a client has first, servers judge whether it has instructions for AES, and have an order for either.
     """
 
-    def cipher(number: int) -> str:
-        return suite(number).iana.rpartition("_WITH_")[2][:4]
+    def kind(number: int) -> tuple[str, bool]:
+        mode = next((each for each in ("GCM", "CHACHA20", "CCM") if each in suite(number).iana), "CBC")
+        return mode, suite(number).is_forward_secret
 
     first, *others = suites
     others.reverse()
-    others.sort(key=lambda it: (cipher(it) != cipher(first), cipher(it) == "CHAC"))
+    others.sort(key=lambda it: (kind(it) != kind(first), kind(it)[0] == "CHACHA20"))
     return [*others, first]
 
 
