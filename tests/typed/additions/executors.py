@@ -8,8 +8,8 @@ import wiretight
 
 
 def use(context: wiretight.SSLContext, executor: ThreadPoolExecutor) -> None:
-    context.handshake_executor = executor
     assert_type(context.handshake_executor, Executor | None)
+    context.handshake_executor = executor
     context.handshake_executor = None
 
 
