@@ -131,6 +131,8 @@ def _run(loop: asyncio.AbstractEventLoop, accepting: asyncio.Task[None]) -> None
         with contextlib.suppress(asyncio.CancelledError):
             loop.run_until_complete(accepting)
         left = asyncio.all_tasks(loop)
+        if left:  # their clients have gone
+            loop.run_until_complete(asyncio.wait(left, timeout=PATIENCE))
         for task in left:
             task.cancel()
         loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))

@@ -180,7 +180,8 @@ class _Conversation:
         return False
 
     async def _close(self, failed: bool) -> None:
-        if self._connecting.done() and not self._connecting.cancelled() and not self._connecting.exception():
+        await asyncio.wait({self._connecting})  # it may have connected just before it was cancelled
+        if not self._connecting.cancelled() and not self._connecting.exception():
             backend = self._connecting.result().writer
             # An end in the middle of what the client says is none: the server behind must not take it for one.
             if failed and not self._backend_was_last:
