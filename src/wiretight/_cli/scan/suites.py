@@ -46,9 +46,13 @@ class Suite:
         return "_CBC_" in self.iana
 
 
-@functools.cache
 def suites() -> dict[int, Suite]:
     """All of them, by number."""
+    return _read_rows()
+
+
+@functools.cache
+def _read_rows() -> dict[int, Suite]:
     found = {}
     for row in _ROWS.split("\n")[1:-1]:
         number, name, iana = row.split()

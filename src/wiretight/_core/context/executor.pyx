@@ -30,7 +30,8 @@ cdef int check_executor(object executor) except -1:
     for kind in type(executor).__mro__:
         if kind.__module__ in ELSEWHERE:    # without an import of those, which takes 20 ms
             raise TypeError(
-                f"handshake_executor must run threads of this interpreter: a {kind.__name__} cannot be given a connection"
+                "handshake_executor must run threads of this interpreter: "
+                f"a {kind.__name__} cannot be given a connection"
             )
     return 0
 
