@@ -1,10 +1,10 @@
 """Suites: the cipher suites that are asked for, by IANA's numbers; the better ones first."""
 
-import functools
 import re
 from dataclasses import dataclass
 
 RENEGOTIATION_SCSV, FALLBACK_SCSV = 0x00FF, 0x5600  # signals, no suites: RFC 5746, RFC 7507
+_FOUND: dict[int, "Suite"] = {}  # once somebody has asked
 
 
 @dataclass(frozen=True)
@@ -48,10 +48,11 @@ class Suite:
 
 def suites() -> dict[int, Suite]:
     """All of them, by number."""
-    return _read_rows()
+    if not _FOUND:
+        _FOUND.update(_read_rows())
+    return _FOUND
 
 
-@functools.cache
 def _read_rows() -> dict[int, Suite]:
     found = {}
     for row in _ROWS.split("\n")[1:-1]:
