@@ -477,9 +477,9 @@ def test_a_callback_in_the_middle_of_a_send_does_not_delay_what_comes(
         sending = Task(client.sendall, b"from the client")
         assert entered.wait(PATIENCE)
         server.sendall(b"one")
-        server.sendall(b"two")
         if mode is BLOCKING:  # with a timeout, it comes back to take it
             until(lambda: in_kernel(client) == 0, "it is taken")
+        server.sendall(b"two")
         leave.set()
         sending.result()
         assert receiving.result() == b"one"

@@ -169,8 +169,8 @@ cdef class Incoming(Outgoing):
         self.drained = self.waits and size < asked
 
     cdef bint has_taken(self) noexcept nogil:
-        """Between two steps: whether bytes are here that whoever reads on from the descriptor would miss."""
-        return self.consumed < self.window_size
+        """Whether bytes are here that whoever reads on from the descriptor would miss."""
+        return self.taken and self.consumed < self.window_size
 
     cdef bint has_bytes(self) noexcept nogil:
         """Between two steps: whether there is something to read that the kernel does not know of."""
