@@ -11,6 +11,7 @@ import socket
 import ssl as standard
 import struct
 import threading
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -480,6 +481,9 @@ def test_a_callback_in_the_middle_of_a_send_does_not_delay_what_comes(
         if mode is BLOCKING:  # with a timeout, it comes back to take it
             until(lambda: in_kernel(client) == 0, "it is taken")
         server.sendall(b"two")
+        # A reader that waits for its turn looks up each second, and must not go back to wait for the kernel.
+        looked_up = time.monotonic() + 1.5
+        until(lambda: time.monotonic() > looked_up, "the reader has looked up")
         leave.set()
         sending.result()
         assert receiving.result() == b"one"

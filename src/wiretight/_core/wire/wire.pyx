@@ -85,6 +85,8 @@ cdef class Wire(Incoming):
         cdef unsigned char *look = NULL
         if fd < 0:
             return READY        # the next step reports it
+        if not for_write and self.has_taken():
+            return READY        # by a thread that has not come to read it, and nothing may take its place
         if self.watcher and not for_write:
             return self.wait_for_watcher(deadline)
         # Without a deadline, the wait can be a look that blocks, poll() and recv() in one. It runs without the lock
