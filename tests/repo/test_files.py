@@ -62,6 +62,11 @@ def test_a_fragment_of_the_changelog_has_a_name_that_towncrier_reads() -> None:
     assert all(FRAGMENT.fullmatch(name) for name in fragments)
 
 
+def test_no_key_or_certificate_lies_in_the_root() -> None:
+    """The commands of the README, tried in a clone, leave such files there."""
+    assert not [path.name for path in ROOT.iterdir() if path.suffix in {".pem", ".key", ".crt", ".p12"}]
+
+
 def test_the_core_has_no_comprehensions() -> None:
     """Cython 3.3 frees an item twice where the list cannot grow (cython/cython#7748); append() is right everywhere."""
     found = [path.name for path in sources(".pyx") if COMPREHENSION.search(path.read_text())]
