@@ -71,10 +71,15 @@ def _echoes(folder: Path, address: tuple[str, int], count: int) -> tuple[list[fl
     with client_context(ssl, folder).wrap_socket(tcp_to(address), server_hostname=NAME) as conn:
         for _ in range(count):
             time.sleep(PAUSE)
-            start = time.perf_counter()
-            conn.sendall(message)
-            answer = conn.recv(SIZE)
-            times.append(time.perf_counter() - start)
-            if answer != message:
-                raise RuntimeError("the answer differs from the question")
+            times.append(seconds_of_echo(conn, message))
         return times, {"protocol": conn.version(), "cipher": conn.cipher()[0]}
+
+
+def seconds_of_echo(conn: ssl.SSLSocket, message: bytes) -> float:
+    start = time.perf_counter()
+    conn.sendall(message)
+    answer = conn.recv(len(message))
+    spent = time.perf_counter() - start
+    if answer != message:
+        raise RuntimeError("the answer differs from the question")
+    return spent

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 import loops
 from endpoints import NAME, listener, tcp_to
 from measure.async_echo import Echo
+from measure.latency import seconds_of_echo
 
 if TYPE_CHECKING:
     import socket
@@ -100,12 +101,7 @@ def _client(certificate: Path) -> ssl.SSLContext:
 def _echoes(conn: ssl.SSLSocket, end: float) -> list[float]:
     message, times = os.urandom(SIZE), []
     while time.monotonic() < end:
-        start = time.perf_counter()
-        conn.sendall(message)
-        answer = conn.recv(SIZE)
-        times.append(time.perf_counter() - start)
-        if answer != message:
-            raise RuntimeError("the answer differs from the question")
+        times.append(seconds_of_echo(conn, message))
         time.sleep(PAUSE)
     return times
 
