@@ -17,6 +17,7 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from endpoints import write_certificates
 from measures import MEASURES, NAMES
@@ -28,10 +29,11 @@ TOOLS = ("strace", "perf", "callgrind")
 PERF_EVENT = os.environ.get("PERF_EVENT", "cpu-clock")
 
 
-def look(tool: str, command: list[str], folder: Path, lines: int) -> None:
+def look(tool: str, command: list[str], folder: Path, options: dict[str, Any], lines: int) -> None:
+    around = environment(folder, options)
 
     def started(*words: str, show: bool = False) -> None:
-        subprocess.run(words, env=environment(folder), check=True, stdout=None if show else subprocess.DEVNULL)
+        subprocess.run(words, env=around, check=True, stdout=None if show else subprocess.DEVNULL)
 
     if tool == "strace":
         counts = folder / "strace.txt"
@@ -82,7 +84,7 @@ def main() -> int:
                 print(f"hotspots: {tool} is not installed", file=sys.stderr)
                 return 1
             print(f"--- {tool}: {measure.title}, {options.row}", flush=True)
-            look(tool, command, folder, options.lines)
+            look(tool, command, folder, measure.options, options.lines)
     return 0
 
 
