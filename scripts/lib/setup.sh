@@ -148,14 +148,17 @@ need_system() {
     die "wiretight needs OpenSSL 3.0 or newer; pkg-config finds $(pkg-config --modversion openssl 2>&1)"
 }
 
-# install_system PACKAGE...
+# install_system PACKAGE...: one at a time on this machine, because apt's lists have no lock that it waits for.
 install_system() {
   if [ "$(id -u)" != 0 ] || ! grep -qsE '^ID(_LIKE)?=.*(debian|ubuntu)' /etc/os-release; then
     die "missing system packages; install them first: apt install $* (or what they are called here)"
   fi
   export DEBIAN_FRONTEND=noninteractive
+  exec 7>/run/lock/wiretight-packages
+  flock 7
   run 'package lists' apt-get -q update
   run "installing $*" apt-get -q -o DPkg::Lock::Timeout=300 install -y --no-install-recommends "$@"
+  exec 7>&-
 }
 
 # once STAMP STATE COMMAND...: runs the command unless it has succeeded in this environment with the same state.
