@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import ssl as standard
 from collections.abc import Callable
 from typing import Any
@@ -27,6 +28,12 @@ def pytest_itemcollected(item: pytest.Item) -> None:
         for source in mark.args:
             link(source)
             item.user_properties.append(("reference", source))
+
+
+def pytest_collection_finish() -> None:
+    """Twenty thousand tests are half a million objects, which no test that collects garbage should look through."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session", autouse=True)
