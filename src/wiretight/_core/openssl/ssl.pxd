@@ -242,6 +242,9 @@ cdef extern from "openssl/ssl.h" nogil:
     # session
     int SSL_SESSION_up_ref(SSL_SESSION *ses)
     void SSL_SESSION_free(SSL_SESSION *session)
+    SSL_SESSION *d2i_SSL_SESSION(SSL_SESSION **a, const unsigned char **pp, long length)
+    int i2d_SSL_SESSION(SSL_SESSION *in_, unsigned char **pp)
+    unsigned int SSL_SESSION_get_max_early_data(const SSL_SESSION *s)
     const unsigned char *SSL_SESSION_get_id(const SSL_SESSION *s, unsigned int *len)
     long SSL_SESSION_get_time(const SSL_SESSION *s)
     long SSL_SESSION_get_timeout(const SSL_SESSION *s)

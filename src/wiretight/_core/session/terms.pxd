@@ -9,8 +9,12 @@ cdef class Terms:
     cdef Trust trust            # that verifies the peer; None: nobody is verified
     cdef tuple credentials      # that the peer may have verified
     cdef bytes digest           # once somebody has asked
+    cdef str server_name        # or None
+    cdef bint is_server
 
 
 cdef Terms terms_of(SSL *ssl, Settings settings, str server_name)
+# Of a client's connection that is not made yet: `ssl` is like it, but knows no name
+cdef Terms client_terms(SSL *ssl, Settings settings, str server_name)
 cdef bytes digest_of(Terms terms)                           # equal for equal terms, in any process
 cdef bint are_equal(Terms ours, Terms theirs) except -1     # False if one of them is None

@@ -53,6 +53,14 @@ cdef Terms terms_of(SSL *ssl, Settings settings, str server_name):
 
     OpenSSL: SSL_set_session_id_context(3)
     """
+    return new_terms(ssl, settings, server_name, checks_name(SSL_get0_param(ssl)))
+
+
+cdef Terms client_terms(SSL *ssl, Settings settings, str server_name):
+    return new_terms(ssl, settings, server_name, settings.values.check_hostname and server_name is not None)
+
+
+cdef Terms new_terms(SSL *ssl, Settings settings, str server_name, bint is_name_checked):
     cdef bint is_server = SSL_is_server(ssl)
     cdef int mode = SSL_get_verify_mode(ssl)
     cdef bint verifies = not is_server or mode & SSL_VERIFY_PEER
@@ -68,7 +76,7 @@ cdef Terms terms_of(SSL *ssl, Settings settings, str server_name):
     number[2] = mode
     number[3] = X509_VERIFY_PARAM_get_flags(SSL_get0_param(ssl)) if verifies else 0
     number[4] = X509_VERIFY_PARAM_get_hostflags(SSL_get0_param(ssl)) if verifies else 0
-    number[5] = checks_name(SSL_get0_param(ssl))
+    number[5] = is_name_checked
     number[6] = SSL_get_security_level(ssl)
     number[7] = server_name is None
     number[8] = count
@@ -88,6 +96,8 @@ cdef Terms terms_of(SSL *ssl, Settings settings, str server_name):
     if terms is None:
         terms = Terms.__new__(Terms)
         terms.text = text
+        terms.server_name = None if server_name is None else server_name.lower()
+        terms.is_server = is_server
         terms.trust = settings.trust if verifies else None
         terms.credentials = () if is_server else settings.credentials
         if len(settings.terms) >= CACHE_SIZE:
