@@ -40,6 +40,7 @@ cdef struct Values:
     bint check_hostname
     bint post_handshake_auth
     size_t num_tickets
+    long session_timeout            # in seconds, of a server's
     int security_level              # of `ciphers`
     const unsigned char *alpn       # the bytes of Settings.alpn
     unsigned int alpn_size

@@ -210,6 +210,7 @@ cdef bint have_equal_values(const Values *ours, const Values *theirs) noexcept:
         and ours.check_hostname == theirs.check_hostname
         and ours.post_handshake_auth == theirs.post_handshake_auth
         and ours.num_tickets == theirs.num_tickets
+        and ours.session_timeout == theirs.session_timeout
         and ours.security_level == theirs.security_level
         and ours.reloads == theirs.reloads
         and ours.remembers_chains == theirs.remembers_chains

@@ -5,6 +5,7 @@ cimport cython
 from wiretight._core.context.context cimport trial
 from wiretight._core.context.reloading cimport present_settings
 from wiretight._core.context.settings cimport Settings
+from wiretight._core.context.versions cimport PROTOCOL_TLS_SERVER
 from wiretight._core.openssl.ssl cimport (
     SSL, SSL_CTX_sess_accept, SSL_CTX_sess_accept_good, SSL_CTX_sess_accept_renegotiate, SSL_CTX_sess_cache_full,
     SSL_CTX_sess_connect, SSL_CTX_sess_connect_good, SSL_CTX_sess_connect_renegotiate, SSL_CTX_sess_hits,
@@ -112,7 +113,6 @@ cdef class SSLSession:
         """
         return is_single_use(self.session)
 
-
     @property
     def max_early_data(self):
         """How many bytes of early data the server accepts with it; 0: none. Since 0.1. Source: RFC 8446, 4.2.10.
@@ -174,8 +174,12 @@ def load_session(Context context not None, data, /):
     """
     cdef Octets octets = octets_of(data, "data", "a bytes-like object")
     cdef str name = name_in(octets.data, octets.length)
-    cdef Terms terms = terms_to(context, name)
-    cdef SSL_SESSION *session = decoded(octets.data, octets.length, digest_of(terms))
+    cdef SSL_SESSION *session
+    cdef Terms terms
+    if context._protocol == PROTOCOL_TLS_SERVER:
+        raise ValueError("load_session() is for clients: it needs a context made with PROTOCOL_TLS_CLIENT")
+    terms = terms_to(context, name)
+    session = decoded(octets.data, octets.length, digest_of(terms))
     if session == NULL:
         raise ValueError(
             f"the session to {name} was made on other terms: this context verifies otherwise than the one that made it"

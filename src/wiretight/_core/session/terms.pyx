@@ -6,7 +6,8 @@ connection verifies, and by which verify_callback, of its algorithms, and of wha
 8446, 4.6.1; RFC 6066, 3). On a client also of its certificates: a server goes on knowing by a session whom it was made
 with. On a server they are not, so that its tickets outlive the renewal of its certificate; but the protocols that it
 speaks are, so that servers with the same ticket keys are not taken for each other (RFC 9325, 3.4). A server that asks
-for no certificate verifies nobody, and what it trusts does not matter.
+for no certificate verifies nobody, and what it trusts does not matter. A session_id_context takes the place of what a
+server negotiates, and not of what it verifies.
 
 Whatever has the same content has the same terms: other contexts and other processes resume what one has negotiated. A
 verify_callback without a policy_id has terms of its own, because nobody knows what it decides by.
@@ -26,8 +27,9 @@ from wiretight._core.openssl.crypto cimport OPENSSL_free
 from wiretight._core.openssl.err cimport ERR_pop_to_mark, ERR_set_mark
 from wiretight._core.openssl.evp cimport SHA256, SHA256_DIGEST_LENGTH
 from wiretight._core.openssl.ssl cimport (
-    SSL_CIPHER_get_id, SSL_VERIFY_PEER, SSL_get0_param, SSL_get_cipher_list_stack, SSL_get_security_level,
-    SSL_get_verify_mode, SSL_is_server, sk_SSL_CIPHER_num, sk_SSL_CIPHER_value, stack_st_SSL_CIPHER,
+    SSL_CIPHER_get_id, SSL_VERIFY_PEER, SSL_VERIFY_POST_HANDSHAKE, SSL_get0_param, SSL_get_cipher_list_stack,
+    SSL_get_security_level, SSL_get_verify_mode, SSL_is_server, sk_SSL_CIPHER_num, sk_SSL_CIPHER_value,
+    stack_st_SSL_CIPHER,
 )
 from wiretight._core.openssl.x509 cimport (
     X509_VERIFY_PARAM, X509_VERIFY_PARAM_get0_host, X509_VERIFY_PARAM_get1_ip_asc, X509_VERIFY_PARAM_get_flags,
@@ -39,7 +41,8 @@ from wiretight._core.x509.distrusted cimport distrusted_keys
 
 cdef enum:
     FORMAT = 1          # of the terms: another one resumes nothing that this one has negotiated
-    SETTINGS = 9
+    SETTINGS = 8
+    PARTS = 8
     CACHE_SIZE = 16     # terms per context: most serve one name, or connect to a few
 
 
@@ -64,34 +67,43 @@ cdef Terms new_terms(SSL *ssl, Settings settings, str server_name, bint is_name_
     cdef bint is_server = SSL_is_server(ssl)
     cdef int mode = SSL_get_verify_mode(ssl)
     cdef bint verifies = not is_server or mode & SSL_VERIFY_PEER
+    cdef bytes given = settings.kept.get("session_id_context") if is_server else None
+    cdef bint is_implicit = given is None
     cdef stack_st_SSL_CIPHER *ciphers = SSL_get_cipher_list_stack(ssl)
-    cdef int count = sk_SSL_CIPHER_num(ciphers)
-    cdef bytes numbers = PyBytes_FromStringAndSize(NULL, (SETTINGS + count) * sizeof(uint64_t))
+    cdef int count = sk_SSL_CIPHER_num(ciphers) if is_implicit else 0
+    cdef bytes numbers = PyBytes_FromStringAndSize(NULL, (SETTINGS + PARTS + count) * sizeof(uint64_t))
     cdef uint64_t *number = <uint64_t *>PyBytes_AS_STRING(numbers)
-    cdef bytes text
+    cdef list texts = [numbers]
+    cdef bytes part, text
     cdef Terms terms
     cdef int i
     number[0] = FORMAT
     number[1] = is_server
-    number[2] = mode
+    number[2] = mode if is_server else mode & ~SSL_VERIFY_POST_HANDSHAKE
     number[3] = X509_VERIFY_PARAM_get_flags(SSL_get0_param(ssl)) if verifies else 0
     number[4] = X509_VERIFY_PARAM_get_hostflags(SSL_get0_param(ssl)) if verifies else 0
     number[5] = is_name_checked
-    number[6] = SSL_get_security_level(ssl)
-    number[7] = server_name is None
-    number[8] = count
+    number[6] = SSL_get_security_level(ssl) if is_implicit else 0
+    number[7] = count
     for i in range(count):
-        number[SETTINGS + i] = SSL_CIPHER_get_id(sk_SSL_CIPHER_value(ciphers, i))
-    text = joined((
-        numbers,
-        b"" if server_name is None else server_name.lower().encode(),
-        settings.alpn if is_server else None,
-        settings.properties,
-        settings.groups,
+        number[SETTINGS + PARTS + i] = SSL_CIPHER_get_id(sk_SSL_CIPHER_value(ciphers, i))
+    i = SETTINGS
+    for part in (
+        None if server_name is None else server_name.lower().encode(),
+        given,
+        settings.alpn if is_server and is_implicit else None,
+        settings.properties if is_implicit else None,
+        settings.groups if is_implicit else None,
         settings.policy if verifies else None,
         settings.client_sigalgs if verifies else None,
-        settings.server_sigalgs if verifies else None,
-    ))
+        settings.server_sigalgs if verifies and is_implicit else None,
+    ):
+        number[i] = 0
+        if part is not None:
+            number[i] = len(part) + 1       # so that no part can be taken for a part of the next one
+            texts.append(part)
+        i += 1
+    text = b"".join(texts)
     terms = known_terms(settings.terms, text)
     if terms is None:
         terms = Terms.__new__(Terms)
@@ -104,14 +116,6 @@ cdef Terms new_terms(SSL *ssl, Settings settings, str server_name, bint is_name_
             settings.terms.clear()
         settings.terms[text] = terms
     return terms
-
-
-cdef bytes joined(tuple parts):
-    """So that no part can be taken for a part of its neighbour."""
-    cdef bytes part, text = b""
-    for part in parts:
-        text += b"%d:" % len(part) + part if part is not None else b":"
-    return text
 
 
 cdef Terms known_terms(dict terms, bytes text):
@@ -138,17 +142,14 @@ cdef bytes digest_of(Terms terms):
     cdef unsigned char digest[SHA256_DIGEST_LENGTH]
     cdef Credential credential
     cdef bytes text, known
-    cdef list parts
     with cython.critical_section(terms):
         known = terms.digest
     if known is not None:
         return known
-    parts = [terms.text]
-    if terms.trust is not None:
-        parts += [fingerprint_of(terms.trust), distrusted_keys()]
+    text = b"" if terms.trust is None else fingerprint_of(terms.trust) + distrusted_keys()
     for credential in terms.credentials:
-        parts.append(fingerprint(credential.leaf, "sha256"))
-    text = joined(tuple(parts))
+        text += fingerprint(credential.leaf, "sha256")
+    text = b"%d:%b%d:%b" % (len(terms.text), terms.text, len(terms.credentials), text)
     if SHA256(text, len(text), digest) == NULL:
         raise MemoryError
     known = digest[:SHA256_DIGEST_LENGTH]
