@@ -1,8 +1,8 @@
 """What hostile bytes are given to. Each target raises only where a guarantee does not hold.
 
-`Handshakes`, `Records`, `ReadsCertificates`, `ReadsCredentials`, `ReadsTrust`, `ReadsBundles` and `Calls` take a seeded
-chance and make their own input: `scripts/fuzz`. `client_bytes`, `server_bytes`, `certificate`, `credential`, `trust`
-and `bundle` take the input itself, for a fuzzer that coverage guides.
+`Handshakes`, `Records`, `ReadsCertificates`, `ReadsCredentials`, `ReadsTrust`, `ReadsBundles`, `ReadsSessions` and
+`Calls` take a seeded chance and make their own input: `scripts/fuzz`. `client_bytes`, `server_bytes`, `certificate`,
+`credential`, `trust` and `bundle` take the input itself, for a fuzzer that coverage guides.
 """
 
 from __future__ import annotations
@@ -358,6 +358,34 @@ class ReadsBundles(Target):
         self.outcomes["found" if self.reader.read(data) else "left to OpenSSL"] += 1
 
 
+class ReadsSessions(Target):
+    """The bytes of a session, mutated: they are refused, or are a session that a handshake can do something with.
+
+    Half of them only behind the terms, which would refuse most of the others before OpenSSL sees them.
+    """
+
+    HEAD = 37  # what is before OpenSSL's part, without the name
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.encoded = [session.to_bytes() for session in self.peers.sessions]
+
+    def once(self, chance: random.Random) -> None:
+        at = chance.randrange(len(self.encoded))
+        data = self.encoded[at]
+        kept = chance.choice((0, self.HEAD + data[self.HEAD - 1]))
+        data = data[:kept] + mutated(data[kept:], chance, self.encoded)
+        client, server = self.peers.contexts[at]
+        with self.refusing(ValueError):
+            session = client.load_session(data)
+            self.outcomes["loaded"] += 1
+            session.expires, session.timeout, session.time, session.id, repr(session)
+            with contextlib.suppress(ValueError):  # one without a ticket
+                assert client.load_session(session.to_bytes()).id == session.id
+            pair = Pair(client, server, session=session)
+            pair.handshake()
+
+
 class Calls(Target):
     """Calls in any order on both ends of a connection, with everything that a program can hand to them."""
 
@@ -417,7 +445,7 @@ def no_bytes_if_want(result: Any, nothing: Any) -> Any:
 
 TARGETS: dict[str, type[Target]] = {
     "handshake": Handshakes, "record": Records, "certificate": ReadsCertificates, "credential": ReadsCredentials,
-    "trust": ReadsTrust, "bundle": ReadsBundles, "calls": Calls,
+    "trust": ReadsTrust, "bundle": ReadsBundles, "session": ReadsSessions, "calls": Calls,
 }  # fmt: skip
 
 

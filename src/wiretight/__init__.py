@@ -102,7 +102,7 @@ if TYPE_CHECKING:
     from wiretight import _ssl as _ssl
     from wiretight._install import install as install, uninstall as uninstall
     from wiretight._tls.information import ConnectionInfo as ConnectionInfo
-    from wiretight._tls.sessionstore import SessionStore as SessionStore
+    from wiretight._tls.sessionstore import ServerSessionCache as ServerSessionCache, SessionStore as SessionStore
     from wiretight._tls.verifycodes import VerifyCode as VerifyCode
     from wiretight.selectors import Selector as Selector
 
@@ -121,10 +121,10 @@ def __getattr__(name: str) -> object:
         from wiretight._tls.information import ConnectionInfo
 
         return ConnectionInfo
-    if name == "SessionStore":
-        from wiretight._tls.sessionstore import SessionStore
+    if name in ("SessionStore", "ServerSessionCache"):
+        from wiretight._tls import sessionstore
 
-        return SessionStore
+        return getattr(sessionstore, name)
     if name == "Selector":
         from wiretight.selectors import Selector
 

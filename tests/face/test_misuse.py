@@ -14,8 +14,10 @@ from tests.face.test_names import METHODS_OF_3_15
 from tests.kit.certificates import Certificates
 from tests.kit.misuses import OF_CONNECTIONS, OF_CONTEXTS, TOO_EARLY, TOO_LATE, Line, Scene, refuses
 from tests.kit.pair import Pair
+from tests.kit.sessionmisuses import OF_SESSIONS
 from tests.kit.sockets import WITH_TIMEOUT, tls_sockets
 
+CONTEXTS = {**OF_CONTEXTS, **OF_SESSIONS}
 VERSIONS = {"tls12": wiretight.TLSVersion.TLSv1_2, "tls13": wiretight.TLSVersion.TLSv1_3}
 
 
@@ -35,7 +37,7 @@ def scene(request: pytest.FixtureRequest, certificates: Certificates) -> Iterato
     scene.close()
 
 
-@pytest.mark.parametrize("line", lines(OF_CONTEXTS))
+@pytest.mark.parametrize("line", lines(CONTEXTS))
 def test_a_misuse_is_refused_and_nothing_changes(scene: Scene, line: Line) -> None:
     before = scene.state()
     refuses(line, scene)
@@ -85,7 +87,7 @@ def added(ours: type, theirs: type | None = None) -> set[str]:
 def test_every_addition_has_a_misuse() -> None:
     assert set(OF_CONNECTIONS) >= added(wiretight.SSLSocket, standard.SSLSocket)
     assert set(OF_CONNECTIONS) >= added(wiretight.SSLObject, standard.SSLObject)
-    named = set(OF_CONTEXTS)
+    named = set(CONTEXTS)
     for ours, theirs in (
         (wiretight.SSLContext, standard.SSLContext),
         (wiretight.Credential, object),
@@ -101,5 +103,5 @@ def test_every_addition_has_a_misuse() -> None:
 
 
 def test_there_are_more_than_a_hundred_of_contexts_and_fifty_of_connections() -> None:
-    assert len(lines(OF_CONTEXTS)) > 100
+    assert len(lines(CONTEXTS)) > 100
     assert len(lines(OF_CONNECTIONS)) + len(TOO_EARLY) + len(TOO_LATE) > 50

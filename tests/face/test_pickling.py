@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 
+from tests.kit.caches import Cache
 from tests.kit.certificates import HOST, Certificates
 from tests.kit.changes import (
     CHANGES,
@@ -37,7 +38,7 @@ from wiretight._core.context.lifecycle import settings_by_name
 from wiretight._core.trust.addition import loads_of
 
 # Of which pickle writes nothing: see below.
-NOT_PICKLED = {"add_credential", "credentials", "session_store", "handshake_executor"}
+NOT_PICKLED = {"add_credential", "credentials", "session_store", "server_session_cache", "handshake_executor"}
 PASSWORD = "a password of nobody"
 
 
@@ -230,6 +231,12 @@ def with_session_store(files: Certificates) -> Any:
     return context
 
 
+def with_server_session_cache(files: Certificates) -> Any:
+    context = tls.SSLContext(tls.PROTOCOL_TLS_SERVER)
+    context.server_session_cache = Cache()
+    return context
+
+
 def with_local_psk(files: Certificates) -> Any:
     context = tls.SSLContext(tls.PROTOCOL_TLS_SERVER)
     context.set_psk_server_callback(lambda identity: b"a pre-shared key")
@@ -269,6 +276,7 @@ REFUSALS: dict[str, tuple[Callable[[Certificates], Any], str]] = {
         f"whose new_session_callback is .*<lambda>, {WAY_OUT}",
     ),
     "session_store": (with_session_store, "that has a session_store: its sessions are secrets of this process"),
+    "server_session_cache": (with_server_session_cache, "that has a server_session_cache: pickle a copy() with None"),
     "handshake_executor": (
         with_executor,
         "that has a handshake_executor, whose threads no other process has: pickle a copy() with None",

@@ -157,11 +157,15 @@ def test_without_a_name_the_address_is_the_key(certificates: Any, version: Any, 
     assert len(store.asked) == asked
 
 
+def both_cas(files: Any) -> Any:
+    return tls.TrustStore([files.ca_file.read_bytes(), files.other_ca_file.read_bytes()])
+
+
 @pytest.mark.parametrize(
     "change",
     [
         lambda it, files: it.load_verify_locations(files.other_ca_file),
-        lambda it, files: setattr(it, "trust_store", tls.TrustStore(files.ca_file.read_bytes())),
+        lambda it, files: setattr(it, "trust_store", both_cas(files)),
         lambda it, _: setattr(it, "check_hostname", False),
         lambda it, _: setattr(it, "verify_flags", it.verify_flags ^ tls.VERIFY_X509_STRICT),
         lambda it, _: setattr(it, "verify_callback", lambda *_: None),
@@ -336,12 +340,14 @@ def test_a_connection_keeps_the_store_that_its_context_had(client_context: Any, 
     assert (len(first) > 0, len(second)) == (True, 0)
 
 
-def test_a_copy_has_the_store_but_resumes_sessions_of_its_own(
+def test_a_copy_shares_the_store_until_it_verifies_otherwise(
     store: Recorder, client_context: Any, server_context: Any
 ) -> None:
     resumed(client_context, server_context)
     copied = client_context.copy()
     assert copied.session_store is store
+    assert resumed(copied, server_context)
+    copied.check_hostname = False
     assert [resumed(copied, server_context) for _ in range(2)] == [False, True]
 
 

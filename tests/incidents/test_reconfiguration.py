@@ -11,6 +11,7 @@ import pytest
 import trustme
 
 from tests.incidents.references import reference
+from tests.kit.caches import Cache
 from tests.kit.certificates import HOST, Certificates
 from tests.kit.changes import EXECUTOR
 from tests.kit.pair import Pair
@@ -109,6 +110,9 @@ def changes(server: Any, client: Any, certificates: Any, version: Any, folder: P
         "read_ahead": toggled(client, "read_ahead", True, False),
         "handshake_executor": toggled(server, "handshake_executor", EXECUTOR, None),
         "num_tickets": toggled(server, "num_tickets", 0, 4),
+        "session_timeout": toggled(server, "session_timeout", 60, 7200),
+        "session_id_context": toggled(server, "session_id_context", b"service", None),
+        "server_session_cache": toggled(server, "server_session_cache", Cache(), None),
         "minimum_version": toggled(server, "minimum_version", older, version),
         "apply_policy": [
             lambda: server.apply_policy(tls.Policy.named("fast-1")),

@@ -6,6 +6,7 @@ import ssl as standard
 
 import pytest
 
+from tests.kit.caches import Cache
 from tests.kit.certificates import ELSEWHERE
 from tests.kit.programs import OpenSSLClient, OpenSSLServer
 from tests.kit.servers import Server
@@ -94,6 +95,7 @@ def test_a_session_of_openssl_is_resumed(certificates, client_context, version):
 
     with OpenSSLServer(certificates.server, version, "-rev") as server:
         session = session_of_a_connection(None, reused=False)
+        session = session_of_a_connection(client_context.load_session(session.to_bytes()), reused=True)
         session_of_a_connection(session, reused=True)
 
 
@@ -194,7 +196,9 @@ def test_openssl_gets_the_context_of_the_requested_name(certificates, server_con
             assert client.wait() == 0
 
 
-def test_openssl_resumes_a_session(certificates, server_context, version, tmp_path):
+@pytest.mark.parametrize("cache", [None, Cache()], ids=["tickets", "a cache"])
+def test_openssl_resumes_a_session(certificates, server_context, version, tmp_path, cache):
+    server_context.server_session_cache = cache
     session_file = tmp_path / "session"
 
     def one_connection(option, outcome):

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+from tests.kit.caches import Cache
 from tests.kit.certificates import HOST, Certificates
 from tests.kit.subject import tls
 from tests.kit.threads import Task
@@ -79,6 +80,9 @@ CHANGES: dict[str, Change] = {
     "keylog_callback": assigning("keylog_callback", callback),
     "session_store": lambda it, _: setattr(it, "session_store", tls.MemorySessionStore()),
     "new_session_callback": assigning("new_session_callback", callback),
+    "session_timeout": assigning("session_timeout", 60),
+    "session_id_context": assigning("session_id_context", b"service"),
+    "server_session_cache": assigning("server_session_cache", Cache()),
     "set_psk_client_callback": calling("set_psk_client_callback", psk_of_client),
     "set_psk_server_callback": calling("set_psk_server_callback", psk_of_server, "a hint"),
     "keylog_filename": lambda it, files: setattr(it, "keylog_filename", files.folder / "keys"),
@@ -95,7 +99,10 @@ POLICIES = ("mozilla-modern-5.7", "mozilla-intermediate-5.7")
 
 # What only one kind of context has.
 OF_A_CLIENT = {"check_hostname", "new_session_callback", "session_store", "set_psk_client_callback", "verify_callback"}
-OF_A_SERVER = {"num_tickets", "set_psk_server_callback", "set_servername_callback", "sni_callback"}
+OF_A_SERVER = {
+    "num_tickets", "server_session_cache", "session_id_context", "session_timeout", "set_psk_server_callback",
+    "set_servername_callback", "sni_callback",
+}  # fmt: skip
 
 
 def new_context(name: str) -> Any:

@@ -1,8 +1,9 @@
 """What a program may do wrong with what `ssl` has not: the call, the class of the error, and what it says.
 
-By the public name that is misused. tests/face/test_misuse.py runs all of it, and finds a name that has no line. What is
-wrong with keys, certificates and CRLs themselves is in tables of test_credentials.py, test_trust_store.py and
-core/test_certificate.py; what a verify_callback may do wrong, in test_verification.py.
+By the public name that is misused. tests/face/test_misuse.py runs all of it, and finds a name that has no line. Misuses
+of sessions are in sessionmisuses.py. What is wrong with keys, certificates and CRLs themselves is in tables of
+test_credentials.py, test_trust_store.py and core/test_certificate.py; what a verify_callback may do wrong, in
+test_verification.py.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from tests.kit.authority import issue
 from tests.kit.certificates import Certificates
 from tests.kit.changes import EXECUTOR
 from tests.kit.pair import Pair, attempt
-from wiretight import Certificate, Credential, MemorySessionStore, Policy, TrustStore, Verification, VerifyError
+from wiretight import Certificate, Credential, Policy, TrustStore, Verification, VerifyError
 from wiretight._core.context.lifecycle import settings_by_name
 
 Line = tuple[Callable[[Any], object], type[BaseException] | tuple[type[BaseException], ...], str]
@@ -288,39 +289,6 @@ OF_CONTEXTS: dict[str, list[Line]] = {
         (setting("frozen_client", "message_callback"), RUNTIME, FROZEN),
         (deleting("client", "message_callback"), ATTRIBUTE, "delete"),
     ],
-    "SSLContext.new_session_callback": [
-        *((setting("client", "new_session_callback", wrong), TYPE, f"must be callable or None, not {kind}")
-          for wrong, kind in (("sessions", "str"), (b"", "bytes"), (1, "int"), (object(), "object"))),
-        (setting("server", "new_session_callback", accept), VALUE, "is for clients: it needs a context made with"),
-        (setting("frozen_client", "new_session_callback", accept), RUNTIME, FROZEN),
-        (deleting("client", "new_session_callback"), ATTRIBUTE, "delete"),
-    ],
-    "SSLContext.session_store": [
-        *((setting("client", "session_store", wrong), TYPE, f"must have the methods put.. and take.., .*, not {kind}")
-          for wrong, kind in (({}, "dict"), ("sessions.db", "str"), (1, "int"), (object(), "object"))),
-        (setting("server", "session_store", MemorySessionStore()), VALUE, "needs a context made with PROTOCOL_TLS_CLI"),
-        (setting("frozen_client", "session_store", MemorySessionStore()), RUNTIME, FROZEN),
-        (deleting("client", "session_store"), ATTRIBUTE, "delete"),
-        (lambda it: pickle.dumps(with_store(it.client)), TYPE, "cannot pickle a context that has a session_store"),
-    ],
-    "MemorySessionStore": [
-        (lambda _: MemorySessionStore(0), VALUE, "capacity must be at least 1, not 0"),
-        (lambda _: MemorySessionStore(-1), VALUE, "capacity must be at least 1, not -1"),
-        (lambda _: MemorySessionStore("10"), TYPE, "str"),
-        (lambda _: MemorySessionStore(2**64), OverflowError, "too large"),
-        (lambda _: pickle.dumps(MemorySessionStore()), TYPE, "sessions are secrets"),
-    ],
-    "MemorySessionStore.put": [
-        (lambda it: MemorySessionStore().put(b"key", it.pair.client.session), TYPE, "key"),
-        (lambda it: MemorySessionStore().put(None, it.pair.client.session), TYPE, "key"),
-        (lambda _: MemorySessionStore().put("key", None), TYPE, "session"),
-        (lambda _: MemorySessionStore().put("key", b"session"), TYPE, "session"),
-    ],
-    "MemorySessionStore.take": [
-        (lambda _: MemorySessionStore().take(b"key"), TYPE, "key"),
-        (lambda _: MemorySessionStore().take(None), TYPE, "key"),
-        (lambda _: MemorySessionStore().take(), TYPE, "argument"),
-    ],
     "SSLContext.freeze": [(lambda it: it.client.freeze(True), TYPE, "positional")],
     "SSLContext.frozen": [
         (setting("client", "frozen", True), ATTRIBUTE, "frozen|can't set"),
@@ -485,12 +453,6 @@ OF_CONTEXTS: dict[str, list[Line]] = {
 def with_local(context: Any, name: str) -> Any:
     copied = context.copy()
     setattr(copied, name, lambda *_: None)
-    return copied
-
-
-def with_store(context: Any) -> Any:
-    copied = context.copy()
-    copied.session_store = MemorySessionStore()
     return copied
 
 

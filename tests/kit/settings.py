@@ -6,8 +6,9 @@ import inspect
 
 from tests.kit.subject import tls
 
-# What can be set, and is no setting of connections: the classes that are made, a limit of accept(), and what is gone.
-OTHERS = {"sslsocket_class", "sslobject_class", "handshake_timeout", "set_npn_protocols"}
+# What can be set, and is no setting of connections: the classes that are made, a limit of accept(), what is gone, and a
+# session, which is returned.
+OTHERS = {"sslsocket_class", "sslobject_class", "handshake_timeout", "set_npn_protocols", "load_session"}
 
 
 def is_setter(name: str) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from functools import partial
 from pathlib import Path
 
+from wiretight._core.callbacks import serversessions as _server_sessions
 from wiretight._core.context import credentials, lifecycle, reloading
 from wiretight._core.sslcontext import _SSLContext
 from wiretight._core.trust import addition, locations
@@ -40,6 +41,11 @@ def recipe_of(context: Any) -> tuple[dict[str, Any], bytes]:
     plain, everything, frozen = lifecycle.parts(context)
     if "session_store" in everything:
         raise TypeError("cannot pickle a context that has a session_store: its sessions are secrets of this process")
+    if "server_session_cache" in everything:
+        raise TypeError(
+            "cannot pickle a context that has a server_session_cache: pickle a copy() with None, and set one in each "
+            "process"
+        )
     callbacks = {name: everything[name] for name in _CALLBACKS if name in everything}
     for name, callback in callbacks.items():
         _check_function(name, callback)
@@ -57,6 +63,7 @@ def recipe_of(context: Any) -> tuple[dict[str, Any], bytes]:
         "chains": list(_chains(everything)),
         "dh_params": None if parameters is None else credentials.dh_params_pem(parameters),
         "policy_id": everything["policy_id"],
+        "session_id_context": everything.get("session_id_context"),
         "callbacks": callbacks,
         "reload_interval": everything.get("reload_interval"),
         "keylog_filename": None if log is None else str(Path(os.fsdecode(log.path)).absolute()),
@@ -116,6 +123,7 @@ def follow(context: Any, recipe: dict[str, Any]) -> None:
     for name, callback in recipe["callbacks"].items():
         _CALLBACKS[name](context, callback)
     _native.policy_id.__set__(context, recipe["policy_id"])
+    _server_sessions.set_session_id_context(context, recipe["session_id_context"])
     reloading.set_reload_interval(context, recipe["reload_interval"])
     if recipe["keylog_filename"] is not None:
         _native.keylog_filename.__set__(context, recipe["keylog_filename"])

@@ -10,8 +10,7 @@ from wiretight._core.base.errors cimport forget_errors
 from wiretight._core.callbacks.failures cimport FAILS_VERB, call_python, callable_or_none, subject_of
 from wiretight._core.connection.connection cimport Connection
 from wiretight._core.context.context cimport settings_of, update_settings
-from wiretight._core.context.settings cimport Settings, new_generation
-from wiretight._core.openssl.evp cimport SHA256, SHA256_DIGEST_LENGTH
+from wiretight._core.context.settings cimport Settings, policy_of
 from wiretight._core.openssl.ssl cimport (
     SSL, SSL_CTX_set_cert_verify_callback, SSL_VERIFY_PEER, SSL_get_app_data, SSL_get_ex_data_X509_STORE_CTX_idx,
     SSL_get_verify_mode,
@@ -65,21 +64,6 @@ cdef int put_policy_id(Context _, Settings settings, object policy_id) except -1
     settings.policy_id = policy_id
     settings.policy = policy_of(settings)
     return 0
-
-
-cdef bytes policy_of(Settings settings):
-    """What a session is bound to. A callback without a policy_id may have decided by anything: no other one is like it.
-
-    OpenSSL: SHA256(3)
-    """
-    cdef unsigned char digest[SHA256_DIGEST_LENGTH]
-    if not settings.values.has_verify_callback:
-        return b""
-    if settings.policy_id is None:
-        return new_generation()
-    if SHA256(settings.policy_id, len(settings.policy_id), digest) == NULL:
-        raise MemoryError
-    return digest[:SHA256_DIGEST_LENGTH]
 
 
 cdef object verify_callback(Context context):

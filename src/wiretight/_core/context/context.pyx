@@ -9,7 +9,7 @@ cimport cython
 from wiretight._core.base.errors cimport raise_queue
 from wiretight._core.context.defaults cimport CERT_NONE, CERT_OPTIONAL, CERT_REQUIRED, defaults, openssl_mode
 from wiretight._core.context.owner cimport handle, set_owner
-from wiretight._core.context.settings cimport apply, new_generation, put_properties, seal
+from wiretight._core.context.settings cimport apply, put_properties, seal
 from wiretight._core.context.versions cimport (
     MAXIMUM_SUPPORTED, MINIMUM_SUPPORTED, PROTOCOL_TLS_CLIENT, PROTOCOL_TLS_SERVER, check_version, method_of,
     only_version, shown_limit, warn_of,
@@ -17,8 +17,8 @@ from wiretight._core.context.versions cimport (
 from wiretight._core.openssl.err cimport ERR_clear_error
 from wiretight._core.openssl.ssl cimport (
     SSL, SSL_CTX_free, SSL_CTX_get_keylog_callback, SSL_CTX_get_session_cache_mode, SSL_CTX_new_ex,
-    SSL_CTX_sess_get_new_cb, SSL_CTX_sess_set_new_cb, SSL_CTX_set_keylog_callback, SSL_CTX_set_session_cache_mode,
-    SSL_METHOD,
+    SSL_CTX_sess_get_get_cb, SSL_CTX_sess_get_new_cb, SSL_CTX_sess_set_get_cb, SSL_CTX_sess_set_new_cb,
+    SSL_CTX_set_keylog_callback, SSL_CTX_set_session_cache_mode, SSL_METHOD,
     SSL_OP_NO_SSLv3, SSL_OP_NO_TLSv1, SSL_OP_NO_TLSv1_1, SSL_OP_NO_TLSv1_2, SSL_OP_NO_TLSv1_3,
     SSL_VERIFY_FAIL_IF_NO_PEER_CERT, SSL_VERIFY_NONE, SSL_VERIFY_PEER, SSL_free, SSL_new, SSL_set_max_proto_version,
     SSL_set_min_proto_version, TLS1_1_VERSION, TLS1_2_VERSION, TLS1_3_VERSION, TLS1_VERSION,
@@ -283,9 +283,6 @@ cdef int update_settings(Context context, Setter setter, object value) except -1
 
     Raises RuntimeError if the context is frozen, unless everything stays as it is: libraries set what they rely on
     before each connection.
-
-    A change of the trust of the context, wherever it is loaded from, ends the resumption of its earlier sessions; one
-    of its credentials, of those in which it was the client.
     """
     return change_settings(context, setter, value, False)
 
@@ -307,10 +304,6 @@ cdef int change_settings(Context context, Setter setter, object value, bint is_r
             if changed.equals(before):
                 return 0
             check_not_frozen(context)
-        if changed.trust is not before.trust:
-            changed.generation = new_generation()
-        if changed.credentials is not before.credentials:
-            changed.identity = new_generation()
         if replace_settings(context, before, changed):
             return 0
 
@@ -421,13 +414,14 @@ cdef bint is_sealed(Context context) noexcept:
 
 
 cdef int copy_callbacks(Context original, Context copy) except -1:
-    """Those of the key log and of new sessions: the others are in the settings, or in every SSL_CTX.
+    """Those of the key log and of sessions: the others are in the settings, or in every SSL_CTX.
 
     OpenSSL: SSL_CTX_set_keylog_callback(3), SSL_CTX_sess_set_new_cb(3)
     """
     with cython.critical_section(original):
         SSL_CTX_set_keylog_callback(copy.ctx, SSL_CTX_get_keylog_callback(original.ctx))
         SSL_CTX_sess_set_new_cb(copy.ctx, SSL_CTX_sess_get_new_cb(original.ctx))
+        SSL_CTX_sess_set_get_cb(copy.ctx, SSL_CTX_sess_get_get_cb(original.ctx))
         SSL_CTX_set_session_cache_mode(copy.ctx, SSL_CTX_get_session_cache_mode(original.ctx))
     return 0
 

@@ -1,13 +1,13 @@
 """Defaults: the settings of a new context."""
 
 from wiretight._core.base.errors cimport check
-from wiretight._core.context.settings cimport Trust, new_generation
+from wiretight._core.context.settings cimport Trust
 from wiretight._core.context.versions cimport MINIMUM_SUPPORTED, PROTOCOL_TLS_CLIENT
 from wiretight._core.openssl.ssl cimport (
     SSL_CTX_get0_param, SSL_CTX_get_cert_store, SSL_CTX_get_max_proto_version, SSL_CTX_get_min_proto_version,
-    SSL_CTX_get_num_tickets, SSL_CTX_get_options, SSL_CTX_get_security_level, SSL_CTX_set_cipher_list,
-    SSL_CTX_set_max_proto_version, SSL_CTX_set_min_proto_version, SSL_CTX_set_mode, SSL_CTX_set_options,
-    SSL_DEFAULT_CIPHER_LIST, SSL_MODE_AUTO_RETRY, SSL_MODE_RELEASE_BUFFERS, SSL_OP_ALL,
+    SSL_CTX_get_num_tickets, SSL_CTX_get_options, SSL_CTX_get_security_level, SSL_CTX_get_timeout,
+    SSL_CTX_set_cipher_list, SSL_CTX_set_max_proto_version, SSL_CTX_set_min_proto_version, SSL_CTX_set_mode,
+    SSL_CTX_set_options, SSL_DEFAULT_CIPHER_LIST, SSL_MODE_AUTO_RETRY, SSL_MODE_RELEASE_BUFFERS, SSL_OP_ALL,
     SSL_OP_CIPHER_SERVER_PREFERENCE, SSL_OP_DONT_INSERT_EMPTY_FRAGMENTS, SSL_OP_ENABLE_MIDDLEBOX_COMPAT,
     SSL_OP_NO_COMPRESSION, SSL_OP_NO_SSLv3, SSL_OP_SINGLE_DH_USE, SSL_OP_SINGLE_ECDH_USE,
     SSL_VERIFY_FAIL_IF_NO_PEER_CERT, SSL_VERIFY_NONE, SSL_VERIFY_PEER, TLS1_2_VERSION,
@@ -80,6 +80,7 @@ cdef Settings defaults(SSL_CTX *ctx, int only_version, bint verifies):
     settings.values.host_flags = X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS
     settings.values.check_hostname = verifies
     settings.values.num_tickets = SSL_CTX_get_num_tickets(ctx)
+    settings.values.session_timeout = SSL_CTX_get_timeout(ctx)
     settings.values.security_level = SSL_CTX_get_security_level(ctx)
     settings.values.remembers_chains = True
     settings.credentials = ()
@@ -87,8 +88,6 @@ cdef Settings defaults(SSL_CTX *ctx, int only_version, bint verifies):
     X509_STORE_up_ref(SSL_CTX_get_cert_store(ctx))
     settings.trust.store = SSL_CTX_get_cert_store(ctx)
     settings.trust.additions = ()
-    settings.generation = new_generation()
-    settings.identity = new_generation()
     return settings
 
 

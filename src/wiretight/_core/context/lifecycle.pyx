@@ -66,6 +66,7 @@ cdef dict plain_settings(Settings settings):
         "check_hostname": bool(values.check_hostname),
         "post_handshake_auth": bool(values.post_handshake_auth),
         "num_tickets": values.num_tickets,
+        "session_timeout": values.session_timeout,
         "security_level": values.security_level,
         "remember_verified_chains": bool(values.remembers_chains),
         "read_ahead": bool(values.reads_ahead),
@@ -95,6 +96,7 @@ cdef int put_plain(Context _, Settings settings, object plain) except -1:
     values.check_hostname = plain["check_hostname"]
     values.post_handshake_auth = plain["post_handshake_auth"]
     values.num_tickets = plain["num_tickets"]
+    values.session_timeout = plain["session_timeout"]
     values.security_level = plain["security_level"]
     values.remembers_chains = plain["remember_verified_chains"]
     values.reads_ahead = plain["read_ahead"]

@@ -147,7 +147,7 @@ cdef extern from "openssl/ssl.h" nogil:
     uint64_t SSL_get_options(const SSL *ssl)
     uint64_t SSL_OP_ALL, SSL_OP_DONT_INSERT_EMPTY_FRAGMENTS, SSL_OP_NO_COMPRESSION, SSL_OP_CIPHER_SERVER_PREFERENCE
     uint64_t SSL_OP_SINGLE_DH_USE, SSL_OP_SINGLE_ECDH_USE, SSL_OP_ENABLE_MIDDLEBOX_COMPAT
-    uint64_t SSL_OP_NO_RENEGOTIATION, SSL_OP_ALLOW_CLIENT_RENEGOTIATION
+    uint64_t SSL_OP_NO_RENEGOTIATION, SSL_OP_ALLOW_CLIENT_RENEGOTIATION, SSL_OP_NO_TICKET
     uint64_t SSL_OP_NO_SSLv3, SSL_OP_NO_TLSv1, SSL_OP_NO_TLSv1_1, SSL_OP_NO_TLSv1_2, SSL_OP_NO_TLSv1_3
     int SSL3_VERSION, TLS1_VERSION, TLS1_1_VERSION, TLS1_2_VERSION, TLS1_3_VERSION
 
@@ -198,7 +198,7 @@ cdef extern from "openssl/ssl.h" nogil:
     SSL_CTX_keylog_cb_func SSL_CTX_get_keylog_callback(const SSL_CTX *ctx)
     void SSL_CTX_set_info_callback(SSL_CTX *ctx, void (*cb)(const SSL *, int, int) noexcept)
     void SSL_set_info_callback(SSL *ssl, void (*cb)(const SSL *, int, int) noexcept)
-    int SSL_CB_WRITE_ALERT, SSL_CB_HANDSHAKE_DONE, SSL3_AL_FATAL
+    int SSL_CB_ALERT, SSL_CB_WRITE_ALERT, SSL_CB_HANDSHAKE_DONE, SSL3_AL_FATAL
     void SSL_set_msg_callback(
         SSL *ssl, void (*cb)(int, int, int, const void *, size_t, SSL *, void *) noexcept
     )
@@ -216,10 +216,17 @@ cdef extern from "openssl/ssl.h" nogil:
     ctypedef int (*new_session_cb)(SSL *ssl, SSL_SESSION *session) noexcept
     void SSL_CTX_sess_set_new_cb(SSL_CTX *ctx, new_session_cb cb)
     new_session_cb SSL_CTX_sess_get_new_cb(SSL_CTX *ctx)
+    ctypedef SSL_SESSION *(*get_session_cb)(SSL *ssl, const unsigned char *data, int len, int *copy) noexcept
+    void SSL_CTX_sess_set_get_cb(SSL_CTX *ctx, get_session_cb cb)
+    get_session_cb SSL_CTX_sess_get_get_cb(SSL_CTX *ctx)
+    long SSL_CTX_get_timeout(const SSL_CTX *ctx)
     long SSL_CTX_set_session_cache_mode(SSL_CTX *ctx, long mode)
     long SSL_CTX_get_session_cache_mode(SSL_CTX *ctx)
-    int SSL_SESS_CACHE_CLIENT, SSL_SESS_CACHE_NO_INTERNAL
+    int SSL_SESS_CACHE_CLIENT, SSL_SESS_CACHE_SERVER, SSL_SESS_CACHE_NO_INTERNAL
     int SSL_set_session_id_context(SSL *ssl, const unsigned char *sid_ctx, unsigned int sid_ctx_len)
+    ctypedef int (*SSL_CTX_generate_session_ticket_fn)(SSL *s, void *arg) noexcept
+    int SSL_CTX_set_session_ticket_cb(
+        SSL_CTX *ctx, SSL_CTX_generate_session_ticket_fn gen_cb, void *dec_cb, void *arg)
     int SSL_set_num_tickets(SSL *ssl, size_t num_tickets)
     int SSL_CTX_set_num_tickets(SSL_CTX *ctx, size_t num_tickets)
     size_t SSL_CTX_get_num_tickets(const SSL_CTX *ctx)
@@ -239,9 +246,14 @@ cdef extern from "openssl/ssl.h" nogil:
     # session
     int SSL_SESSION_up_ref(SSL_SESSION *ses)
     void SSL_SESSION_free(SSL_SESSION *session)
+    SSL_SESSION *d2i_SSL_SESSION(SSL_SESSION **a, const unsigned char **pp, long length)
+    int i2d_SSL_SESSION(SSL_SESSION *in_, unsigned char **pp)
+    unsigned int SSL_SESSION_get_max_early_data(const SSL_SESSION *s)
     const unsigned char *SSL_SESSION_get_id(const SSL_SESSION *s, unsigned int *len)
     long SSL_SESSION_get_time(const SSL_SESSION *s)
     long SSL_SESSION_get_timeout(const SSL_SESSION *s)
+    long SSL_SESSION_set_time(SSL_SESSION *s, long tm)
+    long SSL_SESSION_set_timeout(SSL_SESSION *s, long tm)
     bint SSL_SESSION_has_ticket(const SSL_SESSION *s)
     unsigned long SSL_SESSION_get_ticket_lifetime_hint(const SSL_SESSION *s)
     bint SSL_SESSION_is_resumable(const SSL_SESSION *s)

@@ -1,5 +1,9 @@
 from typing import ClassVar, NoReturn, final
 
+from typing_extensions import Buffer
+
+from wiretight._core.context.context import Context
+
 @final
 class SSLSession:
     __hash__: ClassVar[None]  # type: ignore[assignment]
@@ -21,3 +25,8 @@ class SSLSession:
     def expires(self) -> float: ...
     @property
     def is_single_use(self) -> bool: ...
+    @property
+    def max_early_data(self) -> int: ...
+    def to_bytes(self) -> bytes: ...
+
+def load_session(context: Context, data: Buffer, /) -> SSLSession: ...

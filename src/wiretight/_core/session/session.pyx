@@ -1,22 +1,24 @@
 """SSLSession: one SSL_SESSION and the context that it belongs to."""
 
 cimport cython
-from libc.time cimport time_t, tm
 
-from wiretight._core.openssl.asn1 cimport ASN1_TIME_to_tm
-from wiretight._core.openssl.err cimport ERR_pop_to_mark, ERR_set_mark
+from wiretight._core.context.context cimport trial
+from wiretight._core.context.reloading cimport present_settings
+from wiretight._core.context.settings cimport Settings
+from wiretight._core.context.versions cimport PROTOCOL_TLS_SERVER
 from wiretight._core.openssl.ssl cimport (
-    SSL_CTX_sess_accept, SSL_CTX_sess_accept_good, SSL_CTX_sess_accept_renegotiate, SSL_CTX_sess_cache_full,
+    SSL, SSL_CTX_sess_accept, SSL_CTX_sess_accept_good, SSL_CTX_sess_accept_renegotiate, SSL_CTX_sess_cache_full,
     SSL_CTX_sess_connect, SSL_CTX_sess_connect_good, SSL_CTX_sess_connect_renegotiate, SSL_CTX_sess_hits,
     SSL_CTX_sess_misses, SSL_CTX_sess_number, SSL_CTX_sess_timeouts, SSL_SESSION, SSL_SESSION_free,
-    SSL_SESSION_get0_peer, SSL_SESSION_get_id, SSL_SESSION_get_protocol_version,
+    SSL_SESSION_get0_peer, SSL_SESSION_get_id, SSL_SESSION_get_max_early_data, SSL_SESSION_get_protocol_version,
     SSL_SESSION_get_ticket_lifetime_hint, SSL_SESSION_get_time, SSL_SESSION_get_timeout, SSL_SESSION_has_ticket,
-    SSL_SESSION_is_resumable, TLS1_3_VERSION,
+    SSL_SESSION_is_resumable, SSL_free, SSL_set_connect_state, TLS1_3_VERSION,
 )
-from wiretight._core.openssl.x509 cimport X509, X509_get0_notAfter
-
-cdef extern from "<time.h>" nogil:
-    time_t timegm(tm *parts)
+from wiretight._core.openssl.x509 cimport X509
+from wiretight._core.session.encoding cimport decoded, encoded, name_in
+from wiretight._core.session.expiry cimport end_of
+from wiretight._core.session.terms cimport client_terms, digest_of
+from wiretight._core.x509.octets cimport Octets, octets_of
 
 # Used by adopt_session() only, so that Python code cannot create an SSLSession without an SSL_SESSION.
 cdef object FROM_OPENSSL = object()
@@ -111,12 +113,34 @@ cdef class SSLSession:
         """
         return is_single_use(self.session)
 
+    @property
+    def max_early_data(self):
+        """How many bytes of early data the server accepts with it; 0: none. Since 0.1. Source: RFC 8446, 4.2.10.
+
+        OpenSSL: SSL_SESSION_get_max_early_data(3)
+        """
+        return SSL_SESSION_get_max_early_data(self.session)
+
+    def to_bytes(self):
+        """The session as bytes, for SSLContext.load_session() of another context or process, of any OpenSSL.
+
+        They hold the secret of the session: whoever reads them can decrypt what it protects, and whoever can change
+        them can stand in for the server. Raises ValueError for what no client could resume: the session of a server, or
+        one without a ticket yet. Since 0.1. Source: an addition to `ssl`.
+
+        OpenSSL: i2d_SSL_SESSION(3)
+        """
+        if self.terms is None or self.terms.is_server:
+            raise ValueError("only the session of a client that has verified its server can be resumed")
+        if expires_at(self.session) == 0:
+            raise ValueError("the session has no ticket yet: it arrives with the first data, see new_session_callback")
+        return encoded(self.session, digest_of(self.terms), self.terms.server_name)
+
 
 cdef double expires_at(SSL_SESSION *session) noexcept nogil:
-    """SSLSession.expires. OpenSSL: SSL_SESSION_get0_peer(3), ASN1_TIME_to_tm(3)"""
+    """SSLSession.expires. OpenSSL: SSL_SESSION_get0_peer(3)"""
     cdef double seconds, hint, end
     cdef X509 *peer
-    cdef tm parts
     if not SSL_SESSION_is_resumable(session):
         return 0
     seconds = SSL_SESSION_get_timeout(session)
@@ -126,10 +150,7 @@ cdef double expires_at(SSL_SESSION *session) noexcept nogil:
     end = SSL_SESSION_get_time(session) + seconds
     peer = SSL_SESSION_get0_peer(session)
     if peer != NULL:
-        ERR_set_mark()
-        if ASN1_TIME_to_tm(X509_get0_notAfter(peer), &parts):
-            end = min(end, <double>timegm(&parts))
-        ERR_pop_to_mark()
+        end = min(end, end_of(peer))
     return end
 
 
@@ -138,12 +159,46 @@ cdef bint is_single_use(SSL_SESSION *session) noexcept nogil:
     return SSL_SESSION_get_protocol_version(session) >= TLS1_3_VERSION
 
 
-cdef SSLSession adopt_session(SSL_SESSION *session, Context context, bytes terms):
+cdef SSLSession adopt_session(SSL_SESSION *session, Context context, Terms terms):
     cdef SSLSession adopted = SSLSession.__new__(SSLSession, FROM_OPENSSL)
     adopted.session = session
     adopted.context = context
     adopted.terms = terms
     return adopted
+
+
+def load_session(Context context not None, data, /):
+    """See SSLContext.load_session(). Since 0.1.
+
+    OpenSSL: d2i_SSL_SESSION(3)
+    """
+    cdef Octets octets = octets_of(data, "data", "a bytes-like object")
+    cdef str name = name_in(octets.data, octets.length)
+    cdef SSL_SESSION *session
+    cdef Terms terms
+    if context._protocol == PROTOCOL_TLS_SERVER:
+        raise ValueError("load_session() is for clients: it needs a context made with PROTOCOL_TLS_CLIENT")
+    terms = terms_to(context, name)
+    session = decoded(octets.data, octets.length, digest_of(terms))
+    if session == NULL:
+        raise ValueError(
+            f"the session to {name} was made on other terms: this context verifies otherwise than the one that made it"
+        )
+    return adopt_session(session, context, terms)
+
+
+cdef Terms terms_to(Context context, str server_name):
+    """Those of a connection that `context` would make now.
+
+    OpenSSL: SSL_set_connect_state(3)
+    """
+    cdef Settings settings = present_settings(context)
+    cdef SSL *ssl = trial(context, settings)
+    SSL_set_connect_state(ssl)      # a context for both sides makes servers
+    try:
+        return client_terms(ssl, settings, server_name)
+    finally:
+        SSL_free(ssl)
 
 
 cdef dict stats_of(Context context):

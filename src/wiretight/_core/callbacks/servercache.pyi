@@ -1,0 +1,9 @@
+from typing import Any, final
+
+from wiretight._core.context.context import Context
+
+@final
+class CachedHook: ...
+
+def server_session_cache(context: Context, /) -> Any: ...
+def set_server_session_cache(context: Context, cache: Any, /) -> None: ...

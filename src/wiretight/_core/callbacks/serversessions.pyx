@@ -1,0 +1,75 @@
+"""Server sessions: how long a server's sessions last, and what they are bound to."""
+
+from wiretight._core.connection.connection cimport Connection
+from wiretight._core.context.context cimport settings_of, update_settings
+from wiretight._core.context.settings cimport Settings
+from wiretight._core.context.versions cimport PROTOCOL_TLS_CLIENT
+from wiretight._core.openssl.ssl cimport (
+    SSL_CTX_set_session_ticket_cb, SSL_SESSION, SSL_SESSION_get0_peer, SSL_get0_session, SSL_get_app_data,
+)
+from wiretight._core.session.expiry cimport end_after
+
+
+cdef int check_server(Context context, str name, object value) except -1:
+    if value is not None and context._protocol == PROTOCOL_TLS_CLIENT:
+        raise ValueError(f"{name} is for servers: it needs a context made with PROTOCOL_TLS_SERVER")
+    return 0
+
+
+# --- how long they last ----------------------------------------------------------------------------------------------
+def session_timeout(Context context not None, /):
+    """See SSLContext.session_timeout. Since 0.1."""
+    return float(settings_of(context).values.session_timeout)
+
+
+def set_session_timeout(Context context not None, seconds, /):
+    """See SSLContext.session_timeout. Since 0.1."""
+    check_server(context, "session_timeout", seconds)
+    update_settings(context, put_timeout, seconds)
+
+
+cdef int put_timeout(Context _, Settings settings, object seconds) except -1:
+    settings.values.session_timeout = seconds
+    return 0
+
+
+cdef int install(Context context) noexcept:
+    """OpenSSL: SSL_CTX_set_session_ticket_cb(3)"""
+    SSL_CTX_set_session_ticket_cb(context.ctx, on_ticket, NULL, NULL)
+    return 0
+
+
+cdef int on_ticket(SSL *ssl, void *_) noexcept nogil:
+    """Called before a ticket is made of the session. OpenSSL: SSL_CTX_set_session_ticket_cb(3)"""
+    end_in_time(ssl)
+    return 1
+
+
+cdef void end_in_time(SSL *ssl) noexcept nogil:
+    """OpenSSL: SSL_get_session(3)"""
+    cdef SSL_SESSION *session = SSL_get0_session(ssl)
+    cdef void *connection = SSL_get_app_data(ssl)
+    if session != NULL and connection != NULL:
+        end_after(session, (<Connection>connection).settings.values.session_timeout, SSL_SESSION_get0_peer(session))
+
+
+# --- what they are bound to ------------------------------------------------------------------------------------------
+def session_id_context(Context context not None, /):
+    """See SSLContext.session_id_context. Since 0.1."""
+    return settings_of(context).kept.get("session_id_context")
+
+
+def set_session_id_context(Context context not None, value, /):
+    """See SSLContext.session_id_context. Since 0.1."""
+    if value is not None and not isinstance(value, bytes):
+        raise TypeError(f"session_id_context must be bytes or None, not {type(value).__name__}")
+    if value == b"":
+        raise ValueError("session_id_context must not be empty: use None for what the context is set to")
+    check_server(context, "session_id_context", value)
+    update_settings(context, put_id_context, value)
+
+
+cdef int put_id_context(Context _, Settings settings, object value) except -1:
+    if settings.kept.get("session_id_context") != value:
+        settings.keep("session_id_context", value)
+    return 0
