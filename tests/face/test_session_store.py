@@ -14,28 +14,12 @@ import pytest
 
 from tests.kit.pair import Pair, attempt
 from tests.kit.servers import Server
+from tests.kit.sessions import Recorder
 from tests.kit.sockets import tls_sockets
 from tests.kit.subject import tls
 from tests.kit.threads import Task
 
 TLS13 = standard.TLSVersion.TLSv1_3
-
-
-class Recorder:
-    """A store, and what it was asked."""
-
-    def __init__(self) -> None:
-        self.sessions = tls.MemorySessionStore()
-        self.asked: list[str] = []
-        self.got: list[str] = []
-
-    def put(self, key: str, session: Any) -> None:
-        self.got.append(key)
-        self.sessions.put(key, session)
-
-    def take(self, key: str) -> Any:
-        self.asked.append(key)
-        return self.sessions.take(key)
 
 
 @pytest.fixture
