@@ -1,15 +1,19 @@
-"""A session store and sockets whose peer is not known when they are wrapped."""
+"""A session store and sockets whose peer is not known when they are wrapped, or never."""
 
 from __future__ import annotations
 
+import contextlib
 import socket
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
+from tests.kit.certificates import Certificates
 from tests.kit.servers import Server
 from tests.kit.sessions import Recorder
+from tests.kit.sockets import unix_pair
+from tests.kit.threads import Task
 
 
 @pytest.fixture
@@ -84,3 +88,20 @@ def test_a_session_that_is_set_before_the_peer_is_known_is_the_one_that_is_offer
                 assert client.recv(4) == b"data"
                 client.unwrap().close()
     assert len(set(store.got)) == 1
+
+
+def test_a_server_that_nobody_can_name_is_not_asked_for(
+    certificates: Certificates, version: Any, server_context: Any
+) -> None:
+    """One UNIX socket without a name may be another server than the next."""
+    context = certificates.client_context(version)
+    context.check_hostname = False
+    context.session_store = store = Recorder()
+    for name in (None, "localhost"):
+        ours, theirs = unix_pair()
+        served = Task(server_context.wrap_socket, theirs, server_side=True)
+        with context.wrap_socket(ours, server_hostname=name) as client, contextlib.closing(served.result()) as server:
+            server.sendall(b"data")
+            assert client.recv(4) == b"data"
+        assert len(store.asked) == (name is not None)
+        assert bool(store.got) is (name is not None)

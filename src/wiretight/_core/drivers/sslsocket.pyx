@@ -211,7 +211,8 @@ cdef class _SSLSocket(Driver):
         peer = peer_of(self.underlying_socket())
         if peer is not None:
             self.awaits_peer = False
-            use_store(self, peer, not self.was_given_session and session_of(self) is None)
+            # A UNIX socket may be without a name: "".
+            use_store(self, peer or None, not self.was_given_session and session_of(self) is None)
         return 0
 
     # --- What has passed ----------------------------------------------------------------------------------------------
