@@ -76,6 +76,18 @@ def test_only_the_usual_form_is_read_without_openssl(
 
 
 @beside_ssl
+@pytest.mark.parametrize("line_end", [b"\n", b"\r\n"], ids=["LF", "CRLF"])
+def test_an_empty_line_after_nothing_but_full_lines_ends_a_header(tmp_path: Path, line_end: bytes) -> None:
+    names = ("x" * (number % 48 + 1) for number in range(10_000))
+    der = next(made.der for made in (issue(name, ca=True) for name in names) if len(made.der) % 48 == 0)
+    text = pem(der).replace(b"\n", line_end)
+    (tmp_path / "ca.pem").write_bytes(text)
+    assert check_is_read_alike(tmp_path / "ca.pem", tmp_path / "at_once.pem")
+    (tmp_path / "ca.pem").write_bytes(text.replace(b"-----END", line_end + b"-----END"))
+    assert not check_is_read_alike(tmp_path / "ca.pem", tmp_path / "at_once.pem")
+
+
+@beside_ssl
 def test_mutated_files_are_read_as_by_ssl(ders: list[bytes], tmp_path: Path) -> None:
     chance = random.Random(15)
     text = pem(*ders[:3])

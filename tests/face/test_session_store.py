@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import socket
 import ssl as standard
 import sys
@@ -14,28 +15,12 @@ import pytest
 
 from tests.kit.pair import Pair, attempt
 from tests.kit.servers import Server
+from tests.kit.sessions import Recorder
 from tests.kit.sockets import tls_sockets
 from tests.kit.subject import tls
 from tests.kit.threads import Task
 
 TLS13 = standard.TLSVersion.TLSv1_3
-
-
-class Recorder:
-    """A store, and what it was asked."""
-
-    def __init__(self) -> None:
-        self.sessions = tls.MemorySessionStore()
-        self.asked: list[str] = []
-        self.got: list[str] = []
-
-    def put(self, key: str, session: Any) -> None:
-        self.got.append(key)
-        self.sessions.put(key, session)
-
-    def take(self, key: str) -> Any:
-        self.asked.append(key)
-        return self.sessions.take(key)
 
 
 @pytest.fixture
@@ -404,6 +389,19 @@ def test_all_sessions_are_forgotten(session: Any) -> None:
     assert (len(store), store.take("key")) == (0, None)
     store.put("key", session)
     assert store.take("key") is session
+
+
+def test_a_child_leaves_the_tickets_of_its_parent_to_it(certificates: Any, version: Any) -> None:
+    """Those of TLS 1.3: each is used once."""
+    client_context, server_context = certificates.client_context(version), certificates.server_context(version)
+    client_context.session_store = tls.MemorySessionStore()
+    resumed(client_context, server_context)
+    child = os.fork()
+    if child == 0:
+        os._exit(sum(2**i * resumed(client_context, server_context) for i in range(2)))
+    seen = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    assert seen == (0b10 if version == TLS13 else 0b11)
+    assert resumed(client_context, server_context)
 
 
 def test_a_store_that_its_context_holds_is_freed_with_it(certificates: Any, version: Any, server_context: Any) -> None:

@@ -297,6 +297,23 @@ def test_more_can_be_added_afterwards(world: World, version: Any) -> None:
     assert len(store.certificates) == 61
 
 
+def test_what_is_trusted_already_is_not_added_again(world: World) -> None:
+    """OpenSSL 3.5 and 4.0 add a certificate again that is apart from its namesake."""
+    first, second = issue("namesake", ca=True), issue("namesake", ca=True)
+    apart = (first, *world.roots[:2], second)
+    text = "".join(each.pem for each in apart)
+    context = wiretight.SSLContext(wiretight.PROTOCOL_TLS_CLIENT)
+    for name in ("apart", "written anew", "written again"):  # each is another file, with an index of its own
+        context.load_verify_locations(world.bundle(name, *apart))
+        context.load_verify_locations(cadata=text)
+        assert context.cert_store_stats()["x509"] == 4
+    store = TrustStore(text)
+    assert store.add_certificates([second.pem, first.pem]) == 0
+    crl = first.revoke().pem
+    assert [store.add_crls(crl) for _ in range(2)] == [1, 0]
+    assert len(store.certificates) == 4
+
+
 def test_a_revoked_certificate_is_refused(world: World, version: Any) -> None:
     good, bad = (world.roots[4].issue(name, names=[HOST]) for name in ("good", "bad"))
     context = trusting(world.file, version)

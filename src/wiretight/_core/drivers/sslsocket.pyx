@@ -10,7 +10,7 @@ from libc.stdint cimport int64_t, uint64_t
 
 from wiretight._core.base.errors cimport plain_error
 from wiretight._core.connection.connection cimport FROM_CONTEXT, Connection
-from wiretight._core.connection.resumption cimport has_store, use_store
+from wiretight._core.connection.resumption cimport has_store, session_of, use_store
 from wiretight._core.connection.stream cimport CLOSE, HANDSHAKE, READ, SHUTDOWN, WRITE, Stream
 from wiretight._core.context.versions cimport PROTOCOL_TLS_CLIENT, PROTOCOL_TLS_SERVER
 from wiretight._core.drivers.buffers cimport Buffers
@@ -70,9 +70,6 @@ cdef class _SSLSocket(Driver):
         SSLEOFError if the peer goes away, TimeoutError, OSError, and a want on a non-blocking socket. Since 0.1.
         OpenSSL: SSL_do_handshake(3)
         """
-        if self.awaits_peer:
-            self.awaits_peer = False
-            use_store(self, peer_of(self.underlying_socket()), True)
         self.drive(HANDSHAKE, NULL, 0, deadline)
 
     def read(self, Py_ssize_t len=1024, buffer=None, /):
@@ -203,6 +200,21 @@ cdef class _SSLSocket(Driver):
         """
         notify(self, outwards)
 
+    cdef size_t run(self, Call *call, object deadline) except? 0xFFFFFFFF:
+        """A read or a write may be what begins the handshake."""
+        if self.awaits_peer:
+            self.meet_peer()
+        return Driver.run(self, call, deadline)
+
+    cdef int meet_peer(self) except -1:
+        """Asks the session_store, once it is known for whom; not for a session if the program has set one."""
+        peer = peer_of(self.underlying_socket())
+        if peer is not None:
+            self.awaits_peer = False
+            # A UNIX socket may be without a name: "".
+            use_store(self, peer or None, not self.was_given_session and session_of(self) is None)
+        return 0
+
     # --- What has passed ----------------------------------------------------------------------------------------------
 
     @property
@@ -310,10 +322,9 @@ cdef _SSLSocket for_socket(
     connection.socket_reference = PyWeakref_NewRef(sock, None)
     wire.reads_ahead = connection.settings.values.reads_ahead
     if has_store(connection):
-        peer = peer_of(sock)
-        connection.awaits_peer = peer is None and session is None
-        if not connection.awaits_peer:
-            use_store(connection, peer, session is None)
+        connection.awaits_peer = True
+        connection.was_given_session = session is not None
+        connection.meet_peer()
     return connection
 
 

@@ -13,7 +13,7 @@ from wiretight._core.openssl.x509 cimport (
     X509_OBJECT_set1_X509_CRL, X509_STORE_add_cert, X509_STORE_add_crl, X509_STORE_free, X509_STORE_get0_objects,
     X509_STORE_lock, X509_STORE_new, X509_STORE_unlock, i2d_X509_AUX, sk_X509_CRL_num, sk_X509_CRL_value,
     sk_X509_INFO_num, sk_X509_INFO_value, sk_X509_OBJECT_num, sk_X509_OBJECT_pop, sk_X509_OBJECT_push,
-    sk_X509_OBJECT_value, sk_X509_num, sk_X509_value, stack_st_X509_OBJECT,
+    sk_X509_OBJECT_sort, sk_X509_OBJECT_value, sk_X509_num, sk_X509_value, stack_st_X509_OBJECT,
 )
 from wiretight._core.trust.index cimport Place, certificate_at, drop_index
 from wiretight._core.x509.certificate cimport der
@@ -229,11 +229,18 @@ cdef int add_objects(X509_STORE *source, X509_STORE *store) except -1:
 
 
 cdef int add_each(X509_STORE *store, stack_st_X509_OBJECT *shared) noexcept nogil:
-    """OpenSSL: X509_STORE_add_cert(3)"""
+    """Those that are not there yet. X509_STORE_add_cert() of OpenSSL 3.5 and 4.0 looks for an equal one among namesakes
+    that stand side by side: so they are sorted, which earlier ones do by themselves.
+
+    OpenSSL: X509_STORE_add_cert(3), sk_TYPE_sort(3)
+    """
     cdef X509_OBJECT *entry
     cdef int i, added = 1
     for i in range(sk_X509_OBJECT_num(shared)):
         entry = sk_X509_OBJECT_value(shared, i)
+        X509_STORE_lock(store)
+        sk_X509_OBJECT_sort(X509_STORE_get0_objects(store))
+        X509_STORE_unlock(store)
         if X509_OBJECT_get_type(entry) == X509_LU_X509:
             added = X509_STORE_add_cert(store, X509_OBJECT_get0_X509(entry))
         else:

@@ -95,7 +95,10 @@ cdef bint take_full_line(Text *text, unsigned char *octets) noexcept nogil:
 
 
 cdef unsigned char *take_last_line(Text *text, unsigned char *octets) noexcept nogil:
-    """Where what was decoded ends; or NULL. It may have nothing but padding to tell it from a full one, or be none."""
+    """Where what was decoded ends; or NULL. It may have nothing but padding to tell it from a full one, or be none, but
+    not empty: to OpenSSL an empty line ends a header.
+    """
+    cdef unsigned char *begin = octets
     cdef int groups = 0
     if text.at < text.end and text.at[0] == c"-":
         return octets
@@ -104,7 +107,7 @@ cdef unsigned char *take_last_line(Text *text, unsigned char *octets) noexcept n
         groups += 1
     if groups < LINE // 4 and text.end - text.at >= 4 and text.at[3] == c"=":
         octets = take_padded(text, octets)
-    if octets == NULL or not take_line_end(text):
+    if octets == NULL or octets == begin or not take_line_end(text):
         return NULL
     return octets
 
