@@ -291,6 +291,25 @@ def test_a_program_may_use_its_transport_during_a_step(loops, ends, held):
     loops.run(main)
 
 
+def test_a_write_eof_waits_for_the_end_of_the_handshake_and_not_for_the_step(loops, ends, held):
+    async def main():
+        begun = await Begun.reach(held, ends, "client")
+        begun.transport.write(b"that was all")
+        begun.transport.write_eof()  # would wait here for a callback that the test has not let go
+        serving = asyncio.ensure_future(
+            native.connect_accepted_socket(lambda: Recorder(keep_open=True), begun.peer, ssl=ends.server_context())
+        )
+        await begun.let_go()
+        await begun.waiter
+        _, server = await serving
+        await server.hear("eof")
+        assert server.data == b"that was all"
+        server.transport.close()
+        assert await begun.protocol.lost() is None
+
+    loops.run(main)
+
+
 # --- What ends a handshake in the middle of a step --------------------------------------------------------------------
 
 

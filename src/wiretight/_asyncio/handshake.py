@@ -94,6 +94,8 @@ class Handshake(Ending):
                 self._protocol_failed(error, "connection_made")
                 return
         self._wake()
+        if self._state is State.OPEN and self._eof_written:
+            self._end_output()
         if self._state is State.OPEN and self._has_output():
             self._watch_writing(self._write_ready)
         if self._state is State.OPEN and self._has_more():
