@@ -52,9 +52,12 @@ class Handshake(Ending):
         raise NotImplementedError
 
     def _continue_handshake(self) -> None:
-        if self._executor is not None:
+        if self._executor is None:
+            self._take_step()
+        else:
             self._send_step_to(self._executor)
-            return
+
+    def _take_step(self) -> None:
         try:
             status = self._shake_hands()
         except Exception as error:
@@ -125,7 +128,10 @@ class Handshake(Ending):
         self._missed = False
         # The step and what follows it on the loop see the same variables as if both ran here.
         variables = copy_context()
-        self._lend()
+        if not self._lend():  # no descriptor is left for the thread
+            self._watch_reading()
+            self._take_step()
+            return
         try:
             self._step = step = executor.submit(variables.run, self._shake_hands)
             step.add_done_callback(partial(self._step_ended, variables))
