@@ -108,6 +108,26 @@ def test_each_direction_ends_separately(loops, ends):
     loops.run(main)
 
 
+@pytest.mark.parametrize("data", [b"", b"that was all"])
+def test_an_end_that_was_written_during_the_handshake_follows_it(loops, ends, data):
+    async def main():
+        near, far = tcp_pair()
+        near.setblocking(False)
+        loop = asyncio.get_running_loop()
+        client, waiter = Recorder(), loop.create_future()
+        transport = native.Transport(loop, near, client, ends.client_context(), waiter, server_hostname=HOST)
+        transport.write(data)
+        transport.write_eof()
+        accepting = native.connect_accepted_socket(lambda: Recorder(keep_open=True), far, ssl=ends.server_context())
+        _, server = await accepting
+        await server.hear("eof")
+        assert server.data == data
+        server.transport.close()
+        assert await client.lost() is None
+
+    loops.run(main)
+
+
 def test_a_stream_can_be_answered_after_its_end(loops, ends):
     async def handle(reader, writer):
         writer.write((await reader.read())[::-1])

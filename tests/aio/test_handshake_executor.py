@@ -291,6 +291,25 @@ def test_a_program_may_use_its_transport_during_a_step(loops, ends, held):
     loops.run(main)
 
 
+def test_a_write_eof_waits_for_the_end_of_the_handshake_and_not_for_the_step(loops, ends, held):
+    async def main():
+        begun = await Begun.reach(held, ends, "client")
+        begun.transport.write(b"that was all")
+        begun.transport.write_eof()  # would wait here for a callback that the test has not let go
+        serving = asyncio.ensure_future(
+            native.connect_accepted_socket(lambda: Recorder(keep_open=True), begun.peer, ssl=ends.server_context())
+        )
+        await begun.let_go()
+        await begun.waiter
+        _, server = await serving
+        await server.hear("eof")
+        assert server.data == b"that was all"
+        server.transport.close()
+        assert await begun.protocol.lost() is None
+
+    loops.run(main)
+
+
 # --- What ends a handshake in the middle of a step --------------------------------------------------------------------
 
 
@@ -607,6 +626,61 @@ def test_an_error_of_the_executor_is_the_error_of_the_handshake(loops, ends):
         far.close()
 
     loops.run_reporting(main)
+
+
+def test_an_executor_that_returns_no_future_has_refused_the_step(loops, ends):
+    class Silent:
+        def submit(self, *_):
+            pass
+
+    async def main():
+        near, far = non_blocking_pair()
+        context = ends.client_context()
+        context.handshake_executor = Silent()
+        with pytest.raises(RuntimeError, match="has refused a step of this handshake: AttributeError"):
+            await native.create_connection(Recorder, sock=near, ssl=context, server_hostname=HOST)
+        with far:
+            assert await asyncio.get_running_loop().sock_recv(far, 1) == b""
+
+    loops.run_reporting(main)
+
+
+@pytest.mark.parametrize("what", ["refused", "broken off"])
+def test_a_loop_that_goes_on_after_an_interruption_has_no_handshake_left_that_nobody_goes_on_with(loops, ends, what):
+    """Ctrl-C in the middle of submit(), or of a step that is run at once."""
+
+    class Interrupted(Inline):
+        def submit(self, *_):
+            if what == "refused":
+                raise KeyboardInterrupt
+            return super().submit(exec, "raise KeyboardInterrupt")
+
+    tasks, reports = [], []
+
+    async def begin():
+        near, far = non_blocking_pair()
+        context = ends.server_context()
+        context.handshake_executor = Interrupted()
+        clients = native.create_connection(Recorder, sock=near, ssl=ends.client_context(), server_hostname=HOST)
+        servers = native.connect_accepted_socket(Recorder, far, ssl=context)
+        tasks.extend(map(asyncio.ensure_future, (clients, servers)))
+        await asyncio.wait(tasks)
+
+    async def end():
+        return await asyncio.gather(*tasks, return_exceptions=True)
+
+    loop = new_loop(loops.name)
+    loop.set_exception_handler(lambda _, report: reports.append(report["exception"]))
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            loop.run_until_complete(begin())
+        client, server = loop.run_until_complete(asyncio.wait_for(end(), PATIENCE))
+    finally:
+        loop.close()
+    assert isinstance(client, ConnectionError)
+    assert isinstance(server, RuntimeError)
+    assert f"the handshake_executor has {what} a step of this handshake: KeyboardInterrupt" in str(server)
+    assert reports == [server]
 
 
 # --- Many at once -----------------------------------------------------------------------------------------------------

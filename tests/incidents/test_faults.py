@@ -1,7 +1,8 @@
 """Faults: whatever system call or allocation fails, there is no crash, no hang and no wrong byte.
 
-Each test runs faulty.py (system calls), starved.py (allocations of a connection), starved_loops.py (of what an event
-loop calls) or starved_making.py (of everything else) with faults.c preloaded; what is guaranteed is asserted there.
+Each test runs faulty.py (system calls), starved.py (allocations of a connection), starved_window.py (of a read that
+reads ahead), starved_loops.py (of what an event loop calls) or starved_making.py (of everything else) with faults.c
+preloaded; what is guaranteed is asserted there.
 """
 
 from __future__ import annotations
@@ -160,6 +161,10 @@ def test_each_allocation_of_the_interpreter_may_fail(starved, side, way):
 @reference("python/cpython#21009", "openssl/openssl#28078")
 def test_each_allocation_of_a_constructor_or_getter_may_fail(run, certificates, kind, case):
     run("starved_making.py", kind, certificates.folder, case)
+
+
+def test_each_allocation_of_a_read_that_reads_ahead_may_fail(run, tmp_path, version):
+    assert run("starved_window.py", tmp_path, version.name)["completed"]
 
 
 @pytest.mark.parametrize("way", [*WAYS, *UPGRADES], ids=str)

@@ -322,6 +322,7 @@ class Ending(Flow):
         if self._state is not State.LOST:
             self._enter(State.LOST)
         self._ssl_object._sslobj.release()
+        self._take_back()  # of a loop that was closed, or of a fork
         self._close_socket()
 
     # --- The server ---------------------------------------------------------------------------------------------------

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from asyncio import AbstractEventLoop
 from collections.abc import Callable
+from errno import EBADF
+from os import strerror
 from socket import AF_INET, AF_INET6, IPPROTO_TCP, TCP_NODELAY
 from typing import TYPE_CHECKING, Any
 
@@ -105,12 +107,14 @@ class Flow(Channel):
     # --- The descriptor -----------------------------------------------------------------------------------------------
 
     # A failed add_reader() or add_writer() may have watched it (uvloop's do), and the end must undo that. So it must if
-    # the program has closed the socket, or the loop could not watch the next one that has its number.
+    # the program has closed the socket, or the loop could not watch the next one that has its number. But what is not
+    # watched under that number is the next one's to watch.
 
     def _watch_reading(self) -> None:
         if not self._has_reader:
+            number = self._open_number()
             self._has_reader = True
-            self._descriptors.add_reader(self._sock.fileno(), self._read_ready)
+            self._descriptors.add_reader(number, self._read_ready)
 
     def _unwatch_reading(self) -> None:
         if self._has_reader:
@@ -119,13 +123,21 @@ class Flow(Channel):
 
     def _watch_writing(self, callback: Callable[[], None]) -> None:
         if not self._has_writer:
+            number = self._open_number()
             self._has_writer = True
-            self._descriptors.add_writer(self._sock.fileno(), self._guarded, callback)
+            self._descriptors.add_writer(number, self._guarded, callback)
 
     def _unwatch_writing(self) -> None:
         if self._has_writer:
             self._descriptors.remove_writer(self._number)
             self._has_writer = False
+
+    def _open_number(self) -> int:
+        """The descriptor. Raises OSError (EBADF) if the program has closed the socket."""
+        number: int = self._sock.fileno()
+        if number < 0:
+            raise OSError(EBADF, strerror(EBADF))
+        return number
 
     def _guarded(self, call: Callable[[], None]) -> None:
         """Runs a callback of the loop, which would only report an exception, and ends the connection if it fails."""

@@ -52,9 +52,12 @@ class Handshake(Ending):
         raise NotImplementedError
 
     def _continue_handshake(self) -> None:
-        if self._executor is not None:
+        if self._executor is None:
+            self._take_step()
+        else:
             self._send_step_to(self._executor)
-            return
+
+    def _take_step(self) -> None:
         try:
             status = self._shake_hands()
         except Exception as error:
@@ -94,6 +97,8 @@ class Handshake(Ending):
                 self._protocol_failed(error, "connection_made")
                 return
         self._wake()
+        if self._state is State.OPEN and self._eof_written:
+            self._end_output()
         if self._state is State.OPEN and self._has_output():
             self._watch_writing(self._write_ready)
         if self._state is State.OPEN and self._has_more():
@@ -123,18 +128,27 @@ class Handshake(Ending):
         self._missed = False
         # The step and what follows it on the loop see the same variables as if both ran here.
         variables = copy_context()
-        self._lend()
+        if not self._lend():  # no descriptor is left for the thread
+            self._watch_reading()
+            self._take_step()
+            return
         try:
             self._step = step = executor.submit(variables.run, self._shake_hands)
+            step.add_done_callback(partial(self._step_ended, variables))
         except BaseException as error:
+            # It may be run all the same: a ThreadPoolExecutor that cannot start a thread has it in its queue.
+            self._ssl_object._sslobj.release()
             self._take_back()
-            if not isinstance(error, Exception):
-                raise
-            refusal = RuntimeError(f"the handshake_executor has refused a step of this handshake: {error}")
-            refusal.__cause__ = error
-            self._fail(refusal, _FAILED)
-            return
-        step.add_done_callback(partial(self._step_ended, variables))
+            self._step = None
+            self._executor_failed(error, "refused")
+
+    def _executor_failed(self, error: BaseException, what: str) -> None:
+        """Ends the handshake, which nobody would go on with, also if the loop ends by this error of its executor."""
+        failure = RuntimeError(f"the handshake_executor has {what} a step of this handshake: {error!r}")
+        failure.__cause__ = error
+        self._fail(failure, _FAILED)
+        if isinstance(error, (SystemExit, KeyboardInterrupt)):
+            raise error
 
     def _step_ended(self, variables: Context, step: Step[int]) -> None:
         """Called by the thread of the step, or of whoever cancels it."""
@@ -157,6 +171,9 @@ class Handshake(Ending):
             status = step.result()
         except Exception as error:
             self._fail(error, _FAILED)
+            return
+        except BaseException as error:
+            self._executor_failed(error, "broken off")
             return
         self._watch_reading()
         self._step_taken(status)

@@ -198,7 +198,8 @@ class SSLTransport(Handshake):
             return
         self._eof_written = True
         self._update_flow()
-        self._guarded(self._end_output)
+        if self._state is State.OPEN:  # or after the handshake
+            self._guarded(self._end_output)
 
     def _write_refused(self, data: Any) -> None:
         if self._eof_written:

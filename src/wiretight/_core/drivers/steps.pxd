@@ -17,6 +17,7 @@ cdef class Steps:
     cdef object fileno              # of a socket that the program may close; None: there is none
     cdef bint lent                  # to another thread, for a step
     cdef unsigned lent_in           # the wt_process in which that thread is
+    cdef int duplicate              # of the descriptor, for that thread; 0: none
     cdef object __weakref__
 
     cdef Stream bound(self)

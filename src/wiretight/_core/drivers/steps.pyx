@@ -14,6 +14,11 @@ from wiretight._core.wire.wire cimport Wire
 from wiretight._standard.system import os
 
 
+cdef extern from "sockets.h" nogil:
+    int wt_duplicate(int fd)
+    int close_descriptor "close"(int fd)
+
+
 cdef class Steps:
     """The half of a Channel that knows the connection. Since 0.1."""
 
@@ -26,16 +31,38 @@ cdef class Steps:
         return self.bound().wire.is_inherited()
 
     # A transport can lend its connection to another thread for a step. Until it takes it back, its own thread, the
-    # loop's, never waits for the connection's lock, which that thread may hold for as long as a signature takes.
+    # loop's, never waits for the connection's lock, which that thread may hold for as long as a signature takes. The
+    # program may close its socket meanwhile, and the number may be another file's before that thread uses it: it has a
+    # duplicate.
 
     def _lend(self):
-        """Before another thread runs a step. Since 0.1."""
+        """Before another thread runs a step. False, and nothing has changed, if no descriptor is left. Since 0.1."""
+        cdef int duplicate = 0
+        self._take_back()       # in the child of a fork, from a thread that it lacks
+        if self.bound().wire.on_socket and not self.is_closed():
+            duplicate = wt_duplicate(self.connection.wire.fd)
+            if duplicate < 0:
+                return False
+            self.connection.ask(use_descriptor, &duplicate)
+        self.duplicate = duplicate
         self.lent_in = wt_process
         self.lent = True
+        return True
 
     def _take_back(self):
         """After that step, or if there will be none. Since 0.1."""
+        cdef int duplicate = self.duplicate
+        cdef int own
         self.lent = False
+        self.duplicate = 0
+        if duplicate == 0:
+            return
+        try:
+            if self.connection.wire.fd >= 0 and not self.is_closed():
+                own = self.fileno()
+                self.connection.ask(use_descriptor, &own)
+        finally:
+            close_descriptor(duplicate)
 
     def _is_lent(self):
         """Whether another thread may be running a step; not in the child of a fork, which lacks it. Since 0.1."""
@@ -185,6 +212,12 @@ cdef int report_raised(object connection, PyObject *raised) except -1:
     PyErr_SetObject(type(error), error)
     PyErr_WriteUnraisable(connection)
     return 0
+
+
+cdef void use_descriptor(Connection connection, void *number) noexcept nogil:
+    cdef void *stream = <void *>connection
+    if (<Stream>stream).wire.fd >= 0:       # not released meanwhile
+        (<Stream>stream).wire.fd = (<int *>number)[0]
 
 
 cdef void ask_has_more(Connection connection, void *answer) noexcept nogil:

@@ -51,7 +51,7 @@ cdef class Incoming(Outgoing):
     cdef void let_go(self, bint is_needed) noexcept nogil
     cdef void settle(self) noexcept nogil
     cdef void settle_window(self) noexcept nogil
-    cdef int hold(self, const unsigned char *data, size_t size) noexcept nogil
+    cdef void hold(self, const unsigned char *data, size_t size) noexcept nogil
 
     # The kernel's queue
     cdef void drop_undiscarded(self) noexcept nogil

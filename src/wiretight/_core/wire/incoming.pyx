@@ -221,25 +221,25 @@ cdef class Incoming(Outgoing):
         if not self.taken or self.consumed == self.window_size:
             self.settle_window()
             close_window(self)
-        elif not self.owns_window and self.hold(self.window + self.consumed, self.window_size - self.consumed) < 0:
-            self.out_of_memory = True
+        elif not self.owns_window:
+            self.hold(self.window + self.consumed, self.window_size - self.consumed)
 
     cdef void settle_window(self) noexcept nogil:
         if self.consumed and not self.taken:
             self.drop(self.consumed)
         self.consumed = self.window_size = self.delivered = 0
 
-    cdef int hold(self, const unsigned char *data, size_t size) noexcept nogil:
-        """Makes a copy of `data` the window."""
+    cdef void hold(self, const unsigned char *data, size_t size) noexcept nogil:
+        """Makes a copy of `data`, the rest of the window, the window. Without memory for it, the lent buffer stays."""
         cdef unsigned char *copy = <unsigned char *>malloc(size)
-        if copy != NULL:
-            memcpy(copy, data, size)
+        if copy == NULL:
+            return
+        memcpy(copy, data, size)
         close_window(self)
         self.window = copy
-        self.owns_window = copy != NULL
-        self.window_size = size if self.owns_window else 0
+        self.owns_window = True
+        self.window_size = size
         self.consumed = self.delivered = 0
-        return 0 if self.owns_window else -1
 
     # --- The kernel's queue -------------------------------------------------------------------------------------------
 

@@ -5,11 +5,13 @@
 #include "clock.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <stdint.h>
 #include <sys/socket.h>
 #include <sys/types.h>
+#include <unistd.h>
 
 #ifdef MSG_NOSIGNAL
 #define WT_SEND_FLAGS (MSG_DONTWAIT | MSG_NOSIGNAL)
@@ -92,6 +94,11 @@ static inline size_t wt_drop(int fd, void *scratch, size_t space, size_t size, i
 
 static inline int wt_would_block(int error) {
     return error == EAGAIN || error == EWOULDBLOCK;
+}
+
+/* Another number for the same file, above those of the standard streams, or -1. */
+static inline int wt_duplicate(int fd) {
+    return fcntl(fd, F_DUPFD_CLOEXEC, 3);
 }
 
 /* Whether the connection ended with this error: the kernel reports it once, and after that an end of file. */
