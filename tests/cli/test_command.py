@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.command import COLOUR, COMMAND, assert_one_line, in_terminal, started, wiretight
+from tests.cli.command import COLOUR, COMMAND, assert_one_line, in_terminal, started, wiretight, wiretight_here
 from tests.kit.certificates import ADDRESS
 from tests.kit.subject import tls
 from wiretight._cli.main import main
@@ -68,6 +68,22 @@ def test_wrong_usage_is_status_2(arguments: list[str]) -> None:
     document = wiretight(*arguments, "--json")
     assert json.loads(document.stdout) == {"error": document.stderr.strip().removeprefix("wiretight: ")}
     assert document.returncode == 2
+
+
+@pytest.mark.parametrize("digits", ["²", "٣", "1.5", "-1", "9" * 5000, ""], ids=lambda text: text[:4] or "none")
+@pytest.mark.parametrize(
+    "option",
+    [
+        "demo --connections", "demo --size", "bench --rounds", "scan host --parallel", "cert host --warn",
+        "ca folder --days", "serve --port",
+    ],
+)  # fmt: skip
+def test_what_is_no_whole_number_is_wrong_usage(option: str, digits: str) -> None:
+    """Digits of other scripts among it, which str.isdigit() and int() do not agree about."""
+    *command, name = option.split()
+    result = wiretight_here(*command, f"{name}={digits}")
+
+    assert_one_line(result, f"argument {name}: {digits!r} is not a ", status=2)
 
 
 def test_info_names_versions_and_trust_paths() -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 from types import ModuleType
 
 import wiretight
+from wiretight._cli.arguments import whole_number
 from wiretight._cli.bench.certificate import write_certificate
 from wiretight._cli.bench.measures import MEASURES, Ends, Measure
 from wiretight._cli.errors import CommandError
@@ -83,7 +84,7 @@ def add_arguments(commands: "argparse._SubParsersAction[argparse.ArgumentParser]
             A newer OpenSSL changes more than any binding can: look at the versions, which
             are printed first. Compare ratios between machines, never times."""),
     )
-    command.add_argument("--rounds", type=_count, default=_ROUNDS, metavar="N", help=f"rounds (default {_ROUNDS})")
+    command.add_argument("--rounds", type=whole_number(1, 1000), default=_ROUNDS, metavar="N", help=f"rounds (default {_ROUNDS})")
     command.add_argument("--json", action="store_true", help="print the results as JSON")
     command.set_defaults(run=run)
 
@@ -200,9 +201,3 @@ def _style(result: Result) -> str:
     if result.ratio is None or "no clear" in result.verdict:
         return ""
     return "green" if result.ratio < 1 else "yellow"
-
-
-def _count(text: str) -> int:
-    if not text.isdigit() or not 1 <= int(text) <= 1000:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1 to 1000")
-    return int(text)
