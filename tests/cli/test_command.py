@@ -16,14 +16,15 @@ import pytest
 from tests.cli.command import COLOUR, COMMAND, assert_one_line, in_terminal, started, wiretight, wiretight_here
 from tests.kit.certificates import ADDRESS
 from tests.kit.subject import tls
+from wiretight._cli import terminal
 from wiretight._cli.main import main
-from wiretight._cli.terminal import clean, print_table, shortened
+from wiretight._cli.terminal import BAD, GOOD, clean, print_table, shortened, verdict
 from wiretight._core.base.tables import FEATURES
 
 
 @pytest.mark.parametrize(
     "command",
-    [[], ["demo"], ["connect"], ["cert"], ["ca"], ["scan"], ["serve"], ["bench"], ["info"]],
+    [[], ["demo"], ["connect"], ["cert"], ["ca"], ["trace"], ["scan"], ["serve"], ["bench"], ["info"]],
     ids=lambda words: "".join(words),
 )
 def test_help_is_given(command: list[str]) -> None:
@@ -45,7 +46,7 @@ def test_its_version_is_told() -> None:
 
 
 @pytest.mark.parametrize(
-    "command", ["demo", "connect", "cert", "ca", "scan", "serve", "bench", "info", "run", "doctor"]
+    "command", ["demo", "connect", "cert", "ca", "trace", "scan", "serve", "bench", "info", "run", "doctor"]
 )
 def test_help_fits_into_a_terminal_of_80_columns(command: str) -> None:
     lines = wiretight(command, "--help", environment={"COLUMNS": "80"}).stdout.splitlines()
@@ -53,7 +54,9 @@ def test_help_fits_into_a_terminal_of_80_columns(command: str) -> None:
     assert [line for line in lines if len(line) > 80] == []
 
 
-@pytest.mark.parametrize("command", ["demo", "connect", "cert", "ca", "scan", "serve", "bench"])
+@pytest.mark.parametrize(
+    "command", ["demo", "connect", "cert", "ca", "trace", "scan", "serve", "bench", "run", "doctor"]
+)
 def test_help_contains_examples(command: str) -> None:
     examples = wiretight(command, "--help").stdout.partition("examples:")[2]
 
@@ -185,11 +188,38 @@ def test_a_terminal_gets_colour() -> None:
     assert COLOUR.search(seen)
 
 
+def test_a_terminal_gets_no_colour_that_is_illegible_on_white_or_on_black() -> None:
+    """Yellow and cyan on white, blue on black; and values are in the terminal's own colour, not in that of their names."""
+    pytest.importorskip("rich", reason="colour needs rich: pip install 'wiretight[demo]'")
+    styles = {getattr(terminal, name) for name in ("GOOD", "CAUTION", "BAD", "NOTE", "FAINT")}
+    assert not styles & {"yellow", "bold yellow", "cyan", "bold cyan", "blue"}
+    _, seen = in_terminal("info")
+    assert f"\x1b[2m  openssl                 \x1b[0m{tls.OPENSSL_VERSION}" in seen
+
+
+def test_long_values_are_wrapped_behind_their_names() -> None:
+    _, seen = in_terminal("info", environment={"COLUMNS": "80", "TERM": "dumb"})
+    lines = [line for line in seen.splitlines() if line]
+
+    assert max(map(len, lines)) <= 80
+    assert all(line.startswith("  ") for line in lines[1:])
+    assert "\n".join(wiretight("info").stdout.split()) == "\n".join(seen.split())
+
+
+def test_of_a_yes_the_word_is_green_and_a_no_is_red_to_its_end() -> None:
+    assert verdict("yes, by CN=x", "yes, by CN=x") == [("yes", GOOD), (", by CN=x", "")]
+    assert verdict("yesterday", "yesterday") == [("yesterday", "")]
+    assert [verdict(line, "NO: it has\nexpired") for line in ("NO: it has", "expired")] == [
+        [("NO: it has", BAD)],
+        [("expired", BAD)],
+    ]
+
+
 def test_no_color_disables_colour() -> None:
     _, seen = in_terminal("info", environment={"NO_COLOR": "1"})
 
     codes = {part for code in COLOUR.findall(seen) for part in code[2:-1].split(";")}
-    assert codes <= {"0", "", "1"}
+    assert codes <= {"0", "", "1", "2"}  # bold and faint
 
 
 def test_a_dumb_terminal_gets_plain_text() -> None:
