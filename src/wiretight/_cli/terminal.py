@@ -122,6 +122,12 @@ def print_styled(parts: Sequence[tuple[str, str]], stream: TextIO) -> None:
     console.print(rich.text.Text.assemble(*((clean(text), style) for text, style in parts)), soft_wrap=True)
 
 
+def prepare(stream: TextIO) -> None:
+    """Load what print_styled() needs, for those who measure time between two lines."""
+    if _console(stream) is not None:
+        import rich.text  # noqa: F401
+
+
 class Progress:
     """The progress of a transfer, on stderr: a bar on a terminal, otherwise a line at its beginning and its end."""
 
@@ -218,9 +224,11 @@ def _console(stream: TextIO) -> "rich.console.Console | None":
         return None
     try:
         import rich.console
+        import rich.theme
     except ImportError:  # an extra
         return None
-    console = rich.console.Console(file=stream, highlight=False)
+    theme = rich.theme.Theme(dict.fromkeys(("progress.remaining", "progress.elapsed", "progress.download"), FAINT))
+    console = rich.console.Console(file=stream, highlight=False, theme=theme)
     return None if console.is_dumb_terminal else console
 
 

@@ -14,9 +14,9 @@ from typing import Any, TextIO
 from weakref import WeakKeyDictionary
 
 import wiretight as ssl
-from wiretight._cli.terminal import BAD, FAINT, GOOD, NOTE, print_styled, width
+from wiretight._cli.terminal import BAD, FAINT, GOOD, NOTE, prepare, print_styled, width
 from wiretight._cli.trace.messages import Details, name_and_details
-from wiretight._cli.trace.names import RECORDS, VERSIONS, alert_name, name_of
+from wiretight._cli.trace.names import RECORDS, VERSIONS, alert_name, cipher_name, name_of
 
 _LEVELS = {1: "warning", 2: "fatal"}
 _CHANGE_CIPHER_SPEC, _ALERT, _HANDSHAKE, _HEADER = 20, 21, 22, 0x100
@@ -58,6 +58,9 @@ class Tracer:
         self._next_number = itertools.count(1)
         self._is_headed = numbered  # its lines are among those of a program
         self.lock = threading.RLock()  # one line at a time
+        cipher_name(0)  # what takes long the first time is done before the clock runs
+        if stream is not None:
+            prepare(stream)
 
     def __call__(
         self, connection: Any, direction: str, version: int, content_type: int, _message_type: int, data: bytes
