@@ -62,6 +62,10 @@ def test_a_fragment_of_the_changelog_has_a_name_that_towncrier_reads() -> None:
     assert all(FRAGMENT.fullmatch(name) for name in fragments)
 
 
+def test_the_changelog_has_the_line_after_which_towncrier_writes() -> None:
+    assert "<!-- towncrier release notes start -->\n" in (ROOT / "CHANGELOG.md").read_text()
+
+
 def test_the_core_has_no_comprehensions() -> None:
     """Cython 3.3 frees an item twice where the list cannot grow (cython/cython#7748); append() is right everywhere."""
     found = [path.name for path in sources(".pyx") if COMPREHENSION.search(path.read_text())]
