@@ -18,7 +18,7 @@ from tests.kit.certificates import ADDRESS
 from tests.kit.subject import tls
 from wiretight._cli import terminal
 from wiretight._cli.main import main
-from wiretight._cli.terminal import BAD, GOOD, clean, print_table, shortened, verdict
+from wiretight._cli.terminal import BAD, GOOD, clean, in_units, print_table, shortened, verdict
 from wiretight._core.base.tables import FEATURES
 
 
@@ -189,7 +189,7 @@ def test_a_terminal_gets_colour() -> None:
 
 
 def test_a_terminal_gets_no_colour_that_is_illegible_on_white_or_on_black() -> None:
-    """Yellow and cyan on white, blue on black; and values are in the terminal's own colour, not in that of their names."""
+    """Yellow and cyan on white, blue on black; and values have the terminal's own colour, not that of their names."""
     pytest.importorskip("rich", reason="colour needs rich: pip install 'wiretight[demo]'")
     styles = {getattr(terminal, name) for name in ("GOOD", "CAUTION", "BAD", "NOTE", "FAINT")}
     assert not styles & {"yellow", "bold yellow", "cyan", "bold cyan", "blue"}
@@ -252,6 +252,18 @@ def test_ctrl_c_is_what_it_was_once_a_command_runs() -> None:
     assert wiretight("run", "-c", "import signal; print(signal.getsignal(2) is signal.default_int_handler)").stdout == (
         "True\n"
     )
+
+
+@pytest.mark.parametrize("module", ["", "..x", ".", "a b", "a-b", "os.", "x.py/"])
+def test_the_doctor_wants_names_of_modules(module: str) -> None:
+    assert_one_line(wiretight_here("doctor", module), f"{module!r} is not the name of a module", status=2)
+
+
+def test_sizes_are_in_units_that_fit() -> None:
+    sizes = (1, 1023, 1536, 256 << 20, 1000 << 20, 3 << 30, 2000 << 40)
+    assert [in_units(size) for size in sizes] == [
+        "1 B", "1023 B", "1.5 KiB", "256 MiB", "1,000 MiB", "3 GiB", "2,000 TiB",
+    ]  # fmt: skip
 
 
 def test_wide_letters_and_accents_keep_a_table_aligned(capsys: pytest.CaptureFixture[str]) -> None:

@@ -8,7 +8,7 @@ import sys
 import textwrap
 from collections.abc import Iterator
 
-from wiretight._cli.errors import CommandError, Terminated, installed
+from wiretight._cli.errors import CommandError, Terminated, UsageError, installed
 from wiretight._cli.run import first_on_path
 from wiretight._cli.terminal import print_json, print_table
 
@@ -68,6 +68,8 @@ def _prints_elsewhere() -> Iterator[None]:
 
 
 def _load(module: str) -> None:
+    if not all(part.isidentifier() for part in module.split(".")):
+        raise UsageError(f"{module!r} is not the name of a module: write it as in an import, such as package.module")
     try:
         importlib.import_module(module)
     except (KeyboardInterrupt, Terminated):

@@ -49,6 +49,14 @@ def width(stream: TextIO, most: int | None = None) -> int:
     return found if most is None else min(found, most)
 
 
+def in_units(size: int) -> str:
+    """A number of bytes, such as "1.5 GiB"."""
+    for power, unit in ((1 << 40, "TiB"), (1 << 30, "GiB"), (MIB, "MiB"), (1 << 10, "KiB")):
+        if size >= power:
+            return f"{size / power:,.4g} {unit}" if size < 1000 * power else f"{size / power:,.0f} {unit}"
+    return f"{size} B"
+
+
 def print_json(value: object) -> None:
     """`value` for a machine, on stdout."""
     print(json.dumps(value, indent=2))
@@ -165,7 +173,7 @@ class Progress:
     def begin(self, name: str) -> Callable[[int], None]:
         """Announce `name`; returns the function to call with each number of received bytes."""
         if self._bar is None:
-            print(f"{name}: {self._total / MIB:,.4g} MiB ...", file=sys.stderr, flush=True)
+            print(f"{name}: {in_units(self._total)} ...", file=sys.stderr, flush=True)
             return lambda _count: None
         self._unshown = self._received = 0
         self._task = self._bar.add_task(name, total=self._total, rate="", result="")

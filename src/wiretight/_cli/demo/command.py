@@ -22,7 +22,7 @@ from wiretight._cli.errors import CommandError, what_happened
 from wiretight._cli.negotiated import UNKNOWN
 from wiretight._cli.serve.authority import Authority
 from wiretight._cli.serve.fileserver import HOST, Fault, file_server, limit_version
-from wiretight._cli.terminal import MIB, Progress, clean, print_json, print_table
+from wiretight._cli.terminal import MIB, Progress, clean, in_units, print_json, print_table
 
 WAYS: dict[str, Way] = {
     "blocking": blocking.fetch,
@@ -140,7 +140,7 @@ def _check_space(folder: Path, size: int) -> None:
     free = shutil.disk_usage(folder).free
     if free < 2 * size:
         raise CommandError(
-            f"the demo keeps two files of {size / MIB:,.1f} MiB, and {folder.parent} has {free / MIB:,.1f} MiB free: "
+            f"the demo keeps two files of {in_units(size)}, and {folder.parent} has {in_units(free)} free: "
             "give a smaller --size, or set TMPDIR to another folder"
         )
 
@@ -214,7 +214,7 @@ def _conclude(rows: Sequence[Row], size: int) -> None:
         return
     many = max(row.connections for row in rows)
     shown = (
-        f"{size / MIB:,.4g} MiB went over TLS in each of these ways{', over up to ' * (many > 1)}"
+        f"{in_units(size)} went over TLS in each of these ways{', over up to ' * (many > 1)}"
         f"{f'{many} connections at once' if many > 1 else ''}, and arrived unchanged; ms is the time of a handshake,"
         " and MiB/s are those of this machine, which is both ends."
     )
