@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shlex
 import signal
 import subprocess
@@ -15,9 +16,10 @@ import pytest
 
 from tests.cli.command import COLOUR, COMMAND, assert_one_line, in_terminal, started, wiretight, wiretight_here
 from tests.kit.certificates import ADDRESS
+from tests.kit.printed import ROOT
 from tests.kit.subject import tls
 from wiretight._cli import terminal
-from wiretight._cli.main import main
+from wiretight._cli.main import main, parser
 from wiretight._cli.terminal import BAD, GOOD, clean, in_units, print_table, shortened, verdict
 from wiretight._core.base.tables import FEATURES
 
@@ -61,6 +63,21 @@ def test_help_contains_examples(command: str) -> None:
     examples = wiretight(command, "--help").stdout.partition("examples:")[2]
 
     assert f"\n  wiretight {command}" in examples
+
+
+def test_the_page_of_the_command_names_every_option() -> None:
+    page = (ROOT / "docs/cli.md").read_text(encoding="utf-8")
+    begin, *parts = re.split("^## ", page, flags=re.MULTILINE)
+    sections = {name: part for part in parts for name in part.partition("\n")[0].split(" and ")}
+    sections["trace"] += sections["connect"]  # whose options it takes
+    [commands] = [action.choices for action in parser()._actions if action.choices]
+    missing = [
+        f"{name} {option}"
+        for name, command in dict(commands).items()
+        for option in sorted(command._option_string_actions)
+        if option.startswith("--") and option not in begin + sections[name]
+    ]
+    assert missing == []
 
 
 @pytest.mark.parametrize("arguments", [[], ["fly"], ["info", "--fast"], ["connect"]], ids=" ".join)

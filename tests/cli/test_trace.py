@@ -148,6 +148,7 @@ def test_the_first_line_is_not_late_for_what_had_to_be_loaded(monkeypatch: pytes
 def test_a_line_is_broken_between_two_things_that_a_message_says() -> None:
     said = ["one: two", "three", "four: five six seven"]
     assert tracer._lines(said, 16) == ["one: two; three;", "four: five six", "seven"]
+    assert tracer._lines(["suite: ECDHE-RSA"], 12) == ["suite:", "ECDHE-RSA"]
 
 
 @pytest.mark.parametrize("options", [[], ["--verbose"], ["--records"]], ids=" ".join)

@@ -163,7 +163,7 @@ def _lines(parts: list[str], room: int) -> list[str]:
         if lines and len(lines[-1]) + 1 + len(text) <= room:
             lines[-1] += f" {text}"
         else:
-            lines += textwrap.wrap(text, room)
+            lines += textwrap.wrap(text, room, break_on_hyphens=False)
     return lines
 
 
