@@ -9,7 +9,8 @@ Use it with `import wiretight as ssl`.
 from wiretight._standard.typing import TYPE_CHECKING
 
 # Before the native modules, which raise them.
-from wiretight._standard.errors import HAS_STANDARD, socket_error
+from wiretight._standard.errors import HAS_STANDARD as _HAS_STANDARD
+from wiretight._standard.errors import socket_error
 
 if TYPE_CHECKING:
     from wiretight._tls.exceptions import (
@@ -187,5 +188,5 @@ __all__ += [
     "SOCK_STREAM", "SOL_SOCKET", "SO_TYPE", "base64", "create_connection", "errno", "namedtuple", "os", "socket", "sys",
     "warnings",
 ]
-if sys.version_info < (3, 12) and HAS_STANDARD:
+if sys.version_info < (3, 12) and _HAS_STANDARD:
     __all__ += ["RAND_pseudo_bytes", "match_hostname", "wrap_socket"]

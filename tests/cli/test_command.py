@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shlex
 import signal
 import subprocess
@@ -13,17 +14,19 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.command import COLOUR, COMMAND, assert_one_line, in_terminal, started, wiretight
+from tests.cli.command import COLOUR, COMMAND, assert_one_line, in_terminal, started, wiretight, wiretight_here
 from tests.kit.certificates import ADDRESS
+from tests.kit.printed import ROOT
 from tests.kit.subject import tls
-from wiretight._cli.main import main
-from wiretight._cli.terminal import clean, print_table, shortened
+from wiretight._cli import terminal
+from wiretight._cli.main import main, parser
+from wiretight._cli.terminal import BAD, GOOD, clean, in_units, print_table, shortened, verdict
 from wiretight._core.base.tables import FEATURES
 
 
 @pytest.mark.parametrize(
     "command",
-    [[], ["demo"], ["connect"], ["cert"], ["ca"], ["scan"], ["serve"], ["bench"], ["info"]],
+    [[], ["demo"], ["connect"], ["cert"], ["ca"], ["trace"], ["scan"], ["serve"], ["bench"], ["info"]],
     ids=lambda words: "".join(words),
 )
 def test_help_is_given(command: list[str]) -> None:
@@ -45,7 +48,7 @@ def test_its_version_is_told() -> None:
 
 
 @pytest.mark.parametrize(
-    "command", ["demo", "connect", "cert", "ca", "scan", "serve", "bench", "info", "run", "doctor"]
+    "command", ["demo", "connect", "cert", "ca", "trace", "scan", "serve", "bench", "info", "run", "doctor"]
 )
 def test_help_fits_into_a_terminal_of_80_columns(command: str) -> None:
     lines = wiretight(command, "--help", environment={"COLUMNS": "80"}).stdout.splitlines()
@@ -53,11 +56,28 @@ def test_help_fits_into_a_terminal_of_80_columns(command: str) -> None:
     assert [line for line in lines if len(line) > 80] == []
 
 
-@pytest.mark.parametrize("command", ["demo", "connect", "cert", "ca", "scan", "serve", "bench"])
+@pytest.mark.parametrize(
+    "command", ["demo", "connect", "cert", "ca", "trace", "scan", "serve", "bench", "run", "doctor"]
+)
 def test_help_contains_examples(command: str) -> None:
     examples = wiretight(command, "--help").stdout.partition("examples:")[2]
 
     assert f"\n  wiretight {command}" in examples
+
+
+def test_the_page_of_the_command_names_every_option() -> None:
+    page = (ROOT / "docs/cli.md").read_text(encoding="utf-8")
+    begin, *parts = re.split("^## ", page, flags=re.MULTILINE)
+    sections = {name: part for part in parts for name in part.partition("\n")[0].split(" and ")}
+    sections["trace"] += sections["connect"]  # whose options it takes
+    [commands] = [action.choices for action in parser()._actions if action.choices]
+    missing = [
+        f"{name} {option}"
+        for name, command in dict(commands).items()
+        for option in sorted(command._option_string_actions)
+        if option.startswith("--") and option not in begin + sections[name]
+    ]
+    assert missing == []
 
 
 @pytest.mark.parametrize("arguments", [[], ["fly"], ["info", "--fast"], ["connect"]], ids=" ".join)
@@ -68,6 +88,22 @@ def test_wrong_usage_is_status_2(arguments: list[str]) -> None:
     document = wiretight(*arguments, "--json")
     assert json.loads(document.stdout) == {"error": document.stderr.strip().removeprefix("wiretight: ")}
     assert document.returncode == 2
+
+
+@pytest.mark.parametrize("digits", ["²", "٣", "1.5", "-1", "9" * 5000, ""], ids=lambda text: text[:4] or "none")
+@pytest.mark.parametrize(
+    "option",
+    [
+        "demo --connections", "demo --size", "bench --rounds", "scan host --parallel", "cert host --warn",
+        "ca folder --days", "serve --port",
+    ],
+)  # fmt: skip
+def test_what_is_no_whole_number_is_wrong_usage(option: str, digits: str) -> None:
+    """Digits of other scripts among it, which str.isdigit() and int() do not agree about."""
+    *command, name = option.split()
+    result = wiretight_here(*command, f"{name}={digits}")
+
+    assert_one_line(result, f"argument {name}: {digits!r} is not a ", status=2)
 
 
 def test_info_names_versions_and_trust_paths() -> None:
@@ -169,11 +205,38 @@ def test_a_terminal_gets_colour() -> None:
     assert COLOUR.search(seen)
 
 
+def test_a_terminal_gets_no_colour_that_is_illegible_on_white_or_on_black() -> None:
+    """Yellow and cyan on white, blue on black; and values have the terminal's own colour, not that of their names."""
+    pytest.importorskip("rich", reason="colour needs rich: pip install 'wiretight[demo]'")
+    styles = {getattr(terminal, name) for name in ("GOOD", "CAUTION", "BAD", "NOTE", "FAINT")}
+    assert not styles & {"yellow", "bold yellow", "cyan", "bold cyan", "blue"}
+    _, seen = in_terminal("info")
+    assert f"\x1b[2m  openssl                 \x1b[0m{tls.OPENSSL_VERSION}" in seen
+
+
+def test_long_values_are_wrapped_behind_their_names() -> None:
+    _, seen = in_terminal("info", environment={"COLUMNS": "80", "TERM": "dumb"})
+    lines = [line for line in seen.splitlines() if line]
+
+    assert max(map(len, lines)) <= 80
+    assert all(line.startswith("  ") for line in lines[1:])
+    assert "\n".join(wiretight("info").stdout.split()) == "\n".join(seen.split())
+
+
+def test_of_a_yes_the_word_is_green_and_a_no_is_red_to_its_end() -> None:
+    assert verdict("yes, by CN=x", "yes, by CN=x") == [("yes", GOOD), (", by CN=x", "")]
+    assert verdict("yesterday", "yesterday") == [("yesterday", "")]
+    assert [verdict(line, "NO: it has\nexpired") for line in ("NO: it has", "expired")] == [
+        [("NO: it has", BAD)],
+        [("expired", BAD)],
+    ]
+
+
 def test_no_color_disables_colour() -> None:
     _, seen = in_terminal("info", environment={"NO_COLOR": "1"})
 
     codes = {part for code in COLOUR.findall(seen) for part in code[2:-1].split(";")}
-    assert codes <= {"0", "", "1"}
+    assert codes <= {"0", "", "1", "2"}  # bold and faint
 
 
 def test_a_dumb_terminal_gets_plain_text() -> None:
@@ -206,6 +269,18 @@ def test_ctrl_c_is_what_it_was_once_a_command_runs() -> None:
     assert wiretight("run", "-c", "import signal; print(signal.getsignal(2) is signal.default_int_handler)").stdout == (
         "True\n"
     )
+
+
+@pytest.mark.parametrize("module", ["", "..x", ".", "a b", "a-b", "os.", "x.py/"])
+def test_the_doctor_wants_names_of_modules(module: str) -> None:
+    assert_one_line(wiretight_here("doctor", module), f"{module!r} is not the name of a module", status=2)
+
+
+def test_sizes_are_in_units_that_fit() -> None:
+    sizes = (1, 1023, 1536, 256 << 20, 1000 << 20, 3 << 30, 2000 << 40)
+    assert [in_units(size) for size in sizes] == [
+        "1 B", "1023 B", "1.5 KiB", "256 MiB", "1,000 MiB", "3 GiB", "2,000 TiB",
+    ]  # fmt: skip
 
 
 def test_wide_letters_and_accents_keep_a_table_aligned(capsys: pytest.CaptureFixture[str]) -> None:

@@ -352,7 +352,7 @@ def test_a_certificate_cannot_control_the_terminal(serving: Serving, tmp_path: P
     "address",
     [
         "localhost:", ":443", "localhost:0", "localhost:65536", "localhost:x", "localhost:HTTPS", "::1", "::1:443",
-        "[::1", "a b:1", "", "https://", "gopher2://example.org/", "https://example.org:x/",
+        "[::1", "a b:1", "", "https://", "gopher2://example.org/", "²://example.org", "443://example.org", "https://example.org:x/",
     ],
 )  # fmt: skip
 def test_a_bad_address_is_wrong_usage(address: str) -> None:

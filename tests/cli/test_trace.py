@@ -17,6 +17,7 @@ from tests.cli.conftest import Serving
 from tests.kit.certificates import ADDRESS, HOST, Certificates
 from tests.kit.pair import Pair
 from tests.kit.subject import tls
+from wiretight._cli.trace import names, tracer
 from wiretight._cli.trace.messages import name_and_details
 from wiretight._cli.trace.tracer import Tracer
 
@@ -132,12 +133,32 @@ def test_a_server_that_is_none_is_an_error() -> None:
     assert_one_line(wiretight("trace", "a b"), "is not HOST", status=2)
 
 
+def test_the_first_line_is_not_late_for_what_had_to_be_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
+    ciphers: dict[int, str] = dict(names._SIGNALLING)
+    monkeypatch.setattr(names, "_CIPHERS", ciphers)
+    prepared: list[object] = []
+    monkeypatch.setattr(tracer, "prepare", prepared.append)
+    stream = io.StringIO()
+    tracer.Tracer(stream)
+
+    assert prepared == [stream]
+    assert len(ciphers) > len(names._SIGNALLING)
+
+
+def test_a_line_is_broken_between_two_things_that_a_message_says() -> None:
+    said = ["one: two", "three", "four: five six seven"]
+    assert tracer._lines(said, 16) == ["one: two; three;", "four: five six", "seven"]
+    assert tracer._lines(["suite: ECDHE-RSA"], 12) == ["suite:", "ECDHE-RSA"]
+
+
 @pytest.mark.parametrize("options", [[], ["--verbose"], ["--records"]], ids=" ".join)
 def test_lines_fit_into_80_columns(web_port: int, certificates: Certificates, options: list[str]) -> None:
     result = wiretight("trace", f"{HOST}:{web_port}", "--cafile", certificates.ca_file, *options)
 
     assert result.returncode == 0
-    assert max(map(len, result.stdout.splitlines())) <= 80
+    heading, *lines = result.stdout.splitlines()
+    assert heading.split() == ["ms", "message", "bytes"]
+    assert max(map(len, lines)) <= 80
     assert ("extensions:" in result.stdout) == ("--verbose" in options)
 
 

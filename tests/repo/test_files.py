@@ -67,6 +67,10 @@ def test_no_key_or_certificate_lies_in_the_root() -> None:
     assert not [path.name for path in ROOT.iterdir() if path.suffix in {".pem", ".key", ".crt", ".p12"}]
 
 
+def test_the_changelog_has_the_line_after_which_towncrier_writes() -> None:
+    assert "<!-- towncrier release notes start -->\n" in (ROOT / "CHANGELOG.md").read_text()
+
+
 def test_the_core_has_no_comprehensions() -> None:
     """Cython 3.3 frees an item twice where the list cannot grow (cython/cython#7748); append() is right everywhere."""
     found = [path.name for path in sources(".pyx") if COMPREHENSION.search(path.read_text())]

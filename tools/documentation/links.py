@@ -40,7 +40,7 @@ def source_of(page: str) -> str:
 
 def page_of(source: str) -> str | None:
     """The page that is made of a file of the repository, or None."""
-    if source == "changelog":
+    if source in ("changelog", "CHANGELOG.md"):
         return CHANGELOG
     for page, outside in OUTSIDE.items():
         if outside == source:

@@ -36,6 +36,7 @@ from links import (
 )
 
 PICTURES = "bench/results"
+RELEASES = "<!-- towncrier release notes start -->"  # after which towncrier writes
 
 # What a page may load: nothing of another host.
 LOADED = re.compile(r'<(?:script|img|iframe|source)\b[^>]*\bsrc="(?:https?:)?//|<link\b[^>]*\bhref="(?:https?:)?//')
@@ -43,12 +44,13 @@ LOADED = re.compile(r'<(?:script|img|iframe|source)\b[^>]*\bsrc="(?:https?:)?//|
 
 def changelog() -> str:
     """CHANGELOG.md as it would be if this were released now."""
+    released = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8").partition(RELEASES)[2]
     command = [sys.executable, "-m", "towncrier", "build", "--draft", "--version", "not released yet", "--date", ""]
     drafted = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     if drafted.returncode:
         raise PluginError(f"the changelog cannot be written: {drafted.stderr}")
-    text = re.sub(r"^# wiretight .*$", "## Not released yet", drafted.stdout, flags=re.MULTILINE)
-    return "# Changelog\n\n" + text[text.index("## ") :]
+    text = re.sub(r"^## not released yet .*$", "## Not released yet", drafted.stdout, flags=re.MULTILINE)
+    return "# Changelog\n\n" + text[text.index("## ") :] + released
 
 
 def title_of(source: str) -> str:

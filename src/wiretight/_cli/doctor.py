@@ -5,9 +5,10 @@ import contextlib
 import importlib
 import os
 import sys
+import textwrap
 from collections.abc import Iterator
 
-from wiretight._cli.errors import CommandError, Terminated, installed
+from wiretight._cli.errors import CommandError, Terminated, UsageError, installed
 from wiretight._cli.run import first_on_path
 from wiretight._cli.terminal import print_json, print_table
 
@@ -19,10 +20,15 @@ def add_arguments(commands: "argparse._SubParsersAction[argparse.ArgumentParser]
     command = commands.add_parser(
         "doctor",
         help="list what wiretight.install() cannot reach",
-        description="Imports modules, then calls wiretight.install(), and lists the references to the standard ssl"
-        " that it could not reach. A program that calls install() before its other imports has none.",
-        epilog="examples: wiretight doctor aiohttp requests; wiretight doctor --json my.program."
-        " The exit status is 1 if anything is listed.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        description=textwrap.dedent("""\
+            Imports modules, then calls wiretight.install(), and lists the references to the
+            standard ssl that it could not reach. A program that calls install() before its
+            other imports has none. The exit status is 1 if anything is listed."""),
+        epilog=textwrap.dedent("""\
+            examples:
+              wiretight doctor aiohttp requests
+              wiretight doctor --json my.program"""),
     )
     command.add_argument("modules", nargs="*", metavar="MODULE", help="a module to import first")
     command.add_argument("--json", action="store_true", help="print it as JSON")
@@ -62,6 +68,8 @@ def _prints_elsewhere() -> Iterator[None]:
 
 
 def _load(module: str) -> None:
+    if not all(part.isidentifier() for part in module.split(".")):
+        raise UsageError(f"{module!r} is not the name of a module: write it as in an import, such as package.module")
     try:
         importlib.import_module(module)
     except (KeyboardInterrupt, Terminated):

@@ -7,6 +7,7 @@ import importlib.util
 import io
 import os
 import sys
+import textwrap
 from collections.abc import Sequence
 from pkgutil import get_importer
 from types import CodeType, ModuleType, TracebackType
@@ -23,10 +24,17 @@ def add_arguments(commands: "argparse._SubParsersAction[argparse.ArgumentParser]
         "run",
         usage=USAGE,
         help="run a program with wiretight as its ssl",
-        description="Runs a Python program as `python` would: a file, a folder or zip file with a __main__.py, a module"
-        " with -m, or code with -c. Every import of ssl in it gets wiretight. Child processes that it starts do not."
-        " With --trace, it writes the messages of its TLS connections to stderr, as `wiretight trace` shows them.",
-        epilog="examples: wiretight run server.py --port 8443; wiretight run -m pip download six",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        description=textwrap.dedent("""\
+            Runs a Python program as `python` would: a file, a folder or zip file with a
+            __main__.py, a module with -m, or code with -c. Every import of ssl in it gets
+            wiretight. Child processes that it starts do not. With --trace, the messages of
+            its TLS connections go to stderr, as `wiretight trace` shows them."""),
+        epilog=textwrap.dedent("""\
+            examples:
+              wiretight run server.py --port 8443
+              wiretight run -m pip download six
+              wiretight run --trace client.py"""),
     )
 
 

@@ -1,7 +1,10 @@
 """Output: tables, facts and progress, with rich on a terminal and as aligned plain text anywhere else."""
 
 import json
+import re
+import shutil
 import sys
+import textwrap
 import time
 from collections.abc import Callable, Sequence
 from types import TracebackType
@@ -12,6 +15,12 @@ if TYPE_CHECKING:
     import rich.console
 
 MIB = 1024 * 1024
+
+# Styles of rich that can be read on white and on black, in the palettes of xterm and its successors: yellow and cyan
+# cannot on white, and blue cannot on black unless it is bold.
+GOOD, CAUTION, BAD, NOTE, FAINT = "green", "bold magenta", "bold red", "bold blue", "dim"
+
+_PIPE = 80
 
 
 def clean(text: str) -> str:
@@ -32,6 +41,20 @@ def shortened(text: str, most: int) -> str:
     while columns("".join(kept)) >= most:
         kept.pop()
     return "".join(kept) + "…"
+
+
+def width(stream: TextIO, most: int | None = None) -> int:
+    """The columns of the terminal, up to `most`; 80 in a pipe."""
+    found = shutil.get_terminal_size((_PIPE, 24)).columns if stream.isatty() else _PIPE
+    return found if most is None else min(found, most)
+
+
+def in_units(size: int) -> str:
+    """A number of bytes, such as "1.5 GiB"."""
+    for power, unit in ((1 << 40, "TiB"), (1 << 30, "GiB"), (MIB, "MiB"), (1 << 10, "KiB")):
+        if size >= power:
+            return f"{size / power:,.4g} {unit}" if size < 1000 * power else f"{size / power:,.0f} {unit}"
+    return f"{size} B"
 
 
 def print_json(value: object) -> None:
@@ -65,23 +88,35 @@ def print_table(headings: Sequence[str], rows: Sequence[Sequence[str]], numeric:
 
 
 def print_facts(title: str, facts: Sequence[tuple[str, str]]) -> None:
-    """A heading and, under it, `name  value` lines on stdout. A line break in a value starts another value line."""
-    console = _console(sys.stdout)
-    width = max(len(name) for name, _ in facts)
-    lines = [
-        ("" if number else name, clean(line)) for name, value in facts for number, line in enumerate(value.split("\n"))
-    ]
-    if console is None:
-        print(clean(title))
-        for label, line in lines:
-            print(f"  {label.ljust(width)}  {line}".rstrip())
-        return
-    import rich.text
+    """A heading and, under it, `name  value` lines on stdout. A line break in a value starts another value line.
 
-    console.print(rich.text.Text(clean(title), style="bold"))
-    for label, line in lines:
-        start = rich.text.Text(f"  {label.ljust(width)}  ", style="cyan")
-        console.print(start + rich.text.Text(line, style=_style(line)), soft_wrap=True)
+    On a terminal, long values are wrapped at spaces; in a pipe each stays one line.
+    """
+    print_styled([(title, "bold")], sys.stdout)
+    names = max(len(name) for name, _ in facts)
+    room = max(20, width(sys.stdout) - names - 4) if sys.stdout.isatty() else None
+    for name, value in facts:
+        lines = [part for line in value.split("\n") for part in (_wrapped(clean(line), room) if room else [line])]
+        for number, line in enumerate(lines):
+            label = "" if number else name
+            print_styled([(f"  {label:<{names}}  ", FAINT), *verdict(line, value)], sys.stdout)
+
+
+def verdict(line: str, value: str) -> list[tuple[str, str]]:
+    """The parts, for print_styled(), of a line of `value`: a no is red as a whole, of a yes only the word is green."""
+    good = _YES.match(line) if value.startswith(line) else None
+    if good:
+        return [(good[0], GOOD), (line[good.end() :], "")]
+    return [(line, BAD if _NO.match(value) else "")]
+
+
+_YES, _NO = re.compile(r"(yes|ok)\b"), re.compile(r"(NO|FAILED|MISMATCH)\b")
+
+
+def _wrapped(text: str, room: int) -> list[str]:
+    # What is copied from a terminal, such as a path or a digest, stays whole. Leading spaces are an indent.
+    indent = " " * (len(text) - len(text.lstrip()))
+    return textwrap.wrap(text, room, break_long_words=False, break_on_hyphens=False, subsequent_indent=indent) or [""]
 
 
 def print_styled(parts: Sequence[tuple[str, str]], stream: TextIO) -> None:
@@ -93,6 +128,12 @@ def print_styled(parts: Sequence[tuple[str, str]], stream: TextIO) -> None:
     import rich.text
 
     console.print(rich.text.Text.assemble(*((clean(text), style) for text, style in parts)), soft_wrap=True)
+
+
+def prepare(stream: TextIO) -> None:
+    """Load what print_styled() needs, for those who measure time between two lines."""
+    if _console(stream) is not None:
+        import rich.text  # noqa: F401
 
 
 class Progress:
@@ -132,7 +173,7 @@ class Progress:
     def begin(self, name: str) -> Callable[[int], None]:
         """Announce `name`; returns the function to call with each number of received bytes."""
         if self._bar is None:
-            print(f"{name}: {self._total / MIB:,.4g} MiB ...", file=sys.stderr, flush=True)
+            print(f"{name}: {in_units(self._total)} ...", file=sys.stderr, flush=True)
             return lambda _count: None
         self._unshown = self._received = 0
         self._task = self._bar.add_task(name, total=self._total, rate="", result="")
@@ -191,13 +232,13 @@ def _console(stream: TextIO) -> "rich.console.Console | None":
         return None
     try:
         import rich.console
+        import rich.theme
     except ImportError:  # an extra
         return None
-    console = rich.console.Console(file=stream, highlight=False)
+    theme = rich.theme.Theme(dict.fromkeys(("progress.remaining", "progress.elapsed", "progress.download"), FAINT))
+    console = rich.console.Console(file=stream, highlight=False, theme=theme)
     return None if console.is_dumb_terminal else console
 
 
 def _style(cell: str) -> str:
-    if cell.startswith(("ok", "yes")):
-        return "green"
-    return "bold red" if cell.startswith(("NO", "FAILED", "MISMATCH")) else ""
+    return GOOD if _YES.match(cell) else BAD if _NO.match(cell) else ""

@@ -2,7 +2,6 @@
 
 import argparse
 import platform
-import shutil
 import statistics
 import sys
 import tempfile
@@ -14,17 +13,18 @@ from pathlib import Path
 from types import ModuleType
 
 import wiretight
+from wiretight._cli.arguments import whole_number
 from wiretight._cli.bench.certificate import write_certificate
 from wiretight._cli.bench.measures import MEASURES, Ends, Measure
 from wiretight._cli.errors import CommandError
 from wiretight._cli.info import version
-from wiretight._cli.terminal import Steps, print_json, print_styled
+from wiretight._cli.terminal import CAUTION, FAINT, GOOD, NOTE, Steps, print_json, print_styled, width
 from wiretight._standard.errors import standard
 
 _OURS, _THEIRS = "wiretight", "ssl"
 _ROUNDS = 5
 _CLEAR = 3
-_PIPE, _WIDEST = 80, 120
+_WIDEST = 120  # columns
 _BLOCKS = " ▏▎▍▌▋▊▉█"
 
 
@@ -83,7 +83,9 @@ def add_arguments(commands: "argparse._SubParsersAction[argparse.ArgumentParser]
             A newer OpenSSL changes more than any binding can: look at the versions, which
             are printed first. Compare ratios between machines, never times."""),
     )
-    command.add_argument("--rounds", type=_count, default=_ROUNDS, metavar="N", help=f"rounds (default {_ROUNDS})")
+    command.add_argument(
+        "--rounds", type=whole_number(1, 1000), default=_ROUNDS, metavar="N", help=f"rounds (default {_ROUNDS})"
+    )
     command.add_argument("--json", action="store_true", help="print the results as JSON")
     command.set_defaults(run=run)
 
@@ -130,27 +132,26 @@ def _measured(measure: Measure, ends: dict[str, Ends], rounds: int, steps: Steps
 
 
 def _print(modules: dict[str, ModuleType], results: Sequence[Result], rounds: int, seconds: float) -> None:
-    terminal = shutil.get_terminal_size((_PIPE, 24)).columns if sys.stdout.isatty() else _PIPE
-    width = min(terminal, _WIDEST) - 38
+    columns = width(sys.stdout, _WIDEST)
     print_styled([("processor time of both ends together; less is better", "bold")], sys.stdout)
     for name, module in modules.items():
-        print_styled([(f"  {name:<11}", "cyan"), (_about(name, module), "")], sys.stdout)
+        print_styled([(f"  {name:<11}", FAINT), (_about(name, module), "")], sys.stdout)
     for result in results:
         print_styled([("", "")], sys.stdout)
         print_styled([(f"{result.measure.name:<21}", "bold"), (result.verdict, _style(result))], sys.stdout)
         longest = max(result.median(name) for name in result.rounds)
         for name in result.rounds:
             value = result.median(name)
-            bar = _bar(value / longest, max(10, width)) if longest else ""
-            parts = [(f"  {name:<11}", "cyan"), (f"{value:>10,.{_digits(value)}f} {result.measure.unit}  ", "")]
-            print_styled([*parts, (bar, "green" if name == _OURS else "blue")], sys.stdout)
+            bar = _bar(value / longest, max(10, columns - 38)) if longest else ""
+            parts = [(f"  {name:<11}", FAINT), (f"{value:>10,.{_digits(value)}f} {result.measure.unit}  ", "")]
+            print_styled([*parts, (bar, GOOD if name == _OURS else NOTE)], sys.stdout)
     print_styled([("", "")], sys.stdout)
     of = f"medians of {rounds} rounds" if rounds > 1 else "one round"
     text = f"TLS 1.3, X25519, a P-256 certificate; {of}, {seconds:.1f} s in all."
     lead = [result.measure.name for result in results if "ssl leads" in result.verdict]
     text += f" ssl leads in: {'; '.join(lead)}." if lead else ""
-    for line in textwrap.wrap(text, min(terminal, _WIDEST)):
-        print_styled([(line, "dim")], sys.stdout)
+    for line in textwrap.wrap(text, columns):
+        print_styled([(line, FAINT)], sys.stdout)
 
 
 def _document(modules: dict[str, ModuleType], results: Sequence[Result], rounds: int) -> dict[str, object]:
@@ -181,14 +182,14 @@ def _about(name: str, module: ModuleType) -> str:
     return f"{of}, {module.OPENSSL_VERSION}"
 
 
-def _bar(share: float, width: int) -> str:
+def _bar(share: float, most: int) -> str:
     """In eighths of a column, where the output can say so."""
-    eighths = round(share * width * 8)
+    eighths = round(share * most * 8)
     bar = _BLOCKS[8] * (eighths // 8) + _BLOCKS[eighths % 8].strip()
     try:
         bar.encode(sys.stdout.encoding or "ascii")
     except UnicodeEncodeError:
-        return "#" * max(1, round(share * width))
+        return "#" * max(1, round(share * most))
     return bar
 
 
@@ -199,10 +200,4 @@ def _digits(value: float) -> int:
 def _style(result: Result) -> str:
     if result.ratio is None or "no clear" in result.verdict:
         return ""
-    return "green" if result.ratio < 1 else "yellow"
-
-
-def _count(text: str) -> int:
-    if not text.isdigit() or not 1 <= int(text) <= 1000:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1 to 1000")
-    return int(text)
+    return GOOD if result.ratio < 1 else CAUTION

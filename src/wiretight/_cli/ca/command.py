@@ -4,6 +4,7 @@ import argparse
 import shlex
 import textwrap
 
+from wiretight._cli.arguments import whole_number
 from wiretight._cli.ca import folder as files
 from wiretight._cli.ca import issuer as issuing
 from wiretight._cli.ca.folder import Folder
@@ -50,7 +51,12 @@ def add_arguments(commands: "argparse._SubParsersAction[argparse.ArgumentParser]
         "--name", action="append", metavar="NAME", help=f"of the server, may be repeated (default {', '.join(_NAMES)})"
     )
     command.add_argument("--client", metavar="NAME", help=f"of the client (default {_CLIENT})")
-    command.add_argument("--days", type=_days, metavar="N", help=f"how long they are valid (default {_DAYS})")
+    command.add_argument(
+        "--days",
+        type=whole_number(1, issuing.CA_DAYS, "number of days"),
+        metavar="N",
+        help=f"how long they are valid (default {_DAYS})",
+    )
     command.add_argument("--key-type", choices=issuing.KEY_TYPES, default="ec", help="kind of all keys (default ec)")
     command.add_argument("--renew", action="store_true", help="other certificates of the CA that is there")
     command.add_argument("--force", action="store_true", help="overwrite files whoever made them, and the CA")
@@ -168,9 +174,3 @@ def _print(folder: Folder, made: dict[str, Made]) -> None:
             ("look", f"wiretight cert {quoted[files.SERVER]} --cafile {quoted[files.CA]}"),
         ],
     )
-
-
-def _days(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and 1 <= int(text[:9]) <= issuing.CA_DAYS):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number of days from 1 to {issuing.CA_DAYS}")
-    return int(text)

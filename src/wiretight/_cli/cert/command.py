@@ -8,6 +8,7 @@ import textwrap
 from collections.abc import Callable
 
 import wiretight as ssl
+from wiretight._cli.arguments import seconds, whole_number
 from wiretight._cli.cert import findings
 from wiretight._cli.cert.contents import Contents, contents_of
 from wiretight._cli.cert.monitor import CRITICAL, UNKNOWN, WORDS, Thresholds, print_status, status_of
@@ -15,7 +16,7 @@ from wiretight._cli.cert.report import Entry, Report, print_report
 from wiretight._cli.cert.source import STDIN, read_source
 from wiretight._cli.connect import starttls
 from wiretight._cli.connect.chain import is_address, notes
-from wiretight._cli.connect.dialler import Dialler, Refused, seconds
+from wiretight._cli.connect.dialler import Dialler, Refused
 from wiretight._cli.errors import CommandError, UsageError
 from wiretight._cli.terminal import clean, print_json
 from wiretight._tls.peer import encode_hostname
@@ -24,7 +25,7 @@ _ENDINGS = (".pem", ".crt", ".cer", ".der", ".p12", ".pfx", ".p7b", ".key", ".cs
 _WARN, _CRITICAL = 30, 7
 _MOST_IN_CHAIN = 100
 _MOST_KEYS = 10  # to compare with the certificates
-_MOST_DAYS = 100_000
+_DAYS = whole_number(0, 100_000, "number of days")
 
 
 def add_arguments(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -55,8 +56,8 @@ def add_arguments(commands: "argparse._SubParsersAction[argparse.ArgumentParser]
     command.add_argument("--insecure", action="store_true", help="do not verify")
     command.add_argument("--password", action="store_true", help="ask for the password of a PKCS#12 or key")
     command.add_argument("--password-file", metavar="FILE", help="the password is the first line of FILE")
-    command.add_argument("--warn", type=_days, metavar="DAYS", help=f"WARNING with fewer left (default {_WARN})")
-    command.add_argument("--critical", type=_days, metavar="DAYS", help=f"CRITICAL with fewer (default {_CRITICAL})")
+    command.add_argument("--warn", type=_DAYS, metavar="DAYS", help=f"WARNING with fewer left (default {_WARN})")
+    command.add_argument("--critical", type=_DAYS, metavar="DAYS", help=f"CRITICAL with fewer (default {_CRITICAL})")
     command.add_argument(
         "--starttls",
         choices=starttls.NAMES,
@@ -278,9 +279,3 @@ def _from_terminal() -> bytes:
         return getpass.getpass("password: ").encode()
     except EOFError as error:
         raise CommandError("no password was given") from error
-
-
-def _days(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and int(text[:9]) <= _MOST_DAYS):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number of days")
-    return int(text)

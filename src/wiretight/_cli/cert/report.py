@@ -1,7 +1,5 @@
 """Report: what `cert` found, and how it is printed."""
 
-import base64
-import shutil
 import sys
 import textwrap
 from collections.abc import Sequence
@@ -13,11 +11,10 @@ from wiretight._cli.cert.extensions import Uses, uses_of
 from wiretight._cli.cert.findings import Finding
 from wiretight._cli.connect.chain import Certificate, decoded
 from wiretight._cli.negotiated import UNKNOWN
-from wiretight._cli.terminal import clean, print_facts, print_table, shortened
+from wiretight._cli.terminal import clean, print_facts, print_table, shortened, width
 
 _MOST = 10  # certificates that are shown one by one
-_WIDTH = 80
-_WIDEST = 100
+_WIDEST = 100  # columns, beyond which lines become hard to read
 
 
 @dataclass(frozen=True)
@@ -47,15 +44,10 @@ class Entry:
         except ValueError:  # where OpenSSL may not use it
             return UNKNOWN
 
-    @property
-    def pin(self) -> str:
-        """Of its key, as curl and `connect --pin` take it (RFC 7469)."""
-        return "sha256//" + base64.b64encode(self.native.spki_sha256).decode("ascii")
-
     def as_dict(self) -> dict[str, object]:
         """For JSON."""
         words = {name: value for name, value in asdict(self.words).items() if name != "pem"}
-        return {**words, "serial": self.serial, "sha1": self.sha1, "pin": self.pin, **asdict(self.uses)}
+        return {**words, "serial": self.serial, "sha1": self.sha1, "pin": self.words.pin, **asdict(self.uses)}
 
 
 @dataclass
@@ -164,10 +156,10 @@ def _print_findings(findings: Sequence[Finding]) -> None:
     for finding in findings:
         where = f" (certificate {finding.certificate})" if finding.certificate else ""
         by_whom.setdefault(finding.who, []).append(clean(finding.reason) + where)
-    width = _width() - 6
+    room = width(sys.stdout, _WIDEST) - 6
     lines = []
     for who, reasons in by_whom.items():
-        wrapped = [textwrap.fill(reason, width, subsequent_indent="  ") for reason in dict.fromkeys(reasons)]
+        wrapped = [textwrap.fill(reason, room, subsequent_indent="  ") for reason in dict.fromkeys(reasons)]
         lines.append(("", f"by {who}:\n" + "\n".join(f"  {line}" for text in wrapped for line in text.split("\n"))))
     print_facts("would be refused", lines)
 
@@ -188,7 +180,7 @@ def _print_certificate(number: int, entry: Entry) -> None:
         ("serial", entry.serial),
         ("SHA-256", words.sha256),
         ("SHA-1", entry.sha1),
-        ("key pin", entry.pin),
+        ("key pin", words.pin),
     ]
     print()
     print_facts(f"certificate {number}", [(name, _wrapped(value) if " " in value else value) for name, value in facts])
@@ -207,12 +199,12 @@ def _some(names: Sequence[str]) -> str:
 
 def _print_many(entries: Sequence[Entry]) -> None:
     print()
-    width = _width() - 30
+    room = width(sys.stdout, _WIDEST) - 30
     rows = []
     for number, entry in enumerate(entries):
         name = clean(entry.words.subject) or UNKNOWN
         left = UNKNOWN if entry.words.days_left is None else f"{entry.words.days_left:,}"
-        rows.append([str(number), shortened(name, width), entry.words.not_after[:10], left])
+        rows.append([str(number), shortened(name, room), entry.words.not_after[:10], left])
     print_table(["", "subject", "until", "days left"], rows, frozenset({"", "days left"}))
 
 
@@ -234,10 +226,7 @@ def _print_others(contents: Contents) -> None:
 
 def _wrapped(text: str) -> str:
     """Lines that fit behind the names; what a certificate says has been cleaned, or is now."""
-    lines = [textwrap.fill(clean(line), _width() - 17, break_long_words=False) for line in text.split("\n")]
+    lines = [
+        textwrap.fill(clean(line), width(sys.stdout, _WIDEST) - 17, break_long_words=False) for line in text.split("\n")
+    ]
     return "\n".join(lines)
-
-
-def _width() -> int:
-    """Of what is printed: that of a terminal, up to where lines become hard to read."""
-    return min(shutil.get_terminal_size().columns, _WIDEST) if sys.stdout.isatty() else _WIDTH

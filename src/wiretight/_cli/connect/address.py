@@ -20,7 +20,7 @@ def split_address(text: str, default_port: int = HTTPS) -> tuple[str, int]:
     found = re.fullmatch(r"(?:\[([^\[\]/\s]+)\]|([^:\[\]/\s]+))(?::([0-9]{1,5}|[a-z][a-z0-9-]*))?", text)
     port = None
     if found:
-        port = _port(found[3] or scheme.lower()) if found[3] or separator else default_port
+        port = _port(found[3]) if found[3] else _service(scheme.lower()) if separator else default_port
     if not found or port is None:
         what = f"{text!r} is not HOST or HOST:PORT"
         raise UsageError(f"{what}: write example.org, example.org:443, or [::1]:443 for an IPv6 address")
@@ -28,9 +28,13 @@ def split_address(text: str, default_port: int = HTTPS) -> tuple[str, int]:
 
 
 def _port(text: str) -> int | None:
-    if text.isdigit():
+    if text.isdecimal():
         return int(text) if 0 < int(text) < 65536 else None
+    return _service(text)
+
+
+def _service(name: str) -> int | None:
     try:
-        return socket.getservbyname(text, "tcp")
+        return socket.getservbyname(name, "tcp")
     except (OSError, UnicodeError):
-        return {"https": HTTPS, "wss": HTTPS}.get(text)
+        return {"https": HTTPS, "wss": HTTPS}.get(name)

@@ -1,5 +1,6 @@
 """Chain: the certificates that a peer sent, in words; and what is wrong with their order."""
 
+import base64
 import datetime as dt
 import ipaddress
 import time
@@ -45,6 +46,11 @@ class Certificate:
     sha256: str
     spki_sha256: str
     pem: str | None
+
+    @property
+    def pin(self) -> str:
+        """Of its key, as curl and `connect --pin` take it (RFC 7469)."""
+        return "sha256//" + base64.b64encode(bytes.fromhex(self.spki_sha256)).decode("ascii")
 
     @property
     def valid(self) -> str:

@@ -6,6 +6,7 @@ import time
 import warnings
 
 import wiretight as ssl
+from wiretight._cli.arguments import seconds
 from wiretight._cli.connect import starttls
 from wiretight._cli.connect.address import HTTPS, split_address
 from wiretight._cli.demo.files import load_chain, readable
@@ -152,14 +153,3 @@ def _connected(host: str, port: int, timeout: float) -> socket.socket:
             raw.settimeout(timeout)
             return raw
     raise OSError("it has no address")
-
-
-def seconds(text: str) -> float:
-    """The type of a --timeout."""
-    try:
-        number = float(text)
-    except ValueError:
-        number = 0
-    if not 0 < number <= 3600:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds up to 3600")
-    return number

@@ -16,9 +16,11 @@ _TICKET_SECONDS = 1.0  # how long a server is given to send a TLS 1.3 session ti
 _LOOK_SECONDS = 0.05  # how long to read before looking whether there is one: a server may send without an end
 
 
-def examine(dialler: Dialler, context: ssl.SSLContext, pem: bool = False) -> Report:
+def examine(dialler: Dialler, context: ssl.SSLContext, pem: bool = False, *, waits: bool = True) -> Report:
     """The report about a server, whose certificates are in it as PEM, too, if asked for.
 
+    Unless it `waits` for what the server says after the handshake, whether that demands a certificate or resumes the
+    session is not found out.
     Raises `CommandError` if there is no connection for another reason than its certificates.
     """
     verify = context.verify_mode != ssl.CERT_NONE
@@ -37,6 +39,8 @@ def examine(dialler: Dialler, context: ssl.SSLContext, pem: bool = False) -> Rep
         _describe(report, _sent_by(connection), pem)
         verified = connection.get_verified_chain() if verify else []
         report.root = decoded(ssl.Certificate.from_der(verified[-1])).subject if verified else None
+        if not waits:
+            return report
         report.client_certificate_demanded = demands_certificate(connection)
         session = connection.session
         close(connection)

@@ -66,7 +66,7 @@ def print_report(report: Report) -> None:
                 ("key", certificate.key),
                 ("signature", certificate.signature),
                 ("SHA-256", certificate.sha256),
-                ("of its key", certificate.spki_sha256),
+                ("key pin", certificate.pin),
             ],
         )
 

@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import wiretight as ssl
+from wiretight._cli.arguments import whole_number
 from wiretight._cli.demo import blocking, eventloop, memorybio, programs, selecting
 from wiretight._cli.demo.download import shares
 from wiretight._cli.demo.payload import Copy, Payload
@@ -21,7 +22,7 @@ from wiretight._cli.errors import CommandError, what_happened
 from wiretight._cli.negotiated import UNKNOWN
 from wiretight._cli.serve.authority import Authority
 from wiretight._cli.serve.fileserver import HOST, Fault, file_server, limit_version
-from wiretight._cli.terminal import MIB, Progress, clean, print_json, print_table
+from wiretight._cli.terminal import MIB, Progress, clean, in_units, print_json, print_table
 
 WAYS: dict[str, Way] = {
     "blocking": blocking.fetch,
@@ -83,7 +84,13 @@ def add_arguments(commands: "argparse._SubParsersAction[argparse.ArgumentParser]
     command.add_argument(
         "--size", type=_size, default=256 * MIB, help="size of the file: 64K, 1G, 256 (MiB; the default)"
     )
-    command.add_argument("--connections", type=_count, default=50, help="connections of the selectors way (default 50)")
+    command.add_argument(
+        "--connections",
+        metavar="N",
+        type=whole_number(1, 1000),
+        default=50,
+        help="connections of the selectors way (default 50)",
+    )
     command.add_argument(
         "--way", action="append", choices=WAYS, metavar="WAY", help="only this way; may be given again (default all)"
     )
@@ -133,7 +140,7 @@ def _check_space(folder: Path, size: int) -> None:
     free = shutil.disk_usage(folder).free
     if free < 2 * size:
         raise CommandError(
-            f"the demo keeps two files of {size / MIB:,.1f} MiB, and {folder.parent} has {free / MIB:,.1f} MiB free: "
+            f"the demo keeps two files of {in_units(size)}, and {folder.parent} has {in_units(free)} free: "
             "give a smaller --size, or set TMPDIR to another folder"
         )
 
@@ -207,7 +214,7 @@ def _conclude(rows: Sequence[Row], size: int) -> None:
         return
     many = max(row.connections for row in rows)
     shown = (
-        f"{size / MIB:,.4g} MiB went over TLS in each of these ways{', over up to ' * (many > 1)}"
+        f"{in_units(size)} went over TLS in each of these ways{', over up to ' * (many > 1)}"
         f"{f'{many} connections at once' if many > 1 else ''}, and arrived unchanged; ms is the time of a handshake,"
         " and MiB/s are those of this machine, which is both ends."
     )
@@ -221,14 +228,8 @@ def _conclude(rows: Sequence[Row], size: int) -> None:
 
 
 def _size(text: str) -> int:
-    found = re.fullmatch(r"(\d+)([BKMG]?)", text.upper())
+    found = re.fullmatch("([0-9]{1,15})([BKMG]?)", text.upper())
     size = int(found[1]) * _UNITS[found[2]] if found else 0
     if not size:
         raise argparse.ArgumentTypeError(f"{text!r} is not a size: give a number of MiB, or one with B, K, M or G")
     return size
-
-
-def _count(text: str) -> int:
-    if not text.isdigit() or not 1 <= int(text) <= 1000:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1 to 1000")
-    return int(text)

@@ -5,9 +5,10 @@ import sys
 import textwrap
 import time
 
+from wiretight._cli.arguments import seconds, whole_number
 from wiretight._cli.connect import starttls
 from wiretight._cli.connect.address import HTTPS, split_address
-from wiretight._cli.connect.dialler import add_server_options, seconds
+from wiretight._cli.connect.dialler import add_server_options
 from wiretight._cli.errors import CommandError
 from wiretight._cli.scan.findings import GRADES, findings
 from wiretight._cli.scan.handshakes import Handshakes, check
@@ -51,7 +52,11 @@ def add_arguments(commands: "argparse._SubParsersAction[argparse.ArgumentParser]
     add_server_options(command)
     command.add_argument("--at-least", choices=GRADES[:-1], metavar="GRADE", help="exit with status 1 below this grade")
     command.add_argument(
-        "--parallel", type=_count, default=_PARALLEL, metavar="N", help=f"connections at a time (default {_PARALLEL})"
+        "--parallel",
+        type=whole_number(1, 32),
+        default=_PARALLEL,
+        metavar="N",
+        help=f"connections at a time (default {_PARALLEL})",
     )
     command.add_argument("--timeout", type=seconds, default=30, metavar="S", help="for the whole scan (default 30)")
     command.add_argument("--json", action="store_true", help="print the report as JSON")
@@ -112,9 +117,3 @@ def _failure(scan: Scan, options: argparse.Namespace) -> str | None:
     if options.at_least and GRADES.index(scan.grade) > GRADES.index(options.at_least):
         return f"{peer} has the grade {scan.grade}, which is below {options.at_least}"
     return None
-
-
-def _count(text: str) -> int:
-    if not text.isdigit() or not 1 <= int(text) <= 32:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1 to 32")
-    return int(text)

@@ -93,7 +93,8 @@ class Handshakes:
                 if kind is not None:
                     context.set_server_sigalgs(_KINDS[kind])
                 with self._prober.place():
-                    return examine(dialler, context)
+                    # Resumption has a connection of its own, and only who has asked for a certificate can demand one.
+                    return examine(dialler, context, waits=self._survey.requests_certificate is not False)
             except (CommandError, OSError, ValueError, NotImplementedError) as failure:
                 self.found.untried = self.found.untried or str(failure).removeprefix(f"{self._prober.peer} ")
         return None

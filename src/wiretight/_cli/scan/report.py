@@ -1,6 +1,5 @@
 """Report: what a scan found, for a reader and for a machine."""
 
-import shutil
 import sys
 import textwrap
 from dataclasses import asdict, dataclass, field
@@ -11,12 +10,11 @@ from wiretight._cli.scan.handshakes import Completed
 from wiretight._cli.scan.mozilla import Comparison
 from wiretight._cli.scan.suites import suite
 from wiretight._cli.scan.survey import VERSIONS, Offer, Survey
-from wiretight._cli.terminal import clean, print_styled
+from wiretight._cli.terminal import BAD, CAUTION, FAINT, GOOD, NOTE, clean, print_styled, verdict, width
 from wiretight._cli.trace.names import GROUPS, SIGNATURES, name_of
 from wiretight._cli.trace.names import VERSIONS as VERSION_NAMES
 
-_STYLES = {"advice": "cyan", "weak": "yellow", "old": "bold yellow", "broken": "bold red", "refused": "bold red"}
-_PIPE = 80
+_STYLES = {"advice": NOTE, "weak": CAUTION, "old": CAUTION, "broken": BAD, "refused": BAD}
 _INDENT = 15
 _YES = {True: "yes", False: "no", None: "-"}
 
@@ -104,67 +102,62 @@ def _offer(offer: Offer) -> dict[str, object]:
 
 def print_scan(scan: Scan) -> None:
     """In as many columns as the terminal has, or 80."""
-    width = shutil.get_terminal_size((_PIPE, 24)).columns if sys.stdout.isatty() else _PIPE
-    style = "bold green" if scan.grade in (BEST, "A") else "bold yellow" if scan.grade in "BC" else "bold red"
+    style = GOOD if scan.grade in (BEST, "A") else CAUTION if scan.grade in "BC" else BAD
     otherwise = f" ({scan.grade_without_trust} without the refused certificate)" if scan.grade == REFUSED else ""
     heading = [(f"{scan.host}:{scan.port}  ", "bold"), (f"grade {scan.grade}", style), (otherwise, "")]
     print_styled(heading, sys.stdout)
-    _print_findings(scan, width)
-    _print_guideline(scan, width)
-    _print_offers(scan.survey, width)
-    _print_facts("what else", _others(scan), width)
-    _print_certificates(scan, width)
+    _print_findings(scan)
+    _print_guideline(scan)
+    _print_offers(scan.survey)
+    _print_facts("what else", _others(scan))
+    _print_certificates(scan)
     if scan.troubles:
         _heading("not everything was found out")
     for trouble in scan.troubles:
-        _print_wrapped("incomplete", f"the server {trouble}", width, "bold yellow")
+        _print_wrapped("incomplete", f"the server {trouble}", CAUTION)
     print_styled([("", "")], sys.stdout)
-    print_styled([(f"{scan.connections} connections in {scan.seconds:.1f} s", "dim")], sys.stdout)
+    print_styled([(f"{scan.connections} connections in {scan.seconds:.1f} s", FAINT)], sys.stdout)
 
 
-def _print_findings(scan: Scan, width: int) -> None:
+def _print_findings(scan: Scan) -> None:
     _heading("findings")
     if not scan.findings:
-        print_styled([("  nothing to find fault with", "green")], sys.stdout)
+        print_styled([("  nothing to find fault with", GOOD)], sys.stdout)
     for finding in scan.findings:
         text = f"{finding.what}: {finding.why}" if finding.why else finding.what
-        _print_wrapped(finding.severity, text, width, _STYLES[finding.severity])
+        _print_wrapped(finding.severity, text, _STYLES[finding.severity])
 
 
-def _print_guideline(scan: Scan, width: int) -> None:
+def _print_guideline(scan: Scan) -> None:
     facts = []
     for each in scan.mozilla:
         beyond = [*each.versions, *each.suites, *each.groups]
         shown = ", ".join(beyond[:4]) + (f", and {len(beyond) - 4} more" if len(beyond) > 4 else "")
         facts.append((each.level, "yes" if each.is_met else f"no: it offers {shown}"))
-    _print_facts("Mozilla's guideline", facts, width)
+    _print_facts("Mozilla's guideline", facts)
 
 
-def _print_offers(survey: Survey, width: int) -> None:
+def _print_offers(survey: Survey) -> None:
     _heading("versions")
     if survey.ssl2_ciphers:
-        _print_wrapped("SSL 2.0", ", ".join(survey.ssl2_ciphers), width, "bold red")
+        _print_wrapped("SSL 2.0", ", ".join(survey.ssl2_ciphers), BAD)
     for version in VERSIONS:
         offer = survey.offers.get(version)
         name = VERSION_NAMES[version]
         if offer is None:
-            _print_wrapped(name, "not offered", width, "", value_style="dim")
+            _print_wrapped(name, "not offered", value_style=FAINT)
             continue
         order = {True: ", in the server's order", False: ", in the client's order", None: ""}[offer.own_order]
-        _print_wrapped(
-            name, f"{len(offer.suites)} suites{order}" if len(offer.suites) > 1 else "1 suite", width, "cyan"
-        )
-        _print_wrapped("", ", ".join(suite(number).name for number in offer.suites), width, "")
+        _print_wrapped(name, f"{len(offer.suites)} suites{order}" if len(offer.suites) > 1 else "1 suite")
+        _print_wrapped("", ", ".join(suite(number).name for number in offer.suites))
         if offer.groups:
             whose = {True: " (the server's order)", False: " (the client's order)", None: ""}[offer.own_group_order]
-            _print_wrapped("", f"groups{whose}: {', '.join(name_of(it, GROUPS) for it in offer.groups)}", width, "")
+            _print_wrapped("", f"groups{whose}: {', '.join(name_of(it, GROUPS) for it in offer.groups)}")
         bits = [answer.dh_bits for answer in offer.answers if answer.dh_bits]
         if bits:
-            _print_wrapped("", f"Diffie-Hellman: {min(bits)} bits", width, "")
+            _print_wrapped("", f"Diffie-Hellman: {min(bits)} bits")
         if offer.signatures:
-            _print_wrapped(
-                "", f"signatures: {', '.join(name_of(it, SIGNATURES) for it in offer.signatures)}", width, ""
-            )
+            _print_wrapped("", f"signatures: {', '.join(name_of(it, SIGNATURES) for it in offer.signatures)}")
 
 
 def _others(scan: Scan) -> list[tuple[str, str]]:
@@ -200,22 +193,23 @@ def _others(scan: Scan) -> list[tuple[str, str]]:
     return facts
 
 
-def _print_certificates(scan: Scan, width: int) -> None:
+def _print_certificates(scan: Scan) -> None:
     if not scan.completed.trust:
         if scan.completed.untried:
-            _print_facts("certificate", [("unknown", f"the server {scan.completed.untried}")], width)
+            _print_facts("certificate", [("unknown", f"the server {scan.completed.untried}")])
         return
     for report in scan.completed.trust:
         verified = {True: f"yes, by {report.root}", False: f"NO: {report.refused}", None: "not asked (--insecure)"}
         facts = [("verified", verified[report.verified])]
         for at, certificate in enumerate(report.chain):
-            facts.append(("its own" if at == 0 else f"number {at}", certificate.subject or "-"))
+            facts.append((f"certificate {at}", certificate.subject or "-"))
             facts.append(("", f"{certificate.key}, {certificate.signature}, {certificate.valid}"))
         if report.chain and report.chain[0].names:
             names = report.chain[0].names
             more = f", and {len(names) - 8} more" if len(names) > 8 else ""
             facts.append(("names", ", ".join(names[:8]) + more))
-        _print_facts("certificate", facts, width)
+        kind = f", {report.chain[0].key_type}" if len(scan.completed.trust) > 1 and report.chain else ""
+        _print_facts(f"certificate{kind}", facts)
 
 
 def _heading(title: str) -> None:
@@ -223,15 +217,15 @@ def _heading(title: str) -> None:
     print_styled([(title, "bold")], sys.stdout)
 
 
-def _print_facts(title: str, facts: list[tuple[str, str]], width: int) -> None:
+def _print_facts(title: str, facts: list[tuple[str, str]]) -> None:
     _heading(title)
     for name, value in facts:
-        style = "green" if value.startswith("yes") else "bold red" if value.startswith("NO") else ""
-        _print_wrapped(name, value, width, "cyan", style)
+        _print_wrapped(name, value)
 
 
-def _print_wrapped(label: str, text: str, width: int, style: str, value_style: str = "") -> None:
-    lines = textwrap.wrap(clean(text), max(20, width - _INDENT - 2), break_on_hyphens=False) or [""]
+def _print_wrapped(label: str, text: str, style: str = FAINT, value_style: str = "") -> None:
+    text = clean(text)
+    lines = textwrap.wrap(text, max(20, width(sys.stdout) - _INDENT - 2), break_on_hyphens=False) or [""]
     for number, line in enumerate(lines):
         start = f"  {'' if number else label:<{_INDENT}}"
-        print_styled([(start, style), (line, value_style)], sys.stdout)
+        print_styled([(start, style), *([(line, value_style)] if value_style else verdict(line, text))], sys.stdout)

@@ -3,7 +3,6 @@
 import argparse
 import contextlib
 import functools
-import re
 import sys
 import tempfile
 import textwrap
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import wiretight as ssl
+from wiretight._cli.arguments import whole_number
 from wiretight._cli.connect.address import split_address
 from wiretight._cli.demo.files import folder, load_authorities, load_chain
 from wiretight._cli.errors import CommandError, UsageError
@@ -59,7 +59,13 @@ def add_arguments(commands: "argparse._SubParsersAction[argparse.ArgumentParser]
     command.add_argument("--key", metavar="FILE", help="private key, PEM, not encrypted (default: in --cert)")
     command.add_argument("--hidden", action="store_true", help="serve hidden files and folders, too")
     command.add_argument("--self-made", action="store_true", help="make a certificate on the spot (needs cryptography)")
-    command.add_argument("--port", type=_port, default=8443, metavar="N", help="port, 0 for any (default 8443)")
+    command.add_argument(
+        "--port",
+        type=whole_number(0, 65535, "port number"),
+        default=8443,
+        metavar="N",
+        help="port, 0 for any (default 8443)",
+    )
     command.add_argument("--bind", default="127.0.0.1", metavar="ADDR", help="address to listen on (default 127.0.0.1)")
     command.add_argument("--tls", choices=["1.2", "1.3"], help="accept only this version")
     command.add_argument("--client-ca", metavar="FILE", help="require a client certificate that these CAs have issued")
@@ -166,9 +172,3 @@ def _listening(options: argparse.Namespace, make: Callable[[tuple[str, int]], _L
 
 def _note(line: str) -> None:
     print(f"wiretight: {clean(line)}", file=sys.stderr, flush=True)
-
-
-def _port(text: str) -> int:
-    if not re.fullmatch("[0-9]{1,5}", text) or int(text) > 65535:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a port number from 0 to 65535")
-    return int(text)

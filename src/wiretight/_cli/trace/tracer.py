@@ -4,7 +4,6 @@ import contextlib
 import functools
 import itertools
 import os
-import shutil
 import sys
 import textwrap
 import threading
@@ -15,16 +14,17 @@ from typing import Any, TextIO
 from weakref import WeakKeyDictionary
 
 import wiretight as ssl
-from wiretight._cli.terminal import print_styled
+from wiretight._cli.terminal import BAD, FAINT, GOOD, NOTE, prepare, print_styled, width
 from wiretight._cli.trace.messages import Details, name_and_details
-from wiretight._cli.trace.names import RECORDS, VERSIONS, alert_name, name_of
+from wiretight._cli.trace.names import RECORDS, VERSIONS, alert_name, cipher_name, name_of
 
 _LEVELS = {1: "warning", 2: "fatal"}
 _CHANGE_CIPHER_SPEC, _ALERT, _HANDSHAKE, _HEADER = 20, 21, 22, 0x100
 _ALWAYS_LISTED = ("versions", "alpn", "key_shares")
 _SHORT_LIST = 3
 _WIDTH_OF_NAME = 22
-_PIPE = 80
+_WORDS = {"alpn": "ALPN"}
+_UNITS = {"lifetime": " s"}
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,11 @@ class Tracer:
         self._start: float | None = None
         self._numbers: WeakKeyDictionary[Any, int] = WeakKeyDictionary()
         self._next_number = itertools.count(1)
+        self._is_headed = numbered  # its lines are among those of a program
         self.lock = threading.RLock()  # one line at a time
+        cipher_name(0)  # what takes long the first time is done before the clock runs
+        if stream is not None:
+            prepare(stream)
 
     def __call__(
         self, connection: Any, direction: str, version: int, content_type: int, _message_type: int, data: bytes
@@ -112,28 +116,30 @@ class Tracer:
 
     def _print(self, event: Event) -> None:
         stream = self._stream or sys.stdout
-        width = shutil.get_terminal_size((_PIPE, 24)).columns if stream.isatty() else _PIPE
+        if not self._is_headed:
+            self._is_headed = True
+            print_styled([(f"{'ms':>8}    {'message':<{_WIDTH_OF_NAME}}bytes", FAINT)], stream)
         sent = event.direction == "sent"
-        style = {"alert": "" if event.name == "close_notify" else "bold red", "record": "dim"}.get(event.kind, "")
+        style = {"alert": "" if event.name == "close_notify" else BAD, "record": FAINT}.get(event.kind, "")
         name = f"alert {event.name}" if event.kind == "alert" else event.name
         parts = [
-            (f"{event.connection:>3} " if self._numbered else "", "dim"),
-            (f"{event.seconds * 1000:8.1f} ", "dim"),
-            ("-> " if sent else "<- ", "green" if sent else "cyan"),
+            (f"{event.connection:>3} " if self._numbered else "", FAINT),
+            (f"{event.seconds * 1000:8.1f} ", FAINT),
+            ("-> " if sent else "<- ", GOOD if sent else NOTE),
             (f"{name:<{_WIDTH_OF_NAME}}{event.bytes:>5} ", style),
         ]
         indent = sum(len(text) for text, _ in parts)
-        first, *others = textwrap.wrap(in_words(event, self._verbose), max(20, width - indent)) or [""]
+        first, *others = _lines(in_words(event, self._verbose), max(20, width(stream) - indent)) or [""]
         print_styled([*parts, (first, style)], stream)
         for line in others:
             print_styled([(" " * indent + line, style)], stream)
 
 
-def in_words(event: Event, verbose: bool) -> str:
-    """What the event says, for a line."""
+def in_words(event: Event, verbose: bool) -> list[str]:
+    """What the event says, item by item."""
     parts = []
     for key, value in event.details.items():
-        words = key.replace("_", " ")
+        words = _WORDS.get(key, key.replace("_", " "))
         if isinstance(value, list):
             if key == "extensions" and not verbose:
                 continue
@@ -146,8 +152,19 @@ def in_words(event: Event, verbose: bool) -> str:
         elif isinstance(value, bool):
             parts.extend([words] if value else [])
         elif value is not None:
-            parts.append(f"{words}: {value}")
-    return "; ".join(parts)
+            parts.append(f"{words}: {value}{_UNITS.get(key, '')}")
+    return parts
+
+
+def _lines(parts: list[str], room: int) -> list[str]:
+    """The parts in as few lines as have room for them; one is broken only if a line is too short for it."""
+    lines: list[str] = []
+    for text in [*(f"{part};" for part in parts[:-1]), *parts[-1:]]:
+        if lines and len(lines[-1]) + 1 + len(text) <= room:
+            lines[-1] += f" {text}"
+        else:
+            lines += textwrap.wrap(text, room, break_on_hyphens=False)
+    return lines
 
 
 def trace_program() -> None:
