@@ -101,6 +101,7 @@ globals().update(_removed.NAMES)
 if TYPE_CHECKING:
     from wiretight import _ssl as _ssl
     from wiretight._install import install as install, uninstall as uninstall
+    from wiretight._tls.clienthello import ClientHello as ClientHello, parse_client_hello as parse_client_hello
     from wiretight._tls.information import ConnectionInfo as ConnectionInfo
     from wiretight._tls.sessionstore import SessionStore as SessionStore
     from wiretight._tls.verifycodes import VerifyCode as VerifyCode
@@ -121,6 +122,10 @@ def __getattr__(name: str) -> object:
         from wiretight._tls.information import ConnectionInfo
 
         return ConnectionInfo
+    if name in ("ClientHello", "parse_client_hello"):
+        from wiretight._tls import clienthello
+
+        return getattr(clienthello, name)
     if name == "SessionStore":
         from wiretight._tls.sessionstore import SessionStore
 
