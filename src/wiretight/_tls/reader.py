@@ -47,7 +47,7 @@ class Reader:
 
     def vectors(self, size: int, most: int = 65535) -> list[Reader]:
         """All that is left, as vectors, of which there may be `most`."""
-        found = []
+        found: list[Reader] = []
         while self:
             if len(found) == most:
                 raise Undecodable("a list is too long")
