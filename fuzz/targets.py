@@ -1,8 +1,8 @@
 """What hostile bytes are given to. Each target raises only where a guarantee does not hold.
 
-`Handshakes`, `Records`, `ReadsCertificates`, `ReadsCredentials`, `ReadsTrust`, `ReadsBundles`, `ReadsSessions` and
-`Calls` take a seeded chance and make their own input: `scripts/fuzz`. `client_bytes`, `server_bytes`, `certificate`,
-`credential`, `trust` and `bundle` take the input itself, for a fuzzer that coverage guides.
+`Handshakes`, `Records`, `ReadsCertificates`, `ReadsCredentials`, `ReadsTrust`, `ReadsBundles`, `ReadsSessions`,
+`ReadsHellos` and `Calls` take a seeded chance and make their own input: `scripts/fuzz`. `client_bytes`, `server_bytes`,
+`certificate`, `credential`, `trust` and `bundle` take the input itself, for a fuzzer that coverage guides.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import os
 import random
 import re
 import ssl as standard
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -84,7 +85,12 @@ def everything_of(certificate: wiretight.Certificate) -> None:
 
 
 class Target:
-    """`once(chance)` tries one input; `outcomes` counts how it was met."""
+    """`once(chance)` tries one input; `outcomes` counts how it was met.
+
+    `slowest`: the CPU seconds of the slowest call, of a target that measures it without the making of the input.
+    """
+
+    slowest: float | None = None
 
     def __init__(self, folder: Path) -> None:
         self.peers = Peers(folder)
@@ -386,6 +392,43 @@ class ReadsSessions(Target):
             pair.handshake()
 
 
+class ReadsHellos(Target):
+    """The records of a ClientHello, mutated, in one piece or cut: `parse_client_hello()` and all that it finds."""
+
+    slowest: float = 0.0
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.corpus = [self.recorded(*contexts) for contexts in self.peers.contexts]
+        self.corpus += [self.recorded(*self.peers.contexts[at], session=self.peers.sessions[at]) for at in (0, 2)]
+        self.corpus += [in_records(flight[5:], size) for flight in self.corpus[-2:] for size in (3, 50)]
+
+    def recorded(self, client: Any, server: Any, **options: Any) -> bytes:
+        pair = Pair(client, server, **options)
+        attempt(pair.client.do_handshake)
+        flight: bytes = pair.to_server.outgoing.read()
+        return flight
+
+    def once(self, chance: random.Random) -> None:
+        flight = mutated(chance.choice(self.corpus), chance, self.corpus)
+        started = time.thread_time()
+        try:
+            hello = wiretight.parse_client_hello(flight)
+            if hello is not None:
+                assert len(hello.ja4) == 36
+                assert len(hello.ja3_hash) == 32
+            self.outcomes["more" if hello is None else "read"] += 1
+        except ValueError as error:
+            self.outcomes[str(error)] += 1
+        self.slowest = max(self.slowest, time.thread_time() - started)
+
+
+def in_records(message: bytes, size: int) -> bytes:
+    """A handshake message in records of `size` bytes, the last of which has what is left after sixty."""
+    parts = [message[at : at + size] for at in range(0, 60 * size, size)] + [message[60 * size :]]
+    return b"".join(b"\x16\x03\x01" + len(part).to_bytes(2, "big") + part for part in parts if part)
+
+
 class Calls(Target):
     """Calls in any order on both ends of a connection, with everything that a program can hand to them."""
 
@@ -445,7 +488,7 @@ def no_bytes_if_want(result: Any, nothing: Any) -> Any:
 
 TARGETS: dict[str, type[Target]] = {
     "handshake": Handshakes, "record": Records, "certificate": ReadsCertificates, "credential": ReadsCredentials,
-    "trust": ReadsTrust, "bundle": ReadsBundles, "session": ReadsSessions, "calls": Calls,
+    "trust": ReadsTrust, "bundle": ReadsBundles, "session": ReadsSessions, "hello": ReadsHellos, "calls": Calls,
 }  # fmt: skip
 
 

@@ -65,6 +65,8 @@ from wiretight._tls.certificate import (
 from wiretight._tls.socket import SSLSocket
 
 # Public, but not in __all__: with install(), a program's `from ssl import *` would import them over its own.
+from wiretight._core.callbacks.clientcredential import CertificateRequest as CertificateRequest
+from wiretight._core.callbacks.suspension import PENDING as PENDING
 from wiretight._core.context.material import Credential as Credential
 from wiretight._core.session.memorystore import MemorySessionStore as MemorySessionStore
 from wiretight._core.trust.truststore import TrustStore as TrustStore
@@ -72,6 +74,11 @@ from wiretight._core.trust.verification import Verification as Verification, Ver
 from wiretight._core.trust.verifiedchains import forget_verified_chains as forget_verified_chains
 from wiretight._core.x509.certificate import Certificate as Certificate
 from wiretight._tls.policies import Policy as Policy
+
+if TYPE_CHECKING:
+    from wiretight._tls.exceptions import SSLWantCallbackError as SSLWantCallbackError
+else:
+    from wiretight._standard.errors import SSLWantCallbackError
 
 # Names of `ssl` that are not public, but used by programs. For type checkers, `as` marks them as exported.
 from wiretight._tls.constants import (
@@ -102,6 +109,7 @@ globals().update(_removed.NAMES)
 if TYPE_CHECKING:
     from wiretight import _ssl as _ssl
     from wiretight._install import install as install, uninstall as uninstall
+    from wiretight._tls.clienthello import ClientHello as ClientHello, parse_client_hello as parse_client_hello
     from wiretight._tls.information import ConnectionInfo as ConnectionInfo
     from wiretight._tls.sessionstore import ServerSessionCache as ServerSessionCache, SessionStore as SessionStore
     from wiretight._tls.verifycodes import VerifyCode as VerifyCode
@@ -122,6 +130,10 @@ def __getattr__(name: str) -> object:
         from wiretight._tls.information import ConnectionInfo
 
         return ConnectionInfo
+    if name in ("ClientHello", "parse_client_hello"):
+        from wiretight._tls import clienthello
+
+        return getattr(clienthello, name)
     if name in ("SessionStore", "ServerSessionCache"):
         from wiretight._tls import sessionstore
 

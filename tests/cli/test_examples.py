@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
+import socket
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.cli.conftest import PAGE
 from tests.kit.certificates import ADDRESS, HOST, Certificates
+from tests.kit.servers import Server
+from tests.kit.sockets import connect
+from tests.kit.subject import tls
 from tests.kit.threads import PATIENCE
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -59,6 +66,59 @@ def test_the_server_answers_the_client(certificates: Certificates) -> None:
     assert b"TLSv1.3 TLS_" in answer
 
 
+@pytest.fixture
+def router(certificates: Certificates) -> Iterator[Callable[..., int]]:
+    """Starts the router with these routes, and returns its port."""
+    with contextlib.ExitStack() as stack:
+
+        def start(*routes: str) -> int:
+            command = [sys.executable, EXAMPLES / "sni_router.py", "0", *routes]
+            process = stack.enter_context(subprocess.Popen(command, stdout=subprocess.PIPE))
+            stack.callback(process.kill)
+            assert process.stdout is not None
+            return int(process.stdout.readline())
+
+        yield start
+
+
+def answering(text: bytes) -> Callable[[Any], None]:
+    return lambda connection: connection.sendall(text + b" " + connection.recv(100))
+
+
+def test_the_router_chooses_by_name_and_protocol(router: Callable[..., int], certificates: Certificates) -> None:
+    client = certificates.client_context()
+    speaking = certificates.client_context(alpn=["h2", "http/1.1"])
+    client.check_hostname = speaking.check_hostname = False
+    with contextlib.ExitStack() as stack:
+        ports = [
+            stack.enter_context(Server(certificates.server_context(alpn=["h2"]), answering(name))).address[1]
+            for name in (b"first", b"second", b"others")
+        ]
+        port = router(
+            f"{HOST}/h2={ADDRESS}:{ports[0]}", f"{HOST}={ADDRESS}:{ports[1]}", f"other.example={ADDRESS}:{ports[2]}"
+        )
+        for context, name, answer in (
+            (speaking, HOST, b"first"),
+            (client, HOST.upper(), b"second"),
+            (speaking, "other.example", b"others"),
+        ):
+            with connect(context, (ADDRESS, port), server_hostname=name) as connection:
+                connection.sendall(b"data")
+                assert connection.recv(100) == answer + b" data"
+                connection.unwrap().close()
+
+
+def test_the_router_serves_nobody_whose_name_has_no_route(
+    router: Callable[..., int], certificates: Certificates
+) -> None:
+    port = router(f"other.example={ADDRESS}:1")
+    with pytest.raises((ConnectionError, tls.SSLEOFError)):
+        connect(certificates.client_context(), (ADDRESS, port))
+    with socket.create_connection((ADDRESS, port)) as plain:
+        plain.sendall(b"GET / HTTP/1.1\r\n\r\n")
+        assert plain.recv(100) == b""
+
+
 def test_every_example_is_tested() -> None:
     assert {path.name for path in EXAMPLES.glob("*.py")} == {
         "asyncio_client.py",
@@ -67,8 +127,10 @@ def test_every_example_is_tested() -> None:
         "https_server.py",
         "memory_bio_client.py",
         "selectors_client.py",
+        "sni_router.py",
     }
 
 
 def test_the_examples_listen_on_loopback_only() -> None:
-    assert f'"{ADDRESS}"' in (EXAMPLES / "https_server.py").read_text()
+    for name in ("https_server.py", "sni_router.py"):
+        assert f'"{ADDRESS}"' in (EXAMPLES / name).read_text()

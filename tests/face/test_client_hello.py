@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.kit.subject import tls
-from wiretight._tls.clienthello import LIMIT, ClientHello, parse
+from wiretight import ClientHello, parse_client_hello
+from wiretight._tls.clienthello import LIMIT, parse
 from wiretight._tls.fingerprints import ja3, ja3_hash, ja4, ja4_r
 from wiretight._tls.reader import Undecodable
 
@@ -148,6 +149,10 @@ MALFORMED = {
     "a session before the end": hello(extensions=[(41, vector(2, vector(2, b"t") + b"age.") + vector(2)), (23, b"")]),
     "a session without binder": hello(extensions=[(41, vector(2, vector(2, b"t") + b"age.") + vector(2))]),
     "no identity": hello(extensions=[(41, vector(2) + vector(2))]),
+    "many extensions": hello(extensions=[(number + 1000, b"") for number in range(513)]),
+    "many protocols": hello(extensions=[(16, protocols(*[b"x"] * 513))]),
+    "many key shares": hello(extensions=[(51, vector(2, b"\0\x1d\0\1k" * 513))]),
+    "many sessions": hello(extensions=[(41, vector(2, b"\0\1iage." * 513) + vector(2, b"\1b" * 513))]),
     "too long": b"\x01" + vector(3, bytes(LIMIT)),
 }
 
@@ -190,6 +195,62 @@ def example(**changed: bytes) -> ClientHello:
     """That of the specification, with another ALPN extension."""
     contents = {**CONTENTS, **({16: changed["alpn"]} if "alpn" in changed else {})}
     return parse(hello(extensions=[(number, contents.get(number, b"")) for number in EXTENSIONS]))
+
+
+# --- At the beginning of a stream -------------------------------------------------------------------------------------
+def in_records(message: bytes, size: int = 16384) -> bytes:
+    return b"".join(b"\x16\x03\x01" + vector(2, message[at : at + size]) for at in range(0, max(len(message), 1), size))
+
+
+@pytest.mark.parametrize("size", [16384, 100, 10])
+def test_a_stream_is_read_once_all_of_the_hello_is_there(size: int) -> None:
+    stream = in_records(hello(), size)
+
+    assert all(parse_client_hello(stream[:at]) is None for at in range(len(stream)))
+    read = parse_client_hello(stream)
+    assert read == parse(hello())
+    assert read is not None
+    assert parse_client_hello(bytearray(stream + b"what follows")) == read
+    assert (read.ja3, read.ja3_hash, read.ja4) == (ja3(read), ja3_hash(read), ja4(read))
+    assert not read.is_retry
+    assert repr(read).startswith("ClientHello(legacy_version=771")
+
+
+def test_the_longest_hello_is_read() -> None:
+    """Of the longest suites and extensions that there are, in the records that a client needs for them."""
+    read = parse_client_hello(in_records(hello([0x1301] * 32767, [(65001, bytes(65000))])))
+
+    assert read is not None
+    assert len(read.raw) > 2**17 - 2**10
+
+
+NO_STREAM = {
+    "http": b"GET / HTTP/1.1\r\n",
+    "its first letter": b"G",
+    "TLS 4": b"\x16\x04\x01",
+    "SSL 2": b"\x80\x2e\x01\x03\x01",
+    "an alert": b"\x15\x03\x01\0\x02\x02\x28",
+    "an empty record": b"\x16\x03\x01\0\0",
+    "a long record": b"\x16\x03\x01\x40\x01",
+    "another message": b"\x16\x03\x01\0\x10\x02",
+    "a long message": b"\x16\x03\x01\0\x10\x01\x02\x01\x41",
+    "a record that contains more": in_records(hello() + b"\0"),
+    "the same before it has arrived": in_records(hello() + b"\0")[:20],
+    "an alert in the middle": in_records(hello(), 100)[:105] + b"\x15\x03\x01\0\x02\x02\x28",
+    "many records": in_records(hello(), 1),
+    "a malformed hello": in_records(hello([])),
+}
+
+
+@pytest.mark.parametrize("data", NO_STREAM.values(), ids=NO_STREAM.keys())
+def test_what_is_no_hello_is_refused_as_soon_as_that_is_seen(data: bytes) -> None:
+    with pytest.raises(ValueError, match=r"^this is not a valid ClientHello: \w"):
+        parse_client_hello(data)
+
+
+def test_a_stream_is_bytes() -> None:
+    with pytest.raises(TypeError, match="bytes-like"):
+        parse_client_hello("text")  # type: ignore[arg-type]
 
 
 def test_ja4_is_that_of_its_specification() -> None:

@@ -34,6 +34,7 @@ pytestmark = [
         pytest.param("record", 1_000_000, marks=reference("RFC 8446, 5.2")),
         pytest.param("certificate", 200_000, marks=reference("CVE-2019-5010")),
         pytest.param("credential", 200_000, marks=reference("CVE-2024-0727")),
+        pytest.param("hello", 1_000_000, marks=reference("CVE-2021-3449")),
         pytest.param("calls", 200_000, marks=reference("python/cpython#151508")),
     ],
 )

@@ -78,6 +78,11 @@ CHANGES: dict[str, Change] = {
     "_msg_callback": assigning("_msg_callback", callback),
     "message_callback": assigning("message_callback", callback),
     "keylog_callback": assigning("keylog_callback", callback),
+    "client_hello_callback": assigning("client_hello_callback", callback),
+    "alpn_callback": assigning("alpn_callback", callback),
+    "alpn_required": assigning("alpn_required", True),
+    "client_credential_callback": assigning("client_credential_callback", callback),
+    "set_ca_names": calling("set_ca_names", [bytes.fromhex("300d310b3009060355040613024445")]),
     "session_store": lambda it, _: setattr(it, "session_store", tls.MemorySessionStore()),
     "new_session_callback": assigning("new_session_callback", callback),
     "session_timeout": assigning("session_timeout", 60),
@@ -98,11 +103,14 @@ CHANGES: dict[str, Change] = {
 POLICIES = ("mozilla-modern-5.7", "mozilla-intermediate-5.7")
 
 # What only one kind of context has.
-OF_A_CLIENT = {"check_hostname", "new_session_callback", "session_store", "set_psk_client_callback", "verify_callback"}
+OF_A_CLIENT = {
+    *("check_hostname", "client_credential_callback", "new_session_callback", "session_store"),
+    *("set_psk_client_callback", "verify_callback"),
+}
 OF_A_SERVER = {
-    "num_tickets", "server_session_cache", "session_id_context", "session_timeout", "set_psk_server_callback",
-    "set_servername_callback", "sni_callback",
-}  # fmt: skip
+    *("alpn_callback", "client_hello_callback", "num_tickets", "server_session_cache", "session_id_context"),
+    *("session_timeout", "set_psk_server_callback", "set_servername_callback", "sni_callback"),
+}
 
 
 def new_context(name: str) -> Any:

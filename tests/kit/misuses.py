@@ -46,6 +46,10 @@ def accept(*_: Any) -> None:
     """Adds nothing to the standard verification."""
 
 
+async def asynchronous(*_: Any) -> None:
+    """Is no callback where nobody awaits."""
+
+
 class Scene:
     """One object of each class, in use, and what can be seen of them."""
 
@@ -172,6 +176,7 @@ OF_CONNECTIONS: dict[str, list[Line]] = {
         (lambda it: it.connection_info("version"), TYPE, "positional"),
         (lambda it: setattr(it.connection_info(), "version", "TLSv1.3"), ATTRIBUTE, "cannot assign to field 'version'"),
     ],
+    "peer_ca_names": [(lambda it: it.peer_ca_names(1), TYPE, "positional")],
     "has_pending": [(lambda it: it.has_pending(1), TYPE, "positional")],
     "truncated": [(lambda it: setattr(it, "truncated", True), ATTRIBUTE, "truncated|can't set")],
 }  # fmt: skip
@@ -288,6 +293,44 @@ OF_CONTEXTS: dict[str, list[Line]] = {
           for wrong, kind in (("messages", "str"), (b"messages", "bytes"), (1, "int"), (object(), "object"))),
         (setting("frozen_client", "message_callback"), RUNTIME, FROZEN),
         (deleting("client", "message_callback"), ATTRIBUTE, "delete"),
+    ],
+    "SSLContext.client_hello_callback": [
+        *((setting("server", "client_hello_callback", wrong), TYPE, f"must be callable or None, not {kind}")
+          for wrong, kind in ((3, "int"), ("callback", "str"), ({}, "dict"))),
+        (setting("client", "client_hello_callback", accept), VALUE, "is for servers: it needs a context made with"),
+        (setting("frozen_server", "client_hello_callback", accept), RUNTIME, FROZEN),
+        (deleting("server", "client_hello_callback"), ATTRIBUTE, "delete"),
+        (lambda it: pickle.dumps(with_local(it.server, "client_hello_callback")), TYPE, "client_hello_callback is .*l"),
+    ],
+    "SSLContext.alpn_callback": [
+        *((setting("server", "alpn_callback", wrong), TYPE, f"must be callable or None, not {kind}")
+          for wrong, kind in ((3, "int"), ("h2", "str"), (["h2"], "list"))),
+        (setting("server", "alpn_callback", asynchronous), TYPE, "alpn_callback cannot be a coroutine function"),
+        (setting("client", "alpn_callback", accept), VALUE, "a client offers the protocols of set_alpn_protocols"),
+        (setting("frozen_server", "alpn_callback", accept), RUNTIME, FROZEN),
+        (deleting("server", "alpn_callback"), ATTRIBUTE, "delete"),
+    ],
+    "SSLContext.alpn_required": [
+        (setting("frozen_server", "alpn_required", True), RUNTIME, FROZEN),
+        (deleting("server", "alpn_required"), ATTRIBUTE, "delete"),
+    ],
+    "SSLContext.client_credential_callback": [
+        *((setting("client", "client_credential_callback", wrong), TYPE, f"must be callable or None, not {kind}")
+          for wrong, kind in ((3, "int"), ("client.pem", "str"))),
+        (lambda it: setattr(it.client, "client_credential_callback", it.credential), TYPE, "not Credential"),
+        (setting("server", "client_credential_callback", accept), VALUE, "is for clients: it needs a context made"),
+        (setting("frozen_client", "client_credential_callback", accept), RUNTIME, FROZEN),
+        (deleting("client", "client_credential_callback"), ATTRIBUTE, "delete"),
+    ],
+    "SSLContext.set_ca_names": [
+        (lambda it: it.server.set_ca_names(), TYPE, "names"),
+        (lambda it: it.server.set_ca_names(None), TYPE, "not iterable"),
+        (lambda it: it.server.set_ca_names("CN=x"), TYPE, "an iterable of names, not str"),
+        (lambda it: it.server.set_ca_names(it.certificate), TYPE, "an iterable of names, not Certificate"),
+        (lambda it: it.server.set_ca_names(["CN=x"]), TYPE, "bytes-like"),
+        (lambda it: it.server.set_ca_names([it.certificate.der()]), VALUE, "not the DER of a distinguished name"),
+        (lambda it: it.server.set_ca_names(broken()), LookupError, "nothing there"),
+        (lambda it: it.frozen_server.set_ca_names([it.certificate]), RUNTIME, FROZEN),
     ],
     "SSLContext.freeze": [(lambda it: it.client.freeze(True), TYPE, "positional")],
     "SSLContext.frozen": [

@@ -11,7 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 from wiretight._asyncio.flow import Flow
 from wiretight._asyncio.state import CHECKED, TRANSITIONS, State
-from wiretight._core.drivers.channel import STATUS_CLOSED, STATUS_DONE, STATUS_WANT_READ, STATUS_WANT_WRITE
+from wiretight._core.callbacks.suspension import take_awaitable
+from wiretight._core.drivers.channel import (
+    STATUS_CLOSED,
+    STATUS_DONE,
+    STATUS_WANT_CALLBACK,
+    STATUS_WANT_READ,
+    STATUS_WANT_WRITE,
+)
 from wiretight._standard.errors import SSLEOFError
 
 if TYPE_CHECKING:
@@ -25,6 +32,7 @@ class Ending(Flow):
 
     __slots__ = (
         "_call_connection_made",
+        "_decision",
         "_eof_written",
         "_is_over",
         "_like_asyncio",
@@ -43,6 +51,7 @@ class Ending(Flow):
     )
 
     _call_connection_made: bool  # not called yet: it comes before any other call of the protocol
+    _decision: Future[Any] | None  # of a callback of the connection, which awaits it
     _eof_written: bool
     _is_over: bool  # connection_lost() is scheduled, or not needed
     _like_asyncio: bool
@@ -94,6 +103,17 @@ class Ending(Flow):
         if timer is not None:
             timer.cancel()
 
+    def _cancel_decision(self) -> None:
+        decision, self._decision = self._decision, None
+        if decision is not None:
+            decision.cancel()
+
+    def _drop_awaitable(self) -> None:
+        """What a callback has returned, and nobody awaits any more: a coroutine would warn of that."""
+        awaitable: Any = take_awaitable(self._ssl_object._sslobj)
+        if hasattr(awaitable, "close"):
+            awaitable.close()
+
     def _wake(self, error: BaseException | None = None) -> None:
         """Ends the wait for the handshake. Can be called again if it fails for lack of memory.
 
@@ -136,6 +156,9 @@ class Ending(Flow):
         self._guarded(self._begin_to_close)
 
     def _begin_to_close(self) -> None:
+        if self._decision is not None:  # amid a request of the peer, without whose answer nothing can be sent
+            self._end(None)
+            return
         self._enter(State.FLUSHING)
         self._timer = self._loop.call_later(self._shutdown_timeout, self._guarded, self._shutdown_timed_out)
         self._end_output()
@@ -220,6 +243,9 @@ class Ending(Flow):
             return
         if status == STATUS_DONE:
             self._read_later()
+        elif status == STATUS_WANT_CALLBACK:  # a server asks for a certificate, and gets no answer any more
+            self._drop_awaitable()
+            self._end(None)
         elif status != STATUS_WANT_READ:
             self._read_ended(status)
 
@@ -284,6 +310,7 @@ class Ending(Flow):
         if self._state is not State.LOST:
             self._enter(State.LOST)
         self._cancel_timer()
+        self._cancel_decision()
         self._unwatch_reading()
         self._unwatch_writing()
         self._drop_output()

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from asyncio import CancelledError, ensure_future
 from contextvars import Context, copy_context
 from functools import partial
+from socket import MSG_DONTWAIT, MSG_PEEK
 from typing import TYPE_CHECKING, Any
 
 from wiretight._asyncio.ending import Ending
 from wiretight._asyncio.state import State
-from wiretight._core.drivers.channel import STATUS_DONE, STATUS_WANT_READ, STATUS_WANT_WRITE
+from wiretight._core.callbacks.suspension import put_decision, take_awaitable
+from wiretight._core.drivers.channel import STATUS_DONE, STATUS_WANT_CALLBACK, STATUS_WANT_READ, STATUS_WANT_WRITE
 from wiretight._standard.errors import CertificateError, SSLEOFError
 
 if TYPE_CHECKING:
+    from asyncio import Future
     from concurrent.futures import Executor
     from concurrent.futures import Future as Step
 
@@ -24,6 +28,9 @@ class Handshake(Ending):
     With an executor, it lends the connection to one of its threads for each step, and watches nothing meanwhile. What
     ends the handshake in this time (close(), a timeout, a cancellation) is known to the program and to whoever waits at
     once; the descriptor is closed when the step has come back.
+
+    A callback of the connection may be a coroutine function. What it returns is awaited between two steps, without a
+    thread of the executor or any lock.
     """
 
     __slots__ = ("_executor", "_handshake_timeout", "_missed", "_negotiated")
@@ -52,7 +59,9 @@ class Handshake(Ending):
         raise NotImplementedError
 
     def _continue_handshake(self) -> None:
-        if self._executor is None:
+        if self._decision is not None:
+            self._look_for_end()
+        elif self._executor is None:
             self._take_step()
         else:
             self._send_step_to(self._executor)
@@ -66,7 +75,9 @@ class Handshake(Ending):
         self._step_taken(status)
 
     def _step_taken(self, status: int) -> None:
-        if status not in (STATUS_DONE, STATUS_WANT_READ, STATUS_WANT_WRITE):
+        if status == STATUS_WANT_CALLBACK:
+            self._suspended()
+        elif status not in (STATUS_DONE, STATUS_WANT_READ, STATUS_WANT_WRITE):
             self._handshake_failed(self._failure())
         elif self._state is State.LOST:  # a callback has aborted
             return
@@ -117,6 +128,58 @@ class Handshake(Ending):
             )
         )
 
+    # --- A callback that decides later ------------------------------------------------------------------------------
+
+    def _suspended(self) -> None:
+        """Awaits what a callback has returned. Called again if the descriptor is ready meanwhile."""
+        if self._decision is not None:
+            self._look_for_end()
+            return
+        if self._state is State.LOST:  # the callback has aborted
+            self._drop_awaitable()
+            return
+        awaitable: Any = take_awaitable(self._ssl_object._sslobj)
+        self._unwatch_writing()
+        try:
+            self._decision = ensure_future(awaitable, loop=self._loop)
+        except Exception as error:  # a future of another loop
+            self._go_on(None, error)
+            return
+        self._decision.add_done_callback(self._decided)
+
+    def _look_for_end(self) -> None:
+        """Notices that the peer is gone, as long as it has sent nothing more. That is read after the decision."""
+        try:
+            more = self._sock.recv(1, MSG_PEEK | MSG_DONTWAIT)
+        except BlockingIOError:
+            return
+        except OSError as error:
+            self._handshake_failed(error)
+            return
+        if more:
+            self._unwatch_reading()
+        else:
+            self._peer_is_gone()
+
+    def _peer_is_gone(self) -> None:
+        self._handshake_failed(SSLEOFError(8, "EOF occurred in violation of protocol"))
+
+    def _decided(self, decision: Future[Any]) -> None:
+        if self._decision is not decision:  # the connection has ended
+            return
+        self._decision = None
+        error = CancelledError() if decision.cancelled() else decision.exception()
+        result = None if error is not None else decision.result()
+        self._guarded(partial(self._go_on, result, error))
+
+    def _go_on(self, result: Any, error: BaseException | None) -> None:
+        put_decision(self._ssl_object._sslobj, result, error)
+        self._watch_reading()
+        if self._state is State.HANDSHAKING:
+            self._continue_handshake()
+        else:
+            self._read_later()
+
     # --- In the executor ----------------------------------------------------------------------------------------------
 
     def _send_step_to(self, executor: Executor) -> None:
@@ -161,6 +224,7 @@ class Handshake(Ending):
         self._take_back()
         self._step = None
         if self._state is State.LOST:  # it has been ended meanwhile
+            self._drop_awaitable()
             self._drop_output()
             self._loop.call_soon(self._call_connection_lost, self._reason)
             return

@@ -121,6 +121,12 @@ class LayeredSSLTransport(SSLTransport):
         super()._step_came_back(step)
         self._forward()
 
+    def _look_for_end(self) -> None:
+        if self._incoming.eof:
+            self._peer_is_gone()
+        elif self._incoming.pending:
+            self._unwatch_reading()
+
     def _watch_reading(self) -> None:
         # While closing, somebody else may have paused the plain transport, but the peer's end must arrive.
         if (not self._has_reader or self.is_closing()) and not self._plain.is_closing():

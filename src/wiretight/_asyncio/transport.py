@@ -93,7 +93,7 @@ class SSLTransport(Handshake):
         self._paused = self._eof_written = self._peer_ended = self._read_scheduled = False
         self._ignored_writes = 0
         self._executor = handshake_executor(context)
-        self._step = self._reason = None
+        self._step = self._reason = self._decision = None
         self._negotiated = {}
 
     def _start(self, protocol: BaseProtocol, waiter: Future[None] | None, *, edge_triggered: bool) -> None:

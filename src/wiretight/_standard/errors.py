@@ -64,6 +64,16 @@ else:
         verify_message: str
 
 
+class SSLWantCallbackError(SSLError):
+    """A callback has answered PENDING: call again when it can decide. Since 0.1.
+
+    Its errno is OpenSSL's: 11 for `client_hello_callback`, 4 for `client_credential_callback`. It is no want to read or
+    write, so that whoever does not know it gives the connection up. OpenSSL: SSL_get_error(3)
+    """
+
+    __module__ = "wiretight"
+
+
 CertificateError = SSLCertVerificationError
 socket_error = OSError
 
@@ -74,6 +84,7 @@ __all__ = [
     "SSLEOFError",
     "SSLError",
     "SSLSyscallError",
+    "SSLWantCallbackError",
     "SSLWantReadError",
     "SSLWantWriteError",
     "SSLZeroReturnError",

@@ -30,6 +30,7 @@ from wiretight._tls.constants import (
     _TLSMessageType,
 )
 from wiretight._tls.credentials import HoldsCredentials
+from wiretight._tls.hello import DecidesByHello
 from wiretight._tls.lifecycle import HasLifecycle
 from wiretight._tls.object import SSLObject
 from wiretight._tls.peer import check_parameters, encode_hostname
@@ -113,7 +114,7 @@ class _PassesForStandard(TakesStandard):
 
 
 class SSLContext(  # type: ignore[misc, override]
-    HoldsCredentials, HasLifecycle, HasPolicy, HasSessions, _Base, metaclass=_PassesForStandard
+    HoldsCredentials, DecidesByHello, HasLifecycle, HasPolicy, HasSessions, _Base, metaclass=_PassesForStandard
 ):
     """Certificates, keys, trust and options, shared by the connections that are made from it.
 

@@ -38,6 +38,13 @@ if TYPE_CHECKING:
     class SSLEOFError(SSLError, standard.SSLEOFError):
         """The stream ended without close_notify. Since 0.1. Source: `ssl.SSLEOFError`."""
 
+    class SSLWantCallbackError(SSLError):
+        """A callback has answered PENDING: call again when it can decide. Since 0.1.
+
+        Its errno is OpenSSL's: 11 for `client_hello_callback`, 4 for `client_credential_callback`. It is no want to
+        read or write, so that whoever does not know it gives the connection up. OpenSSL: SSL_get_error(3)
+        """
+
     class SSLCertVerificationError(SSLError, standard.SSLCertVerificationError):
         """The peer's certificate was rejected; with what it sent, and all that was wrong with it.
 
@@ -55,6 +62,7 @@ else:
         SSLEOFError,
         SSLError,
         SSLSyscallError,
+        SSLWantCallbackError,
         SSLWantReadError,
         SSLWantWriteError,
         SSLZeroReturnError,
@@ -66,6 +74,7 @@ __all__ = [
     "SSLEOFError",
     "SSLError",
     "SSLSyscallError",
+    "SSLWantCallbackError",
     "SSLWantReadError",
     "SSLWantWriteError",
     "SSLZeroReturnError",

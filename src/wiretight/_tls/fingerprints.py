@@ -9,12 +9,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from hashlib import md5, sha256
+from typing import TYPE_CHECKING
 
-from wiretight._tls.clienthello import ClientHello, is_grease
+if TYPE_CHECKING:
+    from wiretight._tls.clienthello import ClientHello
 
 _VERSIONS = {0x0304: "13", 0x0303: "12", 0x0302: "11", 0x0301: "10", 0x0300: "s3", 0x0002: "s2"}
 _SERVER_NAME, _ALPN = 0, 16
 _NOTHING = "000000000000"
+
+
+def is_grease(number: int) -> bool:
+    """Whether it is one of the numbers that mean nothing, and that clients send to be ignored (RFC 8701)."""
+    return number & 0x0F0F == 0x0A0A and number >> 8 == number & 0xFF
 
 
 def ja4(hello: ClientHello) -> str:

@@ -207,6 +207,14 @@ class Negotiated:
             raise ValueError(f"No SSL wrapper around {self}")
         return export_keying_material(sslobj, label, length, context, early=early)
 
+    def peer_ca_names(self) -> list[bytes]:
+        """The CAs that the peer has said it trusts, each the DER of a distinguished name; [] if it has named none.
+
+        On a client, those of a server that has asked for a certificate. On a server of TLS 1.3, those of a client that
+        names some. Since 0.1. Source: RFC 8446, section 4.2.4; an addition to `ssl`.
+        """
+        return self._connection().peer_ca_names()
+
     def verify_client_post_handshake(self) -> None:
         """Requests a TLS 1.3 client's certificate; the request is sent with the next write.
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from struct import unpack
+
 
 class Undecodable(ValueError):
     """The bytes are not what they should be: too short, too long, or out of the allowed range."""
@@ -36,15 +38,19 @@ class Reader:
 
     def numbers(self, size: int) -> list[int]:
         """All that is left, as numbers of `size` bytes."""
-        found = []
-        while self:
-            found.append(self.number(size))
-        return found
+        rest = self.rest()
+        if len(rest) % size:
+            raise Undecodable("it ends too early")
+        if size == 2:  # a ClientHello has room for 32,767 of them
+            return list(unpack(f">{len(rest) // 2}H", rest))
+        return [int.from_bytes(rest[at : at + size], "big") for at in range(0, len(rest), size)]
 
-    def vectors(self, size: int) -> list[Reader]:
-        """All that is left, as vectors."""
-        found = []
+    def vectors(self, size: int, most: int = 65535) -> list[Reader]:
+        """All that is left, as vectors, of which there may be `most`."""
+        found: list[Reader] = []
         while self:
+            if len(found) == most:
+                raise Undecodable("a list is too long")
             found.append(self.vector(size))
         return found
 

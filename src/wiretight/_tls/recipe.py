@@ -9,11 +9,12 @@ from functools import partial
 from pathlib import Path
 
 from wiretight._core.callbacks import serversessions as _server_sessions
-from wiretight._core.context import credentials, lifecycle, reloading
+from wiretight._core.context import canames, credentials, lifecycle, reloading
 from wiretight._core.sslcontext import _SSLContext
 from wiretight._core.trust import addition, locations
 from wiretight._standard.system import os
 from wiretight._standard.typing import TYPE_CHECKING, Any
+from wiretight._tls import hello
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -30,6 +31,7 @@ _CALLBACKS: dict[str, Callable[[Any, Any], Any]] = {
     "verify_callback": _native.verify_callback.__set__,
     "reload_error_callback": reloading.set_reload_error_callback,
     "new_session_callback": _native.new_session_callback.__set__,
+    **hello.CALLBACKS,
 }
 
 
@@ -66,6 +68,7 @@ def recipe_of(context: Any) -> tuple[dict[str, Any], bytes]:
         "session_id_context": everything.get("session_id_context"),
         "callbacks": callbacks,
         "reload_interval": everything.get("reload_interval"),
+        "ca_names": list(everything.get("ca_names", ())),
         "keylog_filename": None if log is None else str(Path(os.fsdecode(log.path)).absolute()),
         "frozen": frozen,
     }
@@ -124,6 +127,7 @@ def follow(context: Any, recipe: dict[str, Any]) -> None:
         _CALLBACKS[name](context, callback)
     _native.policy_id.__set__(context, recipe["policy_id"])
     _server_sessions.set_session_id_context(context, recipe["session_id_context"])
+    canames.set_ca_names(context, recipe["ca_names"])
     reloading.set_reload_interval(context, recipe["reload_interval"])
     if recipe["keylog_filename"] is not None:
         _native.keylog_filename.__set__(context, recipe["keylog_filename"])

@@ -56,3 +56,28 @@ def bound(connection: ssl.SSLSocket, tls: ssl.SSLObject) -> bytes:
     assert_type(tls.export_keying_material("EXPERIMENTAL", 32), bytes)
     connection.export_keying_material(b"EXPERIMENTAL", 32)  # type: ignore[arg-type]
     return connection.export_keying_material("EXPERIMENTAL", 32, bytearray(b"context"), early=True)
+
+
+def chosen(
+    context: ssl.SSLContext, other: ssl.SSLContext, credential: ssl.Credential, tls: ssl.SSLObject
+) -> list[bytes]:
+    def choose(_: object, hello: ssl.ClientHello) -> ssl.SSLContext | None:
+        assert_type(hello.server_name, str | None)
+        assert_type(hello.cipher_suites, tuple[int, ...])
+        return other if hello.ja4.startswith("t13") else None
+
+    async def later(_: object, request: ssl.CertificateRequest) -> ssl.Credential | None:
+        return credential if request.ca_names else None
+
+    context.client_hello_callback = choose
+    context.client_hello_callback = lambda *_: ssl.PENDING
+    other.client_credential_callback = later
+    context.alpn_callback = lambda _, offered: offered[0]
+    context.alpn_required = True
+    context.set_ca_names([*credential.certificates, b"DER"])
+    assert_type(ssl.parse_client_hello(b""), ssl.ClientHello | None)
+    try:
+        tls.do_handshake()
+    except ssl.SSLWantCallbackError as want:
+        assert_type(want.errno, int | None)
+    return tls.peer_ca_names()

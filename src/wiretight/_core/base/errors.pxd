@@ -10,6 +10,7 @@ cdef enum Status:
     WANT_WRITE = 2
     CLOSED = 3      # the peer's close_notify has been read
     FAILED = 4      # the Failure has the reason
+    WANT_CALLBACK = 6   # a callback has not decided yet: call again when it has
     AGAIN = 5       # call again without waiting: the step reached its limit, and the kernel may have more
 
 # Why a verb failed: plain numbers, which can be recorded without the GIL and raised later.

@@ -15,10 +15,10 @@ from wiretight._core.openssl.err cimport (
     ERR_SYSTEM_ERROR, ERR_clear_error, ERR_get_error, ERR_peek_error, ERR_peek_last_error, ERR_reason_error_string,
 )
 from wiretight._core.openssl.ssl cimport (
-    SSL, SSL_AD_REASON_OFFSET, SSL_ERROR_NONE, SSL_ERROR_SSL, SSL_ERROR_SYSCALL, SSL_ERROR_WANT_READ,
-    SSL_ERROR_WANT_WRITE, SSL_ERROR_ZERO_RETURN, SSL_R_BAD_WRITE_RETRY, SSL_R_CERTIFICATE_VERIFY_FAILED,
-    SSL_R_UNEXPECTED_EOF_WHILE_READING,
-    SSL_get_error, SSL_get_verify_result,
+    SSL, SSL_AD_REASON_OFFSET, SSL_ERROR_NONE, SSL_ERROR_SSL, SSL_ERROR_SYSCALL, SSL_ERROR_WANT_CLIENT_HELLO_CB,
+    SSL_ERROR_WANT_READ, SSL_ERROR_WANT_WRITE, SSL_ERROR_WANT_X509_LOOKUP, SSL_ERROR_ZERO_RETURN,
+    SSL_R_BAD_WRITE_RETRY, SSL_R_CERTIFICATE_VERIFY_FAILED, SSL_R_UNEXPECTED_EOF_WHILE_READING, SSL_get_error,
+    SSL_get_verify_result,
 )
 from wiretight._core.openssl.x509 cimport (
     X509_V_ERR_HOSTNAME_MISMATCH, X509_V_ERR_IP_ADDRESS_MISMATCH, X509_verify_cert_error_string,
@@ -30,7 +30,7 @@ cdef extern from "<errno.h>" nogil:
 from wiretight._standard.system import os
 
 from wiretight._standard.errors import (
-    SSLCertVerificationError, SSLEOFError, SSLError, SSLWantReadError, SSLWantWriteError,
+    SSLCertVerificationError, SSLEOFError, SSLError, SSLWantCallbackError, SSLWantReadError, SSLWantWriteError,
 )
 
 # CPython's own number for "the stream ended without close_notify"; OpenSSL has none.
@@ -39,7 +39,7 @@ cdef enum:
 
 
 cdef Status outcome(SSL *ssl, int ret, Failure *failure) noexcept nogil:
-    """The outcome of the I/O call that returned `ret`. Fills `failure` if it is FAILED.
+    """The outcome of the I/O call that returned `ret`. Fills `failure` if it is FAILED or WANT_CALLBACK.
 
     OpenSSL: SSL_get_error(3)
     """
@@ -54,6 +54,8 @@ cdef Status outcome(SSL *ssl, int ret, Failure *failure) noexcept nogil:
         return CLOSED
     memset(failure, 0, sizeof(Failure))
     failure.ssl_error = error
+    if error == SSL_ERROR_WANT_CLIENT_HELLO_CB or error == SSL_ERROR_WANT_X509_LOOKUP:
+        return WANT_CALLBACK
     failure.code = ERR_peek_last_error()
     ERR_clear_error()
     if error == SSL_ERROR_SSL and failure.code == 0:
@@ -151,7 +153,7 @@ cdef object unexplained(const Failure *failure, object hostname, str refusal):
 
 cdef object chained(object problem, object cause):
     """What a callback raised, or the problem of the verb with that behind it; not a want, which callers just repeat."""
-    if problem is None or isinstance(problem, (SSLWantReadError, SSLWantWriteError)):
+    if problem is None or isinstance(problem, (SSLWantCallbackError, SSLWantReadError, SSLWantWriteError)):
         return cause
     problem.__context__ = cause
     return problem

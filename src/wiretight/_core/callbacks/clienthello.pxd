@@ -1,4 +1,4 @@
-"""The server name (RFC 6066, 3) that a client requests: the callback that chooses a context by it."""
+"""The ClientHello: the callbacks that choose by it, and by the server name in it (RFC 6066, 3)."""
 
 from wiretight._core.context.context cimport Context
 

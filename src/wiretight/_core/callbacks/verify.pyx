@@ -8,6 +8,7 @@ from libc.string cimport memset
 
 from wiretight._core.base.errors cimport forget_errors
 from wiretight._core.callbacks.failures cimport FAILS_VERB, call_python, callable_or_none, subject_of
+from wiretight._core.callbacks.suspension cimport async_refused
 from wiretight._core.connection.connection cimport Connection
 from wiretight._core.context.context cimport settings_of, update_settings
 from wiretight._core.context.settings cimport Settings, policy_of
@@ -22,9 +23,6 @@ from wiretight._core.trust.verification cimport (
     Findings, Tolerance, Verification, forget_findings, verification_of, verify, verify_tolerantly,
 )
 
-cdef enum:
-    CO_COROUTINE = 0x80     # the flags of a function's code: Python's documentation, inspect
-
 
 # --- Settings --------------------------------------------------------------------------------------------------------
 cdef int install(Context context) noexcept:
@@ -35,10 +33,7 @@ cdef int install(Context context) noexcept:
 
 cdef int set_verify_callback(Context context, object callback) except -1:
     callable_or_none(callback, f"verify_callback must be callable or None, not {type(callback).__name__}")
-    code = getattr(getattr(callback, "__func__", callback), "__code__", None)
-    if getattr(code, "co_flags", 0) & CO_COROUTINE:
-        raise TypeError("verify_callback cannot be a coroutine function: decide without waiting")
-    return update_settings(context, put_verify_callback, callback)
+    return update_settings(context, put_verify_callback, async_refused(callback, "verify_callback"))
 
 
 cdef int put_verify_callback(Context _, Settings settings, object callback) except -1:

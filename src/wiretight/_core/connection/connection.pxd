@@ -29,7 +29,13 @@ cdef class Connection:
     cdef str session_key                # what the session_store has its sessions by; None: it gets none
     cdef object requested_name          # on a server: the name that the client asked for, once it is known
     cdef bint looked_at_name            # sni_callback has been called with it
-    cdef bint is_undecided              # sni_callback runs: OpenSSL has not yet acted on the ClientHello
+    cdef bint is_undecided              # a callback decides on the ClientHello: OpenSSL has not yet acted on it
+    cdef object client_hello            # the last one (bytes), and what was made of it for the callback; None: none
+    cdef bint has_seen_hello            # client_hello_callback has decided on one
+    cdef bint may_suspend               # the caller of this verb can be told to call again: see callbacks/suspension
+    cdef bint is_awaited                # a transport awaits what callbacks return
+    cdef object awaited                 # what it awaits now; None: nothing
+    cdef bint lacks_protocol            # alpn_required, and there is none
     cdef X509 *shown                    # on a server that has another context since: the certificate that it showed
     cdef Verification refused           # the verification that ended the connection; None: no such
     cdef int sent_alert                 # the fatal one that this step has sent, as in Failure; 0: none

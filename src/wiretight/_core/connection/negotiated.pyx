@@ -18,7 +18,7 @@ cimport cython
 from wiretight._core.base.errors cimport check, forget_errors
 from wiretight._core.connection.connection cimport Connection
 from wiretight._core.connection.exporter cimport channel_binding
-from wiretight._core.connection.peer cimport peer_certificate, sent_chain, verified_chain
+from wiretight._core.connection.peer cimport ca_names_of, peer_certificate, sent_chain, verified_chain
 from wiretight._core.connection.resumption cimport offer_session, session_of
 from wiretight._core.connection.virtualhost cimport choose_context
 from wiretight._core.context.context cimport Context
@@ -177,6 +177,13 @@ cdef class Negotiated(Connection):
         Since 0.1. OpenSSL: SSL_get_peer_cert_chain(3)
         """
         return sent_chain(self)
+
+    def peer_ca_names(self):
+        """The names of the CAs that the peer trusts, as far as it has said, each as DER; a list. Since 0.1.
+
+        OpenSSL: SSL_get0_peer_CA_list(3)
+        """
+        return ca_names_of(self)
 
     def verify_client_post_handshake(self):
         """Asks the client for a certificate now (TLS 1.3); the request leaves with the next write.

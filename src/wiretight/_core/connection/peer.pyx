@@ -1,10 +1,11 @@
-"""Peer: the certificates that the other side of a connection has sent."""
+"""Peer: the certificates that the other side of a connection has sent, and the names of CAs."""
 
+from wiretight._core.context.canames cimport encoded_names
 from wiretight._core.openssl.ssl cimport (
-    SSL_VERIFY_PEER, SSL_get0_peer_certificate, SSL_get0_verified_chain, SSL_get_peer_cert_chain, SSL_get_verify_mode,
-    SSL_is_init_finished,
+    SSL_VERIFY_PEER, SSL_dup_CA_list, SSL_get0_peer_CA_list, SSL_get0_peer_certificate, SSL_get0_verified_chain,
+    SSL_get_peer_cert_chain, SSL_get_verify_mode, SSL_is_init_finished, sk_X509_NAME_pop_free, stack_st_X509_NAME,
 )
-from wiretight._core.openssl.x509 cimport X509, X509_free, sk_X509_pop_free
+from wiretight._core.openssl.x509 cimport X509, X509_NAME_free, X509_free, sk_X509_pop_free
 from wiretight._core.x509.certificate cimport Chain, chain_of, decoded, der, owned, owned_chain, share_certificate
 
 
@@ -77,3 +78,30 @@ cdef void ask_sent_chain(Connection self, void *answer) noexcept nogil:
     cdef Shown *shown = <Shown *>answer
     shown.chain = owned_chain(SSL_get_peer_cert_chain(self.ssl))
     shown.certificate = owned(SSL_get0_peer_certificate(self.ssl))
+
+
+# The answer to a question. It owns `names`.
+cdef struct Named:
+    bint are_there
+    stack_st_X509_NAME *names
+
+
+cdef list ca_names_of(Connection connection):
+    """OpenSSL: SSL_get0_peer_CA_list(3)"""
+    cdef Named named
+    connection.ask(ask_ca_names, &named)
+    if not named.are_there:
+        return []
+    if named.names == NULL:
+        raise MemoryError
+    try:
+        return encoded_names(named.names)
+    finally:
+        sk_X509_NAME_pop_free(named.names, X509_NAME_free)
+
+
+cdef void ask_ca_names(Connection self, void *answer) noexcept nogil:
+    cdef Named *named = <Named *>answer
+    cdef const stack_st_X509_NAME *names = SSL_get0_peer_CA_list(self.ssl)
+    named.are_there = names != NULL
+    named.names = NULL if names == NULL else SSL_dup_CA_list(names)

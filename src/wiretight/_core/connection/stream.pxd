@@ -69,6 +69,7 @@ cdef class Stream(Negotiated):
     # The parts of a step
     cdef Status admit(self, const Operation *op) noexcept nogil
     cdef Status operate(self, Operation *op) noexcept nogil
+    cdef Status require_protocol(self) noexcept nogil
     cdef Status answer(self, Operation *op, Status status) noexcept nogil
 
     # What each verb asks of OpenSSL

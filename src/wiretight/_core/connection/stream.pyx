@@ -1,8 +1,9 @@
 """Stream: the verbs of a connection, as steps that move bytes between OpenSSL and its Wire.
 
-A verb never waits; each of its steps returns a Status. DONE: it did what was asked. WANT_READ, WANT_WRITE: call again
-once the descriptor is readable or writable. CLOSED: the peer's close_notify has been read. FAILED: `failure` says why.
-AGAIN: call again at once. The caller has the lock and the turn of the wire, and the GIL only if `keeps_gil` says so.
+A verb never waits; each of its steps returns a Status. DONE: it did what was asked. WANT_*: call again once the
+descriptor is ready, or a callback has decided. CLOSED: the peer's close_notify has been read. FAILED: `failure` says
+why. AGAIN: call again at once. The caller has the lock and the turn of the wire, and the GIL only if `keeps_gil` says
+so.
 """
 
 from cython cimport no_gc_clear
@@ -19,9 +20,9 @@ from wiretight._core.connection.pieces cimport SPAN
 from wiretight._core.connection.state cimport CUT, ENDED, GONE, LOST, OPEN, RESET, State, follows
 from wiretight._core.openssl.err cimport ERR_LIB_SSL, ERR_PACK
 from wiretight._core.openssl.ssl cimport (
-    SSL, SSL_ERROR_SSL, SSL_ERROR_SYSCALL, SSL_RECEIVED_SHUTDOWN, SSL_R_BAD_WRITE_RETRY, SSL_SENT_SHUTDOWN,
-    SSL_do_handshake, SSL_get_shutdown, SSL_is_init_finished, SSL_peek_ex, SSL_pending, SSL_read_ex, SSL_shutdown,
-    SSL_version, SSL_write_ex, TLS1_3_VERSION,
+    SSL, SSL_ERROR_SSL, SSL_ERROR_SYSCALL, SSL_RECEIVED_SHUTDOWN, SSL_R_BAD_WRITE_RETRY, SSL_R_NO_APPLICATION_PROTOCOL,
+    SSL_SENT_SHUTDOWN, SSL_do_handshake, SSL_get0_alpn_selected, SSL_get_shutdown, SSL_is_init_finished, SSL_peek_ex,
+    SSL_pending, SSL_read_ex, SSL_shutdown, SSL_version, SSL_write_ex, TLS1_3_VERSION,
 )
 
 cdef extern from "checks.h" nogil:
@@ -112,7 +113,11 @@ cdef class Stream(Negotiated):
         cdef size_t got
         self.wire.begin()
         self.sent_alert = 0
-        if op.verb == READ:
+        if self.settings.values.alpn_required and not self.server_side and op.verb <= WRITE:
+            status = self.require_protocol()
+        if status != DONE:
+            pass
+        elif op.verb == READ:
             status = self.peek_record(op) if op.peeks else self.read_records(op)
             if status == CLOSED or status == FAILED:
                 self.wire.wake_others(self.descriptor.waiting)
@@ -139,6 +144,19 @@ cdef class Stream(Negotiated):
         self.wire.settle()
         self.wire.flush()
         return status
+
+    cdef Status require_protocol(self) noexcept nogil:
+        """The handshake of a client that needs an application protocol. OpenSSL: SSL_get0_alpn_selected(3)"""
+        cdef const unsigned char *protocol
+        cdef unsigned int size
+        cdef Status status
+        forget_errors()
+        status = self.result(SSL_do_handshake(self.ssl))        # which does nothing after it
+        SSL_get0_alpn_selected(self.ssl, &protocol, &size)
+        if status != DONE or size:
+            return status
+        self.close_writing()
+        return failed(&self.failure, SSL_ERROR_SSL, 0, ERR_PACK(ERR_LIB_SSL, 0, SSL_R_NO_APPLICATION_PROTOCOL))
 
     cdef Status answer(self, Operation *op, Status status) noexcept nogil:
         """Which outcome the step reports, OpenSSL's or the kernel's."""
@@ -375,6 +393,8 @@ cdef class Stream(Negotiated):
         cdef Status status = outcome(self.ssl, ret, &self.failure)
         if status == FAILED:
             self.failure.sent_alert = self.sent_alert
+            if self.lacks_protocol:     # OpenSSL only knows that a callback has refused
+                self.failure.code = ERR_PACK(ERR_LIB_SSL, 0, SSL_R_NO_APPLICATION_PROTOCOL)
             if is_alert(&self.failure):
                 self.alert = self.failure.code
             self.was_cut = self.was_cut or self.is_cut()

@@ -20,10 +20,10 @@ from wiretight._core.context.settings cimport Settings, apply, apply_hooks, appl
 from wiretight._core.openssl.err cimport ERR_clear_error
 from wiretight._core.openssl.ssl cimport (
     SSL, SSL_OP_NO_SSLv3, SSL_OP_NO_TLSv1, SSL_OP_NO_TLSv1_1, SSL_OP_NO_TLSv1_2, SSL_VERIFY_PEER,
-    SSL_VERIFY_POST_HANDSHAKE, SSL_copy_session_id, SSL_free, SSL_get0_param, SSL_get_certificate,
+    SSL_VERIFY_POST_HANDSHAKE, SSL_certs_clear, SSL_copy_session_id, SSL_free, SSL_get0_param, SSL_get_certificate,
     SSL_get_min_proto_version, SSL_get_options, SSL_get_verify_mode, SSL_in_before, SSL_is_init_finished, SSL_new,
     SSL_set1_groups_list, SSL_set_SSL_CTX, SSL_set_cipher_list, SSL_set_ciphersuites, SSL_set_min_proto_version,
-    SSL_set_options, SSL_set_session, SSL_set_verify,
+    SSL_set0_CA_list, SSL_set_options, SSL_set_session, SSL_set_verify, SSL_use_cert_and_key,
 )
 from wiretight._core.openssl.x509 cimport (
     X509_V_FLAG_ALLOW_PROXY_CERTS, X509_V_FLAG_CHECK_SS_SIGNATURE, X509_V_FLAG_CRL_CHECK, X509_V_FLAG_CRL_CHECK_ALL,
@@ -93,6 +93,31 @@ cdef int choose_context(Connection connection, Context chosen) except -1:
     return 0
 
 
+cdef int choose_credential(Connection connection, Credential credential) except -1:
+    """In a callback that may choose: has the connection show this, and nothing of what its context has.
+
+    Raises SSLError for a certificate that is too weak for the security level of the connection.
+
+    OpenSSL: SSL_certs_clear(3), SSL_use_cert_and_key(3)
+    """
+    cdef Settings before, settings
+    cdef bint used
+    with cython.critical_section(connection):
+        before = connection.settings        # kept until the lock is released
+    settings = before.copy()
+    settings.credentials = (credential,)
+    connection.descriptor.take_turn_with_gil()
+    ERR_clear_error()
+    SSL_certs_clear(connection.ssl)
+    used = SSL_use_cert_and_key(connection.ssl, credential.leaf, credential.key, credential.chain, 1) > 0
+    with cython.critical_section(connection):
+        connection.settings = settings
+    wt_mutex_unlock(&connection.descriptor.lock)
+    if not used:
+        raise_queue()
+    return 0
+
+
 cdef Settings showing_as(Settings settings, Settings earlier):
     cdef Settings other = settings.copy()
     other.credentials = earlier.credentials
@@ -158,6 +183,7 @@ cdef bint switch_context(
     if SSL_set_SSL_CTX(ssl, context.ctx) == NULL:
         return False
     wt_remove_psk(ssl)      # hooks only add
+    SSL_set0_CA_list(ssl, NULL)
     if ciphers is not None and not (
         SSL_set_ciphersuites(ssl, <bytes>ciphers[1]) and SSL_set_cipher_list(ssl, <bytes>ciphers[0])
     ):

@@ -70,6 +70,7 @@ cdef dict plain_settings(Settings settings):
         "security_level": values.security_level,
         "remember_verified_chains": bool(values.remembers_chains),
         "read_ahead": bool(values.reads_ahead),
+        "alpn_required": bool(values.alpn_required),
         "ciphers": settings.ciphers,
         "ciphersuites": settings.ciphersuites,
         "groups": settings.groups,
@@ -100,6 +101,7 @@ cdef int put_plain(Context _, Settings settings, object plain) except -1:
     values.security_level = plain["security_level"]
     values.remembers_chains = plain["remember_verified_chains"]
     values.reads_ahead = plain["read_ahead"]
+    values.alpn_required = plain["alpn_required"]
     settings.ciphers = plain["ciphers"]
     settings.ciphersuites = plain["ciphersuites"]
     settings.groups = plain["groups"]

@@ -45,6 +45,11 @@ cdef struct Values:
     const unsigned char *alpn       # the bytes of Settings.alpn
     unsigned int alpn_size
     bint has_sni_callback
+    bint has_client_hello_callback
+    bint has_alpn_callback
+    bint has_credential_callback    # client_credential_callback
+    bint has_msg_callback
+    bint alpn_required
     bint has_verify_callback
     bint reloads                    # there is a reload_interval; see context/reloading.pyx
     bint remembers_chains           # see trust/verifiedchains.pyx

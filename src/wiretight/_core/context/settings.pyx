@@ -151,6 +151,10 @@ cdef class Settings:
     cdef Settings without_callbacks(self):
         cdef Settings other = self.copy()
         other.values.has_sni_callback = False
+        other.values.has_client_hello_callback = False
+        other.values.has_alpn_callback = False
+        other.values.has_credential_callback = False
+        other.values.has_msg_callback = False
         other.values.has_verify_callback = False
         other.values.reloads = False
         other.kept = NOTHING
@@ -216,6 +220,11 @@ cdef bint have_equal_values(const Values *ours, const Values *theirs) noexcept:
         and ours.remembers_chains == theirs.remembers_chains
         and ours.reads_ahead == theirs.reads_ahead
         and ours.has_sni_callback == theirs.has_sni_callback
+        and ours.has_client_hello_callback == theirs.has_client_hello_callback
+        and ours.has_alpn_callback == theirs.has_alpn_callback
+        and ours.has_credential_callback == theirs.has_credential_callback
+        and ours.has_msg_callback == theirs.has_msg_callback
+        and ours.alpn_required == theirs.alpn_required
         and ours.has_verify_callback == theirs.has_verify_callback
     )
 

@@ -9,6 +9,7 @@ from wiretight._core.drivers.steps import Steps
 STATUS_DONE: int
 STATUS_WANT_READ: int
 STATUS_WANT_WRITE: int
+STATUS_WANT_CALLBACK: int
 STATUS_CLOSED: int
 STATUS_FAILED: int
 

@@ -18,7 +18,7 @@ from cpython.bytes cimport PyBytes_FromStringAndSize
 from cpython.object cimport PyObject
 from libc.stdint cimport uint64_t
 
-from wiretight._core.base.errors cimport AGAIN, CLOSED, DONE, FAILED, WANT_READ, WANT_WRITE
+from wiretight._core.base.errors cimport AGAIN, CLOSED, DONE, FAILED, WANT_CALLBACK, WANT_READ, WANT_WRITE
 from wiretight._core.connection.connection cimport Connection
 from wiretight._core.connection.stream cimport READ, WRITE, Operation, Stream, operation
 from wiretight._core.drivers.buffers cimport Buffers
@@ -46,6 +46,7 @@ cdef enum:
 STATUS_DONE = <int>DONE
 STATUS_WANT_READ = <int>WANT_READ
 STATUS_WANT_WRITE = <int>WANT_WRITE
+STATUS_WANT_CALLBACK = <int>WANT_CALLBACK
 STATUS_CLOSED = <int>CLOSED
 STATUS_FAILED = <int>FAILED
 
@@ -63,6 +64,7 @@ cdef class Channel(Steps):
         """
         self.connection = connection
         self.edge_triggered = edge_triggered
+        connection.is_awaited = True
         connection.wire.reads_ahead = True  # nobody else knows the connection yet
 
     def _set_flow(self, bint delivers, bint accepts, bint discards):
@@ -120,6 +122,8 @@ cdef class Channel(Steps):
                 self._read_ended(status)
         elif status == DONE and self.delivers and self.has_more():
             self._read_later()
+        elif status == WANT_CALLBACK:
+            self._suspended()
         # An answer to the peer (KeyUpdate, renegotiation), or a write that had to wait for what was read.
         if self.queued or self.unsent():
             self._write_blocked()
@@ -362,6 +366,8 @@ cdef class Channel(Steps):
     cdef int send_op(self, Operation *op, size_t *taken) except -1:
         cdef int status = self.attempt(op, op.size < HANDS_OVER_GIL)
         taken[0] = op.writing.committed
+        if status == WANT_CALLBACK:
+            return WANT_READ    # a read has met what asks it, and writing goes on after that read
         # It read a renegotiation that has not ended: the loop calls again, because the descriptor is writable.
         return WANT_WRITE if status == AGAIN else status
 

@@ -41,6 +41,7 @@ cdef class Driver(Stream):
     # One call
     cdef size_t drive(self, Verb verb, char *data, size_t size, object deadline) except? 0xFFFFFFFF
     cdef size_t run(self, Call *call, object deadline) except? 0xFFFFFFFF
+    cdef bint could_suspend(self) noexcept nogil
     cdef bint keeps_gil_for(self, Call *call) noexcept nogil
     cdef void advance(self, Call *call) noexcept nogil
     cdef void advance_locked(self, Call *call) noexcept nogil

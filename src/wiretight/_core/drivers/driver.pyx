@@ -18,14 +18,16 @@ from libc.string cimport memcpy
 from _socket import socket as CSocket
 
 from wiretight._core.base.errors cimport (
-    AGAIN, CLOSED, DONE, FAILED, WANT_READ, WANT_WRITE, chained, plain_error,
+    AGAIN, CLOSED, DONE, FAILED, WANT_CALLBACK, WANT_READ, WANT_WRITE, chained, plain_error,
 )
 from wiretight._core.base.mutex cimport wt_mutex_lock, wt_mutex_unlock
 from wiretight._core.connection.connection cimport Connection
 from wiretight._core.connection.stream cimport HANDSHAKE, READ, WRITE, Stream, Verb, plaintext
 from wiretight._core.openssl.ssl cimport SSL_SENT_SHUTDOWN, SSL_get_shutdown, SSL_pending
 from wiretight._core.wire.wire cimport READY, TIMED_OUT, Wake
-from wiretight._standard.errors import SSLError, SSLWantReadError, SSLWantWriteError, SSLZeroReturnError
+from wiretight._standard.errors import (
+    SSLError, SSLWantCallbackError, SSLWantReadError, SSLWantWriteError, SSLZeroReturnError,
+)
 
 cdef extern from "references.h":
     object referent "wt_referent"(object reference)
@@ -76,7 +78,7 @@ cdef class Driver(Stream):
             call.timeout = min(call.deadline, <int64_t>1)
         if self.wire.on_socket:
             sock = self.underlying_socket()
-            if deadline is None and verb == WRITE:
+            if deadline is None and verb == WRITE and not self.could_suspend():
                 # A write that the kernel accepts at once needs no timeout, and reading it costs as much as the lock.
                 call.timeout = self.last_timeout
                 call.knows_timeout = False
@@ -114,6 +116,10 @@ cdef class Driver(Stream):
             raise problem
         return call.op.got if verb == READ else call.op.writing.sent
 
+    cdef bint could_suspend(self) noexcept nogil:
+        """Whether this connection has a callback that asks how its caller waits."""
+        return self.settings.values.has_client_hello_callback or self.settings.values.has_credential_callback
+
     cdef bint keeps_gil_for(self, Call *call) noexcept nogil:
         """Whether the call is so short that no other thread could use the GIL meanwhile."""
         if call.timeout != 0 or call.op.verb == HANDSHAKE:
@@ -141,6 +147,7 @@ cdef class Driver(Stream):
 
     cdef void advance_locked(self, Call *call) noexcept nogil:
         self.wire.waits = call.timeout != 0
+        self.may_suspend = call.timeout == 0
         if call.timeout == 0:
             self.wire.drained = False
         if call.has_begun and call.status == AGAIN:
@@ -207,7 +214,7 @@ cdef class Driver(Stream):
         """Copies what the exception needs, before the next call changes it."""
         call.is_over = True
         self.sends -= call.op.verb == WRITE
-        if call.status == FAILED:
+        if call.status == FAILED or call.status == WANT_CALLBACK:
             call.failure = self.failure
         if call.op.verb == READ:
             self.last_read = call.op.got
@@ -310,6 +317,11 @@ cdef class Driver(Stream):
             return plain_error(SSLWantReadError, SSL_ERROR_WANT_READ, "The operation did not complete (read)")
         if call.status == WANT_WRITE:
             return plain_error(SSLWantWriteError, SSL_ERROR_WANT_WRITE, "The operation did not complete (write)")
+        if call.status == WANT_CALLBACK:
+            return plain_error(
+                SSLWantCallbackError, call.failure.ssl_error,
+                "A callback has not decided yet: call again when it has",
+            )
         if call.status == CLOSED:
             return plain_error(SSLZeroReturnError, SSL_ERROR_ZERO_RETURN, "TLS/SSL connection has been closed (EOF)")
         return self.exception_for_failure(&call.failure)

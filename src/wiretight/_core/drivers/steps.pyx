@@ -117,7 +117,7 @@ cdef class Steps:
 
     cdef Status attempt_locked(self, Operation *op) noexcept nogil:
         cdef Status status
-        self.connection.wire.drained = self.connection.wire.waits = False
+        self.connection.wire.drained = self.connection.wire.waits = self.connection.may_suspend = False
         status = self.connection.send(op) if op.verb == WRITE else self.connection.step(op)
         self.more = self.connection.has_more()
         self.bytes_in = self.connection.wire.bytes_in

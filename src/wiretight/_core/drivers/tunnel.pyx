@@ -169,6 +169,7 @@ cdef class Tunnel(Wire):
             return DONE
         op.raised = self.carrier.descriptor.take_raised()       # by a callback: for the verb of ours, too
         self.carrier.serves_carried = True
+        self.carrier.may_suspend = False    # who calls us again knows nothing of its callbacks
         status = self.carrier.send(op) if op.verb == WRITE else self.carrier.step(op)
         self.carrier.serves_carried = False
         self.carrier.descriptor.raised = op.raised

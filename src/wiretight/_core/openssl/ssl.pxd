@@ -5,7 +5,7 @@ from libc.stdint cimport uint64_t
 from wiretight._core.openssl.bio cimport BIO
 from wiretight._core.openssl.crypto cimport CRYPTO_EX_free
 from wiretight._core.openssl.evp cimport EVP_PKEY
-from wiretight._core.openssl.x509 cimport X509, X509_STORE, X509_STORE_CTX, X509_VERIFY_PARAM, stack_st_X509
+from wiretight._core.openssl.x509 cimport X509, X509_NAME, X509_STORE, X509_STORE_CTX, X509_VERIFY_PARAM, stack_st_X509
 
 cdef extern from "openssl/ssl.h" nogil:
     ctypedef struct SSL:
@@ -48,7 +48,7 @@ cdef extern from "openssl/ssl.h" nogil:
     bint SSL_is_init_finished(const SSL *ssl)
 
     int SSL_ERROR_NONE, SSL_ERROR_SSL, SSL_ERROR_WANT_READ, SSL_ERROR_WANT_WRITE, SSL_ERROR_WANT_X509_LOOKUP
-    int SSL_ERROR_SYSCALL, SSL_ERROR_ZERO_RETURN, SSL_ERROR_WANT_CONNECT
+    int SSL_ERROR_SYSCALL, SSL_ERROR_ZERO_RETURN, SSL_ERROR_WANT_CONNECT, SSL_ERROR_WANT_CLIENT_HELLO_CB
     int SSL_SENT_SHUTDOWN, SSL_RECEIVED_SHUTDOWN
     long SSL_MODE_AUTO_RETRY, SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER, SSL_MODE_RELEASE_BUFFERS
     int SSL_R_CERTIFICATE_VERIFY_FAILED, SSL_R_UNEXPECTED_EOF_WHILE_READING, SSL_R_BAD_WRITE_RETRY
@@ -204,8 +204,22 @@ cdef extern from "openssl/ssl.h" nogil:
     )
     void SSL_CTX_set_client_hello_cb(SSL_CTX *ctx, int (*cb)(SSL *, int *, void *) noexcept, void *arg)
     int SSL_client_hello_get0_ext(SSL *ssl, unsigned int type, const unsigned char **out, size_t *outlen)
-    int SSL_CLIENT_HELLO_SUCCESS, SSL_CLIENT_HELLO_ERROR
-    unsigned int TLSEXT_TYPE_server_name
+    int SSL_CLIENT_HELLO_SUCCESS, SSL_CLIENT_HELLO_ERROR, SSL_CLIENT_HELLO_RETRY
+    void SSL_set_cert_cb(SSL *s, int (*cb)(SSL *, void *) noexcept, void *arg)
+    int SSL_get_sigalgs(
+        SSL *s, int idx, int *psign, int *phash, int *psignhash, unsigned char *rsig, unsigned char *rhash)
+    cdef struct stack_st_X509_NAME:
+        pass
+    void SSL_set0_CA_list(SSL *s, stack_st_X509_NAME *name_list)
+    const stack_st_X509_NAME *SSL_get0_peer_CA_list(const SSL *s)
+    stack_st_X509_NAME *SSL_dup_CA_list(const stack_st_X509_NAME *sk)
+    stack_st_X509_NAME *sk_X509_NAME_new_null()
+    int sk_X509_NAME_push(stack_st_X509_NAME *sk, const X509_NAME *ptr)
+    int sk_X509_NAME_num(const stack_st_X509_NAME *sk)
+    X509_NAME *sk_X509_NAME_value(const stack_st_X509_NAME *sk, int idx)
+    void sk_X509_NAME_pop_free(stack_st_X509_NAME *sk, void (*freefunc)(X509_NAME *) noexcept)
+    unsigned int TLSEXT_TYPE_server_name, TLSEXT_TYPE_application_layer_protocol_negotiation
+    int SSL_R_NO_APPLICATION_PROTOCOL, SSL_AD_NO_APPLICATION_PROTOCOL, SSL3_MT_CLIENT_HELLO
     int TLSEXT_NAMETYPE_host_name, TLSEXT_MAXLEN_host_name
     int SSL_TLSEXT_ERR_OK, SSL_TLSEXT_ERR_NOACK, SSL_TLSEXT_ERR_ALERT_FATAL
     int SSL_AD_INTERNAL_ERROR, SSL_AD_HANDSHAKE_FAILURE, SSL_AD_DECODE_ERROR, SSL_AD_UNRECOGNIZED_NAME

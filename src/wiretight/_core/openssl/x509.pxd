@@ -36,6 +36,7 @@ cdef extern from "openssl/x509v3.h" nogil:
     ctypedef struct X509_NAME_ENTRY:
         pass
     X509_NAME *d2i_X509_NAME(X509_NAME **a, const unsigned char **ppin, long length)
+    int i2d_X509_NAME(const X509_NAME *a, unsigned char **ppout)
     void X509_NAME_free(X509_NAME *a)
     int X509_NAME_cmp(const X509_NAME *a, const X509_NAME *b)
     int X509_NAME_entry_count(const X509_NAME *name)

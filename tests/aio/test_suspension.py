@@ -1,0 +1,371 @@
+"""Callbacks that decide later, on the loop: the handshake waits for them, and whatever else happens is noticed."""
+
+from __future__ import annotations
+
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+import wiretight
+from tests.aio.ends import aborting, works_and_closes
+from tests.aio.protocols import Echo, Recorder
+from tests.incidents.eventloops import UPGRADES, WAYS
+from tests.kit.certificates import HOST
+from tests.kit.sockets import tcp_pair
+from wiretight import asyncio as native
+
+OTHERS = 100  # handshakes that a decision must not delay
+
+
+@pytest.fixture(params=[*WAYS, *UPGRADES], ids=str)
+def way(request):
+    with request.param.in_use() as way:
+        yield way
+
+
+@pytest.fixture(params=["on the loop", "in an executor"])
+def contexts(request, ends):
+    """Of a client and a server; whose handshakes may be computed in an executor."""
+    pair = ends.client_context(), ends.server_context()
+    if request.param == "on the loop":
+        yield pair
+        return
+    with ThreadPoolExecutor(2) as executor:
+        for context in pair:
+            context.handshake_executor = executor
+        yield pair
+
+
+class Decision:
+    """A coroutine function for a callback, which decides when it is told to."""
+
+    def __init__(self, answer=None):
+        self.answer = answer
+        self.begun, self.made = asyncio.Event(), asyncio.Event()
+        self.calls = []
+        self.was_cancelled = False
+
+    async def __call__(self, *args):
+        self.calls.append(args)
+        self.begun.set()
+        try:
+            await self.made.wait()
+        except asyncio.CancelledError:
+            self.was_cancelled = True
+            raise
+        if isinstance(self.answer, BaseException):
+            raise self.answer
+        return self.answer
+
+
+def non_blocking_pair():
+    near, far = tcp_pair()
+    near.setblocking(False)
+    far.setblocking(False)
+    return near, far
+
+
+class Begun:
+    """A server's handshake that waits for a decision, and a client's task, which waits for the server."""
+
+    @classmethod
+    async def reach(cls, way, contexts, decision=None, name="client_hello_callback"):
+        begun = cls()
+        begun.decision = decision or Decision()
+        setattr(contexts[name.startswith("client_cred") is False], name, begun.decision)
+        near, far = non_blocking_pair()
+        begun.client = asyncio.ensure_future(way.connect(Recorder, near, contexts[0]))
+        begun.server = asyncio.ensure_future(way.accept(Recorder, far, contexts[1]))
+        await begun.decision.begun.wait()
+        return begun
+
+    async def finish(self):
+        self.decision.made.set()
+        client, server = await asyncio.gather(self.client, self.server)
+        async with aborting(client, server):
+            await works_and_closes(client, server)
+        return client, server
+
+
+def test_a_handshake_waits_for_its_decision(way, contexts):
+    async def main():
+        begun = await Begun.reach(way, contexts)
+        assert not begun.server.done()
+        ((connection, hello),) = begun.decision.calls
+        assert hello.server_name == HOST
+        _, server = await begun.finish()
+        assert server.transport.get_extra_info("ssl_object") is connection
+        assert len(begun.decision.calls) == 1
+
+    way.run(main)
+
+
+def test_what_is_decided_takes_effect(way, contexts, ends, certificates):
+    async def main():
+        other = ends.server_context(credentials=certificates.server_of_other_ca)
+        contexts[0].load_verify_locations(certificates.other_ca_file)
+        begun = await Begun.reach(way, contexts, Decision(other))
+        _, server = await begun.finish()
+        assert server.transport.get_extra_info("sslcontext") is other
+
+    way.run(main)
+
+
+def test_a_client_chooses_its_credential_later(way, contexts, certificates):
+    async def main():
+        contexts[1].load_verify_locations(certificates.ca_file)
+        contexts[1].verify_mode = wiretight.CERT_REQUIRED
+        files = certificates.client
+        credential = wiretight.Credential.from_pem(files.chain.read_bytes(), files.key.read_bytes())
+        begun = await Begun.reach(way, contexts, Decision(credential), "client_credential_callback")
+        _, server = await begun.finish()
+        assert server.transport.get_extra_info("peercert")["subject"]
+
+    way.run(main)
+
+
+def test_a_future_is_awaited_too(way, contexts):
+    async def main():
+        answer = asyncio.get_running_loop().create_future()
+        asked = asyncio.Event()
+        contexts[1].client_hello_callback = lambda *_: (loop.call_soon_threadsafe(asked.set), answer)[1]
+        loop = asyncio.get_running_loop()
+        near, far = non_blocking_pair()
+        both = [
+            asyncio.ensure_future(way.connect(Recorder, near, contexts[0])),
+            asyncio.ensure_future(way.accept(Recorder, far, contexts[1])),
+        ]
+        await asked.wait()
+        answer.set_result(None)
+        async with aborting(*await asyncio.gather(*both)):
+            pass
+
+    way.run(main)
+
+
+def test_what_a_coroutine_raises_chooses_the_alert(way, contexts):
+    async def main():
+        refusal = LookupError("nobody has that name")
+        refusal.alert = 112
+        begun = await Begun.reach(way, contexts, Decision(refusal))
+        begun.decision.made.set()
+        with pytest.raises(wiretight.SSLError) as caught:
+            await begun.server
+        assert caught.value.__context__ is refusal
+        assert caught.value.alert == 112
+        with pytest.raises((wiretight.SSLError, ConnectionError)):
+            await begun.client
+
+    way.run(main)
+
+
+@pytest.mark.parametrize("answer", ["pending", "a coroutine"])
+def test_what_was_awaited_is_not_pending_again(way, contexts, answer):
+    async def main():
+        begun = await Begun.reach(way, contexts, Decision(wiretight.PENDING if answer == "pending" else 0))
+        begun.decision.made.set()
+        with pytest.raises(wiretight.SSLError) as caught:
+            await begun.server
+        assert isinstance(caught.value.__context__, TypeError)
+        with pytest.raises((wiretight.SSLError, ConnectionError)):
+            await begun.client
+
+    way.run(main)
+
+
+def test_a_transport_is_not_told_to_call_again(way, contexts):
+    contexts[1].client_hello_callback = lambda *_: wiretight.PENDING
+
+    async def main():
+        near, far = non_blocking_pair()
+        results = await asyncio.gather(
+            way.connect(Recorder, near, contexts[0]), way.accept(Recorder, far, contexts[1]), return_exceptions=True
+        )
+        assert "cannot answer PENDING to a transport" in str(results[1].__context__)
+        assert isinstance(results[0], OSError)
+
+    way.run(main)
+
+
+def test_each_of_two_hellos_is_awaited(way, certificates):
+    client, server = certificates.client_context(), certificates.server_context()
+    client.set_groups("X25519:P-256")
+    server.set_groups("P-256")
+
+    async def main():
+        begun = await Begun.reach(way, (client, server))
+        await begun.finish()
+        assert [hello.is_retry for _, hello in begun.decision.calls] == [False, True]
+
+    way.run(main)
+
+
+# --- What ends it -----------------------------------------------------------------------------------------------------
+@pytest.fixture(params=["on the loop", "in an executor"])
+def server(request, ends):
+    context = ends.server_context()
+    if request.param == "on the loop":
+        yield context
+        return
+    with ThreadPoolExecutor(1) as executor:
+        context.handshake_executor = executor
+        yield context
+
+
+def client_flight(ends):
+    incoming, outgoing = wiretight.MemoryBIO(), wiretight.MemoryBIO()
+    client = ends.client_context().wrap_bio(incoming, outgoing, server_hostname=HOST)
+    with pytest.raises(wiretight.SSLWantReadError):
+        client.do_handshake()
+    return outgoing.read()
+
+
+async def suspended(ends, server, **options):
+    """A decision, the plain socket of a client that has sent its ClientHello, and the task of the server."""
+    decision = server.client_hello_callback = Decision()
+    sock, peer = non_blocking_pair()
+    if options.pop("upgraded", False):
+        plain, protocol = await asyncio.get_running_loop().create_connection(Recorder, sock=sock)
+        making = native.start_tls(plain, protocol, server, server_side=True, **options)
+    else:
+        making = native.connect_accepted_socket(Recorder, sock, ssl=server, **options)
+    task = asyncio.ensure_future(making)
+    await asyncio.sleep(0)  # so that nobody else reads what follows
+    peer.send(client_flight(ends))
+    await decision.begun.wait()
+    return decision, peer, task
+
+
+upgraded = pytest.mark.parametrize("upgraded", [False, True], ids=["socket", "start_tls"])
+
+
+@upgraded
+@pytest.mark.parametrize("how", ["end", "reset"])
+def test_a_peer_that_goes_cancels_the_decision(loops, ends, server, upgraded, how):
+    async def main():
+        decision, peer, task = await suspended(ends, server, upgraded=upgraded)
+        if how == "reset":
+            peer.setsockopt(1, 13, b"\1\0\0\0\0\0\0\0")  # SO_LINGER of no time
+        peer.close()
+        with pytest.raises(ConnectionError):
+            await task
+        await asyncio.sleep(0)
+        assert decision.was_cancelled
+
+    loops.run(main)
+
+
+@upgraded
+def test_the_timeout_of_the_handshake_cancels_the_decision(loops, ends, server, upgraded):
+    async def main():
+        decision, peer, task = await suspended(ends, server, upgraded=upgraded, ssl_handshake_timeout=0.1)
+        with pytest.raises(ConnectionAbortedError, match=r"longer than 0\.1 seconds"):
+            await task
+        await asyncio.sleep(0)
+        assert decision.was_cancelled
+        peer.close()
+
+    loops.run(main)
+
+
+@upgraded
+def test_what_follows_the_hello_is_read_after_the_decision(loops, ends, server, upgraded):
+    async def main():
+        decision, peer, task = await suspended(ends, server, upgraded=upgraded)
+        peer.send(b"\x15\x03\x03\0\2\2\x28")  # an alert
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        assert not task.done()
+        decision.made.set()
+        with pytest.raises((wiretight.SSLError, ConnectionError)):
+            await task
+        peer.close()
+
+    loops.run(main)
+
+
+def test_a_cancelled_decision_ends_the_handshake(loops, ends, server):
+    async def main():
+        decision, peer, task = await suspended(ends, server)
+        decision.answer = asyncio.CancelledError()
+        decision.made.set()
+        with pytest.raises(wiretight.SSLError) as caught:
+            await task
+        assert isinstance(caught.value.__context__, asyncio.CancelledError)
+        peer.close()
+
+    loops.run(main)
+
+
+def test_who_waits_for_the_handshake_and_is_cancelled_cancels_the_decision(loops, ends, server):
+    async def main():
+        decision, peer, task = await suspended(ends, server)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        assert decision.was_cancelled
+        peer.close()
+
+    loops.run(main)
+
+
+def test_a_decision_delays_nobody_else(loops, ends, server):
+    """Those that begin while it is pending end before it, on the same loop, with the same context."""
+
+    async def main():
+        async def decide(connection, hello):
+            return await slow() if hello.alpn_protocols == ("slow",) else None
+
+        slow = Decision()
+        server.client_hello_callback = decide
+        clients = [ends.client_context() for _ in range(2)]
+        clients[1].set_alpn_protocols(["slow"])
+        async with ends.serving(Echo, ssl=server) as address:
+            waiting = asyncio.ensure_future(ends.connect(Recorder, address, ssl=clients[1]))
+            await slow.begun.wait()
+            for _ in range(OTHERS // 20):
+                many = await asyncio.gather(*(ends.connect(Recorder, address, ssl=clients[0]) for _ in range(20)))
+                async with aborting(*many):
+                    pass
+            assert not waiting.done()
+            slow.made.set()
+            async with aborting(await waiting):
+                pass
+
+    loops.run(main)
+
+
+@pytest.mark.parametrize("ending", ["close", "abort"])
+def test_a_request_amid_the_connection_is_awaited(way, certificates, ending):
+    """Post-handshake authentication of TLS 1.3: what the client writes meanwhile waits for the decision."""
+    client, server = certificates.client_context(), certificates.server_context()
+    client.post_handshake_auth = server.post_handshake_auth = True
+    server.load_verify_locations(certificates.ca_file)
+    server.verify_mode = wiretight.CERT_REQUIRED
+    files = certificates.client
+    credential = wiretight.Credential.from_pem(files.chain.read_bytes(), files.key.read_bytes())
+
+    async def main():
+        client.client_credential_callback = decision = Decision(credential)
+        near, far = non_blocking_pair()
+        mine, theirs = await asyncio.gather(way.connect(Recorder, near, client), way.accept(Recorder, far, server))
+        async with aborting(mine, theirs):
+            theirs.transport.get_extra_info("ssl_object").verify_client_post_handshake()
+            theirs.transport.write(b"who are you?")
+            await decision.begun.wait()
+            mine.transport.write(b"wait")
+            if ending == "abort":
+                mine.transport.close()
+                await mine.lost()
+                await asyncio.sleep(0)
+                assert decision.was_cancelled
+                return
+            decision.made.set()
+            assert await mine.receive(12) == b"who are you?"
+            assert await theirs.receive(4) == b"wait"
+            assert theirs.transport.get_extra_info("peercert")["subject"]
+
+    way.run(main)
