@@ -107,6 +107,7 @@ def changes(server: Any, client: Any, certificates: Any, version: Any, folder: P
             lambda: setattr(server, "options", server.options ^ tls.OP_CIPHER_SERVER_PREFERENCE)],
         "remember_verified_chains": toggled(client, "remember_verified_chains", False, True),
         "read_ahead": toggled(client, "read_ahead", True, False),
+        "key_update_after": toggled(client, "key_update_after", 1, None),
         "handshake_executor": toggled(server, "handshake_executor", EXECUTOR, None),
         "num_tickets": toggled(server, "num_tickets", 0, 4),
         "minimum_version": toggled(server, "minimum_version", older, version),

@@ -201,6 +201,20 @@ class SSLTransport(Handshake):
         self._guarded(self._end_output)
 
     def _write_refused(self, data: Any) -> None:
+    def key_update(self, *, request_peer: bool = False) -> None:
+        """Encrypts what is written from now on with new keys; with `request_peer`, has the peer do the same.
+
+        As SSLSocket.key_update(). What was written and still waits here gets the new keys too. Raises ValueError before
+        the handshake is done, on TLS 1.2, once the transport is closed and after write_eof(). Since 0.1.
+        Source: RFC 8446, section 4.6.3.
+        OpenSSL: SSL_key_update(3)
+        """
+        if self._state is not State.OPEN or self._eof_written:
+            raise ValueError(f"key_update() needs an open connection that it can write to, not {self!r}")
+        self._ssl_object.key_update(request_peer=request_peer)
+        if self._state is State.OPEN and self._has_output():
+            self._write_blocked()
+
         if self._eof_written:
             raise RuntimeError("Cannot call write() after write_eof()")
         if self._state is State.HANDSHAKING:

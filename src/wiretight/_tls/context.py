@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from functools import partial
 
 from wiretight._core.context import executor as _executor
+from wiretight._core.context.keylifetime import key_update_after, set_key_update_after
 from wiretight._core.session.session import SSLSession
 from wiretight._core.sslcontext import _SSLContext, add_ancestor
 from wiretight._standard.errors import HAS_STANDARD, SSLError, standard
@@ -256,6 +257,23 @@ class SSLContext(  # type: ignore[misc, override]
         _executor.set_handshake_executor(self, executor)
 
     # --- Negotiation --------------------------------------------------------------------------------------------------
+    @property
+    def key_update_after(self) -> int | None:
+        """After how many records of data a connection updates the keys of what it sends; None, the default: never.
+
+        For connections of TLS 1.3 that move very much: with AES-GCM, 23,726,566 records (2**24.5), at most 370 GiB,
+        are what one key may encrypt. OpenSSL never updates by itself, and each end decides for what it sends. A peer
+        that has to take part is asked by key_update(request_peer=True). On TLS 1.2 it does nothing.
+
+        Raises ValueError for less than 1, TypeError for what is no whole number. Since 0.1.
+        Source: RFC 8446, section 5.5; an addition to `ssl`. OpenSSL: SSL_key_update(3)
+        """
+        return key_update_after(self)
+
+    @key_update_after.setter
+    def key_update_after(self, records: int | None) -> None:
+        set_key_update_after(self, records)
+
 
     @property
     def protocol(self) -> _SSLMethod:  # type: ignore[override]

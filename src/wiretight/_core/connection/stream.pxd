@@ -1,6 +1,7 @@
 """Stream: the verbs of a connection, as steps that move bytes between OpenSSL and its Wire."""
 
 from cpython.object cimport PyObject
+from libc.stdint cimport uint64_t
 from libc.string cimport memset
 
 from wiretight._core.base.errors cimport Failure, Status
@@ -20,6 +21,8 @@ cdef enum Verb:
     FLUSH       # sends what the wire has of earlier calls
     LOOK        # looks for an alert that explains a reset, and reads nothing
 
+    UPDATE      # new keys for what we send, as far as the kernel accepts it
+    UPDATE_BOTH     # and asks the peer to do the same
 
 # A verb in progress, over all of its steps.
 cdef struct Operation:
@@ -61,6 +64,7 @@ cdef class Stream(Negotiated):
     cdef bint serves_carried        # this step is for the connection that the wire `carries`
     cdef bint was_cut               # the peer's data has ended without its close_notify
 
+    cdef uint64_t sealed            # records of data since the keys were updated, where somebody counts them
     # Called with the lock and the turn, by whoever waits
     cdef Status step(self, Operation *op) noexcept nogil
     cdef Status send(self, Operation *op) noexcept nogil
@@ -77,7 +81,6 @@ cdef class Stream(Negotiated):
     cdef Status peek_record(self, Operation *op) noexcept nogil
     cdef Status write_records(self, Operation *op) noexcept nogil
     cdef Status encrypt(self, Operation *op) noexcept nogil
-    cdef bint is_retry(self, const Operation *op) noexcept nogil
     cdef Status close_writing(self) noexcept nogil
     cdef Status shut_down(self) noexcept nogil
 

@@ -7,6 +7,7 @@ AGAIN: call again at once. The caller has the lock and the turn of the wire, and
 
 from cython cimport no_gc_clear
 from libc.errno cimport EAGAIN, EBADF, ECONNRESET, ENOMEM, EPIPE
+from libc.stdint cimport uint64_t
 from libc.string cimport memset
 
 from wiretight._core.base.errors cimport (
@@ -15,7 +16,7 @@ from wiretight._core.base.errors cimport (
 )
 from wiretight._core.base.mutex cimport wt_mutex_lock, wt_mutex_unlock
 from wiretight._core.connection.backlog cimport BATCH, Backlog, Writing, note
-from wiretight._core.connection.pieces cimport SPAN
+from wiretight._core.connection.keyupdate cimport are_due, send_key_update
 from wiretight._core.connection.state cimport CUT, ENDED, GONE, LOST, OPEN, RESET, State, follows
 from wiretight._core.openssl.err cimport ERR_LIB_SSL, ERR_PACK
 from wiretight._core.openssl.ssl cimport (
@@ -98,7 +99,7 @@ cdef class Stream(Negotiated):
             # The reset itself, if no call has reported it yet.
             return self.failed_with(self.wire.ending if self.state == GONE and self.wire.ending else EPIPE)
         if op.verb == WRITE and self.backlog.size and op.writing.sent == op.writing.committed:
-            if not self.is_retry(op):
+            if not self.backlog.is_retried_by(op.data, op.pieces, op.writing.sent, op.size):
                 return failed(&self.failure, SSL_ERROR_SSL, 0, ERR_PACK(ERR_LIB_SSL, 0, SSL_R_BAD_WRITE_RETRY))
         return DONE
 
@@ -142,8 +143,10 @@ cdef class Stream(Negotiated):
 
     cdef Status answer(self, Operation *op, Status status) noexcept nogil:
         """Which outcome the step reports, OpenSSL's or the kernel's."""
-        if op.verb == READ or op.verb == NOTIFY:
+        if op.verb == READ or op.verb == NOTIFY or op.verb == UPDATE or op.verb == UPDATE_BOTH:
             return status
+        elif op.verb == UPDATE or op.verb == UPDATE_BOTH:
+            status = self.update_keys(op.verb == UPDATE_BOTH)
         if op.verb == WRITE:
             note(&op.writing, self.wire.flushed)
         if status == FAILED and not (op.verb == WRITE and op.size):
@@ -302,23 +305,17 @@ cdef class Stream(Negotiated):
             if ret <= 0:
                 return self.result(ret)
             writing.committed += part
+        cdef uint64_t before
             writing.marks[writing.count].cipher_end = self.wire.enqueued
             writing.marks[writing.count].plain_end = writing.committed
             writing.count += 1
+            if self.settings.values.key_update_after and are_due(self.ssl, self.settings, self.sealed):
+                if self.update_keys(False) != DONE:
+                    return FAILED
+            before = self.wire.records_out.count
         return DONE
 
-    cdef bint is_retry(self, const Operation *op) noexcept nogil:
-        """Whether the bytes begin with the backlog, or are the beginning of it."""
-        cdef size_t start = 0
-        cdef size_t size = min(op.size - op.writing.sent, self.backlog.size)
-        cdef size_t share
-        while start < size:
-            share = size - start if op.pieces == NULL else min(size - start, <size_t>SPAN)
-            if not self.backlog.has(start, plaintext(op, op.writing.sent + start, share), share):
-                return False
-            start += share
-        return True
-
+            self.sealed += self.wire.records_out.count - before
     cdef Status close_writing(self) noexcept nogil:
         """Sends our close_notify, unless it was sent before.
 
@@ -361,6 +358,10 @@ cdef class Stream(Negotiated):
             self.state = state
 
     cdef void follow_wire(self) noexcept nogil:
+    cdef Status update_keys(self, bint asks_peer) noexcept nogil:
+        self.sealed = 0
+        return self.result(send_key_update(self.ssl, asks_peer))
+
         """Enters the state in which earlier steps have left the wire."""
         if self.wire.out_of_memory:
             self.enter(LOST)

@@ -69,6 +69,7 @@ cdef dict plain_settings(Settings settings):
         "security_level": values.security_level,
         "remember_verified_chains": bool(values.remembers_chains),
         "read_ahead": bool(values.reads_ahead),
+        "key_update_after": values.key_update_after,
         "ciphers": settings.ciphers,
         "ciphersuites": settings.ciphersuites,
         "groups": settings.groups,
@@ -98,6 +99,7 @@ cdef int put_plain(Context _, Settings settings, object plain) except -1:
     values.security_level = plain["security_level"]
     values.remembers_chains = plain["remember_verified_chains"]
     values.reads_ahead = plain["read_ahead"]
+    values.key_update_after = plain["key_update_after"]
     settings.ciphers = plain["ciphers"]
     settings.ciphersuites = plain["ciphersuites"]
     settings.groups = plain["groups"]

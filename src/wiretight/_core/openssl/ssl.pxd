@@ -42,6 +42,8 @@ cdef extern from "openssl/ssl.h" nogil:
     int SSL_get_error(const SSL *ssl, int ret)
     int SSL_pending(const SSL *ssl)
     int SSL_get_shutdown(const SSL *ssl)
+    int SSL_key_update(SSL *ssl, int updatetype)
+    int SSL_KEY_UPDATE_NOT_REQUESTED, SSL_KEY_UPDATE_REQUESTED
     void SSL_set_shutdown(SSL *ssl, int mode)
     bint SSL_is_server(const SSL *ssl)
     bint SSL_in_before(const SSL *ssl)
