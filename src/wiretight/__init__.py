@@ -101,7 +101,10 @@ globals().update(_removed.NAMES)
 if TYPE_CHECKING:
     from wiretight import _ssl as _ssl
     from wiretight._install import install as install, uninstall as uninstall
+    from wiretight._tls.handshakes import HandshakeEvent as HandshakeEvent, HandshakeFailure as HandshakeFailure
     from wiretight._tls.information import ConnectionInfo as ConnectionInfo
+    from wiretight._tls.metrics import Metrics as Metrics
+    from wiretight._tls.openmetrics import openmetrics as openmetrics
     from wiretight._tls.sessionstore import SessionStore as SessionStore
     from wiretight._tls.verifycodes import VerifyCode as VerifyCode
     from wiretight.selectors import Selector as Selector
@@ -121,6 +124,18 @@ def __getattr__(name: str) -> object:
         from wiretight._tls.information import ConnectionInfo
 
         return ConnectionInfo
+    if name in ("HandshakeEvent", "HandshakeFailure"):
+        from wiretight._tls import handshakes
+
+        return getattr(handshakes, name)
+    if name == "Metrics":
+        from wiretight._tls.metrics import Metrics
+
+        return Metrics
+    if name == "openmetrics":
+        from wiretight._tls.openmetrics import openmetrics
+
+        return openmetrics
     if name == "SessionStore":
         from wiretight._tls.sessionstore import SessionStore
 

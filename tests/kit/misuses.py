@@ -209,6 +209,16 @@ OF_CONTEXTS: dict[str, list[Line]] = {
         (setting("frozen_server", "key_update_after", 1), RUNTIME, FROZEN),
         (deleting("server", "key_update_after"), ATTRIBUTE, "delete"),
     ],
+    "SSLContext.metrics": [
+        (lambda it: it.server.metrics("bytes"), TYPE, "positional"),
+        (lambda it: setattr(it.server.metrics(), "bytes_in", 0), ATTRIBUTE, "cannot assign to field 'bytes_in'"),
+        (lambda it: it.server.metrics().versions.clear(), ATTRIBUTE, "clear"),
+    ],
+    "SSLContext.handshake_callback": [
+        (setting("server", "handshake_callback", 3), TYPE, "must be callable or None, not int"),
+        (setting("frozen_server", "handshake_callback", accept), RUNTIME, FROZEN),
+        (deleting("server", "handshake_callback"), ATTRIBUTE, "delete"),
+    ],
     "SSLContext.reload_interval": [
         (setting("server", "reload_interval", -1), VALUE, "from 0 to 2147483647, or None, not -1"),
         (setting("server", "reload_interval", float("inf")), VALUE, "from 0 to 2147483647, or None, not inf"),

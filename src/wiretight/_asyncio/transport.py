@@ -91,6 +91,7 @@ class SSLTransport(Handshake):
         self._like_asyncio = like_asyncio
         self._call_connection_made = True
         self._paused = self._eof_written = self._peer_ended = self._read_scheduled = False
+        self._timed_out = False
         self._ignored_writes = 0
         self._executor = handshake_executor(context)
         self._step = self._reason = None
@@ -200,7 +201,6 @@ class SSLTransport(Handshake):
         self._update_flow()
         self._guarded(self._end_output)
 
-    def _write_refused(self, data: Any) -> None:
     def key_update(self, *, request_peer: bool = False) -> None:
         """Encrypts what is written from now on with new keys; with `request_peer`, has the peer do the same.
 
@@ -215,6 +215,7 @@ class SSLTransport(Handshake):
         if self._state is State.OPEN and self._has_output():
             self._write_blocked()
 
+    def _write_refused(self, data: Any) -> None:
         if self._eof_written:
             raise RuntimeError("Cannot call write() after write_eof()")
         if self._state is State.HANDSHAKING:

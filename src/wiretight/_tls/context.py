@@ -33,6 +33,7 @@ from wiretight._tls.constants import (
 from wiretight._tls.credentials import HoldsCredentials
 from wiretight._tls.lifecycle import HasLifecycle
 from wiretight._tls.object import SSLObject
+from wiretight._tls.observed import Observed
 from wiretight._tls.peer import check_parameters, encode_hostname
 from wiretight._tls.policies import HasPolicy
 from wiretight._tls.seconds import seconds_or_none
@@ -113,7 +114,7 @@ class _PassesForStandard(TakesStandard):
 
 
 class SSLContext(  # type: ignore[misc, override]
-    HoldsCredentials, HasLifecycle, HasPolicy, _Base, metaclass=_PassesForStandard
+    HoldsCredentials, HasLifecycle, HasPolicy, Observed, _Base, metaclass=_PassesForStandard
 ):
     """Certificates, keys, trust and options, shared by the connections that are made from it.
 
@@ -256,7 +257,6 @@ class SSLContext(  # type: ignore[misc, override]
     def handshake_executor(self, executor: Executor | None) -> None:
         _executor.set_handshake_executor(self, executor)
 
-    # --- Negotiation --------------------------------------------------------------------------------------------------
     @property
     def key_update_after(self) -> int | None:
         """After how many records of data a connection updates the keys of what it sends; None, the default: never.
@@ -274,6 +274,7 @@ class SSLContext(  # type: ignore[misc, override]
     def key_update_after(self, records: int | None) -> None:
         set_key_update_after(self, records)
 
+    # --- Negotiation --------------------------------------------------------------------------------------------------
 
     @property
     def protocol(self) -> _SSLMethod:  # type: ignore[override]

@@ -8,6 +8,7 @@ from __future__ import annotations
 from functools import partial
 from pathlib import Path
 
+from wiretight._core.callbacks import handshakes
 from wiretight._core.context import credentials, lifecycle, reloading
 from wiretight._core.sslcontext import _SSLContext
 from wiretight._core.trust import addition, locations
@@ -29,6 +30,7 @@ _CALLBACKS: dict[str, Callable[[Any, Any], Any]] = {
     "verify_callback": _native.verify_callback.__set__,
     "reload_error_callback": reloading.set_reload_error_callback,
     "new_session_callback": _native.new_session_callback.__set__,
+    "handshake_callback": handshakes.set_handshake_callback,
 }
 
 

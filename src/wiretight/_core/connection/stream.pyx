@@ -15,6 +15,7 @@ from wiretight._core.base.errors cimport (
     is_of_tls, outcome,
 )
 from wiretight._core.base.mutex cimport wt_mutex_lock, wt_mutex_unlock
+from wiretight._core.connection.accounting cimport UNBEGUN, begin_handshake, settle
 from wiretight._core.connection.backlog cimport BATCH, Backlog, Writing, note
 from wiretight._core.connection.keyupdate cimport are_due, send_key_update
 from wiretight._core.connection.state cimport CUT, ENDED, GONE, LOST, OPEN, RESET, State, follows
@@ -43,6 +44,10 @@ cdef class Stream(Negotiated):
     def __cinit__(self, origin=None, Wire wire=None, *_):
         self.wire = wire
         self.backlog = Backlog()
+
+    def __dealloc__(self):
+        if self.ssl != NULL and not self.descriptor.orphaned_by_fork():
+            settle(self.ssl, &self.account, self.was_cut)
 
     # --- A step -------------------------------------------------------------------------------------------------------
     #
@@ -74,6 +79,7 @@ cdef class Stream(Negotiated):
             if status == DONE:
                 status = self.answer(op, self.operate(op))
             op.raised = self.descriptor.take_raised()
+            keep_account(self, op, status)
             if status != DONE or op.verb != WRITE or op.writing.sent == op.size:
                 return status
             error = self.descriptor.yield_lock()
@@ -113,6 +119,8 @@ cdef class Stream(Negotiated):
         cdef size_t got
         self.wire.begin()
         self.sent_alert = 0
+        if self.account.phase == UNBEGUN and op.verb <= WRITE:
+            begin_handshake(self.ssl, &self.account)
         if op.verb == READ:
             status = self.peek_record(op) if op.peeks else self.read_records(op)
             if status == CLOSED or status == FAILED:
@@ -137,6 +145,8 @@ cdef class Stream(Negotiated):
             self.wire.drained = False
             forget_errors()
             status = self.result(SSL_peek_ex(self.ssl, &byte, 1, &got))
+        elif op.verb == UPDATE or op.verb == UPDATE_BOTH:
+            status = self.update_keys(op.verb == UPDATE_BOTH)
         self.wire.settle()
         self.wire.flush()
         return status
@@ -145,8 +155,6 @@ cdef class Stream(Negotiated):
         """Which outcome the step reports, OpenSSL's or the kernel's."""
         if op.verb == READ or op.verb == NOTIFY or op.verb == UPDATE or op.verb == UPDATE_BOTH:
             return status
-        elif op.verb == UPDATE or op.verb == UPDATE_BOTH:
-            status = self.update_keys(op.verb == UPDATE_BOTH)
         if op.verb == WRITE:
             note(&op.writing, self.wire.flushed)
         if status == FAILED and not (op.verb == WRITE and op.size):
@@ -297,25 +305,25 @@ cdef class Stream(Negotiated):
         cdef Writing *writing = &op.writing
         cdef size_t part = 0
         cdef size_t share
+        cdef uint64_t before
         cdef int ret
         while writing.count < BATCH and writing.committed < op.size:
             share = min(<size_t>RECORD, op.size - writing.committed)
-            forget_errors()
-            ret = SSL_write_ex(self.ssl, plaintext(op, writing.committed, share), share, &part)
-            if ret <= 0:
-                return self.result(ret)
-            writing.committed += part
-        cdef uint64_t before
-            writing.marks[writing.count].cipher_end = self.wire.enqueued
-            writing.marks[writing.count].plain_end = writing.committed
-            writing.count += 1
             if self.settings.values.key_update_after and are_due(self.ssl, self.settings, self.sealed):
                 if self.update_keys(False) != DONE:
                     return FAILED
             before = self.wire.records_out.count
+            forget_errors()
+            ret = SSL_write_ex(self.ssl, plaintext(op, writing.committed, share), share, &part)
+            self.sealed += self.wire.records_out.count - before
+            if ret <= 0:
+                return self.result(ret)
+            writing.committed += part
+            writing.marks[writing.count].cipher_end = self.wire.enqueued
+            writing.marks[writing.count].plain_end = writing.committed
+            writing.count += 1
         return DONE
 
-            self.sealed += self.wire.records_out.count - before
     cdef Status close_writing(self) noexcept nogil:
         """Sends our close_notify, unless it was sent before.
 
@@ -350,6 +358,10 @@ cdef class Stream(Negotiated):
             ret = SSL_shutdown(self.ssl)
         return DONE if ret >= 0 else self.result(ret)
 
+    cdef Status update_keys(self, bint asks_peer) noexcept nogil:
+        self.sealed = 0
+        return self.result(send_key_update(self.ssl, asks_peer))
+
     # --- Outcomes -----------------------------------------------------------------------------------------------------
 
     cdef void enter(self, State state) noexcept nogil:
@@ -358,10 +370,6 @@ cdef class Stream(Negotiated):
             self.state = state
 
     cdef void follow_wire(self) noexcept nogil:
-    cdef Status update_keys(self, bint asks_peer) noexcept nogil:
-        self.sealed = 0
-        return self.result(send_key_update(self.ssl, asks_peer))
-
         """Enters the state in which earlier steps have left the wire."""
         if self.wire.out_of_memory:
             self.enter(LOST)
