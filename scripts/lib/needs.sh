@@ -19,7 +19,7 @@ need_room() {
     tests/ecosystem)
       [ -z "$bare" ] || return 0
       groups+=(ecosystem)
-      commands+=(redis-server prosody strace)
+      commands+=(redis-server prosody strace prometheus)
       # The Squid that speaks TLS to its clients.
       command -v squid >/dev/null || commands+=(squid-openssl)
       # Debian keeps PostgreSQL's programs out of PATH, and its package is what need_system installs.
