@@ -110,42 +110,36 @@ if TYPE_CHECKING:
     from wiretight import _ssl as _ssl
     from wiretight._install import install as install, uninstall as uninstall
     from wiretight._tls.clienthello import ClientHello as ClientHello, parse_client_hello as parse_client_hello
+    from wiretight._tls.handshakes import HandshakeEvent as HandshakeEvent, HandshakeFailure as HandshakeFailure
     from wiretight._tls.information import ConnectionInfo as ConnectionInfo
+    from wiretight._tls.metrics import Metrics as Metrics
+    from wiretight._tls.openmetrics import openmetrics as openmetrics
     from wiretight._tls.sessionstore import ServerSessionCache as ServerSessionCache, SessionStore as SessionStore
     from wiretight._tls.verifycodes import VerifyCode as VerifyCode
     from wiretight.selectors import Selector as Selector
 
 
+# What few programs use is imported when it is asked for.
+_LAZY = {
+    **dict.fromkeys(("install", "uninstall"), "_install"),
+    **dict.fromkeys(("ClientHello", "parse_client_hello"), "_tls.clienthello"),
+    **dict.fromkeys(("HandshakeEvent", "HandshakeFailure"), "_tls.handshakes"),
+    **dict.fromkeys(("ServerSessionCache", "SessionStore"), "_tls.sessionstore"),
+    "ConnectionInfo": "_tls.information",
+    "Metrics": "_tls.metrics",
+    "openmetrics": "_tls.openmetrics",
+    "VerifyCode": "_tls.verifycodes",
+    "Selector": "selectors",
+}
+
+
 def __getattr__(name: str) -> object:
-    """Imports lazily what few programs use."""
-    if name in ("install", "uninstall"):
-        from wiretight import _install
+    from importlib import import_module
 
-        return getattr(_install, name)
-    if name == "VerifyCode":
-        from wiretight._tls.verifycodes import VerifyCode
-
-        return VerifyCode
-    if name == "ConnectionInfo":
-        from wiretight._tls.information import ConnectionInfo
-
-        return ConnectionInfo
-    if name in ("ClientHello", "parse_client_hello"):
-        from wiretight._tls import clienthello
-
-        return getattr(clienthello, name)
-    if name in ("SessionStore", "ServerSessionCache"):
-        from wiretight._tls import sessionstore
-
-        return getattr(sessionstore, name)
-    if name == "Selector":
-        from wiretight.selectors import Selector
-
-        return Selector
     if name == "_ssl":
-        import wiretight._ssl
-
-        return wiretight._ssl
+        return import_module("wiretight._ssl")
+    if name in _LAZY:
+        return getattr(import_module(f"wiretight.{_LAZY[name]}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

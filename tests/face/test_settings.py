@@ -55,6 +55,8 @@ CHANGES: dict[str, tuple[Callable[[Any, Certificates], Any], Callable[[Any], Any
     "remember_verified_chains": (
         lambda it, _: setattr(it, "remember_verified_chains", False), lambda it: it.remember_verified_chains),
     "read_ahead": (lambda it, _: setattr(it, "read_ahead", True), lambda it: it.read_ahead),
+    "key_update_after": (lambda it, _: setattr(it, "key_update_after", 1000), lambda it: it.key_update_after),
+    "handshake_callback": (lambda it, _: setattr(it, "handshake_callback", len), lambda it: it.handshake_callback),
     "handshake_executor": (lambda it, _: setattr(it, "handshake_executor", EXECUTOR), lambda it: it.handshake_executor),
     "_msg_callback": (lambda it, _: setattr(it, "_msg_callback", len), lambda it: it._msg_callback),
     "keylog_callback": (lambda it, _: setattr(it, "keylog_callback", len), lambda it: it.keylog_callback),

@@ -108,6 +108,8 @@ def changes(server: Any, client: Any, certificates: Any, version: Any, folder: P
             lambda: setattr(server, "options", server.options ^ tls.OP_CIPHER_SERVER_PREFERENCE)],
         "remember_verified_chains": toggled(client, "remember_verified_chains", False, True),
         "read_ahead": toggled(client, "read_ahead", True, False),
+        "key_update_after": toggled(client, "key_update_after", 1, None),
+        "handshake_callback": toggled(client, "handshake_callback", lambda *_: None, None),
         "handshake_executor": toggled(server, "handshake_executor", EXECUTOR, None),
         "num_tickets": toggled(server, "num_tickets", 0, 4),
         "session_timeout": toggled(server, "session_timeout", 60, 7200),

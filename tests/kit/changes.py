@@ -95,6 +95,8 @@ CHANGES: dict[str, Change] = {
     "policy_id": assigning("policy_id", b"1"),
     "remember_verified_chains": assigning("remember_verified_chains", False),
     "read_ahead": assigning("read_ahead", True),
+    "key_update_after": assigning("key_update_after", 1000),
+    "handshake_callback": assigning("handshake_callback", callback),
     "handshake_executor": assigning("handshake_executor", EXECUTOR),
     "apply_policy": lambda it, _: it.apply_policy(tls.Policy.named("fast-1")),
 }

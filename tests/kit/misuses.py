@@ -178,6 +178,7 @@ OF_CONNECTIONS: dict[str, list[Line]] = {
     ],
     "peer_ca_names": [(lambda it: it.peer_ca_names(1), TYPE, "positional")],
     "has_pending": [(lambda it: it.has_pending(1), TYPE, "positional")],
+    "key_update": [(lambda it: it.key_update(True), TYPE, "positional")],
     "truncated": [(lambda it: setattr(it, "truncated", True), ATTRIBUTE, "truncated|can't set")],
 }  # fmt: skip
 
@@ -205,6 +206,24 @@ OF_CONTEXTS: dict[str, list[Line]] = {
     "SSLContext.read_ahead": [
         (setting("frozen_server", "read_ahead", True), RUNTIME, FROZEN),
         (deleting("server", "read_ahead"), ATTRIBUTE, "delete"),
+    ],
+    "SSLContext.key_update_after": [
+        (setting("client", "key_update_after", 0), VALUE, "at least 1 record, or None for no update, not 0"),
+        (setting("client", "key_update_after", 1 << 63), VALUE, "at least 1 record, and at most 2\\*\\*63 - 1, not"),
+        (setting("client", "key_update_after", 1.5), TYPE, "float"),
+        (setting("client", "key_update_after", "1"), TYPE, "str"),
+        (setting("frozen_server", "key_update_after", 1), RUNTIME, FROZEN),
+        (deleting("server", "key_update_after"), ATTRIBUTE, "delete"),
+    ],
+    "SSLContext.metrics": [
+        (lambda it: it.server.metrics("bytes"), TYPE, "positional"),
+        (lambda it: setattr(it.server.metrics(), "bytes_in", 0), ATTRIBUTE, "cannot assign to field 'bytes_in'"),
+        (lambda it: it.server.metrics().versions.clear(), ATTRIBUTE, "clear"),
+    ],
+    "SSLContext.handshake_callback": [
+        (setting("server", "handshake_callback", 3), TYPE, "must be callable or None, not int"),
+        (setting("frozen_server", "handshake_callback", accept), RUNTIME, FROZEN),
+        (deleting("server", "handshake_callback"), ATTRIBUTE, "delete"),
     ],
     "SSLContext.reload_interval": [
         (setting("server", "reload_interval", -1), VALUE, "from 0 to 2147483647, or None, not -1"),
@@ -510,6 +529,7 @@ TOO_EARLY: dict[str, Line] = {
     "close_notify": (lambda it: it.close_notify(), SSL, "SHUTDOWN_WHILE_IN_INIT"),
     "sendv": (lambda it: it.sendv([3]), TYPE, "bytes-like"),
     "peek": (lambda it: it.peek(-1), VALUE, "size should not be negative"),
+    "key_update": (lambda it: it.key_update(), VALUE, "needs a finished handshake"),
 }
 # Of a socket that is closed.
 TOO_LATE: dict[str, Line] = {
@@ -517,4 +537,5 @@ TOO_LATE: dict[str, Line] = {
     "sendv": (lambda it: it.sendv([b"x"]), VALUE, "No SSL wrapper around"),
     "close_notify": (lambda it: it.close_notify(), VALUE, "No SSL wrapper around"),
     "connection_info": (lambda it: it.connection_info(), VALUE, "No SSL wrapper around"),
+    "key_update": (lambda it: it.key_update(), VALUE, "No SSL wrapper around"),
 }

@@ -45,6 +45,7 @@ class Ending(Flow):
         "_ssl_object",
         "_state",
         "_step",
+        "_timed_out",
         "_timer",
         "_waiter",
         "_waiter_callbacks",
@@ -64,6 +65,7 @@ class Ending(Flow):
     _ssl_object: Any
     _state: State
     _step: Step[int] | None  # of the handshake, in the handshake_executor
+    _timed_out: bool  # the handshake has taken too long
     _timer: TimerHandle | None
     _waiter: Future[None] | None
     _waiter_callbacks: list[tuple[Any, Any]]  # still to be scheduled, with their contexts
@@ -348,6 +350,8 @@ class Ending(Flow):
         self._is_over = True
         if self._state is not State.LOST:
             self._enter(State.LOST)
+        if self._timed_out:
+            self._note_timeout()
         self._ssl_object._sslobj.release()
         self._take_back()  # of a loop that was closed, or of a fork
         self._close_socket()

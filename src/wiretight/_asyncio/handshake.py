@@ -122,6 +122,7 @@ class Handshake(Ending):
         self._fail(error, f"{_FAILED}{certificate}")
 
     def _handshake_timed_out(self) -> None:
+        self._timed_out = True
         self._fail(
             ConnectionAbortedError(
                 f"SSL handshake is taking longer than {self._handshake_timeout} seconds: aborting the connection"

@@ -151,6 +151,14 @@ class LayeredSSLTransport(SSLTransport):
         super().writelines(list_of_data)
         self._guarded(self._forward)
 
+    def key_update(self, *, request_peer: bool = False) -> None:
+        """As any Transport's. Since 0.1.
+
+        OpenSSL: SSL_key_update(3)
+        """
+        super().key_update(request_peer=request_peer)
+        self._forward()
+
     def filled(self) -> None:
         """The plain transport's buffer is full. Since 0.1."""
         self._is_full = True

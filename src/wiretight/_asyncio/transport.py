@@ -91,6 +91,7 @@ class SSLTransport(Handshake):
         self._like_asyncio = like_asyncio
         self._call_connection_made = True
         self._paused = self._eof_written = self._peer_ended = self._read_scheduled = False
+        self._timed_out = False
         self._ignored_writes = 0
         self._executor = handshake_executor(context)
         self._step = self._reason = self._decision = None
@@ -200,6 +201,20 @@ class SSLTransport(Handshake):
         self._update_flow()
         if self._state is State.OPEN:  # or after the handshake
             self._guarded(self._end_output)
+
+    def key_update(self, *, request_peer: bool = False) -> None:
+        """Encrypts what is written from now on with new keys; with `request_peer`, has the peer do the same.
+
+        As SSLSocket.key_update(). What was written and still waits here gets the new keys too. Raises ValueError before
+        the handshake is done, on TLS 1.2, once the transport is closed and after write_eof(). Since 0.1.
+        Source: RFC 8446, section 4.6.3.
+        OpenSSL: SSL_key_update(3)
+        """
+        if self._state is not State.OPEN or self._eof_written:
+            raise ValueError(f"key_update() needs an open connection that it can write to, not {self!r}")
+        self._ssl_object.key_update(request_peer=request_peer)
+        if self._state is State.OPEN and self._has_output():
+            self._write_blocked()
 
     def _write_refused(self, data: Any) -> None:
         if self._eof_written:

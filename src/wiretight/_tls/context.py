@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from functools import partial
 
 from wiretight._core.context import executor as _executor
+from wiretight._core.context.keylifetime import key_update_after, set_key_update_after
 from wiretight._core.session.session import SSLSession
 from wiretight._core.sslcontext import _SSLContext, add_ancestor
 from wiretight._standard.errors import HAS_STANDARD, SSLError, standard
@@ -33,6 +34,7 @@ from wiretight._tls.credentials import HoldsCredentials
 from wiretight._tls.hello import DecidesByHello
 from wiretight._tls.lifecycle import HasLifecycle
 from wiretight._tls.object import SSLObject
+from wiretight._tls.observed import Observed
 from wiretight._tls.peer import check_parameters, encode_hostname
 from wiretight._tls.policies import HasPolicy
 from wiretight._tls.seconds import seconds_or_none
@@ -114,7 +116,7 @@ class _PassesForStandard(TakesStandard):
 
 
 class SSLContext(  # type: ignore[misc, override]
-    HoldsCredentials, DecidesByHello, HasLifecycle, HasPolicy, HasSessions, _Base, metaclass=_PassesForStandard
+    HoldsCredentials, DecidesByHello, HasLifecycle, HasPolicy, HasSessions, Observed, _Base, metaclass=_PassesForStandard
 ):
     """Certificates, keys, trust and options, shared by the connections that are made from it.
 
@@ -256,6 +258,23 @@ class SSLContext(  # type: ignore[misc, override]
     @handshake_executor.setter
     def handshake_executor(self, executor: Executor | None) -> None:
         _executor.set_handshake_executor(self, executor)
+
+    @property
+    def key_update_after(self) -> int | None:
+        """After how many records of data a connection updates the keys of what it sends; None, the default: never.
+
+        For connections of TLS 1.3 that move very much: with AES-GCM, 23,726,566 records (2**24.5), at most 370 GiB,
+        are what one key may encrypt. OpenSSL never updates by itself, and each end decides for what it sends. A peer
+        that has to take part is asked by key_update(request_peer=True). On TLS 1.2 it does nothing.
+
+        Raises ValueError for less than 1, TypeError for what is no whole number. Since 0.1.
+        Source: RFC 8446, section 5.5; an addition to `ssl`. OpenSSL: SSL_key_update(3)
+        """
+        return key_update_after(self)
+
+    @key_update_after.setter
+    def key_update_after(self, records: int | None) -> None:
+        set_key_update_after(self, records)
 
     # --- Negotiation --------------------------------------------------------------------------------------------------
 

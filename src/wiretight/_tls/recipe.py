@@ -8,7 +8,7 @@ from __future__ import annotations
 from functools import partial
 from pathlib import Path
 
-from wiretight._core.callbacks import serversessions as _server_sessions
+from wiretight._core.callbacks import handshakes, serversessions as _server_sessions
 from wiretight._core.context import canames, credentials, lifecycle, reloading
 from wiretight._core.sslcontext import _SSLContext
 from wiretight._core.trust import addition, locations
@@ -32,6 +32,7 @@ _CALLBACKS: dict[str, Callable[[Any, Any], Any]] = {
     "reload_error_callback": reloading.set_reload_error_callback,
     "new_session_callback": _native.new_session_callback.__set__,
     **hello.CALLBACKS,
+    "handshake_callback": handshakes.set_handshake_callback,
 }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from wiretight._core.drivers.rekeying import key_update
 from wiretight._standard.errors import SSLEOFError, SSLError, SSLZeroReturnError
 from wiretight._standard.typing import TYPE_CHECKING
 
@@ -59,6 +60,20 @@ class MoreVerbs:
         Source: an addition to `ssl`; RFC 8446, section 6.1. OpenSSL: SSL_shutdown(3)
         """
         self._wrapped().close_writing()
+
+    def key_update(self, *, request_peer: bool = False) -> None:
+        """Encrypts what is sent from now on with new keys; with `request_peer`, has the peer do the same.
+
+        The old keys are forgotten, so that who steals the new ones cannot decrypt what was sent before. It never waits:
+        what the system does not accept now leaves with the next send or read. The peer's answer is part of what the
+        next read meets. SSLContext.key_update_after does it by itself. Under asyncio, use the transport's method of
+        this name.
+
+        Raises ValueError before the handshake is done, on TLS 1.2, which has no key update, and without a TLS
+        connection; after close_notify() SSLError (PROTOCOL_IS_SHUTDOWN); SSLError and OSError as send() does.
+        Since 0.1. Source: an addition to `ssl`; RFC 8446, section 4.6.3. OpenSSL: SSL_key_update(3)
+        """
+        key_update(self._wrapped(), request_peer=request_peer)
 
     def _wrapped(self) -> _SSLSocket:
         if (sslobj := self._sslobj) is None:

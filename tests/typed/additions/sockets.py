@@ -22,6 +22,13 @@ def verbs(connection: SSLSocket | SSLObject) -> None:
     connection.close_notify()
 
 
+def renew(context: wiretight.SSLContext, connection: SSLSocket | SSLObject) -> None:
+    context.key_update_after = 1 << 24
+    assert_type(context.key_update_after, int | None)
+    connection.key_update()
+    connection.key_update(request_peer=True)
+
+
 def select(connection: SSLSocket) -> bool:
     with wiretight.Selector() as selector:
         selector.register(connection, selectors.EVENT_READ)

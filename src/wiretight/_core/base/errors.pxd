@@ -40,6 +40,7 @@ cdef Status outcome(SSL *ssl, int ret, Failure *failure) noexcept nogil
 cdef Status failed(Failure *failure, int ssl_error, int errno_, unsigned long code) noexcept nogil
 cdef bint is_of_tls(const Failure *failure) noexcept nogil
 cdef bint is_alert(const Failure *failure) noexcept nogil
+cdef int alert_in(unsigned long code) noexcept nogil        # of the peer; -1: none
 cdef object failure_exception(const Failure *failure, object hostname, str refusal=*)
 cdef str verify_message(long code, object hostname)     # what an X509_V_ERR_* means
 cdef object chained(object problem, object cause)

@@ -2,6 +2,8 @@
 
 from libc.stdint cimport uint64_t
 
+from wiretight._core.connection.pieces cimport Pieces
+
 cdef enum:
     BATCH = 4       # records encrypted before they are sent
 
@@ -27,7 +29,7 @@ cdef class Backlog:
     cdef int count
     cdef Mark *marks
 
-    cdef bint has(self, size_t start, const char *data, size_t size) noexcept nogil
+    cdef bint is_retried_by(self, const char *data, Pieces *pieces, size_t sent, size_t size) noexcept nogil
     cdef void adopt(self, size_t size, Writing *writing) noexcept nogil
     cdef int keep(self, const char *left, const Writing *writing) noexcept nogil
     cdef void clear(self) noexcept nogil

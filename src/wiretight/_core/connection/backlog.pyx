@@ -10,6 +10,8 @@ from cython cimport final
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcmp, memcpy, memmove
 
+from wiretight._core.connection.pieces cimport SPAN, span
+
 
 cdef void note(Writing *writing, uint64_t flushed) noexcept nogil:
     """Updates how much of `writing` is in the kernel."""
@@ -29,9 +31,19 @@ cdef class Backlog:
     def __dealloc__(self):
         self.clear()
 
-    cdef bint has(self, size_t start, const char *data, size_t size) noexcept nogil:
-        """Whether `data` is what it has from byte `start` on."""
-        return memcmp(self.plaintext + start, data, size) == 0
+    cdef bint is_retried_by(self, const char *data, Pieces *pieces, size_t sent, size_t size) noexcept nogil:
+        """Whether the bytes of a call, from `sent` on, begin with the backlog, or are the beginning of it."""
+        cdef size_t start = 0
+        cdef size_t common = min(size - sent, self.size)
+        cdef size_t share
+        cdef const char *part
+        while start < common:
+            share = common - start if pieces == NULL else min(common - start, <size_t>SPAN)
+            part = data + sent + start if pieces == NULL else span(pieces, sent + start, share)
+            if memcmp(self.plaintext + start, part, share):
+                return False
+            start += share
+        return True
 
     cdef void adopt(self, size_t size, Writing *writing) noexcept nogil:
         """Moves the first of it, at most `size` bytes and BATCH records, to the retrying call, from `sent` on."""

@@ -1,8 +1,10 @@
 """Connection: one SSL*, its context and its peer's name."""
 
 from wiretight._core.base.errors cimport Failure
+from wiretight._core.connection.accounting cimport Account
 from wiretight._core.context.context cimport Context
 from wiretight._core.context.settings cimport Settings
+from wiretight._core.context.tally cimport Tally
 from wiretight._core.openssl.bio cimport BIO
 from wiretight._core.openssl.ssl cimport SSL
 from wiretight._core.openssl.x509 cimport X509
@@ -40,6 +42,8 @@ cdef class Connection:
     cdef Verification refused           # the verification that ended the connection; None: no such
     cdef int sent_alert                 # the fatal one that this step has sent, as in Failure; 0: none
     cdef object owner_reference         # weak, to the program's object, which callbacks get; None: there is none
+    cdef Tally tally                    # of the context that it was made with
+    cdef Account account                # what it counts there
     cdef object __weakref__
 
     cdef int bind(self, BIO *bio, Context context, bint server_side, object hostname) except -1

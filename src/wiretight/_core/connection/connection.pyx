@@ -58,6 +58,8 @@ cdef class Connection:
         self.settings = fresh_settings(context)
         self.ssl = new_connection(context, self.settings, server_side)
         self._context = context
+        self.tally = context.tally
+        self.account.tally = self.tally.numbers
         self.server_side = server_side
         check(SSL_set_app_data(self.ssl, <void *>self))
         SSL_set_mode(self.ssl, SSL_MODE_AUTO_RETRY | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER)

@@ -1,9 +1,11 @@
 """Stream: the verbs of a connection, as steps that move bytes between OpenSSL and its Wire."""
 
 from cpython.object cimport PyObject
+from libc.stdint cimport uint64_t
 from libc.string cimport memset
 
-from wiretight._core.base.errors cimport Failure, Status
+from wiretight._core.base.errors cimport FAILED, Failure, Status
+from wiretight._core.connection.accounting cimport SHAKING, count_moved, follow
 from wiretight._core.connection.backlog cimport Backlog, Writing
 from wiretight._core.connection.negotiated cimport Negotiated
 from wiretight._core.connection.pieces cimport Pieces, span
@@ -19,6 +21,8 @@ cdef enum Verb:
     NOTIFY      # half of a shutdown: our close_notify, as far as the kernel accepts it
     FLUSH       # sends what the wire has of earlier calls
     LOOK        # looks for an alert that explains a reset, and reads nothing
+    UPDATE      # new keys for what we send, as far as the kernel accepts it
+    UPDATE_BOTH     # and asks the peer to do the same
 
 
 # A verb in progress, over all of its steps.
@@ -60,6 +64,7 @@ cdef class Stream(Negotiated):
     cdef State state
     cdef bint serves_carried        # this step is for the connection that the wire `carries`
     cdef bint was_cut               # the peer's data has ended without its close_notify
+    cdef uint64_t sealed            # records of data since the keys were updated, where somebody counts them
 
     # Called with the lock and the turn, by whoever waits
     cdef Status step(self, Operation *op) noexcept nogil
@@ -78,9 +83,9 @@ cdef class Stream(Negotiated):
     cdef Status peek_record(self, Operation *op) noexcept nogil
     cdef Status write_records(self, Operation *op) noexcept nogil
     cdef Status encrypt(self, Operation *op) noexcept nogil
-    cdef bint is_retry(self, const Operation *op) noexcept nogil
     cdef Status close_writing(self) noexcept nogil
     cdef Status shut_down(self) noexcept nogil
+    cdef Status update_keys(self, bint asks_peer) noexcept nogil
 
     # Outcomes
     cdef void enter(self, State state) noexcept nogil
@@ -97,3 +102,11 @@ cdef class Stream(Negotiated):
     cdef Status refused_turn(self, int error) noexcept nogil
 
     cdef void lose(self) noexcept nogil
+
+
+cdef inline void keep_account(Stream self, const Operation *op, Status status) noexcept nogil:
+    count_moved(
+        &self.account, <void *>self, self.wire.bytes_in, self.wire.bytes_out, self.wire.records_in.count,
+        self.wire.records_out.count)
+    if op.verb <= WRITE and (self.account.phase == SHAKING or status == FAILED):
+        follow(self.ssl, &self.account, status, &self.failure, op.raised != NULL, op.verb == HANDSHAKE)

@@ -8,6 +8,7 @@ so.
 
 from cython cimport no_gc_clear
 from libc.errno cimport EAGAIN, EBADF, ECONNRESET, ENOMEM, EPIPE
+from libc.stdint cimport uint64_t
 from libc.string cimport memset
 
 from wiretight._core.base.errors cimport (
@@ -15,8 +16,9 @@ from wiretight._core.base.errors cimport (
     is_of_tls, outcome,
 )
 from wiretight._core.base.mutex cimport wt_mutex_lock, wt_mutex_unlock
+from wiretight._core.connection.accounting cimport UNBEGUN, begin_handshake, settle
 from wiretight._core.connection.backlog cimport BATCH, Backlog, Writing, note
-from wiretight._core.connection.pieces cimport SPAN
+from wiretight._core.connection.keyupdate cimport are_due, send_key_update
 from wiretight._core.connection.state cimport CUT, ENDED, GONE, LOST, OPEN, RESET, State, follows
 from wiretight._core.openssl.err cimport ERR_LIB_SSL, ERR_PACK
 from wiretight._core.openssl.ssl cimport (
@@ -43,6 +45,10 @@ cdef class Stream(Negotiated):
     def __cinit__(self, origin=None, Wire wire=None, *_):
         self.wire = wire
         self.backlog = Backlog()
+
+    def __dealloc__(self):
+        if self.ssl != NULL and not self.descriptor.orphaned_by_fork():
+            settle(self.ssl, &self.account, self.was_cut)
 
     # --- A step -------------------------------------------------------------------------------------------------------
     #
@@ -74,6 +80,7 @@ cdef class Stream(Negotiated):
             if status == DONE:
                 status = self.answer(op, self.operate(op))
             op.raised = self.descriptor.take_raised()
+            keep_account(self, op, status)
             if status != DONE or op.verb != WRITE or op.writing.sent == op.size:
                 return status
             error = self.descriptor.yield_lock()
@@ -99,7 +106,7 @@ cdef class Stream(Negotiated):
             # The reset itself, if no call has reported it yet.
             return self.failed_with(self.wire.ending if self.state == GONE and self.wire.ending else EPIPE)
         if op.verb == WRITE and self.backlog.size and op.writing.sent == op.writing.committed:
-            if not self.is_retry(op):
+            if not self.backlog.is_retried_by(op.data, op.pieces, op.writing.sent, op.size):
                 return failed(&self.failure, SSL_ERROR_SSL, 0, ERR_PACK(ERR_LIB_SSL, 0, SSL_R_BAD_WRITE_RETRY))
         return DONE
 
@@ -113,6 +120,8 @@ cdef class Stream(Negotiated):
         cdef size_t got
         self.wire.begin()
         self.sent_alert = 0
+        if self.account.phase == UNBEGUN and op.verb <= WRITE:
+            begin_handshake(self.ssl, &self.account)
         if self.settings.values.alpn_required and not self.server_side and op.verb <= WRITE:
             status = self.require_protocol()
         if status != DONE:
@@ -141,6 +150,8 @@ cdef class Stream(Negotiated):
             self.wire.drained = False
             forget_errors()
             status = self.result(SSL_peek_ex(self.ssl, &byte, 1, &got))
+        elif op.verb == UPDATE or op.verb == UPDATE_BOTH:
+            status = self.update_keys(op.verb == UPDATE_BOTH)
         self.wire.settle()
         self.wire.flush()
         return status
@@ -160,7 +171,7 @@ cdef class Stream(Negotiated):
 
     cdef Status answer(self, Operation *op, Status status) noexcept nogil:
         """Which outcome the step reports, OpenSSL's or the kernel's."""
-        if op.verb == READ or op.verb == NOTIFY:
+        if op.verb == READ or op.verb == NOTIFY or op.verb == UPDATE or op.verb == UPDATE_BOTH:
             return status
         if op.verb == WRITE:
             note(&op.writing, self.wire.flushed)
@@ -312,11 +323,17 @@ cdef class Stream(Negotiated):
         cdef Writing *writing = &op.writing
         cdef size_t part = 0
         cdef size_t share
+        cdef uint64_t before
         cdef int ret
         while writing.count < BATCH and writing.committed < op.size:
             share = min(<size_t>RECORD, op.size - writing.committed)
+            if self.settings.values.key_update_after and are_due(self.ssl, self.settings, self.sealed):
+                if self.update_keys(False) != DONE:
+                    return FAILED
+            before = self.wire.records_out.count
             forget_errors()
             ret = SSL_write_ex(self.ssl, plaintext(op, writing.committed, share), share, &part)
+            self.sealed += self.wire.records_out.count - before
             if ret <= 0:
                 return self.result(ret)
             writing.committed += part
@@ -324,18 +341,6 @@ cdef class Stream(Negotiated):
             writing.marks[writing.count].plain_end = writing.committed
             writing.count += 1
         return DONE
-
-    cdef bint is_retry(self, const Operation *op) noexcept nogil:
-        """Whether the bytes begin with the backlog, or are the beginning of it."""
-        cdef size_t start = 0
-        cdef size_t size = min(op.size - op.writing.sent, self.backlog.size)
-        cdef size_t share
-        while start < size:
-            share = size - start if op.pieces == NULL else min(size - start, <size_t>SPAN)
-            if not self.backlog.has(start, plaintext(op, op.writing.sent + start, share), share):
-                return False
-            start += share
-        return True
 
     cdef Status close_writing(self) noexcept nogil:
         """Sends our close_notify, unless it was sent before.
@@ -370,6 +375,10 @@ cdef class Stream(Negotiated):
             forget_errors()
             ret = SSL_shutdown(self.ssl)
         return DONE if ret >= 0 else self.result(ret)
+
+    cdef Status update_keys(self, bint asks_peer) noexcept nogil:
+        self.sealed = 0
+        return self.result(send_key_update(self.ssl, asks_peer))
 
     # --- Outcomes -----------------------------------------------------------------------------------------------------
 

@@ -77,6 +77,7 @@ cdef class Context:
             raise_queue()
         set_owner(self.ctx, self)
         self._protocol = number
+        self.tally = Tally()
         self.settings = self.sealed = defaults(self.ctx, only_version(number), number == PROTOCOL_TLS_CLIENT)
         put_properties(self.settings, properties)
         if copied is not None:

@@ -71,6 +71,7 @@ cdef dict plain_settings(Settings settings):
         "remember_verified_chains": bool(values.remembers_chains),
         "read_ahead": bool(values.reads_ahead),
         "alpn_required": bool(values.alpn_required),
+        "key_update_after": values.key_update_after,
         "ciphers": settings.ciphers,
         "ciphersuites": settings.ciphersuites,
         "groups": settings.groups,
@@ -102,6 +103,7 @@ cdef int put_plain(Context _, Settings settings, object plain) except -1:
     values.remembers_chains = plain["remember_verified_chains"]
     values.reads_ahead = plain["read_ahead"]
     values.alpn_required = plain["alpn_required"]
+    values.key_update_after = plain["key_update_after"]
     settings.ciphers = plain["ciphers"]
     settings.ciphersuites = plain["ciphersuites"]
     settings.groups = plain["groups"]

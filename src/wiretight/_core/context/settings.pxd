@@ -54,6 +54,7 @@ cdef struct Values:
     bint reloads                    # there is a reload_interval; see context/reloading.pyx
     bint remembers_chains           # see trust/verifiedchains.pyx
     bint reads_ahead                # see wire/incoming.pyx
+    uint64_t key_update_after       # records; 0: never. See connection/keyupdate.pyx
     const char *properties          # the bytes of Settings.properties
 
 

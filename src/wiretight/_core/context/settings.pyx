@@ -219,6 +219,7 @@ cdef bint have_equal_values(const Values *ours, const Values *theirs) noexcept:
         and ours.reloads == theirs.reloads
         and ours.remembers_chains == theirs.remembers_chains
         and ours.reads_ahead == theirs.reads_ahead
+        and ours.key_update_after == theirs.key_update_after
         and ours.has_sni_callback == theirs.has_sni_callback
         and ours.has_client_hello_callback == theirs.has_client_hello_callback
         and ours.has_alpn_callback == theirs.has_alpn_callback

@@ -21,8 +21,10 @@ from wiretight._core.base.errors cimport (
     AGAIN, CLOSED, DONE, FAILED, WANT_CALLBACK, WANT_READ, WANT_WRITE, chained, plain_error,
 )
 from wiretight._core.base.mutex cimport wt_mutex_lock, wt_mutex_unlock
+from wiretight._core.connection.accounting cimport note_timeout
 from wiretight._core.connection.connection cimport Connection
 from wiretight._core.connection.stream cimport HANDSHAKE, READ, WRITE, Stream, Verb, plaintext
+from wiretight._core.connection.telling cimport tell_of_handshake
 from wiretight._core.openssl.ssl cimport SSL_SENT_SHUTDOWN, SSL_get_shutdown, SSL_pending
 from wiretight._core.wire.wire cimport READY, TIMED_OUT, Wake
 from wiretight._standard.errors import (
@@ -112,6 +114,7 @@ cdef class Driver(Stream):
                     # The caller does not learn how far it came, and would send or expect the wrong bytes next.
                     self.lose()
             raise
+        tell_of_handshake(self)
         if problem is not None:
             raise problem
         return call.op.got if verb == READ else call.op.writing.sent
@@ -214,6 +217,8 @@ cdef class Driver(Stream):
         """Copies what the exception needs, before the next call changes it."""
         call.is_over = True
         self.sends -= call.op.verb == WRITE
+        if call.timed_out:
+            note_timeout(&self.account)
         if call.status == FAILED or call.status == WANT_CALLBACK:
             call.failure = self.failure
         if call.op.verb == READ:

@@ -9,9 +9,11 @@ from libc.errno cimport EBADF, EBUSY
 from libc.stdint cimport int64_t, uint64_t
 
 from wiretight._core.base.errors cimport plain_error
+from wiretight._core.connection.accounting cimport settle
 from wiretight._core.connection.connection cimport FROM_CONTEXT, Connection
 from wiretight._core.connection.resumption cimport has_store, session_of, use_store
 from wiretight._core.connection.stream cimport CLOSE, HANDSHAKE, READ, SHUTDOWN, WRITE, Stream
+from wiretight._core.connection.telling cimport tell_of_handshake
 from wiretight._core.context.versions cimport PROTOCOL_TLS_CLIENT, PROTOCOL_TLS_SERVER
 from wiretight._core.drivers.buffers cimport Buffers
 from wiretight._core.drivers.driver cimport begin
@@ -251,6 +253,9 @@ cdef class _SSLSocket(Driver):
         if not shutdown and not self.descriptor.orphaned_by_fork():
             self.check_release()
         self.wire.release(shutdown)
+        if not self.descriptor.orphaned_by_fork():
+            self.ask(settle_account, NULL)
+            tell_of_handshake(self)
 
     cdef int check_release(self) except -1:
         """Gives up the descriptor, unless that would lose bytes which were read ahead."""
@@ -379,6 +384,10 @@ cdef void release_to_others(Connection connection, void *answer) noexcept nogil:
         outcome[0] = HAS_BYTES
     else:
         (<Stream>stream).wire.fd = -1
+
+
+cdef void settle_account(Connection connection, void *_) noexcept nogil:
+    settle(connection.ssl, &connection.account, (<Stream><void *>connection).was_cut)
 
 
 cdef void ask_was_cut(Connection connection, void *answer) noexcept nogil:

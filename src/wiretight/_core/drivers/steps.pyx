@@ -7,8 +7,10 @@ from libc.errno cimport EAGAIN, EBADF
 
 from wiretight._core.base.errors cimport AGAIN, DONE, FAILED, Status, chained, turn_refused
 from wiretight._core.base.mutex cimport wt_mutex_unlock, wt_process
+from wiretight._core.connection.accounting cimport note_timeout
 from wiretight._core.connection.connection cimport Connection
 from wiretight._core.connection.stream cimport HANDSHAKE, NOTIFY, READ, WRITE, Operation, Stream, operation
+from wiretight._core.connection.telling cimport tell_of_handshake
 from wiretight._core.wire.wire cimport Wire
 
 from wiretight._standard.system import os
@@ -113,6 +115,7 @@ cdef class Steps:
             self.raised = <object>op.raised
             Py_XDECREF(op.raised)
         self.has_failed = status == FAILED
+        tell_of_handshake(connection)
         return status if self.raised is None else FAILED
 
     cdef Status attempt_locked(self, Operation *op) noexcept nogil:
@@ -148,6 +151,10 @@ cdef class Steps:
             op.raised = NULL
             status = self.attempt(&op, False)
         return status
+
+    def _note_timeout(self):
+        """Before the connection is released because its handshake took too long. Since 0.1."""
+        self.bound().ask(ask_for_timeout, NULL)
 
     def _notify(self):
         """Sends close_notify as far as the kernel accepts it; the rest waits like other output.
@@ -218,6 +225,10 @@ cdef void use_descriptor(Connection connection, void *number) noexcept nogil:
     cdef void *stream = <void *>connection
     if (<Stream>stream).wire.fd >= 0:       # not released meanwhile
         (<Stream>stream).wire.fd = (<int *>number)[0]
+
+
+cdef void ask_for_timeout(Connection connection, void *_) noexcept nogil:
+    note_timeout(&connection.account)
 
 
 cdef void ask_has_more(Connection connection, void *answer) noexcept nogil:

@@ -29,6 +29,12 @@ static inline const char *wt_group_name(SSL *ssl) {
 #endif
 }
 
+/* The number of that group, as SSL_group_to_name() takes it; 0 for none. */
+static inline long wt_group_number(SSL *ssl) {
+    long group = SSL_get_session(ssl) == NULL ? 0 : SSL_get_negotiated_group(ssl);
+    return group > 0 ? group : 0;
+}
+
 /* The algorithm with which the peer, or our end, signed its part of the handshake; NULL for none. Here and below, NULL
    also if OpenSSL is too old: the caller checks that by the flags of tools/openssl_tables.py. */
 static inline const char *wt_signature_name(const SSL *ssl, int of_peer) {

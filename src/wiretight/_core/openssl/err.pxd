@@ -6,6 +6,7 @@ cdef extern from "openssl/err.h" nogil:
     unsigned long ERR_peek_error()
     unsigned long ERR_peek_last_error()
     void ERR_clear_error()
+    void ERR_raise(int lib, int reason)
     int ERR_set_mark()
     int ERR_pop_to_mark()
     unsigned long ERR_PACK(int lib, int func, int reason)

@@ -42,6 +42,8 @@ cdef extern from "openssl/ssl.h" nogil:
     int SSL_get_error(const SSL *ssl, int ret)
     int SSL_pending(const SSL *ssl)
     int SSL_get_shutdown(const SSL *ssl)
+    int SSL_key_update(SSL *ssl, int updatetype)
+    int SSL_KEY_UPDATE_NOT_REQUESTED, SSL_KEY_UPDATE_REQUESTED
     void SSL_set_shutdown(SSL *ssl, int mode)
     bint SSL_is_server(const SSL *ssl)
     bint SSL_in_before(const SSL *ssl)
@@ -54,6 +56,11 @@ cdef extern from "openssl/ssl.h" nogil:
     int SSL_R_CERTIFICATE_VERIFY_FAILED, SSL_R_UNEXPECTED_EOF_WHILE_READING, SSL_R_BAD_WRITE_RETRY
     int SSL_AD_REASON_OFFSET
     int SSL_R_NO_PROTOCOLS_AVAILABLE, SSL_R_PROTOCOL_IS_SHUTDOWN, SSL_R_SHUTDOWN_WHILE_IN_INIT
+    int SSL_R_UNSUPPORTED_PROTOCOL, SSL_R_VERSION_TOO_LOW, SSL_R_VERSION_TOO_HIGH, SSL_R_WRONG_SSL_VERSION
+    int SSL_R_WRONG_VERSION_NUMBER, SSL_R_HTTP_REQUEST, SSL_R_HTTPS_PROXY_REQUEST, SSL_R_CALLBACK_FAILED
+    int SSL_R_NO_SHARED_CIPHER, SSL_R_NO_CIPHERS_AVAILABLE, SSL_R_NO_SHARED_GROUPS, SSL_R_NO_SUITABLE_GROUPS
+    int SSL_R_NO_SUITABLE_KEY_SHARE, SSL_R_NO_SHARED_SIGNATURE_ALGORITHMS, SSL_R_NO_SUITABLE_SIGNATURE_ALGORITHM
+    int SSL_R_NO_APPLICATION_PROTOCOL, SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE
 
     # connection: verification and context
     ctypedef int (*SSL_verify_cb)(int preverify_ok, X509_STORE_CTX *x509_ctx) noexcept
@@ -89,6 +96,9 @@ cdef extern from "openssl/ssl.h" nogil:
     stack_st_X509 *SSL_get_peer_cert_chain(const SSL *ssl)
     stack_st_X509 *SSL_get0_verified_chain(const SSL *ssl)
     const char *SSL_CIPHER_get_name(const SSL_CIPHER *cipher)
+    const char *SSL_CIPHER_standard_name(const SSL_CIPHER *cipher)
+    const SSL_CIPHER *SSL_CIPHER_find(SSL *ssl, const unsigned char *ptr)
+    const char *SSL_group_to_name(SSL *s, int id)
     const char *SSL_CIPHER_get_version(const SSL_CIPHER *cipher)
     int SSL_CIPHER_get_bits(const SSL_CIPHER *cipher, int *alg_bits)
     int SSL_get_extms_support(SSL *ssl)
@@ -242,6 +252,14 @@ cdef extern from "openssl/ssl.h" nogil:
     int SSL_CTX_set_session_ticket_cb(
         SSL_CTX *ctx, SSL_CTX_generate_session_ticket_fn gen_cb, void *dec_cb, void *arg)
     int SSL_set_num_tickets(SSL *ssl, size_t num_tickets)
+    ctypedef int (*SSL_CTX_generate_session_ticket_fn)(SSL *s, void *arg) noexcept nogil
+    ctypedef int (*SSL_CTX_decrypt_session_ticket_fn)(
+        SSL *s, SSL_SESSION *ss, const unsigned char *keyname, size_t keyname_length, int status, void *arg
+    ) noexcept nogil
+    int SSL_CTX_set_session_ticket_cb(
+        SSL_CTX *ctx, SSL_CTX_generate_session_ticket_fn gen_cb, SSL_CTX_decrypt_session_ticket_fn dec_cb, void *arg)
+    int SSL_TICKET_EMPTY, SSL_TICKET_NO_DECRYPT, SSL_TICKET_SUCCESS_RENEW
+    int SSL_TICKET_RETURN_IGNORE_RENEW, SSL_TICKET_RETURN_USE, SSL_TICKET_RETURN_USE_RENEW
     int SSL_CTX_set_num_tickets(SSL_CTX *ctx, size_t num_tickets)
     size_t SSL_CTX_get_num_tickets(const SSL_CTX *ctx)
     void SSL_CTX_set_post_handshake_auth(SSL_CTX *ctx, int val)

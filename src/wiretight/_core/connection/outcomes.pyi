@@ -1,0 +1,3 @@
+def unpacked(outcome: int, /) -> tuple[str, int | None, str | None, int]: ...
+
+RESUMPTIONS: tuple[str, ...]

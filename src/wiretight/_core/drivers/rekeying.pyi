@@ -1,0 +1,3 @@
+from wiretight._core.drivers.sslsocket import _SSLSocket
+
+def key_update(connection: _SSLSocket, /, *, request_peer: bool = False) -> None: ...

@@ -1,0 +1,3 @@
+from wiretight._core.context.context import Context
+
+def crls_expire(context: Context, /) -> int | None: ...

@@ -1,0 +1,59 @@
+"""What an operator sees of a context: its metrics, and each handshake."""
+
+from __future__ import annotations
+
+from wiretight._core.callbacks import handshakes
+from wiretight._core.connection.telling import make_events_with
+from wiretight._standard.typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from wiretight._tls.handshakes import HandshakeEvent
+    from wiretight._tls.metrics import Metrics
+
+_handshakes: Any = handshakes  # its functions take a context, which a mixin is not
+
+
+def _event_of(connection: Any, outcome: int, nanoseconds: int, cipher: str | None) -> HandshakeEvent:
+    from wiretight._tls.handshakes import event_of  # which imports dataclasses
+
+    return event_of(connection, outcome, nanoseconds, cipher)
+
+
+make_events_with(_event_of)
+
+
+class Observed:
+    """The part of SSLContext that tells what its connections do."""
+
+    __slots__ = ()
+
+    def metrics(self) -> Metrics:
+        """What the connections of this context have done so far, in one immutable object. Since 0.1.
+
+        A connection counts in the context that it was made with, also after an `sni_callback` has chosen another one.
+        A copy() begins at 0. Source: an addition to `ssl`.
+        """
+        from wiretight._tls.metrics import metrics_of
+
+        return metrics_of(self)
+
+    @property
+    def handshake_callback(self) -> Callable[[Any, HandshakeEvent], object] | None:
+        """Called after each handshake, good or bad, with (connection, HandshakeEvent); or None.
+
+        It runs once the call that ended the handshake is over, before that returns or raises, and may do anything with
+        the connection. A handshake that the program gives up, also after a timeout, is over with close(). On a server,
+        it is the callback of the context that `sni_callback` has chosen. An SSLObject or a socket that is dropped amid
+        its handshake, without close(), is counted in metrics(), and not told.
+
+        What it raises goes to sys.unraisablehook: the handshake is over, and the call has a result. Setting it raises
+        TypeError if it is not callable. Since 0.1. Source: an addition to `ssl`.
+        """
+        callback: Callable[[Any, HandshakeEvent], object] | None = _handshakes.handshake_callback(self)
+        return callback
+
+    @handshake_callback.setter
+    def handshake_callback(self, callback: Callable[[Any, HandshakeEvent], object] | None) -> None:
+        _handshakes.set_handshake_callback(self, callback)

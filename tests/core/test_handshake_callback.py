@@ -1,0 +1,178 @@
+"""SSLContext.handshake_callback: told of every handshake, when the call that ended it is over."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+
+from tests.kit.certificates import ADDRESS, HOST, Certificates
+from tests.kit.pair import Pair, attempt
+from tests.kit.sockets import tcp_pair, tls_sockets
+from tests.kit.subject import tls
+from wiretight import HandshakeEvent
+from wiretight import asyncio as native
+
+
+class Told:
+    """What a context was told, and what it has to say to that."""
+
+    def __init__(self, *contexts: Any) -> None:
+        self.events: list[tuple[Any, HandshakeEvent]] = []
+        for context in contexts:
+            context.handshake_callback = self.note
+
+    def note(self, connection: Any, event: HandshakeEvent) -> None:
+        self.events.append((connection, event))
+
+    def only(self) -> tuple[Any, HandshakeEvent]:
+        [told] = self.events
+        return told
+
+
+@pytest.fixture
+def told(client_context: Any) -> Told:
+    return Told(client_context)
+
+
+@pytest.fixture
+def unraisable(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    seen: list[Any] = []
+    monkeypatch.setattr(sys, "unraisablehook", lambda what: seen.append(what.exc_value))
+    return seen
+
+
+def test_it_gets_the_connection_and_what_was_agreed_on(
+    client_context: Any, server_context: Any, told: Told, version: Any
+) -> None:
+    client_context.set_alpn_protocols(["h2"])
+    server_context.set_alpn_protocols(["h2"])
+    pair = Pair(client_context, server_context)
+    pair.handshake()
+    connection, event = told.only()
+    assert connection is pair.client
+    assert not event.server_side
+    assert event.failure is None
+    assert event.version == pair.client.version()
+    assert event.group == pair.client.group()
+    assert event.seconds == pytest.approx(client_context.metrics().handshake_seconds)
+    assert event.attributes() == {
+        "tls.protocol.name": "tls",
+        "tls.protocol.version": "1.3" if version == tls.TLSVersion.TLSv1_3 else "1.2",
+        "tls.cipher": event.cipher,
+        "tls.curve": pair.client.group(),
+        "tls.next_protocol": "h2",
+        "tls.resumed": False,
+        "tls.established": True,
+    }
+    assert event.cipher.startswith("TLS_")
+    pair.transfer(b"data", pair.server)
+    told.only()
+
+
+def test_of_a_failure_it_tells_why(certificates: Certificates, version: Any) -> None:
+    client, server = certificates.client_context(version), certificates.server_context(version)
+    server.credentials = [tls.Credential.from_pem(*(path.read_bytes() for path in certificates.expired))]
+    ours, theirs = Told(client), Told(server)
+    Pair(client, server).until_error()
+    attributes = ours.only()[1].attributes()
+    assert attributes["tls.established"] is False
+    assert attributes["error.type"] == "CERT_HAS_EXPIRED"
+    event = theirs.only()[1]
+    assert event.server_side
+    assert event.failure.alert == tls.AlertDescription.ALERT_DESCRIPTION_CERTIFICATE_EXPIRED
+    assert event.attributes()["error.type"] == "certificate_expired"
+
+
+def test_it_may_do_anything_with_the_connection(client_context: Any, server_context: Any, mode: Any) -> None:
+    """It runs when the verb is over, on a server of TLS 1.3 as on a client."""
+    server_context.handshake_callback = lambda connection, _: connection.sendall(b"welcome")
+    with tls_sockets(client_context, server_context, mode=mode) as (client, _):
+        client.settimeout(None)
+        assert client.recv(100) == b"welcome"
+
+
+def test_what_it_raises_harms_nothing(client_context: Any, server_context: Any, unraisable: list[Any]) -> None:
+    def fail(*_: object) -> None:
+        raise KeyError("from the callback")
+
+    client_context.handshake_callback = fail
+    pair = Pair(client_context, server_context)
+    pair.handshake()
+    assert [type(error) for error in unraisable] == [KeyError]
+    assert pair.transfer(b"data", pair.client) == b"data"
+
+
+def test_a_timeout_is_told_of_at_close(client_context: Any, told: Told) -> None:
+    near, far = tcp_pair()
+    with far:
+        near.settimeout(0.02)
+        sock = client_context.wrap_socket(near, server_hostname=HOST, do_handshake_on_connect=False)
+        with pytest.raises(TimeoutError):
+            sock.do_handshake()
+        assert not told.events
+        sock.close()
+        assert told.only()[1].attributes()["error.type"] == "timeout"
+
+
+def test_who_drops_an_object_is_not_told_and_a_metric_is(client_context: Any, server_context: Any, told: Told) -> None:
+    pair = Pair(client_context, server_context)
+    attempt(pair.client.do_handshake)
+    del pair
+    assert not told.events
+    assert sum(client_context.metrics().handshakes_failed.values()) == 1
+
+
+def test_the_chosen_context_is_told(certificates: Certificates, client_context: Any, version: Any) -> None:
+    listening, chosen = certificates.server_context(version), certificates.server_context(version)
+    listening.sni_callback = lambda connection, *_: setattr(connection, "context", chosen)
+    first, second = Told(listening), Told(chosen)
+    Pair(client_context, listening).handshake()
+    assert not first.events
+    assert second.only()[1].server_side
+
+
+def test_a_connection_keeps_the_callback_of_when_it_was_made(
+    client_context: Any, server_context: Any, told: Told
+) -> None:
+    pair = Pair(client_context, server_context)
+    client_context.handshake_callback = None
+    pair.handshake()
+    assert told.only()[0] is pair.client
+    Pair(client_context, server_context).handshake()
+    told.only()
+
+
+@pytest.mark.parametrize("executor", [False, True], ids=["on the loop", "in an executor"])
+def test_a_transport_tells_with_its_ssl_object(certificates: Certificates, executor: bool) -> None:
+    client, server = certificates.client_context(), certificates.server_context()
+    told = Told(client, server)
+
+    async def main() -> None:
+        serving = await native.start_server(lambda _, writer: writer.close(), ADDRESS, 0, ssl=server)
+        reader, writer = await native.open_connection(
+            *serving.sockets[0].getsockname(), ssl=client, server_hostname=HOST
+        )
+        assert await reader.read() == b""
+        assert writer.get_extra_info("ssl_object") in [connection for connection, _ in told.events]
+        writer.close()
+        await writer.wait_closed()
+        serving.close()
+
+    with ThreadPoolExecutor(1) as threads:
+        if executor:
+            client.handshake_executor = server.handshake_executor = threads
+        asyncio.run(main())
+    assert sorted(event.server_side for _, event in told.events) == [False, True]
+
+
+def test_it_is_read_as_it_was_set(client_context: Any, told: Told) -> None:
+    assert client_context.handshake_callback == told.note
+    assert client_context.copy().handshake_callback == told.note
+    with pytest.raises(TypeError, match="must be callable or None, not int"):
+        client_context.handshake_callback = 3
+    client_context.handshake_callback = None
+    assert client_context.handshake_callback is None
