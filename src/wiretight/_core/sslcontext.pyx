@@ -5,6 +5,7 @@ from wiretight._core.connection.hostname cimport a_label
 from wiretight._core.context cimport algorithms, certfiles, credentials
 from wiretight._core.context.context cimport Context, set_read_ahead, settings_of
 from wiretight._core.drivers.sslsocket cimport for_bios, for_socket
+from wiretight._core.session cimport expiry
 from wiretight._core.session.session cimport stats_of
 from wiretight._core.trust cimport locations, verifiedchains
 
@@ -29,6 +30,7 @@ cdef class _SSLContext(Context):
         alerts.install(self)
         alpn.install(self)
         clienthello.install(self)
+        expiry.install(self)
         verify.install(self)
 
     # --- algorithms --------------------------------------------------------------------------------------------------

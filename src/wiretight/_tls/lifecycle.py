@@ -21,8 +21,8 @@ class HasLifecycle:
         """A context with the same settings, and with the same certificates, keys, trust and callbacks loaded.
 
         From then on the two are changed independently; a `trust_store` that was set is shared. A copy is not frozen.
-        It shares no sessions: each has its own cache and ticket keys, and resumes none of the other's. Nothing is read
-        from files again.
+        As a server it resumes no session of the other: each has its own cache and ticket keys. A `session_store` is
+        shared, and each finds there what was verified as it would. Nothing is read from files again.
 
         In a subclass, __init__() is not called, and the copy has the same attributes, as with copy.copy();
         copy.deepcopy() copies them too, and shares what OpenSSL has loaded all the same. Since 0.1. Source: an addition
@@ -49,7 +49,7 @@ class HasLifecycle:
         Files of certificates, keys and CRLs are read again there; what was loaded from memory, if it is public, is in
         the pickle.
 
-        A frozen context is frozen there too. Nothing is shared: it resumes no session of this one. In a subclass,
+        A frozen context is frozen there too. Nothing is shared. In a subclass,
         __init__() is not called, and the attributes are pickled.
 
         Raises TypeError for what no other process can have, or must not find in a pickle: a key from memory, the

@@ -20,6 +20,7 @@ from wiretight._core.openssl.ssl cimport (
     SSL_session_reused, SSL_set_info_callback, SSL_version, TLS1_3_VERSION,
 )
 from wiretight._core.session.session cimport SSLSession, adopt_session
+from wiretight._core.session.terms cimport Terms
 
 
 cdef int set_new_session_callback(Context context, object callback) except -1:
@@ -125,7 +126,7 @@ cdef int put_back(Connection connection, object store, void *session) except -1:
 cdef SSLSession session_for(Connection connection, SSL_SESSION *session):
     """None: nobody may resume it. OpenSSL: SSL_SESSION_up_ref(3)"""
     cdef Context context
-    cdef bytes terms
+    cdef Terms terms
     with cython.critical_section(connection):
         context, terms = connection._context, connection.terms
     if terms is None:

@@ -10,15 +10,16 @@ from wiretight._core.base.errors cimport forget_errors
 from wiretight._core.callbacks.failures cimport FAILS_VERB, call_python, callable_or_none, subject_of
 from wiretight._core.connection.connection cimport Connection
 from wiretight._core.context.context cimport settings_of, update_settings
-from wiretight._core.context.settings cimport Settings, new_generation
-from wiretight._core.openssl.evp cimport SHA256, SHA256_DIGEST_LENGTH
+from wiretight._core.context.settings cimport Settings, policy_of
 from wiretight._core.openssl.ssl cimport (
-    SSL, SSL_CTX_set_cert_verify_callback, SSL_VERIFY_PEER, SSL_get_app_data, SSL_get_ex_data_X509_STORE_CTX_idx,
-    SSL_get_verify_mode,
+    SSL, SSL_CTX_set_cert_verify_callback, SSL_VERIFY_PEER, SSL_get0_session, SSL_get_app_data,
+    SSL_get_ex_data_X509_STORE_CTX_idx, SSL_get_verify_mode, SSL_is_server, SSL_version, TLS1_3_VERSION,
 )
 from wiretight._core.openssl.x509 cimport (
-    X509_STORE_CTX, X509_STORE_CTX_get_ex_data, X509_STORE_CTX_set_error, X509_V_ERR_APPLICATION_VERIFICATION,
+    X509_STORE_CTX, X509_STORE_CTX_get0_cert, X509_STORE_CTX_get_ex_data, X509_STORE_CTX_set_error,
+    X509_V_ERR_APPLICATION_VERIFICATION,
 )
+from wiretight._core.session.expiry cimport end_with
 from wiretight._core.trust.verification cimport (
     Findings, Tolerance, Verification, forget_findings, verification_of, verify, verify_tolerantly,
 )
@@ -67,21 +68,6 @@ cdef int put_policy_id(Context _, Settings settings, object policy_id) except -1
     return 0
 
 
-cdef bytes policy_of(Settings settings):
-    """What a session is bound to. A callback without a policy_id may have decided by anything: no other one is like it.
-
-    OpenSSL: SHA256(3)
-    """
-    cdef unsigned char digest[SHA256_DIGEST_LENGTH]
-    if not settings.values.has_verify_callback:
-        return b""
-    if settings.policy_id is None:
-        return new_generation()
-    if SHA256(settings.policy_id, len(settings.policy_id), digest) == NULL:
-        raise MemoryError
-    return digest[:SHA256_DIGEST_LENGTH]
-
-
 cdef object verify_callback(Context context):
     return settings_of(context).kept.get("verify_callback")
 
@@ -112,6 +98,8 @@ cdef int on_certificates(X509_STORE_CTX *check, void *_) noexcept nogil:
         not is_valid or (<Connection>connection).settings.values.has_verify_callback
     ):
         is_valid = consider(check, connection, &case)
+    if SSL_is_server(ssl) and SSL_version(ssl) < TLS1_3_VERSION:
+        end_with(SSL_get0_session(ssl), X509_STORE_CTX_get0_cert(check))
     forget_findings(&case.findings)
     return is_valid
 

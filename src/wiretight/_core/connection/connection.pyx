@@ -22,7 +22,7 @@ from wiretight._core.openssl.ssl cimport (
 from wiretight._core.openssl.x509 cimport (
     X509_VERIFY_PARAM_set1_host, X509_VERIFY_PARAM_set1_ip, X509_free, a2i_IPADDRESS,
 )
-from wiretight._core.session.terms cimport terms_of
+from wiretight._core.session.terms cimport Terms, digest_of, terms_of
 
 cdef extern from "compat.h" nogil:
     bint wt_in_error_state(const SSL *ssl)
@@ -82,13 +82,14 @@ cdef class Connection:
         OpenSSL: SSL_set_session_id_context(3)
         """
         name = self.requested_name if self.server_side else self.server_hostname
-        cdef bytes terms = terms_of(self.ssl, self.settings, name)
+        cdef Terms terms = terms_of(self.ssl, self.settings, name)
+        cdef bytes binding = digest_of(terms) if self.server_side else None
         cdef int taken = 1
         wt_mutex_lock_with_gil(&self.descriptor.lock)
         with critical_section(self):
             self.terms, self.session_key = terms, None
         if self.server_side:
-            taken = SSL_set_session_id_context(self.ssl, terms, len(terms))
+            taken = SSL_set_session_id_context(self.ssl, binding, len(binding))
         wt_mutex_unlock(&self.descriptor.lock)
         check(taken)
         return 0

@@ -11,6 +11,7 @@ from wiretight._core.openssl.ssl cimport (
     SSL_SESSION, SSL_SESSION_free, SSL_get1_session, SSL_in_before, SSL_is_init_finished, SSL_set_session,
 )
 from wiretight._core.session.session cimport adopt_session, expires_at
+from wiretight._core.session.terms cimport Terms, are_equal, digest_of
 
 # Why a session cannot be set; OpenSSL's own failures are 0.
 cdef enum:
@@ -22,7 +23,7 @@ cdef SSLSession session_of(Connection connection):
     """OpenSSL: SSL_get1_session(3)"""
     cdef SSL_SESSION *session
     cdef Context context
-    cdef bytes terms
+    cdef Terms terms
     while True:
         with cython.critical_section(connection):
             context, terms = connection._context, connection.terms
@@ -33,7 +34,7 @@ cdef SSLSession session_of(Connection connection):
         SSL_SESSION_free(session)
 
 
-cdef bint is_bound_to(Connection connection, Context context, bytes terms) noexcept:
+cdef bint is_bound_to(Connection connection, Context context, Terms terms) noexcept:
     with cython.critical_section(connection):
         return context is connection._context and terms is connection.terms
 
@@ -52,7 +53,7 @@ cdef int offer_session(Connection connection, SSLSession offered) except -1:
     if connection.server_side:
         raise ValueError("Cannot set session for server-side SSLSocket.")
     # With other terms, its handshake verified something else than this connection has to: a full handshake.
-    is_same = terms is not None and offered.terms == terms
+    is_same = are_equal(offered.terms, terms)
     result = connection.change(set_session, offered.session if is_same else NULL)
     if result == FINISHED:
         raise ValueError("Cannot set session after handshake.")
@@ -69,7 +70,7 @@ cdef bint has_store(Connection connection) noexcept:
 cdef int use_store(Connection connection, object peer, bint takes) except -1:
     """OpenSSL: SSL_set_session(3)"""
     cdef SSLSession found
-    cdef bytes terms
+    cdef Terms terms
     store = connection.settings.kept.get("session_store")
     with cython.critical_section(connection):
         terms = connection.terms
@@ -82,7 +83,7 @@ cdef int use_store(Connection connection, object peer, bint takes) except -1:
         return 0
     try:
         found = store.take(key)
-        if found is not None and found.terms == terms and expires_at(found.session) > time(NULL):
+        if found is not None and are_equal(found.terms, terms) and expires_at(found.session) > time(NULL):
             if connection.change(set_session, found.session) <= 0:
                 forget_errors()
     except Exception as error:      # a full handshake needs no store
@@ -91,7 +92,7 @@ cdef int use_store(Connection connection, object peer, bint takes) except -1:
     return 0
 
 
-cdef str key_of(Connection connection, bytes terms, object peer):
+cdef str key_of(Connection connection, Terms terms, object peer):
     """What is the same for all connections that may share a session. None: nobody knows which server this is.
 
     OpenSSL: SHA256(3)
@@ -104,7 +105,7 @@ cdef str key_of(Connection connection, bytes terms, object peer):
         place = connection.server_hostname.lower(), peer[1] if isinstance(peer, tuple) and len(peer) > 1 else None
     if terms is None or place is None:
         return None
-    text = terms + b"%b\0%b" % (connection.settings.alpn or b"", repr(place).encode())
+    text = digest_of(terms) + b"%b\0%b" % (connection.settings.alpn or b"", repr(place).encode())
     if SHA256(text, len(text), digest) == NULL:
         raise MemoryError
     return (<bytes>digest[:SHA256_DIGEST_LENGTH]).hex()

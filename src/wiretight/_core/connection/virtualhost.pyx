@@ -96,7 +96,6 @@ cdef int choose_context(Connection connection, Context chosen) except -1:
 cdef Settings showing_as(Settings settings, Settings earlier):
     cdef Settings other = settings.copy()
     other.credentials = earlier.credentials
-    other.identity = earlier.identity
     return other
 
 

@@ -9,7 +9,7 @@ cimport cython
 from wiretight._core.base.errors cimport raise_queue
 from wiretight._core.context.defaults cimport CERT_NONE, CERT_OPTIONAL, CERT_REQUIRED, defaults, openssl_mode
 from wiretight._core.context.owner cimport handle, set_owner
-from wiretight._core.context.settings cimport apply, new_generation, put_properties, seal
+from wiretight._core.context.settings cimport apply, put_properties, seal
 from wiretight._core.context.versions cimport (
     MAXIMUM_SUPPORTED, MINIMUM_SUPPORTED, PROTOCOL_TLS_CLIENT, PROTOCOL_TLS_SERVER, check_version, method_of,
     only_version, shown_limit, warn_of,
@@ -283,9 +283,6 @@ cdef int update_settings(Context context, Setter setter, object value) except -1
 
     Raises RuntimeError if the context is frozen, unless everything stays as it is: libraries set what they rely on
     before each connection.
-
-    A change of the trust of the context, wherever it is loaded from, ends the resumption of its earlier sessions; one
-    of its credentials, of those in which it was the client.
     """
     return change_settings(context, setter, value, False)
 
@@ -307,10 +304,6 @@ cdef int change_settings(Context context, Setter setter, object value, bint is_r
             if changed.equals(before):
                 return 0
             check_not_frozen(context)
-        if changed.trust is not before.trust:
-            changed.generation = new_generation()
-        if changed.credentials is not before.credentials:
-            changed.identity = new_generation()
         if replace_settings(context, before, changed):
             return 0
 

@@ -1,7 +1,7 @@
 """Defaults: the settings of a new context."""
 
 from wiretight._core.base.errors cimport check
-from wiretight._core.context.settings cimport Trust, new_generation
+from wiretight._core.context.settings cimport Trust
 from wiretight._core.context.versions cimport MINIMUM_SUPPORTED, PROTOCOL_TLS_CLIENT
 from wiretight._core.openssl.ssl cimport (
     SSL_CTX_get0_param, SSL_CTX_get_cert_store, SSL_CTX_get_max_proto_version, SSL_CTX_get_min_proto_version,
@@ -87,8 +87,6 @@ cdef Settings defaults(SSL_CTX *ctx, int only_version, bint verifies):
     X509_STORE_up_ref(SSL_CTX_get_cert_store(ctx))
     settings.trust.store = SSL_CTX_get_cert_store(ctx)
     settings.trust.additions = ()
-    settings.generation = new_generation()
-    settings.identity = new_generation()
     return settings
 
 

@@ -16,6 +16,7 @@ cdef class Trust:
     cdef X509_STORE *store
     cdef tuple additions            # what is in the store, in the order of loading: of trust/addition.pyx
     cdef bint checks_crls           # which a TrustStore does that has any
+    cdef bytes fingerprint          # of the additions, once somebody has asked
 
 
 # The part of a TrustStore that contexts need: what it trusts now.
@@ -65,10 +66,8 @@ cdef class Settings:
     cdef bytes properties           # of the algorithms that the SSL_CTX fetches, or None
     cdef TrustSource trust_store    # where `trust` is from, and where there may be more by now; None: loaded
     cdef bint owns_trust_store      # it was made of what is loaded here, and not set
-    cdef bytes generation           # identifies the trust: new after every change of it
-    cdef bytes identity             # identifies the credentials: new after every change of them
     cdef bytes policy_id            # or None
-    cdef bytes policy               # identifies the verify_callback, by the policy_id if there is one; b"": none
+    cdef bytes policy               # of policy_of()
     # Objects that features keep alive for their callbacks, by feature name, so that they need no field here. Never
     # mutated, because copies share it: keep() replaces it.
     cdef dict kept
@@ -81,7 +80,7 @@ cdef class Settings:
     cdef Settings verifying_as(self, Settings earlier)      # a copy with the trust and signatures of `earlier`
     cdef Settings judging_as(self, Settings other)          # a copy with the verify_callback of `other`
     cdef Settings without_callbacks(self)
-    cdef Settings for_another_context(self)                 # a copy that shares no session with this one
+    cdef Settings for_another_context(self)                 # a copy that can be changed by itself
     cdef int leave_own_store(self) except -1                # keeps what it has by now, and takes over nothing later
     cdef int keep(self, str feature, object value) except -1    # None removes it
     cdef int hook(self, Hook hook, bint wanted) except -1       # or removes it
@@ -90,7 +89,7 @@ cdef class Settings:
 cdef int put_alpn(Settings settings, bytes protocols) except -1     # in the format of RFC 7301, or None
 cdef int put_properties(Settings settings, bytes properties) except -1
 cdef Trust trust_of(TrustSource source)
-cdef bytes new_generation()
+cdef bytes policy_of(Settings settings)
 cdef int seal(SSL_CTX *ctx, Settings settings) except -1
 # False, with the reason on OpenSSL's queue
 cdef bint apply(SSL *ssl, Settings sealed, Settings settings, bint server_side) noexcept

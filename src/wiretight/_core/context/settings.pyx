@@ -8,7 +8,7 @@ The first connection seals the SSL_CTX: the settings so far are written into it,
 applied to each new SSL.
 
 A new setting needs a field in the class, a line in copy(), equals(), apply() and lifecycle.settings_by_name() and, if
-it decides who is trusted, one in update_settings() or the terms of a session. What only a callback uses is kept by name
+it decides who is trusted, one in the terms of a session (session/terms.pyx). What only a callback uses is kept by name
 instead (Settings.keep), and what is to be done to each new SSL is a Hook of its feature: neither needs anything here.
 """
 
@@ -18,7 +18,7 @@ from wiretight._core.base.errors cimport check, raise_queue
 from wiretight._core.context.material cimport Credential
 from wiretight._core.openssl.crypto cimport RAND_bytes
 from wiretight._core.openssl.err cimport ERR_clear_error
-from wiretight._core.openssl.evp cimport EVP_PKEY_free, EVP_PKEY_up_ref
+from wiretight._core.openssl.evp cimport EVP_PKEY_free, EVP_PKEY_up_ref, SHA256, SHA256_DIGEST_LENGTH
 from wiretight._core.openssl.ssl cimport (
     SSL_CTX_set0_tmp_dh_pkey, SSL_CTX_set1_cert_store, SSL_CTX_set1_client_sigalgs_list, SSL_CTX_set1_groups_list,
     SSL_CTX_set1_sigalgs_list, SSL_CTX_set_cipher_list, SSL_CTX_set_ciphersuites, SSL_CTX_set_security_level,
@@ -36,9 +36,6 @@ from wiretight._core.openssl.x509 cimport (
 
 cdef extern from "compat.h" nogil:
     bint wt_set_psk_hint(SSL *ssl, const char *hint)     # NULL: none
-
-cdef enum:
-    GENERATION_SIZE = 16
 
 cdef dict NOTHING = {}
 
@@ -101,8 +98,6 @@ cdef class Settings:
         other.properties = self.properties
         other.trust_store = self.trust_store
         other.owns_trust_store = self.owns_trust_store
-        other.generation = self.generation
-        other.identity = self.identity
         other.policy_id = self.policy_id
         other.policy = self.policy
         other.kept = self.kept
@@ -137,7 +132,6 @@ cdef class Settings:
         other.trust = earlier.trust
         other.trust_store = earlier.trust_store
         other.owns_trust_store = earlier.owns_trust_store
-        other.generation = earlier.generation
         # OpenSSL cannot go back to its own lists. Those are the widest, so that a later one asks for no less.
         if earlier.client_sigalgs is not None:
             other.client_sigalgs = earlier.client_sigalgs
@@ -166,8 +160,7 @@ cdef class Settings:
     cdef Settings for_another_context(self):
         cdef Settings other = self.copy()
         other.leave_own_store()
-        other.generation = new_generation()
-        other.identity = new_generation()
+        other.policy = policy_of(other)
         other.frozen = False
         return other
 
@@ -249,15 +242,21 @@ cdef int put_properties(Settings settings, bytes properties) except -1:
     return 0
 
 
-cdef bytes new_generation():
-    """Identifies trust or credentials: another one ends the resumption of earlier sessions (see terms).
+cdef bytes policy_of(Settings settings):
+    """What a session is bound to because of the verify_callback: its policy_id, or else something random. A callback
+    without one may have decided by anything, and no other is like it; a forked process keeps its parent's.
 
-    Random, so that no two contexts ever have the same; a forked process keeps its parent's.
+    OpenSSL: RAND_bytes(3), SHA256(3)
     """
-    cdef unsigned char name[GENERATION_SIZE]
+    cdef unsigned char digest[SHA256_DIGEST_LENGTH]
+    if not settings.values.has_verify_callback:
+        return b""
     ERR_clear_error()
-    check(RAND_bytes(name, GENERATION_SIZE))
-    return name[:GENERATION_SIZE]
+    if settings.policy_id is None:
+        check(RAND_bytes(digest, SHA256_DIGEST_LENGTH))
+    elif SHA256(settings.policy_id, len(settings.policy_id), digest) == NULL:
+        raise MemoryError
+    return digest[:SHA256_DIGEST_LENGTH]
 
 
 cdef int seal(SSL_CTX *ctx, Settings settings) except -1:

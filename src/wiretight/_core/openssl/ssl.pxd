@@ -220,6 +220,9 @@ cdef extern from "openssl/ssl.h" nogil:
     long SSL_CTX_get_session_cache_mode(SSL_CTX *ctx)
     int SSL_SESS_CACHE_CLIENT, SSL_SESS_CACHE_NO_INTERNAL
     int SSL_set_session_id_context(SSL *ssl, const unsigned char *sid_ctx, unsigned int sid_ctx_len)
+    ctypedef int (*SSL_CTX_generate_session_ticket_fn)(SSL *s, void *arg) noexcept
+    int SSL_CTX_set_session_ticket_cb(
+        SSL_CTX *ctx, SSL_CTX_generate_session_ticket_fn gen_cb, void *dec_cb, void *arg)
     int SSL_set_num_tickets(SSL *ssl, size_t num_tickets)
     int SSL_CTX_set_num_tickets(SSL_CTX *ctx, size_t num_tickets)
     size_t SSL_CTX_get_num_tickets(const SSL_CTX *ctx)
@@ -242,6 +245,8 @@ cdef extern from "openssl/ssl.h" nogil:
     const unsigned char *SSL_SESSION_get_id(const SSL_SESSION *s, unsigned int *len)
     long SSL_SESSION_get_time(const SSL_SESSION *s)
     long SSL_SESSION_get_timeout(const SSL_SESSION *s)
+    long SSL_SESSION_set_time(SSL_SESSION *s, long tm)
+    long SSL_SESSION_set_timeout(SSL_SESSION *s, long tm)
     bint SSL_SESSION_has_ticket(const SSL_SESSION *s)
     unsigned long SSL_SESSION_get_ticket_lifetime_hint(const SSL_SESSION *s)
     bint SSL_SESSION_is_resumable(const SSL_SESSION *s)

@@ -2,17 +2,18 @@
 
 from wiretight._core.context.context cimport Context
 from wiretight._core.openssl.ssl cimport SSL_SESSION
+from wiretight._core.session.terms cimport Terms
 
 
 cdef class SSLSession:
     cdef SSL_SESSION *session
     cdef Context context
-    cdef bytes terms        # of the connection that made it
+    cdef Terms terms        # of the connection that made it
 
 
 cdef double expires_at(SSL_SESSION *session) noexcept nogil         # in seconds since 1970; 0: it cannot be resumed
 cdef bint is_single_use(SSL_SESSION *session) noexcept nogil
 # Takes ownership of the reference
-cdef SSLSession adopt_session(SSL_SESSION *session, Context context, bytes terms)
+cdef SSLSession adopt_session(SSL_SESSION *session, Context context, Terms terms)
 
 cdef dict stats_of(Context context)        # how often its connections resumed one, and could not

@@ -1,10 +1,7 @@
 """SSLSession: one SSL_SESSION and the context that it belongs to."""
 
 cimport cython
-from libc.time cimport time_t, tm
 
-from wiretight._core.openssl.asn1 cimport ASN1_TIME_to_tm
-from wiretight._core.openssl.err cimport ERR_pop_to_mark, ERR_set_mark
 from wiretight._core.openssl.ssl cimport (
     SSL_CTX_sess_accept, SSL_CTX_sess_accept_good, SSL_CTX_sess_accept_renegotiate, SSL_CTX_sess_cache_full,
     SSL_CTX_sess_connect, SSL_CTX_sess_connect_good, SSL_CTX_sess_connect_renegotiate, SSL_CTX_sess_hits,
@@ -13,10 +10,8 @@ from wiretight._core.openssl.ssl cimport (
     SSL_SESSION_get_ticket_lifetime_hint, SSL_SESSION_get_time, SSL_SESSION_get_timeout, SSL_SESSION_has_ticket,
     SSL_SESSION_is_resumable, TLS1_3_VERSION,
 )
-from wiretight._core.openssl.x509 cimport X509, X509_get0_notAfter
-
-cdef extern from "<time.h>" nogil:
-    time_t timegm(tm *parts)
+from wiretight._core.openssl.x509 cimport X509
+from wiretight._core.session.expiry cimport end_of
 
 # Used by adopt_session() only, so that Python code cannot create an SSLSession without an SSL_SESSION.
 cdef object FROM_OPENSSL = object()
@@ -113,10 +108,9 @@ cdef class SSLSession:
 
 
 cdef double expires_at(SSL_SESSION *session) noexcept nogil:
-    """SSLSession.expires. OpenSSL: SSL_SESSION_get0_peer(3), ASN1_TIME_to_tm(3)"""
+    """SSLSession.expires. OpenSSL: SSL_SESSION_get0_peer(3)"""
     cdef double seconds, hint, end
     cdef X509 *peer
-    cdef tm parts
     if not SSL_SESSION_is_resumable(session):
         return 0
     seconds = SSL_SESSION_get_timeout(session)
@@ -126,10 +120,7 @@ cdef double expires_at(SSL_SESSION *session) noexcept nogil:
     end = SSL_SESSION_get_time(session) + seconds
     peer = SSL_SESSION_get0_peer(session)
     if peer != NULL:
-        ERR_set_mark()
-        if ASN1_TIME_to_tm(X509_get0_notAfter(peer), &parts):
-            end = min(end, <double>timegm(&parts))
-        ERR_pop_to_mark()
+        end = min(end, end_of(peer))
     return end
 
 
@@ -138,7 +129,7 @@ cdef bint is_single_use(SSL_SESSION *session) noexcept nogil:
     return SSL_SESSION_get_protocol_version(session) >= TLS1_3_VERSION
 
 
-cdef SSLSession adopt_session(SSL_SESSION *session, Context context, bytes terms):
+cdef SSLSession adopt_session(SSL_SESSION *session, Context context, Terms terms):
     cdef SSLSession adopted = SSLSession.__new__(SSLSession, FROM_OPENSSL)
     adopted.session = session
     adopted.context = context

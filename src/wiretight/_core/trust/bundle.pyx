@@ -15,7 +15,7 @@ from wiretight._core.openssl.x509 cimport (
     sk_X509_INFO_num, sk_X509_INFO_value, sk_X509_OBJECT_num, sk_X509_OBJECT_pop, sk_X509_OBJECT_push,
     sk_X509_OBJECT_value, sk_X509_num, sk_X509_value, stack_st_X509_OBJECT,
 )
-from wiretight._core.trust.index cimport certificate_at, drop_index
+from wiretight._core.trust.index cimport Place, certificate_at, drop_index
 from wiretight._core.x509.certificate cimport der
 from wiretight._core.x509.crl cimport der_of_crl
 
@@ -76,15 +76,30 @@ cdef class Bundle:
         return b"".join(sorted(certificates)) or None, b"".join(sorted(crls)) or None
 
     cdef frozenset fingerprints(self):
-        """The SHA-256 digests of the encodings. Whoever needs them first computes them.
+        """The SHA-256 digests of the encodings. Whoever needs them first computes them, and decodes nothing for it.
 
         OpenSSL: i2d_X509_AUX(3), X509_CRL_digest(3)
         """
-        cdef X509_STORE *store = self.store()
         with cython.critical_section(self):
-            if self.digests is None:
-                self.digests = digests_in(X509_STORE_get0_objects(store))
+            if self.digests is None and self.index != NULL:
+                self.digests = digests_of_index(self.index)
+            elif self.digests is None:
+                self.digests = digests_in(X509_STORE_get0_objects(self.decoded))
             return self.digests
+
+
+cdef frozenset digests_of_index(Index *index):
+    """No certificate in it says what it is trusted for. OpenSSL: SHA256(3)"""
+    cdef unsigned char digest[SHA256_DIGEST_LENGTH]
+    cdef set digests = set()
+    cdef Place *place
+    cdef int i
+    for i in range(index.count):
+        place = &index.places[i]
+        if SHA256(index.der + place.at, place.length, digest) == NULL:
+            raise MemoryError
+        digests.add(<bytes>digest[:SHA256_DIGEST_LENGTH])
+    return frozenset(digests)
 
 
 cdef frozenset digests_in(stack_st_X509_OBJECT *objects):

@@ -17,4 +17,5 @@ cdef TrustStore store_with(Trust trust, bint frozen)
 cdef Trust grown(Trust before, tuple additions, bint checks_crls, int *added)
 cdef int complete(Trust trust) except -1        # before somebody looks at all objects of its store
 cdef list certificates_of(Trust trust)
+cdef bytes fingerprint_of(Trust trust)
 cdef Addition default_trust()       # what OpenSSL finds by itself, or this system has

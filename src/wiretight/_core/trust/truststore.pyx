@@ -330,6 +330,18 @@ cdef set digests_of(Trust trust):
 
 
 cdef bytes fingerprint_of(Trust trust):
+    """See TrustStore.fingerprint."""
+    cdef bytes known
+    with cython.critical_section(trust):
+        known = trust.fingerprint
+    if known is None:
+        known = new_fingerprint(trust)
+        with cython.critical_section(trust):
+            trust.fingerprint = known
+    return known
+
+
+cdef bytes new_fingerprint(Trust trust):
     """OpenSSL: SHA256(3)"""
     cdef unsigned char digest[SHA256_DIGEST_LENGTH]
     cdef bytes text = b"".join(sorted(digests_of(trust)))

@@ -44,6 +44,10 @@ def use(keys):
 use(KEYS)
 
 
+cdef bytes distrusted_keys():
+    return <bytes>table[:table_size]
+
+
 cdef bint is_distrusted(X509 *certificate) noexcept nogil:
     """True, too, without the memory to find out."""
     cdef unsigned char digest[SHA256_DIGEST_LENGTH]
