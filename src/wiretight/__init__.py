@@ -103,6 +103,11 @@ if TYPE_CHECKING:
     from wiretight._install import install as install, uninstall as uninstall
     from wiretight._tls.information import ConnectionInfo as ConnectionInfo
     from wiretight._tls.sessionstore import SessionStore as SessionStore
+    from wiretight._tls.ticketkeys import TicketKey as TicketKey, TicketKeys as TicketKeys
+    from wiretight._tls.ticketkeystores import (
+        FileTicketKeyStore as FileTicketKeyStore, RedisTicketKeyStore as RedisTicketKeyStore,
+        TicketKeyStore as TicketKeyStore,
+    )
     from wiretight._tls.verifycodes import VerifyCode as VerifyCode
     from wiretight.selectors import Selector as Selector
 
@@ -125,6 +130,14 @@ def __getattr__(name: str) -> object:
         from wiretight._tls.sessionstore import SessionStore
 
         return SessionStore
+    if name in ("TicketKey", "TicketKeys"):
+        from wiretight._tls import ticketkeys
+
+        return getattr(ticketkeys, name)
+    if name in ("FileTicketKeyStore", "RedisTicketKeyStore", "TicketKeyStore"):
+        from wiretight._tls import ticketkeystores
+
+        return getattr(ticketkeystores, name)
     if name == "Selector":
         from wiretight.selectors import Selector
 

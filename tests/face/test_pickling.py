@@ -37,7 +37,7 @@ from wiretight._core.context.lifecycle import settings_by_name
 from wiretight._core.trust.addition import loads_of
 
 # Of which pickle writes nothing: see below.
-NOT_PICKLED = {"add_credential", "credentials", "session_store", "handshake_executor"}
+NOT_PICKLED = {"add_credential", "credentials", "session_store", "ticket_keys", "handshake_executor"}
 PASSWORD = "a password of nobody"
 
 
@@ -230,6 +230,12 @@ def with_session_store(files: Certificates) -> Any:
     return context
 
 
+def with_ticket_keys(files: Certificates) -> Any:
+    context = tls.SSLContext(tls.PROTOCOL_TLS_SERVER)
+    context.ticket_keys = tls.TicketKeys()
+    return context
+
+
 def with_local_psk(files: Certificates) -> Any:
     context = tls.SSLContext(tls.PROTOCOL_TLS_SERVER)
     context.set_psk_server_callback(lambda identity: b"a pre-shared key")
@@ -269,6 +275,10 @@ REFUSALS: dict[str, tuple[Callable[[Certificates], Any], str]] = {
         f"whose new_session_callback is .*<lambda>, {WAY_OUT}",
     ),
     "session_store": (with_session_store, "that has a session_store: its sessions are secrets of this process"),
+    "ticket_keys": (
+        with_ticket_keys,
+        "that has ticket_keys, which are secrets: pickle a copy() with None, and set a ring",
+    ),
     "handshake_executor": (
         with_executor,
         "that has a handshake_executor, whose threads no other process has: pickle a copy() with None",

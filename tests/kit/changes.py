@@ -78,6 +78,7 @@ CHANGES: dict[str, Change] = {
     "message_callback": assigning("message_callback", callback),
     "keylog_callback": assigning("keylog_callback", callback),
     "session_store": lambda it, _: setattr(it, "session_store", tls.MemorySessionStore()),
+    "ticket_keys": lambda it, _: setattr(it, "ticket_keys", tls.TicketKeys()),
     "new_session_callback": assigning("new_session_callback", callback),
     "set_psk_client_callback": calling("set_psk_client_callback", psk_of_client),
     "set_psk_server_callback": calling("set_psk_server_callback", psk_of_server, "a hint"),
@@ -95,7 +96,7 @@ POLICIES = ("mozilla-modern-5.7", "mozilla-intermediate-5.7")
 
 # What only one kind of context has.
 OF_A_CLIENT = {"check_hostname", "new_session_callback", "session_store", "set_psk_client_callback", "verify_callback"}
-OF_A_SERVER = {"num_tickets", "set_psk_server_callback", "set_servername_callback", "sni_callback"}
+OF_A_SERVER = {"num_tickets", "set_psk_server_callback", "set_servername_callback", "sni_callback", "ticket_keys"}
 
 
 def new_context(name: str) -> Any:

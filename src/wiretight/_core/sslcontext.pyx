@@ -1,6 +1,6 @@
 """_SSLContext: a Context with everything that can be loaded into it, in the shape of CPython's `_ssl._SSLContext`."""
 
-from wiretight._core.callbacks cimport alerts, alpn, clienthello, keylog, messages, newsession, psk, verify
+from wiretight._core.callbacks cimport alerts, alpn, clienthello, keylog, messages, newsession, psk, tickets, verify
 from wiretight._core.connection.hostname cimport a_label
 from wiretight._core.context cimport algorithms, certfiles, credentials
 from wiretight._core.context.context cimport Context, set_read_ahead, settings_of
@@ -31,6 +31,7 @@ cdef class _SSLContext(Context):
         alpn.install(self)
         clienthello.install(self)
         expiry.install(self)
+        tickets.install_again(self)
         verify.install(self)
 
     # --- algorithms --------------------------------------------------------------------------------------------------

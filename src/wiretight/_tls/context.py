@@ -36,6 +36,7 @@ from wiretight._tls.peer import check_parameters, encode_hostname
 from wiretight._tls.policies import HasPolicy
 from wiretight._tls.seconds import seconds_or_none
 from wiretight._tls.socket import SSLSocket
+from wiretight._tls.tickets import IssuesTickets
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
@@ -112,7 +113,7 @@ class _PassesForStandard(TakesStandard):
 
 
 class SSLContext(  # type: ignore[misc, override]
-    HoldsCredentials, HasLifecycle, HasPolicy, _Base, metaclass=_PassesForStandard
+    HoldsCredentials, HasLifecycle, HasPolicy, IssuesTickets, _Base, metaclass=_PassesForStandard
 ):
     """Certificates, keys, trust and options, shared by the connections that are made from it.
 
