@@ -115,6 +115,11 @@ if TYPE_CHECKING:
     from wiretight._tls.metrics import Metrics as Metrics
     from wiretight._tls.openmetrics import openmetrics as openmetrics
     from wiretight._tls.sessionstore import ServerSessionCache as ServerSessionCache, SessionStore as SessionStore
+    from wiretight._tls.ticketkeys import TicketKey as TicketKey, TicketKeys as TicketKeys
+    from wiretight._tls.ticketkeystores import (
+        FileTicketKeyStore as FileTicketKeyStore, RedisTicketKeyStore as RedisTicketKeyStore,
+        TicketKeyStore as TicketKeyStore,
+    )
     from wiretight._tls.verifycodes import VerifyCode as VerifyCode
     from wiretight.selectors import Selector as Selector
 
@@ -125,6 +130,8 @@ _LAZY = {
     **dict.fromkeys(("ClientHello", "parse_client_hello"), "_tls.clienthello"),
     **dict.fromkeys(("HandshakeEvent", "HandshakeFailure"), "_tls.handshakes"),
     **dict.fromkeys(("ServerSessionCache", "SessionStore"), "_tls.sessionstore"),
+    **dict.fromkeys(("TicketKey", "TicketKeys"), "_tls.ticketkeys"),
+    **dict.fromkeys(("FileTicketKeyStore", "RedisTicketKeyStore", "TicketKeyStore"), "_tls.ticketkeystores"),
     "ConnectionInfo": "_tls.information",
     "Metrics": "_tls.metrics",
     "openmetrics": "_tls.openmetrics",

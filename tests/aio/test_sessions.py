@@ -63,3 +63,35 @@ def test_the_second_start_tls_resumes_the_first(loops, ends, ours):
         assert reused == [False, True, True]
 
     loops.run(main)
+
+
+class OneServer:
+    """A store that takes servers of one name on different ports for the same."""
+
+    def __init__(self) -> None:
+        self.sessions: list[object] = []
+
+    def put(self, key, session):
+        self.sessions.append(session)
+
+    def take(self, key):
+        return self.sessions.pop() if self.sessions else None
+
+
+def test_transports_of_two_contexts_resume_by_one_ring(loops, ends):
+    """And through a rotation."""
+
+    async def main():
+        context = ends.client_context()
+        context.session_store = OneServer()
+        ring = wiretight.TicketKeys()
+        reused = []
+        for _ in range(3):
+            server_context = ends.server_context()
+            server_context.ticket_keys = ring
+            async with ends.serving(answers, ssl=server_context) as address:
+                reused.append(await resumes(native.create_connection, address, context))
+            ring.rotate()
+        assert reused == [False, True, True]
+
+    loops.run(main)

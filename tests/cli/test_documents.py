@@ -98,7 +98,7 @@ def proxy(certificates: Certificates) -> Iterator[Server]:
 
 @pytest.mark.parametrize("name", sorted(PROGRAMS.keys() - SERVERS))
 def test_a_client_runs(name: str, web_port: int, proxy: Server, environment: dict[str, str], tmp_path: Path) -> None:
-    for package in re.findall(r"^import (aiohttp|httpx|requests)$", PROGRAMS[name], re.MULTILINE):
+    for package in re.findall(r"^import (aiohttp|httpx|redis|requests)$", PROGRAMS[name], re.MULTILINE):
         if find_spec(package) is None:  # not imported: eventlet warns of each fork() that follows
             pytest.skip(f"{package} is not installed: scripts/test without --bare installs it")
     file = tmp_path / "program.py"  # which the processes that it starts import

@@ -16,6 +16,7 @@ import pytest
 
 from tests.kit.keys import PASSWORD, new_material
 from tests.kit.threads import PATIENCE
+from wiretight import TicketKey, TicketKeys
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/mem").exists(), reason="needs /proc/self/mem to look at memory")
 
@@ -92,6 +93,12 @@ def use(way):
         for name in sorted(os.listdir("sizes")):
             context.load_cert_chain(f"sizes/{name}", f"sizes/{name}", password or None)
             context.reload_cert_chain(force=True)
+    elif way == "ticket keys":
+        context.ticket_keys = wiretight.TicketKeys.from_bytes(certificate, password)
+        connection = context.wrap_bio(wiretight.MemoryBIO(), wiretight.MemoryBIO(), server_side=True)
+        assert lines_in_memory()
+        context.ticket_keys.rotate()
+        context.ticket_keys.to_bytes(password)
 
 use(sys.argv[1])
 gc.collect()
@@ -144,3 +151,18 @@ def test_the_text_of_a_key_is_found_where_it_is() -> None:
         input=key.encode(), capture_output=True, timeout=PATIENCE, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr.decode()
+
+
+def test_no_copy_of_a_ticket_key_is_left_when_its_ring_is_gone() -> None:
+    key = TicketKey(os.urandom(16), os.urandom(64), 0.0, 2.0e9, 3.0e9)
+    wrapping_key = os.urandom(32)
+    sealed = TicketKeys([key]).to_bytes(wrapping_key)
+    for half in (key.secret[:32], key.secret[32:]):
+        veiled = bytes(byte ^ 0x55 for byte in half)
+        arguments = [sealed.hex(), wrapping_key.hex(), veiled.hex(), "0"]
+        done = subprocess.run(
+            [sys.executable, "-c", CHILD, "ticket keys", *arguments],
+            capture_output=True, timeout=PATIENCE, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr.decode()
+        assert done.stdout == b"0\n"

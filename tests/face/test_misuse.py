@@ -95,6 +95,7 @@ def test_every_addition_has_a_misuse() -> None:
         (wiretight.Verification, object),
         (wiretight.Certificate, object),
         (wiretight.Policy, object),
+        (wiretight.TicketKeys, object),
     ):
         assert {f"{ours.__name__}.{name}" for name in added(ours, theirs)} <= named
     own = {name for name in vars(wiretight.Selector) if name in dir(selectors.BaseSelector) and name[0] != "_"}

@@ -38,7 +38,9 @@ from wiretight._core.context.lifecycle import settings_by_name
 from wiretight._core.trust.addition import loads_of
 
 # Of which pickle writes nothing: see below.
-NOT_PICKLED = {"add_credential", "credentials", "session_store", "server_session_cache", "handshake_executor"}
+NOT_PICKLED = {
+    *("add_credential", "credentials", "session_store", "server_session_cache", "ticket_keys", "handshake_executor"),
+}
 PASSWORD = "a password of nobody"
 
 
@@ -237,6 +239,12 @@ def with_server_session_cache(files: Certificates) -> Any:
     return context
 
 
+def with_ticket_keys(files: Certificates) -> Any:
+    context = tls.SSLContext(tls.PROTOCOL_TLS_SERVER)
+    context.ticket_keys = tls.TicketKeys()
+    return context
+
+
 def with_local_psk(files: Certificates) -> Any:
     context = tls.SSLContext(tls.PROTOCOL_TLS_SERVER)
     context.set_psk_server_callback(lambda identity: b"a pre-shared key")
@@ -277,6 +285,10 @@ REFUSALS: dict[str, tuple[Callable[[Certificates], Any], str]] = {
     ),
     "session_store": (with_session_store, "that has a session_store: its sessions are secrets of this process"),
     "server_session_cache": (with_server_session_cache, "that has a server_session_cache: pickle a copy() with None"),
+    "ticket_keys": (
+        with_ticket_keys,
+        "that has ticket_keys, which are secrets: pickle a copy() with None, and set a ring",
+    ),
     "handshake_executor": (
         with_executor,
         "that has a handshake_executor, whose threads no other process has: pickle a copy() with None",

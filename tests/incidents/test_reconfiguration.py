@@ -82,6 +82,9 @@ def changes(server: Any, client: Any, certificates: Any, version: Any, folder: P
             *toggled(client, "keylog_callback", lambda *_: None, None),
             *toggled(server, "keylog_callback", lambda *_: None, None)],
         "session_store": toggled(client, "session_store", tls.MemorySessionStore(), None),
+        "ticket_keys": [
+            *toggled(server, "ticket_keys", tls.TicketKeys(), tls.TicketKeys()),
+            lambda: setattr(server, "ticket_keys", None)],
         "new_session_callback": toggled(client, "new_session_callback", lambda *_: None, None),
         "keylog_filename": [
             *toggled(client, "keylog_filename", folder / "keys", None),

@@ -84,6 +84,7 @@ CHANGES: dict[str, Change] = {
     "client_credential_callback": assigning("client_credential_callback", callback),
     "set_ca_names": calling("set_ca_names", [bytes.fromhex("300d310b3009060355040613024445")]),
     "session_store": lambda it, _: setattr(it, "session_store", tls.MemorySessionStore()),
+    "ticket_keys": lambda it, _: setattr(it, "ticket_keys", tls.TicketKeys()),
     "new_session_callback": assigning("new_session_callback", callback),
     "session_timeout": assigning("session_timeout", 60),
     "session_id_context": assigning("session_id_context", b"service"),
@@ -111,7 +112,7 @@ OF_A_CLIENT = {
 }
 OF_A_SERVER = {
     *("alpn_callback", "client_hello_callback", "num_tickets", "server_session_cache", "session_id_context"),
-    *("session_timeout", "set_psk_server_callback", "set_servername_callback", "sni_callback"),
+    *("session_timeout", "set_psk_server_callback", "set_servername_callback", "sni_callback", "ticket_keys"),
 }
 
 

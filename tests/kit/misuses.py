@@ -22,7 +22,17 @@ from tests.kit.authority import issue
 from tests.kit.certificates import Certificates
 from tests.kit.changes import EXECUTOR
 from tests.kit.pair import Pair, attempt
-from wiretight import Certificate, Credential, Policy, TrustStore, Verification, VerifyError
+from wiretight import (
+    Certificate,
+    Credential,
+    Policy,
+    RedisTicketKeyStore,
+    TicketKey,
+    TicketKeys,
+    TrustStore,
+    Verification,
+    VerifyError,
+)
 from wiretight._core.context.lifecycle import settings_by_name
 
 Line = tuple[Callable[[Any], object], type[BaseException] | tuple[type[BaseException], ...], str]
@@ -31,6 +41,21 @@ SSL, VALUE, TYPE, ATTRIBUTE, RUNTIME = wiretight.SSLError, ValueError, TypeError
 FROZEN = r"this context is frozen: change a copy\(\) of it"
 OVER = "the verification is over: call this while verify_callback runs"
 LABEL = "EXPERIMENTAL wiretight tests"
+KEY = TicketKey(b"n" * 16, bytes(64), 0.0, 2.0e9, 3.0e9)
+
+
+class Shelf:
+    """A TicketKeyStore."""
+
+    def __init__(self, data: bytes | None = None) -> None:
+        self.data = data
+
+    def load(self) -> tuple[object, bytes] | None:
+        return None if self.data is None else (self.data, self.data)
+
+    def store(self, data: bytes, version: object, /) -> bool:
+        self.data = data
+        return True
 
 
 def refuses(line: Line, it: Any) -> None:
@@ -55,6 +80,7 @@ class Scene:
 
     def __init__(self, files: Certificates, version: Any) -> None:
         pem, key = files.server.chain.read_bytes(), files.server.key.read_bytes()
+        self.chain_file = files.server.chain
         self.server = files.server_context(version)
         self.server.reload_interval = 3600
         self.client = files.client_context(version)
@@ -333,6 +359,66 @@ OF_CONTEXTS: dict[str, list[Line]] = {
         (setting("frozen_server", "alpn_required", True), RUNTIME, FROZEN),
         (deleting("server", "alpn_required"), ATTRIBUTE, "delete"),
     ],
+    "SSLContext.ticket_keys": [
+        *((setting("server", "ticket_keys", wrong), TYPE, f"ticket_keys must be a TicketKeys or None, not {kind}")
+          for wrong, kind in ((b"keys", "bytes"), ([KEY], "list"), (KEY, "TicketKey"), (object(), "object"))),
+        (setting("client", "ticket_keys", TicketKeys()), VALUE, "is for servers: it needs a context made with"),
+        (setting("frozen_server", "ticket_keys", TicketKeys()), RUNTIME, FROZEN),
+        (deleting("server", "ticket_keys"), ATTRIBUTE, "delete|deleter"),
+        (lambda it: pickle.dumps(with_ticket_keys(it.server)), TYPE, "cannot pickle a context that has ticket_keys"),
+    ],
+    "TicketKeys": [
+        (lambda _: TicketKeys([b"key"]), TYPE, "keys must be TicketKey objects, not bytes"),
+        (lambda _: TicketKeys([tuple(KEY)]), TYPE, "keys must be TicketKey objects, not tuple"),
+        (lambda _: TicketKeys(1), TYPE, "not iterable"),
+        (lambda _: TicketKeys([KEY, KEY]), VALUE, "two ticket keys have the name 6e6e.*: each needs one of its own"),
+        (lambda _: TicketKeys([KEY._replace(name=b"short")]), VALUE, "name of a ticket key must be 16 bytes, not 5"),
+        (lambda _: TicketKeys([KEY._replace(name="n" * 16)]), TYPE, "name of a ticket key should be 16 bytes, not str"),
+        (lambda _: TicketKeys([KEY._replace(secret=bytes(48))]), VALUE, "must be 32 or 64 bytes, not 48"),
+        (lambda _: TicketKeys([KEY._replace(secret=None)]), TYPE, "secret of a ticket key should be bytes-like"),
+        (lambda _: TicketKeys([KEY._replace(expires=1)]), VALUE, "be in this order: not_before, encrypt_until, exp"),
+        (lambda _: TicketKeys([KEY._replace(not_before=float("nan"))]), VALUE, "must be in this order"),
+        (lambda _: TicketKeys([KEY._replace(expires="later")]), TYPE, "real number"),
+        (lambda _: TicketKeys(rotate_every=0), VALUE, "rotate_every must be a positive number of seconds"),
+        (lambda _: TicketKeys(rotate_every="day"), TYPE, "rotate_every must be a positive number of seconds"),
+        (lambda _: TicketKeys(rotate_every=None), VALUE, "a ring without keys has to make its own"),
+        (lambda _: TicketKeys(accept_for=-1), VALUE, "accept_for must be a number of seconds"),
+        (lambda _: TicketKeys(accept_for=None), TYPE, "accept_for must be a number of seconds from 0"),
+        (lambda _: pickle.dumps(TicketKeys()), TYPE, r"its keys are secrets; send to_bytes\(wrapping_key\)"),
+        (lambda _: copy.copy(TicketKeys()), TYPE, "its keys are secrets"),
+    ],
+    "TicketKeys.keys": [(lambda _: setattr(TicketKeys(), "keys", ()), ATTRIBUTE, "keys")],
+    "TicketKeys.rotate": [
+        (lambda _: TicketKeys([KEY], rotate_every=None).rotate(), VALUE, "are those that it was given: make another"),
+    ],
+    "TicketKeys.from_files": [
+        (lambda _: TicketKeys.from_files("/nowhere/ticket.key"), FileNotFoundError, "No such file"),
+        (lambda _: TicketKeys.from_files(3), TYPE, "os.PathLike object, not int"),
+        (lambda it: TicketKeys.from_files(it.chain_file), VALUE, "has no ticket keys: it should have 80 or 48 bytes"),
+    ],
+    "TicketKeys.to_bytes": [
+        (lambda _: TicketKeys().to_bytes(bytes(16)), VALUE, r"must be 32 bytes, such as of .*, not 16"),
+        (lambda _: TicketKeys().to_bytes("k" * 32), TYPE, "wrapping_key should be 32 bytes, not str"),
+    ],
+    "TicketKeys.from_bytes": [
+        (lambda _: TicketKeys.from_bytes(b"", bytes(32)), VALUE, "these are no ticket keys: pass what"),
+        (lambda _: TicketKeys.from_bytes("keys", bytes(32)), TYPE, "data should be bytes-like, not str"),
+        (lambda _: TicketKeys.from_bytes(b"WTTK\1", bytes(32)), VALUE, "damaged: a part is missing"),
+        (lambda _: TicketKeys.from_bytes(TicketKeys().to_bytes(bytes(32)), bytes(31) + b"1"), VALUE, "another wrap"),
+    ],
+    "TicketKeys.shared": [
+        (lambda _: TicketKeys.shared({}, bytes(32)), TYPE, r"be a TicketKeyStore, with load\(\) and store\(\), not d"),
+        (lambda _: TicketKeys.shared(Shelf, bytes(32)), TYPE, "must be a TicketKeyStore, .*, not the class Shelf"),
+        (lambda _: TicketKeys.shared(Shelf(), bytes(31)), VALUE, "wrapping_key must be 32 bytes"),
+        (lambda _: TicketKeys.shared(Shelf(), bytes(32), refresh=0), VALUE, "refresh must be a positive number"),
+        (lambda _: TicketKeys.shared(Shelf(), bytes(32), refresh=None), TYPE, "refresh must be .*, not None"),
+        (lambda _: TicketKeys.shared(Shelf(), bytes(32), rotate_every=None), TYPE, "rotate_every must be .*, not None"),
+        (lambda _: TicketKeys.shared(Shelf(), bytes(32), rotate_every=479), VALUE, "at least 8 times refresh, 480"),
+        (lambda _: TicketKeys.shared(Shelf(TicketKeys().to_bytes(bytes(32))), b"1" * 32), VALUE, "another wrapping"),
+    ],
+    "RedisTicketKeyStore": [
+        (lambda _: RedisTicketKeyStore("localhost"), TYPE, r"be a redis.Redis, with get\(\) and eval\(\), not str"),
+    ],
     "SSLContext.client_credential_callback": [
         *((setting("client", "client_credential_callback", wrong), TYPE, f"must be callable or None, not {kind}")
           for wrong, kind in ((3, "int"), ("client.pem", "str"))),
@@ -515,6 +601,12 @@ OF_CONTEXTS: dict[str, list[Line]] = {
 def with_local(context: Any, name: str) -> Any:
     copied = context.copy()
     setattr(copied, name, lambda *_: None)
+    return copied
+
+
+def with_ticket_keys(context: Any) -> Any:
+    copied = context.copy()
+    copied.ticket_keys = TicketKeys()
     return copied
 
 

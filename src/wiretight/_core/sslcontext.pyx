@@ -1,7 +1,7 @@
 """_SSLContext: a Context with everything that can be loaded into it, in the shape of CPython's `_ssl._SSLContext`."""
 
 from wiretight._core.callbacks cimport (
-    alerts, alpn, clienthello, keylog, messages, newsession, psk, serversessions, ticketcounts, verify,
+    alerts, alpn, clienthello, keylog, messages, newsession, psk, serversessions, tickets, verify,
 )
 from wiretight._core.connection.hostname cimport a_label
 from wiretight._core.context cimport algorithms, certfiles, credentials
@@ -30,9 +30,9 @@ cdef class _SSLContext(Context):
     def __cinit__(self, *_):
         alerts.install(self)
         alpn.install(self)
-        ticketcounts.install(self)
         clienthello.install(self)
         serversessions.install(self)
+        tickets.install_again(self)
         verify.install(self)
 
     # --- algorithms --------------------------------------------------------------------------------------------------

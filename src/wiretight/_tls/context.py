@@ -40,6 +40,7 @@ from wiretight._tls.policies import HasPolicy
 from wiretight._tls.seconds import seconds_or_none
 from wiretight._tls.sessions import HasSessions
 from wiretight._tls.socket import SSLSocket
+from wiretight._tls.tickets import IssuesTickets
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
@@ -116,7 +117,8 @@ class _PassesForStandard(TakesStandard):
 
 
 class SSLContext(  # type: ignore[misc, override]
-    HoldsCredentials, DecidesByHello, HasLifecycle, HasPolicy, HasSessions, Observed, _Base, metaclass=_PassesForStandard
+    HoldsCredentials, DecidesByHello, HasLifecycle, HasPolicy, HasSessions, IssuesTickets, Observed, _Base,
+    metaclass=_PassesForStandard,
 ):
     """Certificates, keys, trust and options, shared by the connections that are made from it.
 

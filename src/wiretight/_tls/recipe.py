@@ -59,6 +59,11 @@ def recipe_of(context: Any) -> tuple[dict[str, Any], bytes]:
             "cannot pickle a context that has a handshake_executor, whose threads no other process has: pickle a "
             "copy() with None, and set one in each process"
         )
+    if "ticket_keys" in everything:
+        raise TypeError(
+            "cannot pickle a context that has ticket_keys, which are secrets: pickle a copy() with None, and set a "
+            "ring in each process, of TicketKeys.shared() or from_bytes()"
+        )
     parameters, log = everything["dh_params"], everything.get("keylog")
     recipe = {
         "plain": plain,

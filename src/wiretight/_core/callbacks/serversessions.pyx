@@ -1,5 +1,6 @@
 """Server sessions: how long a server's sessions last, and what they are bound to."""
 
+from wiretight._core.callbacks.ticketcounts cimport count_sent, on_offered
 from wiretight._core.connection.connection cimport Connection
 from wiretight._core.context.context cimport settings_of, update_settings
 from wiretight._core.context.settings cimport Settings
@@ -35,13 +36,14 @@ cdef int put_timeout(Context _, Settings settings, object seconds) except -1:
 
 cdef int install(Context context) noexcept:
     """OpenSSL: SSL_CTX_set_session_ticket_cb(3)"""
-    SSL_CTX_set_session_ticket_cb(context.ctx, on_ticket, NULL, NULL)
+    SSL_CTX_set_session_ticket_cb(context.ctx, on_ticket, on_offered, NULL)
     return 0
 
 
 cdef int on_ticket(SSL *ssl, void *_) noexcept nogil:
     """Called before a ticket is made of the session. OpenSSL: SSL_CTX_set_session_ticket_cb(3)"""
     end_in_time(ssl)
+    count_sent(ssl)
     return 1
 
 

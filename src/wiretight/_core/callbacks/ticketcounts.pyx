@@ -7,32 +7,23 @@ from libc.time cimport time
 
 from wiretight._core.connection.connection cimport Connection
 from wiretight._core.context.tally cimport wt_add
-from wiretight._core.context.versions cimport PROTOCOL_TLS_CLIENT
 from wiretight._core.openssl.ssl cimport (
-    SSL, SSL_CTX_set_session_ticket_cb, SSL_SESSION, SSL_SESSION_get_time, SSL_SESSION_get_timeout,
+    SSL, SSL_SESSION, SSL_SESSION_get_time, SSL_SESSION_get_timeout,
     SSL_TICKET_EMPTY, SSL_TICKET_NO_DECRYPT, SSL_TICKET_RETURN_IGNORE_RENEW, SSL_TICKET_RETURN_USE,
     SSL_TICKET_RETURN_USE_RENEW, SSL_TICKET_SUCCESS_RENEW, SSL_get_app_data,
 )
 
 
-cdef int install(Context context) noexcept:
-    """OpenSSL: SSL_CTX_set_session_ticket_cb(3)"""
-    if context._protocol != PROTOCOL_TLS_CLIENT:
-        SSL_CTX_set_session_ticket_cb(context.ctx, on_sent, on_offered, NULL)
-    return 0
-
-
-cdef int on_sent(SSL *ssl, void *_) noexcept nogil:
+cdef void count_sent(SSL *ssl) noexcept nogil:
     cdef void *connection = SSL_get_app_data(ssl)
     if connection != NULL:
         wt_add(&(<Connection>connection).account.tally.tickets_sent, 1)
-    return 1
 
 
 cdef int on_offered(
     SSL *ssl, SSL_SESSION *session, const unsigned char *name, size_t name_length, int status, void *_
 ) noexcept nogil:
-    """OpenSSL: SSL_SESSION_get_time(3)"""
+    """OpenSSL: SSL_CTX_set_session_ticket_cb(3), SSL_SESSION_get_time(3)"""
     cdef void *connection = SSL_get_app_data(ssl)
     if connection != NULL and status != SSL_TICKET_EMPTY:
         (<Connection>connection).account.offered = True

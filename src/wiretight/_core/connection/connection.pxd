@@ -9,6 +9,7 @@ from wiretight._core.openssl.bio cimport BIO
 from wiretight._core.openssl.ssl cimport SSL
 from wiretight._core.openssl.x509 cimport X509
 from wiretight._core.session.terms cimport Terms
+from wiretight._core.session.ticketkeys cimport KeySet
 from wiretight._core.trust.verification cimport Verification
 from wiretight._core.wire.descriptor cimport Descriptor
 
@@ -29,6 +30,7 @@ cdef class Connection:
     cdef object former              # what OpenSSL still uses of earlier contexts; None: nothing. See virtualhost
     cdef Terms terms                    # which a session must share to be resumed; None: no session can be
     cdef str session_key                # what the session_store has its sessions by; None: it gets none
+    cdef KeySet ticket_keys             # on a server whose context has a ring: its keys when this was made; or None
     cdef object requested_name          # on a server: the name that the client asked for, once it is known
     cdef bint looked_at_name            # sni_callback has been called with it
     cdef bint is_undecided              # a callback decides on the ClientHello: OpenSSL has not yet acted on it

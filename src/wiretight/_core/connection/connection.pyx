@@ -17,12 +17,13 @@ from wiretight._core.openssl.bio cimport BIO_up_ref
 from wiretight._core.openssl.ssl cimport (
     SSL, SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER, SSL_MODE_AUTO_RETRY, SSL_RECEIVED_SHUTDOWN, SSL_SENT_SHUTDOWN, SSL_free,
     SSL_get0_param, SSL_set_accept_state, SSL_set_app_data, SSL_set_bio, SSL_set_connect_state, SSL_set_mode,
-    SSL_set_session_id_context, SSL_set_shutdown, SSL_set_tlsext_host_name,
+    SSL_set_num_tickets, SSL_set_session_id_context, SSL_set_shutdown, SSL_set_tlsext_host_name,
 )
 from wiretight._core.openssl.x509 cimport (
     X509_VERIFY_PARAM_set1_host, X509_VERIFY_PARAM_set1_ip, X509_free, a2i_IPADDRESS,
 )
 from wiretight._core.session.terms cimport Terms, digest_of, terms_of
+from wiretight._core.session.ticketkeys cimport can_encrypt, ticket_keys_of
 
 cdef extern from "compat.h" nogil:
     bint wt_in_error_state(const SSL *ssl)
@@ -56,6 +57,8 @@ cdef class Connection:
         """
         forget_errors()
         self.settings = fresh_settings(context)
+        if server_side:
+            self.ticket_keys = ticket_keys_of(self.settings)
         self.ssl = new_connection(context, self.settings, server_side)
         self._context = context
         self.tally = context.tally
@@ -92,6 +95,8 @@ cdef class Connection:
             self.terms, self.session_key = terms, None
         if self.server_side:
             taken = SSL_set_session_id_context(self.ssl, binding, len(binding))
+            if self.ticket_keys is not None and not can_encrypt(self.ticket_keys):
+                SSL_set_num_tickets(self.ssl, 0)    # 3.0.6 and older send a broken one: openssl/openssl#18977
         wt_mutex_unlock(&self.descriptor.lock)
         check(taken)
         return 0

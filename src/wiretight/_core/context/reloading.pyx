@@ -22,17 +22,12 @@ cdef enum:
 
 @cython.final
 cdef class Looks:
-    """When a context is to look next, and what was reported since the last success."""
-    cdef int64_t next           # in ns of wt_now()
-    cdef int64_t looking        # the process of the thread that looks, or -1: a child of fork() has no such thread
-    cdef tuple reported
+    """When something is to be looked at next, and what was reported since the last success."""
 
     def __cinit__(self):
         self.looking = -1
 
-    cdef bint begins(self, object interval):
-        """Whether this thread is the one to look."""
-        cdef int64_t now = wt_now()
+    cdef bint begins(self, int64_t now, object interval):
         with cython.critical_section(self):
             if now < self.next or self.looking == <int64_t>wt_process:
                 return False
@@ -41,7 +36,6 @@ cdef class Looks:
             return True
 
     cdef int at_once(self) except -1:
-        """The next connection looks."""
         with cython.critical_section(self):
             self.next = 0
         return 0
@@ -52,12 +46,10 @@ cdef class Looks:
         return 0
 
     cdef bint is_news(self, object error):
-        """Whether the same has not been reported since the last success."""
         cdef tuple news = (type(error), text_of(error))
         return self.report(news) != news
 
     cdef tuple report(self, tuple news):
-        """What it replaces; None after a success."""
         cdef tuple former
         with cython.critical_section(self):
             former, self.reported = self.reported, news
@@ -103,7 +95,7 @@ cdef Looks looks_of(Context context):
 
 
 cdef int look(Context context, Looks looks, object interval) except -1:
-    if not looks.begins(interval):
+    if not looks.begins(wt_now(), interval):
         return 0
     try:
         renew_credentials(context, False, False)
@@ -119,15 +111,15 @@ cdef int look(Context context, Looks looks, object interval) except -1:
 cdef int report(Context context, object error) except -1:
     callback = settings_of(context).kept.get("reload_error_callback")
     if callback is None:
-        return unraisable(error, context)
+        return report_unraisable(error, context)
     try:
         callback(context, error)
     except Exception as problem:
-        unraisable(problem, callback)
+        report_unraisable(problem, callback)
     return 0
 
 
-cdef int unraisable(object error, object subject) except -1:
+cdef int report_unraisable(object error, object subject) except -1:
     PyErr_SetObject(type(error), error)
     PyErr_WriteUnraisable(subject)
     return 0

@@ -4,7 +4,9 @@ cdef extern from "openssl/crypto.h" nogil:
     const char *OpenSSL_version(int type)
     unsigned long OpenSSL_version_num()
     int OPENSSL_VERSION
+    void *OPENSSL_zalloc(size_t num)
     void OPENSSL_free(void *p)
+    void OPENSSL_clear_free(void *p, size_t num)
     void OPENSSL_cleanse(void *ptr, size_t len)
     ctypedef struct CRYPTO_EX_DATA:
         pass

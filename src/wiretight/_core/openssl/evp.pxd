@@ -1,5 +1,7 @@
 """openssl/evp.h, sha.h: declarations only, in the order of the manual pages."""
 
+from wiretight._core.openssl.params cimport OSSL_PARAM
+
 cdef extern from "openssl/evp.h" nogil:
     ctypedef struct EVP_MD:
         pass
@@ -16,6 +18,27 @@ cdef extern from "openssl/evp.h" nogil:
     int EVP_DigestInit_ex(EVP_MD_CTX *ctx, const EVP_MD *type, void *impl)
     int EVP_DigestUpdate(EVP_MD_CTX *ctx, const void *d, size_t cnt)
     int EVP_DigestFinal_ex(EVP_MD_CTX *ctx, unsigned char *md, unsigned int *s)
+    ctypedef struct EVP_CIPHER:
+        pass
+    EVP_CIPHER *EVP_CIPHER_fetch(void *ctx, const char *algorithm, const char *properties)
+    void EVP_CIPHER_free(EVP_CIPHER *cipher)
+    ctypedef struct EVP_CIPHER_CTX:
+        pass
+    int EVP_CTRL_AEAD_GET_TAG, EVP_CTRL_AEAD_SET_TAG
+    EVP_CIPHER_CTX *EVP_CIPHER_CTX_new()
+    void EVP_CIPHER_CTX_free(EVP_CIPHER_CTX *ctx)
+    int EVP_CIPHER_CTX_ctrl(EVP_CIPHER_CTX *ctx, int type, int arg, void *ptr)
+    int EVP_EncryptInit_ex(
+        EVP_CIPHER_CTX *ctx, const EVP_CIPHER *type, void *impl, const unsigned char *key, const unsigned char *iv)
+    int EVP_EncryptUpdate(EVP_CIPHER_CTX *ctx, unsigned char *out, int *outl, const unsigned char *data, int inl)
+    int EVP_EncryptFinal_ex(EVP_CIPHER_CTX *ctx, unsigned char *out, int *outl)
+    int EVP_DecryptInit_ex(
+        EVP_CIPHER_CTX *ctx, const EVP_CIPHER *type, void *impl, const unsigned char *key, const unsigned char *iv)
+    int EVP_DecryptUpdate(EVP_CIPHER_CTX *ctx, unsigned char *out, int *outl, const unsigned char *data, int inl)
+    int EVP_DecryptFinal_ex(EVP_CIPHER_CTX *ctx, unsigned char *outm, int *outl)
+    ctypedef struct EVP_MAC_CTX:
+        pass
+    int EVP_MAC_init(EVP_MAC_CTX *ctx, const unsigned char *key, size_t keylen, const OSSL_PARAM *params)
     int EVP_default_properties_is_fips_enabled(void *libctx)
     int EVP_PKEY_is_a(const EVP_PKEY *pkey, const char *name)
     const char *EVP_PKEY_get0_type_name(const EVP_PKEY *key)

@@ -4,7 +4,7 @@ from libc.stdint cimport uint64_t
 
 from wiretight._core.openssl.bio cimport BIO
 from wiretight._core.openssl.crypto cimport CRYPTO_EX_free
-from wiretight._core.openssl.evp cimport EVP_PKEY
+from wiretight._core.openssl.evp cimport EVP_CIPHER_CTX, EVP_MAC_CTX, EVP_PKEY
 from wiretight._core.openssl.x509 cimport X509, X509_NAME, X509_STORE, X509_STORE_CTX, X509_VERIFY_PARAM, stack_st_X509
 
 cdef extern from "openssl/ssl.h" nogil:
@@ -248,9 +248,10 @@ cdef extern from "openssl/ssl.h" nogil:
     long SSL_CTX_get_session_cache_mode(SSL_CTX *ctx)
     int SSL_SESS_CACHE_CLIENT, SSL_SESS_CACHE_SERVER, SSL_SESS_CACHE_NO_INTERNAL
     int SSL_set_session_id_context(SSL *ssl, const unsigned char *sid_ctx, unsigned int sid_ctx_len)
-    ctypedef int (*SSL_CTX_generate_session_ticket_fn)(SSL *s, void *arg) noexcept
-    int SSL_CTX_set_session_ticket_cb(
-        SSL_CTX *ctx, SSL_CTX_generate_session_ticket_fn gen_cb, void *dec_cb, void *arg)
+    int SSL_CTX_set_tlsext_ticket_key_evp_cb(
+        SSL_CTX *sslctx,
+        int (*cb)(SSL *, unsigned char *, unsigned char *, EVP_CIPHER_CTX *, EVP_MAC_CTX *, int) noexcept
+    )
     int SSL_set_num_tickets(SSL *ssl, size_t num_tickets)
     ctypedef int (*SSL_CTX_generate_session_ticket_fn)(SSL *s, void *arg) noexcept nogil
     ctypedef int (*SSL_CTX_decrypt_session_ticket_fn)(

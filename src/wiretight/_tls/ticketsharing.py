@@ -1,0 +1,109 @@
+"""Sharing: how the rings of a fleet keep their ticket keys in one store, and agree on when there is a new one."""
+
+from __future__ import annotations
+
+import sys
+
+from wiretight._core.session.sealing import WrappingKey, opened, sealed
+from wiretight._core.session.ticketkeys import KeySet, clock
+from wiretight._standard.typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
+
+    from wiretight._core.session.ticketkeys import KeyRing
+    from wiretight._tls.ticketkeystores import TicketKeyStore
+
+# In units of `refresh`, which is also the most by which clocks may differ.
+_LEAD = 2  # between a key's appearance in the store and its first use: each process looks once in between
+_MARGIN = 5  # what the newest key has left at least: the lead, two looks that fail, and the clocks
+_SHORTEST = 8  # that a key encrypts
+
+_ATTEMPTS = 100
+
+
+class Sharing:
+    """What a shared ring knows of its store."""
+
+    __slots__ = ("_accept_for", "_refresh", "_rotate_every", "_store", "_wrapping_key")
+
+    def __init__(
+        self, store: TicketKeyStore, wrapping_key: Buffer, refresh: float, rotate_every: float, accept_for: float
+    ) -> None:
+        for method in ("load", "store"):
+            if isinstance(store, type) or not callable(getattr(store, method, None)):
+                raise TypeError(f"store must be a TicketKeyStore, with load() and store(), not {_kind_of(store)}")
+        if rotate_every < _SHORTEST * refresh:
+            raise ValueError(f"rotate_every must be at least {_SHORTEST} times refresh, {_SHORTEST * refresh:g}")
+        self._store = store
+        self._wrapping_key = WrappingKey(wrapping_key)
+        self._refresh = refresh
+        self._rotate_every = rotate_every
+        self._accept_for = accept_for
+
+    def look(self, ring: KeyRing) -> None:
+        """Has the ring learn what is new, maybe later: an event loop does not wait for a store. Since 0.1."""
+        loop = _running_loop()
+        if loop is None:
+            self._look_here(ring)
+            return
+        try:
+            loop.run_in_executor(None, self._look_here, ring)
+        except RuntimeError:  # the executor has ended, and the loop is about to
+            ring._looked(None)
+
+    def _look_here(self, ring: KeyRing) -> None:
+        problem = None
+        try:
+            self.synchronize(ring)
+        except Exception as error:
+            problem = error
+        finally:
+            ring._looked(problem)
+
+    def synchronize(self, ring: KeyRing, *, rotates: bool = False) -> KeySet:
+        """Has the ring learn what the store has, and stores what that lacks: a new key, if one is due or `rotates`.
+
+        Returns all keys, a new one as the last. Raises what the store raises; ValueError if its keys were sealed under
+        another wrapping key; RuntimeError if others were always faster. Since 0.1.
+        """
+        for _ in range(_ATTEMPTS):
+            loaded = self._store.load()
+            version, theirs = None, KeySet()
+            if loaded is not None:
+                version, theirs = loaded[0], opened(loaded[1], self._wrapping_key)[0]
+            wanted = _learn(ring, theirs)
+            if rotates or wanted.seconds_left() < _MARGIN * self._refresh:
+                wanted = self._with_new_key(wanted)
+            elif not theirs.lacks(wanted, self._refresh):
+                return wanted
+            data = sealed(wanted, self._wrapping_key, self._rotate_every, self._accept_for)
+            if self._store.store(data, version):
+                _learn(ring, wanted)
+                return wanted
+        raise RuntimeError(f"the store of the ticket keys has changed {_ATTEMPTS} times while they were to be stored")
+
+    def _with_new_key(self, keys: KeySet) -> KeySet:
+        """The first key, and one after a pause of all processes, begins at once, by every clock: there is no other."""
+        begin = clock() + (_LEAD if keys.encrypts() else -1) * self._refresh
+        end = begin + self._rotate_every + (_MARGIN - _LEAD) * self._refresh  # if nobody could store the next one
+        return keys.with_new_key(begin, end, end + self._accept_for)
+
+
+def _learn(ring: KeyRing, keys: KeySet) -> KeySet:
+    """What the ring has known stays until it expires, so that a store may lose its data."""
+    while True:
+        before = ring._keys()
+        after = before.merged(keys)
+        if ring._replace(before, after):
+            return after
+
+
+def _running_loop() -> Any:
+    """That of this thread; None without one, or without an import of asyncio."""
+    asyncio = sys.modules.get("asyncio")
+    return None if asyncio is None else asyncio._get_running_loop()
+
+
+def _kind_of(store: object) -> str:
+    return f"the class {store.__name__}" if isinstance(store, type) else type(store).__name__
