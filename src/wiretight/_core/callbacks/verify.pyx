@@ -13,14 +13,12 @@ from wiretight._core.connection.connection cimport Connection
 from wiretight._core.context.context cimport settings_of, update_settings
 from wiretight._core.context.settings cimport Settings, policy_of
 from wiretight._core.openssl.ssl cimport (
-    SSL, SSL_CTX_set_cert_verify_callback, SSL_VERIFY_PEER, SSL_get0_session, SSL_get_app_data,
-    SSL_get_ex_data_X509_STORE_CTX_idx, SSL_get_verify_mode, SSL_is_server, SSL_version, TLS1_3_VERSION,
+    SSL, SSL_CTX_set_cert_verify_callback, SSL_VERIFY_PEER, SSL_get_app_data, SSL_get_ex_data_X509_STORE_CTX_idx,
+    SSL_get_verify_mode,
 )
 from wiretight._core.openssl.x509 cimport (
-    X509_STORE_CTX, X509_STORE_CTX_get0_cert, X509_STORE_CTX_get_ex_data, X509_STORE_CTX_set_error,
-    X509_V_ERR_APPLICATION_VERIFICATION,
+    X509_STORE_CTX, X509_STORE_CTX_get_ex_data, X509_STORE_CTX_set_error, X509_V_ERR_APPLICATION_VERIFICATION,
 )
-from wiretight._core.session.expiry cimport end_with
 from wiretight._core.trust.verification cimport (
     Findings, Tolerance, Verification, forget_findings, verification_of, verify, verify_tolerantly,
 )
@@ -93,8 +91,6 @@ cdef int on_certificates(X509_STORE_CTX *check, void *_) noexcept nogil:
         not is_valid or (<Connection>connection).settings.values.has_verify_callback
     ):
         is_valid = consider(check, connection, &case)
-    if SSL_is_server(ssl) and SSL_version(ssl) < TLS1_3_VERSION:
-        end_with(SSL_get0_session(ssl), X509_STORE_CTX_get0_cert(check))
     forget_findings(&case.findings)
     return is_valid
 

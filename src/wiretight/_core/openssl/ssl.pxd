@@ -229,7 +229,7 @@ cdef extern from "openssl/ssl.h" nogil:
     X509_NAME *sk_X509_NAME_value(const stack_st_X509_NAME *sk, int idx)
     void sk_X509_NAME_pop_free(stack_st_X509_NAME *sk, void (*freefunc)(X509_NAME *) noexcept)
     unsigned int TLSEXT_TYPE_server_name, TLSEXT_TYPE_application_layer_protocol_negotiation
-    int SSL_R_NO_APPLICATION_PROTOCOL, SSL_AD_NO_APPLICATION_PROTOCOL, SSL3_MT_CLIENT_HELLO
+    int SSL_AD_NO_APPLICATION_PROTOCOL, SSL3_MT_CLIENT_HELLO
     int TLSEXT_NAMETYPE_host_name, TLSEXT_MAXLEN_host_name
     int SSL_TLSEXT_ERR_OK, SSL_TLSEXT_ERR_NOACK, SSL_TLSEXT_ERR_ALERT_FATAL
     int SSL_AD_INTERNAL_ERROR, SSL_AD_HANDSHAKE_FAILURE, SSL_AD_DECODE_ERROR, SSL_AD_UNRECOGNIZED_NAME
