@@ -9,7 +9,7 @@ from wiretight._core.connection.peer cimport ca_names_of
 from wiretight._core.connection.virtualhost cimport choose_credential
 from wiretight._core.context.context cimport Context, settings_of, update_settings
 from wiretight._core.context.material cimport Credential
-from wiretight._core.context.settings cimport Hook, Settings, new_generation
+from wiretight._core.context.settings cimport Hook, Settings, policy_of
 from wiretight._core.context.versions cimport PROTOCOL_TLS_SERVER
 from wiretight._core.openssl.ssl cimport SSL, SSL_get_app_data, SSL_get_sigalgs, SSL_set_cert_cb
 
@@ -47,7 +47,7 @@ cdef int put_callback(Context _, Settings settings, object callback) except -1:
     if settings.kept.get("client_credential_callback") is callback:
         return 0
     settings.values.has_credential_callback = callback is not None
-    settings.identity = new_generation()    # a server would know by an earlier session whom it was made with
+    settings.policy = policy_of(settings)   # a server would know by an earlier session whom it was made with
     settings.hook(CREDENTIAL, callback is not None)
     return settings.keep("client_credential_callback", callback)
 

@@ -255,15 +255,16 @@ cdef int put_properties(Settings settings, bytes properties) except -1:
 
 cdef bytes policy_of(Settings settings):
     """What a session is bound to because of the verify_callback: its policy_id, or else something random. A callback
-    without one may have decided by anything, and no other is like it; a forked process keeps its parent's.
+    without one may have decided by anything, as one that chooses the client's certificate may, and no other is like it;
+    a forked process keeps its parent's.
 
     OpenSSL: RAND_bytes(3), SHA256(3)
     """
     cdef unsigned char digest[SHA256_DIGEST_LENGTH]
-    if not settings.values.has_verify_callback:
+    if not settings.values.has_verify_callback and not settings.values.has_credential_callback:
         return b""
     ERR_clear_error()
-    if settings.policy_id is None:
+    if settings.policy_id is None or settings.values.has_credential_callback:
         check(RAND_bytes(digest, SHA256_DIGEST_LENGTH))
     elif SHA256(settings.policy_id, len(settings.policy_id), digest) == NULL:
         raise MemoryError
