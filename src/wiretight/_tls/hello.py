@@ -63,7 +63,8 @@ class DecidesByHello:
         If it raises, the handshake ends with the alert that is the attribute `alert` of the exception, if there is such
         an alert, or internal_error, and the verb raises an SSLError with that exception as its __context__; so it does
         for a ClientHello that `parse_client_hello()` would refuse. Setting it raises TypeError if it is not callable,
-        ValueError on a PROTOCOL_TLS_CLIENT context. Since 0.1. Source: Go's tls.Config.GetConfigForClient; RFC 8446, section 4.1.2.
+        ValueError on a PROTOCOL_TLS_CLIENT context. Since 0.1. Source: Go's tls.Config.GetConfigForClient; RFC 8446,
+        section 4.1.2.
 
         OpenSSL: SSL_CTX_set_client_hello_cb(3)
         """
