@@ -213,7 +213,7 @@ class SSLTransport(Handshake):
         if self._state is not State.OPEN or self._eof_written:
             raise ValueError(f"key_update() needs an open connection that it can write to, not {self!r}")
         self._ssl_object.key_update(request_peer=request_peer)
-        if self._state is State.OPEN and self._has_output():
+        if self._has_output():
             self._write_blocked()
 
     def _write_refused(self, data: Any) -> None:

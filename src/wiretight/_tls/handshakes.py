@@ -74,7 +74,7 @@ class HandshakeEvent:
             "tls.next_protocol": self.alpn_protocol,
             "tls.resumed": self.session_reused,
             "tls.established": self.failure is None,
-            "error.type": self.failure and self.failure.error_type,
+            "error.type": None if self.failure is None else self.failure.error_type,
         }
         return {name: value for name, value in found.items() if value is not None}
 

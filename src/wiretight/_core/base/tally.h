@@ -1,6 +1,6 @@
 /* What the connections of one context have done, in numbers of 64 bits that any thread may move, without a lock.
 
-   A number is exact once the thread that moved it has been heard of otherwise; between two numbers, there is no order. */
+   A number is exact once the thread that moved it was heard of otherwise; between two numbers, there is no order. */
 #ifndef WIRETIGHT_TALLY_H
 #define WIRETIGHT_TALLY_H
 

@@ -1,7 +1,8 @@
 """Key updates: new keys for one direction of a connection of TLS 1.3 (RFC 8446, 4.6.3).
 
 OpenSSL updates no key by itself, and refuses to while a record of it waits for the transport. None ever does, because
-the wire takes them all. So a KeyUpdate goes to its place in the stream, behind the backlog, and all that follows it has new keys.
+the wire takes them all. So a KeyUpdate goes to its place in the stream, behind the backlog, and all that follows it has
+new keys.
 """
 
 from wiretight._core.base.errors cimport forget_errors

@@ -36,8 +36,10 @@ cdef int tell_of_handshake(Connection connection) except -1:
     with cython.critical_section(connection):
         settings = connection.settings
     callback = settings.kept.get("handshake_callback")
+    if callback is None:
+        return 0
     subject = connection if connection.owner_reference is None else connection.owner_reference()
-    if callback is None or subject is None:
+    if subject is None:
         return 0
     try:
         connection.ask(ask_outcome, &told)

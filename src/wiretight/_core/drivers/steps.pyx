@@ -154,7 +154,9 @@ cdef class Steps:
 
     def _note_timeout(self):
         """Before the connection is released because its handshake took too long. Since 0.1."""
-        self.bound().ask(ask_for_timeout, NULL)
+        cdef Stream connection = self.bound()
+        if not connection.descriptor.orphaned_by_fork():
+            connection.ask(ask_for_timeout, NULL)
 
     def _notify(self):
         """Sends close_notify as far as the kernel accepts it; the rest waits like other output.
