@@ -1,7 +1,7 @@
 """Negotiated: a Connection that answers what the handshake agreed on."""
 
 from wiretight._core.connection.connection cimport Connection
-from wiretight._core.openssl.ssl cimport SSL_CIPHER
+from wiretight._core.openssl.ssl cimport SSL, SSL_CIPHER
 
 cdef enum:
     MOST_OCTETS = 255       # an ALPN protocol's name (RFC 7301)
@@ -25,3 +25,6 @@ cdef struct Facts:
 cdef class Negotiated(Connection):
     cdef str signature_name(self, bint of_peer)
     cdef int look(self, Facts *facts) except -1
+
+
+cdef bint has_protocol(const SSL *ssl) noexcept nogil      # of the application

@@ -278,6 +278,14 @@ cdef void ask_facts(Connection self, void *answer) noexcept nogil:
     facts.session_reused = SSL_session_reused(self.ssl)
 
 
+cdef bint has_protocol(const SSL *ssl) noexcept nogil:
+    """OpenSSL: SSL_get0_alpn_selected(3)"""
+    cdef const unsigned char *protocol
+    cdef unsigned int size
+    SSL_get0_alpn_selected(ssl, &protocol, &size)
+    return size > 0
+
+
 cdef void ask_shared_ciphers(Connection self, void *answer) noexcept nogil:
     cdef Ciphers *shared = <Ciphers *>answer
     cdef stack_st_SSL_CIPHER *theirs = SSL_get_client_ciphers(self.ssl)

@@ -5,6 +5,7 @@ from libc.stdint cimport uint64_t
 from libc.string cimport memset
 
 from wiretight._core.base.errors cimport FAILED, Failure, Status
+from wiretight._core.base.mutex cimport wt_mutex_lock, wt_mutex_unlock
 from wiretight._core.connection.accounting cimport SHAKING, count_moved, follow
 from wiretight._core.connection.backlog cimport Backlog, Writing
 from wiretight._core.connection.negotiated cimport Negotiated
@@ -101,7 +102,6 @@ cdef class Stream(Negotiated):
     cdef Status blocked(self) noexcept nogil
     cdef Status refused_turn(self, int error) noexcept nogil
 
-    cdef void lose(self) noexcept nogil
 
 
 cdef inline void keep_account(Stream self, const Operation *op, Status status) noexcept nogil:
@@ -110,3 +110,10 @@ cdef inline void keep_account(Stream self, const Operation *op, Status status) n
         self.wire.records_out.count)
     if op.verb <= WRITE and (self.account.phase == SHAKING or status == FAILED):
         follow(self.ssl, &self.account, status, &self.failure, op.raised != NULL, op.verb == HANDSHAKE)
+
+
+cdef inline void lose(Stream self) noexcept nogil:
+    """Ends the stream, because the caller cannot know what it has received or sent. Called without the lock."""
+    wt_mutex_lock(&self.descriptor.lock)
+    self.wire.out_of_memory = True
+    wt_mutex_unlock(&self.descriptor.lock)

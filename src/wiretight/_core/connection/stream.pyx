@@ -2,8 +2,7 @@
 
 A verb never waits; each of its steps returns a Status. DONE: it did what was asked. WANT_*: call again once the
 descriptor is ready, or a callback has decided. CLOSED: the peer's close_notify has been read. FAILED: `failure` says
-why. AGAIN: call again at once. The caller has the lock and the turn of the wire, and the GIL only if `keeps_gil` says
-so.
+why. AGAIN: call again at once. The caller has the lock and the turn of the wire, and if `keeps_gil` says so the GIL.
 """
 
 from cython cimport no_gc_clear
@@ -15,15 +14,15 @@ from wiretight._core.base.errors cimport (
     AGAIN, CARRIES, CLOSED, DONE, FAILED, Failure, Status, WANT_READ, WANT_WRITE, failed, forget_errors, is_alert,
     is_of_tls, outcome,
 )
-from wiretight._core.base.mutex cimport wt_mutex_lock, wt_mutex_unlock
 from wiretight._core.connection.accounting cimport UNBEGUN, begin_handshake, settle
 from wiretight._core.connection.backlog cimport BATCH, Backlog, Writing, note
 from wiretight._core.connection.keyupdate cimport are_due, send_key_update
+from wiretight._core.connection.negotiated cimport has_protocol
 from wiretight._core.connection.state cimport CUT, ENDED, GONE, LOST, OPEN, RESET, State, follows
 from wiretight._core.openssl.err cimport ERR_LIB_SSL, ERR_PACK
 from wiretight._core.openssl.ssl cimport (
     SSL, SSL_ERROR_SSL, SSL_ERROR_SYSCALL, SSL_RECEIVED_SHUTDOWN, SSL_R_BAD_WRITE_RETRY, SSL_R_NO_APPLICATION_PROTOCOL,
-    SSL_SENT_SHUTDOWN, SSL_do_handshake, SSL_get0_alpn_selected, SSL_get_shutdown, SSL_is_init_finished, SSL_peek_ex,
+    SSL_SENT_SHUTDOWN, SSL_do_handshake, SSL_get_shutdown, SSL_is_init_finished, SSL_peek_ex,
     SSL_pending, SSL_read_ex, SSL_shutdown, SSL_version, SSL_write_ex, TLS1_3_VERSION,
 )
 
@@ -157,14 +156,11 @@ cdef class Stream(Negotiated):
         return status
 
     cdef Status require_protocol(self) noexcept nogil:
-        """The handshake of a client that needs an application protocol. OpenSSL: SSL_get0_alpn_selected(3)"""
-        cdef const unsigned char *protocol
-        cdef unsigned int size
+        """The handshake of a client that needs an application protocol."""
         cdef Status status
         forget_errors()
         status = self.result(SSL_do_handshake(self.ssl))        # which does nothing after it
-        SSL_get0_alpn_selected(self.ssl, &protocol, &size)
-        if status != DONE or size:
+        if status != DONE or has_protocol(self.ssl):
             return status
         self.close_writing()
         return failed(&self.failure, SSL_ERROR_SSL, 0, ERR_PACK(ERR_LIB_SSL, 0, SSL_R_NO_APPLICATION_PROTOCOL))
@@ -501,9 +497,3 @@ cdef class Stream(Negotiated):
         memset(&self.failure, 0, sizeof(Failure))
         self.failure.turn = error
         return FAILED
-
-    cdef void lose(self) noexcept nogil:
-        """Ends the stream, because the caller cannot know what it has received or sent. Called without the lock."""
-        wt_mutex_lock(&self.descriptor.lock)
-        self.wire.out_of_memory = True
-        wt_mutex_unlock(&self.descriptor.lock)

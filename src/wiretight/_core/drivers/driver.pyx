@@ -23,7 +23,7 @@ from wiretight._core.base.errors cimport (
 from wiretight._core.base.mutex cimport wt_mutex_lock, wt_mutex_unlock
 from wiretight._core.connection.accounting cimport note_timeout
 from wiretight._core.connection.connection cimport Connection
-from wiretight._core.connection.stream cimport HANDSHAKE, READ, WRITE, Stream, Verb, plaintext
+from wiretight._core.connection.stream cimport HANDSHAKE, READ, WRITE, Stream, Verb, lose, plaintext
 from wiretight._core.connection.telling cimport tell_of_handshake
 from wiretight._core.openssl.ssl cimport SSL_SENT_SHUTDOWN, SSL_get_shutdown, SSL_pending
 from wiretight._core.wire.wire cimport READY, TIMED_OUT, Wake
@@ -112,7 +112,7 @@ cdef class Driver(Stream):
             if call.op.got or call.op.writing.sent:
                 with nogil:
                     # The caller does not learn how far it came, and would send or expect the wrong bytes next.
-                    self.lose()
+                    lose(self)
             raise
         tell_of_handshake(self)
         if problem is not None:
@@ -298,7 +298,7 @@ cdef class Driver(Stream):
             return count
         except BaseException:
             with nogil:
-                self.lose()
+                lose(self)
             raise
 
     cdef object underlying_socket(self):

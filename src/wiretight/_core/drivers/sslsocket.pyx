@@ -12,7 +12,7 @@ from wiretight._core.base.errors cimport plain_error
 from wiretight._core.connection.accounting cimport settle
 from wiretight._core.connection.connection cimport FROM_CONTEXT, Connection
 from wiretight._core.connection.resumption cimport has_store, session_of, use_store
-from wiretight._core.connection.stream cimport CLOSE, HANDSHAKE, READ, SHUTDOWN, WRITE, Stream
+from wiretight._core.connection.stream cimport CLOSE, HANDSHAKE, READ, SHUTDOWN, WRITE, Stream, lose
 from wiretight._core.connection.telling cimport tell_of_handshake
 from wiretight._core.context.versions cimport PROTOCOL_TLS_CLIENT, PROTOCOL_TLS_SERVER
 from wiretight._core.drivers.buffers cimport Buffers
@@ -133,7 +133,7 @@ cdef class _SSLSocket(Driver):
             except BaseException:
                 if not peeks:
                     with nogil:
-                        self.lose()
+                        lose(self)
                 raise
         result = <object>data
         Py_DECREF(data)

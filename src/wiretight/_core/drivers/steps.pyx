@@ -9,7 +9,7 @@ from wiretight._core.base.errors cimport AGAIN, DONE, FAILED, Status, chained, t
 from wiretight._core.base.mutex cimport wt_mutex_unlock, wt_process
 from wiretight._core.connection.accounting cimport note_timeout
 from wiretight._core.connection.connection cimport Connection
-from wiretight._core.connection.stream cimport HANDSHAKE, NOTIFY, READ, WRITE, Operation, Stream, operation
+from wiretight._core.connection.stream cimport HANDSHAKE, NOTIFY, READ, WRITE, Operation, Stream, lose, operation
 from wiretight._core.connection.telling cimport tell_of_handshake
 from wiretight._core.wire.wire cimport Wire
 
@@ -131,7 +131,7 @@ cdef class Steps:
         """Ends the stream with FAILED, because there was no memory for bytes that OpenSSL has already moved."""
         cdef Operation op = operation(READ, NULL, 0)
         with nogil:
-            self.connection.lose()
+            lose(self.connection)
         return self.attempt(&op, True)
 
     # --- For the transport --------------------------------------------------------------------------------------------
