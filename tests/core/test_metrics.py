@@ -118,6 +118,17 @@ def test_when_what_is_loaded_ends_is_told(certificates: Certificates, server_con
     assert expires > time.time()
 
 
+def test_when_no_ticket_key_may_encrypt_any_more_is_told(server_context: Any) -> None:
+    old, new = (tls.TicketKey(bytes([number]) * 16, bytes(64), 0.0, 1e9 + number, 2e9) for number in (0, 1))
+    for keys, end in (
+        (tls.TicketKeys([new, old], rotate_every=None), 1e9 + 1),
+        (tls.TicketKeys([old]), None),  # it makes others
+        (tls.TicketKeys([old._replace(encrypt_until=math.inf, expires=math.inf)], rotate_every=None), None),
+    ):
+        server_context.ticket_keys = keys
+        assert server_context.metrics().ticket_keys_expire == end
+
+
 # --- Resumption -------------------------------------------------------------------------------------------------------
 
 

@@ -45,7 +45,7 @@ class Metrics:
     records_out: int
     certificate_expires: float | None  # the first of them, in seconds since 1970
     crls_expire: float | None  # likewise: when the first issuer has no list any more that is of use
-    ticket_keys_expire: float | None  # likewise; None: the keys are OpenSSL's own
+    ticket_keys_expire: float | None  # when none of the ring may encrypt any more, if no other is made; None: never
 
     @property
     def handshakes_open(self) -> int:
@@ -82,7 +82,7 @@ def metrics_of(context: Any) -> Metrics:
         records_out=numbers["records_out"],
         certificate_expires=_certificates_expire(context),
         crls_expire=_crls_expire(context),
-        ticket_keys_expire=None,
+        ticket_keys_expire=None if context.ticket_keys is None else context.ticket_keys._ends(),
     )
 
 

@@ -189,6 +189,13 @@ class TicketKeys(KeyRing):
         """
         return sealed(self._keys(), WrappingKey(wrapping_key), self._rotate_every or 0.0, self._accept_for)
 
+    def _ends(self) -> float | None:
+        """When no key may encrypt any more, unless another comes from somewhere else. None: never."""
+        if self._sharing is None and self._rotate_every is not None:
+            return None
+        end = max((key.encrypt_until for key in self.keys), default=0.0)
+        return None if end == _FOREVER else end
+
     def _look(self) -> None:
         if self._sharing is not None:
             self._sharing.look(self)

@@ -23,8 +23,8 @@ def verbs(connection: SSLSocket | SSLObject) -> None:
 
 
 def renew(context: wiretight.SSLContext, connection: SSLSocket | SSLObject) -> None:
-    context.key_update_after = 1 << 24
     assert_type(context.key_update_after, int | None)
+    context.key_update_after = 1 << 24
     connection.key_update()
     connection.key_update(request_peer=True)
 
