@@ -25,8 +25,8 @@ def use(context: wiretight.SSLContext, session: wiretight.SSLSession) -> None:
     assert_type(context.load_session(session.to_bytes()), wiretight.SSLSession)
     context.server_session_cache = Cache()
     context.server_session_cache = None
-    context.session_timeout = 600
     assert_type(context.session_timeout, float)
+    context.session_timeout = 600
     context.session_id_context = b"shop"
     context.session_id_context = None
 
