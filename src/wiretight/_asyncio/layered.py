@@ -121,6 +121,10 @@ class LayeredSSLTransport(SSLTransport):
         super()._step_came_back(step)
         self._forward()
 
+    def _go_on(self, result: Any, error: BaseException | None) -> None:
+        super()._go_on(result, error)
+        self._forward()
+
     def _look_for_end(self) -> None:
         if self._incoming.eof:
             self._peer_is_gone()
