@@ -58,12 +58,6 @@ cdef class Plaintext:
     cdef size_t size
     cdef size_t at
 
-    def __cinit__(self, size_t size):
-        self.data = <unsigned char *>OPENSSL_zalloc(size)
-        if self.data == NULL:
-            raise MemoryError
-        self.size = size
-
     def __dealloc__(self):
         OPENSSL_clear_free(self.data, self.size)
 
@@ -115,12 +109,22 @@ cdef class Plaintext:
         key.expires = self.read_number()
 
 
+cdef Plaintext plaintext_of(size_t size):
+    """OpenSSL: OPENSSL_zalloc(3)"""
+    cdef Plaintext made = Plaintext.__new__(Plaintext)
+    made.data = <unsigned char *>OPENSSL_zalloc(size)
+    if made.data == NULL:
+        raise MemoryError
+    made.size = size
+    return made
+
+
 def sealed(KeySet keys not None, WrappingKey wrapping_key not None, double rotate_every, double accept_for, /):
     """The keys and the two times as bytes. Since 0.1.
 
     OpenSSL: EVP_EncryptUpdate(3)
     """
-    cdef Plaintext plaintext = Plaintext(TIMES_SIZE + keys.count * KEY_SIZE)
+    cdef Plaintext plaintext = plaintext_of(TIMES_SIZE + keys.count * KEY_SIZE)
     cdef bytearray result = bytearray(HEADER_SIZE + NONCE_SIZE + plaintext.size + TAG_SIZE)
     cdef unsigned char *header = <unsigned char *><char *>result
     cdef unsigned char *nonce = header + HEADER_SIZE
@@ -160,7 +164,7 @@ def opened(data, WrappingKey wrapping_key not None, /):
         )
     if size < TIMES_SIZE or (size - TIMES_SIZE) % KEY_SIZE or size > TIMES_SIZE + MOST_KEYS * KEY_SIZE:
         raise ValueError("these ticket keys are damaged: a part is missing, or there is one too many")
-    plaintext = Plaintext(size)
+    plaintext = plaintext_of(size)
     ERR_clear_error()
     if not crypt(wrapping_key, octets.data, plaintext, <unsigned char *>octets.data + HEADER_SIZE + NONCE_SIZE, False):
         ERR_clear_error()
