@@ -53,6 +53,7 @@ if TYPE_CHECKING:
 
     class _Base(_SSLContext, _Standard):  # type: ignore[misc, override]
         """A subclass for type checkers only, so that they accept it wherever a standard context fits."""
+
 else:
     _Base = _SSLContext
 
@@ -117,7 +118,14 @@ class _PassesForStandard(TakesStandard):
 
 
 class SSLContext(  # type: ignore[misc, override]
-    HoldsCredentials, DecidesByHello, HasLifecycle, HasPolicy, HasSessions, IssuesTickets, Observed, _Base,
+    HoldsCredentials,
+    DecidesByHello,
+    HasLifecycle,
+    HasPolicy,
+    HasSessions,
+    IssuesTickets,
+    Observed,
+    _Base,
     metaclass=_PassesForStandard,
 ):
     """Certificates, keys, trust and options, shared by the connections that are made from it.

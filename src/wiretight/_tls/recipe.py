@@ -8,7 +8,8 @@ from __future__ import annotations
 from functools import partial
 from pathlib import Path
 
-from wiretight._core.callbacks import handshakes, serversessions as _server_sessions
+from wiretight._core.callbacks import handshakes
+from wiretight._core.callbacks import serversessions as _server_sessions
 from wiretight._core.context import canames, credentials, lifecycle, reloading
 from wiretight._core.sslcontext import _SSLContext
 from wiretight._core.trust import addition, locations

@@ -5,6 +5,9 @@ from typing import Any, Final, final
 class Pending:
     def __reduce__(self) -> str: ...
 
+@final
+class Awaited: ...
+
 PENDING: Final[Pending]
 
 def take_awaitable(connection: Any, /) -> Awaitable[Any] | None: ...

@@ -103,7 +103,6 @@ cdef class Stream(Negotiated):
     cdef Status refused_turn(self, int error) noexcept nogil
 
 
-
 cdef inline void keep_account(Stream self, const Operation *op, Status status) noexcept nogil:
     count_moved(
         &self.account, <void *>self, self.wire.bytes_in, self.wire.bytes_out, self.wire.records_in.count,

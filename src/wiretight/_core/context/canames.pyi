@@ -1,5 +1,10 @@
+from typing import final
+
 from wiretight._core.context.context import Context
 from wiretight._core.x509.certificate import Certificate
+
+@final
+class CANames: ...
 
 def subject_der(certificate: Certificate, /) -> bytes: ...
 def set_ca_names(context: Context, names: list[bytes], /) -> None: ...
