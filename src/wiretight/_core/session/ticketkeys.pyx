@@ -122,10 +122,12 @@ cdef class KeySet:
         cdef KeySet alive = merged(self, new_key_set(0), now())
         cdef KeySet result
         cdef Key *key
+        cdef int i
         check_count(alive.count + 1)
         result = new_key_set(alive.count + 1)
         key = &result.keys[alive.count]
-        memcpy(result.keys, alive.keys, alive.count * sizeof(Key))
+        for i in range(alive.count):
+            result.keys[i] = alive.keys[i]
         ERR_clear_error()
         check(RAND_bytes(key.name, NAME_SIZE))
         check(RAND_bytes(key.cipher_key, sizeof(key.cipher_key)))
@@ -188,7 +190,8 @@ cdef KeySet merged(KeySet ours, KeySet theirs, double time):
             count += 1
     check_count(count)
     result = new_key_set(count)
-    memcpy(result.keys, every.keys, count * sizeof(Key))
+    for i in range(count):
+        result.keys[i] = every.keys[i]
     return result
 
 
