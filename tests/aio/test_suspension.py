@@ -323,17 +323,30 @@ def test_a_decision_delays_nobody_else(loops, ends, server):
         server.client_hello_callback = decide
         clients = [ends.client_context() for _ in range(2)]
         clients[1].set_alpn_protocols(["slow"])
-        async with ends.serving(Echo, ssl=server) as address:
-            waiting = asyncio.ensure_future(ends.connect(Recorder, address, ssl=clients[1]))
+        served = []
+
+        def serve():
+            served.append(Echo())
+            return served[-1]
+
+        async def heard(client):
+            protocol = await ends.connect(Recorder, address, ssl=client)
+            protocol.transport.write(b"hello")
+            assert await protocol.receive(5) == b"hello"
+            return protocol
+
+        async with ends.serving(serve, ssl=server) as address:
+            waiting = asyncio.ensure_future(heard(clients[1]))
             await slow.begun.wait()
             for _ in range(OTHERS // 20):
-                many = await asyncio.gather(*(ends.connect(Recorder, address, ssl=clients[0]) for _ in range(20)))
-                async with aborting(*many):
+                async with aborting(*await asyncio.gather(*(heard(clients[0]) for _ in range(20)))):
                     pass
             assert not waiting.done()
             slow.made.set()
             async with aborting(await waiting):
                 pass
+            for protocol in served:
+                await protocol.lost()
 
     loops.run(main)
 
