@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import fcntl
 import os
 import stat
 import sys
@@ -415,6 +416,25 @@ def test_processes_share_a_ring_in_a_file(tmp_path: Path) -> None:
     store = FileTicketKeyStore(tmp_path / "keys")
     in_processes(8, lambda _: shared(store).rotate())
     assert len(shared(store).keys) == 9
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork()")
+def test_a_process_that_was_forked_while_a_thread_stored_does_not_keep_the_lock(tmp_path: Path) -> None:
+    store = FileTicketKeyStore(tmp_path / "keys")
+    ends, keeps = os.pipe()
+    with store._lock():
+        child = os.fork()
+        if child == 0:
+            os.close(keeps)
+            os.read(ends, 1)
+            os._exit(0)
+    try:
+        with (tmp_path / "keys.lock").open("rb") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    finally:
+        os.close(keeps)
+        os.close(ends)
+        os.waitpid(child, 0)
 
 
 class Redis:
