@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import concurrent.futures
 import fcntl
 import os
 import stat
@@ -331,6 +332,27 @@ def test_a_loop_whose_executor_has_ended_leaves_the_look_to_others() -> None:
     async def main() -> None:
         await asyncio.get_running_loop().shutdown_default_executor()
         use(ring)
+
+    asyncio.run(main())
+    loads = store.loads
+    shift_clock(2 * REFRESH + 2)
+    use(ring)
+    assert store.loads == loads + 1
+
+
+def test_a_look_that_an_executor_has_cancelled_is_left_to_others() -> None:
+    store = Shelf()
+    ring = shared(store)
+    shift_clock(REFRESH + 1)
+    finish = threading.Event()
+
+    async def main() -> None:
+        executor = concurrent.futures.ThreadPoolExecutor(1)
+        asyncio.get_running_loop().set_default_executor(executor)
+        executor.submit(finish.wait, PATIENCE)
+        use(ring)
+        executor.shutdown(wait=False, cancel_futures=True)
+        finish.set()
 
     asyncio.run(main())
     loads = store.loads
