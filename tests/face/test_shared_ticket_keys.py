@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import concurrent.futures
+import fcntl
 import os
 import stat
 import sys
@@ -338,6 +340,27 @@ def test_a_loop_whose_executor_has_ended_leaves_the_look_to_others() -> None:
     assert store.loads == loads + 1
 
 
+def test_a_look_that_an_executor_has_cancelled_is_left_to_others() -> None:
+    store = Shelf()
+    ring = shared(store)
+    shift_clock(REFRESH + 1)
+    finish = threading.Event()
+
+    async def main() -> None:
+        executor = concurrent.futures.ThreadPoolExecutor(1)
+        asyncio.get_running_loop().set_default_executor(executor)
+        executor.submit(finish.wait, PATIENCE)
+        use(ring)
+        executor.shutdown(wait=False, cancel_futures=True)
+        finish.set()
+
+    asyncio.run(main())
+    loads = store.loads
+    shift_clock(2 * REFRESH + 2)
+    use(ring)
+    assert store.loads == loads + 1
+
+
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork()")
 def test_a_child_of_fork_looks_even_if_a_thread_of_its_parent_was_looking() -> None:
     store = Shelf()
@@ -415,6 +438,25 @@ def test_processes_share_a_ring_in_a_file(tmp_path: Path) -> None:
     store = FileTicketKeyStore(tmp_path / "keys")
     in_processes(8, lambda _: shared(store).rotate())
     assert len(shared(store).keys) == 9
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork()")
+def test_a_process_that_was_forked_while_a_thread_stored_does_not_keep_the_lock(tmp_path: Path) -> None:
+    store = FileTicketKeyStore(tmp_path / "keys")
+    ends, keeps = os.pipe()
+    with store._lock():
+        child = os.fork()
+        if child == 0:
+            os.close(keeps)
+            os.read(ends, 1)
+            os._exit(0)
+    try:
+        with (tmp_path / "keys.lock").open("rb") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    finally:
+        os.close(keeps)
+        os.close(ends)
+        os.waitpid(child, 0)
 
 
 class Redis:

@@ -77,6 +77,7 @@ class FileTicketKeyStore:
             fcntl.flock(descriptor, fcntl.LOCK_EX)  # which a process that dies unlocks
             yield
         finally:
+            fcntl.flock(descriptor, fcntl.LOCK_UN)  # a process that was forked meanwhile has the descriptor open, too
             os.close(descriptor)
 
 

@@ -48,9 +48,11 @@ class Sharing:
             self._look_here(ring)
             return
         try:
-            loop.run_in_executor(None, self._look_here, ring)
+            future = loop.run_in_executor(None, self._look_here, ring)
         except RuntimeError:  # the executor has ended, and the loop is about to
             ring._looked(None)
+        else:  # an executor may end before it has begun: shutdown(cancel_futures=True)
+            future.add_done_callback(lambda done: ring._looked(None) if done.cancelled() else None)
 
     def _look_here(self, ring: KeyRing) -> None:
         problem = None
