@@ -95,8 +95,10 @@ def test_servers_of_one_service_may_have_other_algorithms(client_context: Any, s
         lambda it, files: it.load_crls(data=files.crl().der),
         lambda it, _: setattr(it, "verify_mode", tls.CERT_OPTIONAL),
         lambda it, _: setattr(it, "verify_callback", lambda *_: None),
+        lambda it, _: it.set_ciphers("DEFAULT:@SECLEVEL=3"),
+        lambda it, _: it.set_server_sigalgs("ECDSA+SHA256"),
     ],
-    ids=["CA", "CRL", "verify_mode", "verify_callback"],
+    ids=["CA", "CRL", "verify_mode", "verify_callback", "security level", "signatures"],
 )
 def test_it_lets_no_session_outlive_what_the_client_was_verified_by(
     certificates: Certificates, version: Any, change: Callable[..., Any]

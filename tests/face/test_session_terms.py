@@ -101,6 +101,76 @@ def test_no_context_resumes_what_was_verified_otherwise(client: Client, server_c
     assert resumes(client.context(CHANGES[change]), server_context)
 
 
+def with_shared_keys(it: Any) -> None:
+    """The cipher suites that a pre-shared key of either version can be used with, and others."""
+    it.set_ciphers("PSK+AESGCM:ECDHE+AESGCM")
+    it.set_ciphersuites("TLS_AES_128_GCM_SHA256")
+
+
+def test_whom_a_client_knows_by_a_shared_key_it_does_not_know_without(
+    certificates: Certificates, client: Client, version: Any
+) -> None:
+    server_context = certificates.server_context(version, credentials=certificates.server_of_other_ca)
+    knows, asks = client.context(), client.context()
+    for context in (server_context, knows, asks):
+        with_shared_keys(context)
+    server_context.set_psk_server_callback(lambda _: bytes(32))
+    knows.set_psk_client_callback(lambda _: ("client", bytes(32)))
+    visit(knows, server_context)
+    assert len(client.store)
+    with pytest.raises(tls.SSLCertVerificationError):
+        Pair(asks, server_context, server_hostname=HOST).handshake()
+
+
+def test_whom_a_server_knows_by_a_shared_key_it_does_not_know_without(
+    certificates: Certificates, client_context: Any, version: Any
+) -> None:
+    server_context = certificates.server_context(version, client_ca=certificates.ca_file)
+    for context in (server_context, client_context):
+        with_shared_keys(context)
+    server_context.set_psk_server_callback(lambda _: bytes(32))
+    client_context.set_psk_client_callback(lambda _: ("client", bytes(32)))
+    session = visit(client_context, server_context).client.session
+    server_context.set_psk_server_callback(None)
+    pair = Pair(client_context, server_context, server_hostname=HOST, session=session)
+    with pytest.raises(tls.SSLError, match=r"PEER_DID_NOT_RETURN_A_CERTIFICATE|HANDSHAKE_FAILURE"):
+        visit_again(pair)
+
+
+def visit_again(pair: Pair) -> None:
+    pair.handshake()
+    pair.transfer(b"data", pair.client)
+
+
+def test_a_client_whose_certificate_is_chosen_resumes_nothing(
+    certificates: Certificates, client: Client, version: Any
+) -> None:
+    """The next connection may be another user's, who would have another one, or none."""
+    server_context = certificates.server_context(version, client_ca=certificates.ca_file)
+    client_context = client.context(CHANGES["own certificate"])
+    client_context.client_credential_callback = lambda *_: None
+    assert not resumes(client_context, server_context)
+    assert not resumes(client_context, server_context)
+
+
+def test_no_two_stores_with_a_relative_directory_are_alike(certificates: Certificates) -> None:
+    """It is another directory elsewhere."""
+    contexts = [tls.SSLContext(tls.PROTOCOL_TLS_CLIENT) for _ in range(2)]
+    for context in contexts:
+        context.load_verify_locations(capath="certificates")
+    one, other = (context.trust_store.fingerprint for context in contexts)
+    assert one != other
+    assert contexts[0].trust_store.fingerprint == one
+
+
+def test_a_session_that_is_over_is_not_offered(client_context: Any, server_context: Any) -> None:
+    server_context.session_timeout = 1
+    session = visit(client_context, server_context).client.session
+    while time.time() <= session.expires:
+        time.sleep(0.05)
+    assert not resumes(client_context, server_context, session=session)
+
+
 def test_a_verify_callback_without_a_policy_id_is_like_no_other(client: Client, server_context: Any) -> None:
     def decides(it: Any, _: Certificates) -> None:
         it.verify_callback = print_nothing

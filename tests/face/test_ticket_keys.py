@@ -358,6 +358,30 @@ def test_rotate_returns_the_new_key_and_drops_what_has_expired() -> None:
 
 
 # --- Bytes ------------------------------------------------------------------------------------------------------------
+def test_a_ring_that_is_full_gives_up_the_key_that_expires_first() -> None:
+    keys = [key(expires=HOUR * (2 + (number + 500) % 1000)) for number in range(1000)]
+    ring = TicketKeys(keys)
+    made = ring.rotate()
+    assert len(ring.keys) == 1000
+    assert set(names(ring)) == {each.name for each in [*keys, made]} - {min(keys, key=lambda each: each.expires).name}
+
+
+class Interrupted(TicketKeys):
+    """A ring whose looks end by a signal."""
+
+    def _look(self) -> None:
+        raise KeyboardInterrupt
+
+
+def test_a_look_that_a_signal_ends_is_not_the_last(client_context: Any, server_context: Any) -> None:
+    ring = server_context.ticket_keys = Interrupted([key()], rotate_every=None)
+    ring._set_times(1, False)
+    for seconds in (0, 2):
+        shift_clock(seconds)
+        with pytest.raises(KeyboardInterrupt):
+            Pair(client_context, server_context)
+
+
 def test_a_ring_comes_back_from_its_bytes() -> None:
     ring = TicketKeys([key(), key(size=32), key(0, FOREVER, FOREVER)], rotate_every=100, accept_for=50)
     data = ring.to_bytes(WRAPPING_KEY)

@@ -91,10 +91,10 @@ cdef int consult(Connection connection, object callback, void *ssl) except -1:
         return SUSPENDED
     if isinstance(answer, Credential):
         choose_credential(connection, answer)
-        connection.unbind_sessions()    # whoever resumed it would be taken for the same client
     elif answer is not None:
         raise TypeError(
             f"client_credential_callback must return a Credential, None or PENDING, not {type(answer).__name__}")
+    connection.unbind_sessions()    # whoever resumed it would be taken for the same client, and would not be asked
     return GOES_ON
 
 

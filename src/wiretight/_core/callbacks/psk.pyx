@@ -15,7 +15,7 @@ from wiretight._core.base.errors cimport ssl_error
 from wiretight._core.callbacks.failures cimport UNRAISABLE, call_python, callable_or_none
 from wiretight._core.connection.connection cimport Connection
 from wiretight._core.context.context cimport settings_of, trial, update_settings
-from wiretight._core.context.settings cimport Hook, Settings
+from wiretight._core.context.settings cimport Hook, Settings, unlike_others
 from wiretight._core.context.versions cimport PROTOCOL_TLS_CLIENT, PROTOCOL_TLS_SERVER
 from wiretight._core.openssl.err cimport ERR_clear_error
 from wiretight._core.openssl.ssl cimport SSL, SSL_free, SSL_get_app_data
@@ -62,7 +62,7 @@ cdef int set_psk_client_callback(Context context, object callback) except -1:
 
 cdef int put_client_callback(Context _, Settings settings, object callback) except -1:
     settings.hook(CLIENT, callback is not None)
-    return settings.keep("psk_client_callback", callback)
+    return keep_callback(settings, "psk_client_callback", callback)
 
 
 cdef int set_psk_server_callback(Context context, object callback, str identity_hint) except -1:
@@ -80,7 +80,17 @@ cdef int set_psk_server_callback(Context context, object callback, str identity_
 cdef int put_server_callback(Context _, Settings settings, object value) except -1:
     callback, settings.psk_hint = value
     settings.hook(SERVER, callback is not None)
-    return settings.keep("psk_server_callback", callback)
+    return keep_callback(settings, "psk_server_callback", callback)
+
+
+cdef int keep_callback(Settings settings, str name, object callback) except -1:
+    """Nobody shows a certificate to who has the key: a session of one must not be resumed where it is not accepted."""
+    if settings.kept.get(name) is callback:
+        return 0
+    settings.keep(name, callback)
+    accepts = "psk_client_callback" in settings.kept or "psk_server_callback" in settings.kept
+    settings.psk_terms = unlike_others() if accepts else None
+    return 0
 
 
 cdef int check_hint(Context context, bytes hint) except -1:

@@ -52,9 +52,10 @@ cdef int offer_session(Connection connection, SSLSession offered) except -1:
         raise ValueError("Session refers to a different SSLContext.")
     if connection.server_side:
         raise ValueError("Cannot set session for server-side SSLSocket.")
-    # With other terms, its handshake verified something else than this connection has to: a full handshake.
-    is_same = are_equal(offered.terms, terms)
-    result = connection.change(set_session, offered.session if is_same else NULL)
+    # With other terms, its handshake verified something else than this connection has to: a full handshake. So it is
+    # after its end, which may be that of the server's certificate.
+    is_of_use = are_equal(offered.terms, terms) and expires_at(offered.session) > time(NULL)
+    result = connection.change(set_session, offered.session if is_of_use else NULL)
     if result == FINISHED:
         raise ValueError("Cannot set session after handshake.")
     if result == BEGUN:

@@ -75,6 +75,7 @@ cdef class Settings:
     cdef bint owns_trust_store      # it was made of what is loaded here, and not set
     cdef bytes policy_id            # or None
     cdef bytes policy               # of policy_of()
+    cdef bytes psk_terms            # random, for the sessions of what accepts pre-shared keys; None: nothing does
     # Objects that features keep alive for their callbacks, by feature name, so that they need no field here. Never
     # mutated, because copies share it: keep() replaces it.
     cdef dict kept
@@ -97,6 +98,7 @@ cdef int put_alpn(Settings settings, bytes protocols) except -1     # in the for
 cdef int put_properties(Settings settings, bytes properties) except -1
 cdef Trust trust_of(TrustSource source)
 cdef bytes policy_of(Settings settings)
+cdef bytes unlike_others()
 cdef int seal(SSL_CTX *ctx, Settings settings) except -1
 # False, with the reason on OpenSSL's queue
 cdef bint apply(SSL *ssl, Settings sealed, Settings settings, bint server_side) noexcept

@@ -100,6 +100,7 @@ cdef class Settings:
         other.owns_trust_store = self.owns_trust_store
         other.policy_id = self.policy_id
         other.policy = self.policy
+        other.psk_terms = self.psk_terms
         other.kept = self.kept
         other.hooks = self.hooks
         other.frozen = self.frozen
@@ -157,6 +158,7 @@ cdef class Settings:
         other.values.has_msg_callback = False
         other.values.has_verify_callback = False
         other.values.reloads = False
+        other.psk_terms = None
         other.kept = NOTHING
         other.hooks = ()
         return other
@@ -165,6 +167,8 @@ cdef class Settings:
         cdef Settings other = self.copy()
         other.leave_own_store()
         other.policy = policy_of(other)
+        if other.psk_terms is not None:
+            other.psk_terms = unlike_others()
         other.frozen = False
         return other
 
@@ -258,17 +262,25 @@ cdef bytes policy_of(Settings settings):
     without one may have decided by anything, as one that chooses the client's certificate may, and no other is like it;
     a forked process keeps its parent's.
 
-    OpenSSL: RAND_bytes(3), SHA256(3)
+    OpenSSL: SHA256(3)
     """
     cdef unsigned char digest[SHA256_DIGEST_LENGTH]
     if not settings.values.has_verify_callback and not settings.values.has_credential_callback:
         return b""
-    ERR_clear_error()
     if settings.policy_id is None or settings.values.has_credential_callback:
-        check(RAND_bytes(digest, SHA256_DIGEST_LENGTH))
-    elif SHA256(settings.policy_id, len(settings.policy_id), digest) == NULL:
+        return unlike_others()
+    ERR_clear_error()
+    if SHA256(settings.policy_id, len(settings.policy_id), digest) == NULL:
         raise MemoryError
     return digest[:SHA256_DIGEST_LENGTH]
+
+
+cdef bytes unlike_others():
+    """OpenSSL: RAND_bytes(3)"""
+    cdef unsigned char octets[SHA256_DIGEST_LENGTH]
+    ERR_clear_error()
+    check(RAND_bytes(octets, SHA256_DIGEST_LENGTH))
+    return octets[:SHA256_DIGEST_LENGTH]
 
 
 cdef int seal(SSL_CTX *ctx, Settings settings) except -1:

@@ -40,9 +40,9 @@ from wiretight._core.x509.digests cimport fingerprint
 from wiretight._core.x509.distrusted cimport distrusted_keys
 
 cdef enum:
-    FORMAT = 1          # of the terms: another one resumes nothing that this one has negotiated
+    FORMAT = 2          # of the terms: another one resumes nothing that this one has negotiated
     SETTINGS = 8
-    PARTS = 8
+    PARTS = 9
     CACHE_SIZE = 16     # terms per context: most serve one name, or connect to a few
 
 
@@ -83,7 +83,7 @@ cdef Terms new_terms(SSL *ssl, Settings settings, str server_name, bint is_name_
     number[3] = X509_VERIFY_PARAM_get_flags(SSL_get0_param(ssl)) if verifies else 0
     number[4] = X509_VERIFY_PARAM_get_hostflags(SSL_get0_param(ssl)) if verifies else 0
     number[5] = is_name_checked
-    number[6] = SSL_get_security_level(ssl) if is_implicit else 0
+    number[6] = SSL_get_security_level(ssl) if is_implicit or verifies else 0
     number[7] = count
     for i in range(count):
         number[SETTINGS + PARTS + i] = SSL_CIPHER_get_id(sk_SSL_CIPHER_value(ciphers, i))
@@ -92,11 +92,12 @@ cdef Terms new_terms(SSL *ssl, Settings settings, str server_name, bint is_name_
         None if server_name is None else server_name.lower().encode(),
         given,
         settings.alpn if is_server and is_implicit else None,
-        settings.properties if is_implicit else None,
+        settings.properties if is_implicit or verifies else None,
         settings.groups if is_implicit else None,
         settings.policy if verifies else None,
         settings.client_sigalgs if verifies else None,
-        settings.server_sigalgs if verifies and is_implicit else None,
+        settings.server_sigalgs if verifies else None,
+        settings.psk_terms,
     ):
         number[i] = 0
         if part is not None:

@@ -113,17 +113,16 @@ cdef class KeySet:
         return end - now()
 
     def with_new_key(self, double not_before, double encrypt_until, double expires, /):
-        """A set without the expired keys, and with a new random one. Raises ValueError if there are too many.
+        """A set without the expired keys, and with a new random one, for which the one that expires first makes room.
 
         Since 0.1.
 
         OpenSSL: RAND_bytes(3)
         """
-        cdef KeySet alive = merged(self, new_key_set(0), now())
+        cdef KeySet alive = merged(self, new_key_set(0), now(), MOST_KEYS - 1)
         cdef KeySet result
         cdef Key *key
         cdef int i
-        check_count(alive.count + 1)
         result = new_key_set(alive.count + 1)
         key = &result.keys[alive.count]
         for i in range(alive.count):
@@ -137,8 +136,11 @@ cdef class KeySet:
         return result
 
     def merged(self, KeySet other not None, /):
-        """The keys of both that have not expired: those of this set, and then what it lacks. Since 0.1."""
-        return merged(self, other, now())
+        """The keys of both that have not expired, those of this set first; of too many, those that expire last.
+
+        Since 0.1.
+        """
+        return merged(self, other, now(), MOST_KEYS)
 
     def lacks(self, KeySet other not None, double seconds, /):
         """Whether `other` has a key that is not in this set, and does not expire within that time. Since 0.1."""
@@ -179,7 +181,7 @@ cdef int find(KeySet keys, const unsigned char *name) noexcept nogil:
     return keys.count
 
 
-cdef KeySet merged(KeySet ours, KeySet theirs, double time):
+cdef KeySet merged(KeySet ours, KeySet theirs, double time, int most):
     cdef KeySet every = new_key_set(ours.count + theirs.count)
     cdef KeySet result
     cdef int count = 0
@@ -188,11 +190,23 @@ cdef KeySet merged(KeySet ours, KeySet theirs, double time):
         every.keys[count] = ours.keys[i] if i < ours.count else theirs.keys[i - ours.count]
         if time < every.keys[count].expires and find(every, every.keys[count].name) == count:
             count += 1
-    check_count(count)
+    while count > most:
+        count = without_first_to_expire(every.keys, count)
     result = new_key_set(count)
     for i in range(count):
         result.keys[i] = every.keys[i]
     return result
+
+
+cdef int without_first_to_expire(Key *keys, int count) noexcept nogil:
+    """How many are left. All processes that share a store leave out the same."""
+    cdef int i, first = 0
+    for i in range(count):
+        if keys[i].expires < keys[first].expires:
+            first = i
+    for i in range(first, count - 1):
+        keys[i] = keys[i + 1]
+    return count - 1
 
 
 cdef int read_key(Key *key, object given) except -1:
@@ -319,7 +333,11 @@ cdef class KeyRing:
     cdef KeySet present(self):
         if self.refresh > 0:
             if self.looks.begins(wt_now() + <int64_t>(offset * 1e9), self.refresh):
-                self._look()
+                try:
+                    self._look()
+                except BaseException:       # a signal's: nobody would ever look again
+                    self.looks.ends()
+                    raise
         elif self.rotates and not can_encrypt(keys_of(self)):
             self._renew()
         return keys_of(self)

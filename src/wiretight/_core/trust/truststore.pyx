@@ -11,6 +11,7 @@ from wiretight._core.base.files cimport absolute, path_of, working_directory
 from wiretight._core.base.mutex cimport wt_gate_enter, wt_gate_leave
 from wiretight._core.context.settings cimport trust_of
 from wiretight._core.openssl.err cimport ERR_clear_error
+from wiretight._core.openssl.crypto cimport RAND_bytes
 from wiretight._core.openssl.evp cimport SHA256, SHA256_DIGEST_LENGTH
 from wiretight._core.openssl.x509 cimport (
     X509, X509_CRL, X509_CRL_free, X509_STORE, X509_STORE_get0_objects, X509_STORE_get1_all_certs,
@@ -147,8 +148,9 @@ cdef class TrustStore(TrustSource):
     def fingerprint(self):
         """Equal for two stores only if they trust the same (bytes): a SHA-256 digest of all that was added.
 
-        Neither the order matters nor what was added twice. A directory counts by its path, not by its content; what a
-        TRUSTED CERTIFICATE is trusted for counts, and whether CRLs are used without VERIFY_CRL_CHECK_LEAF.
+        Neither the order matters nor what was added twice. A directory counts by its path, not by its content, and with a
+        relative path no two stores are equal; what a TRUSTED CERTIFICATE is trusted for counts, and whether CRLs are
+        used without VERIFY_CRL_CHECK_LEAF.
         Since 0.1. OpenSSL: i2d_X509_AUX(3), X509_CRL_digest(3)
         """
         return fingerprint_of(trust_of(self))
@@ -342,16 +344,28 @@ cdef bytes fingerprint_of(Trust trust):
 
 
 cdef bytes new_fingerprint(Trust trust):
-    """OpenSSL: SHA256(3)"""
+    """OpenSSL: SHA256(3), RAND_bytes(3)"""
     cdef unsigned char digest[SHA256_DIGEST_LENGTH]
     cdef bytes text = b"".join(sorted(digests_of(trust)))
     if trust.checks_crls:
         text += b"\1"
     for directory in sorted(directories_of(trust)):
         text += b"\0" + directory
+        if any_relative(directory):     # it is another one in another folder, so that no other store is like this
+            check(RAND_bytes(digest, SHA256_DIGEST_LENGTH))
+            text += digest[:SHA256_DIGEST_LENGTH]
     if SHA256(text, len(text), digest) == NULL:
         raise MemoryError
     return digest[:SHA256_DIGEST_LENGTH]
+
+
+cdef bint any_relative(bytes directories) except -1:
+    """OpenSSL: X509_LOOKUP_hash_dir(3)"""
+    cdef bytes directory
+    for directory in directories.split(b":"):
+        if not directory.startswith(b"/"):
+            return True
+    return False
 
 
 # --- places ----------------------------------------------------------------------------------------------------------
