@@ -148,9 +148,9 @@ cdef class TrustStore(TrustSource):
     def fingerprint(self):
         """Equal for two stores only if they trust the same (bytes): a SHA-256 digest of all that was added.
 
-        Neither the order matters nor what was added twice. A directory counts by its path, not by its content, and with a
-        relative path no two stores are equal; what a TRUSTED CERTIFICATE is trusted for counts, and whether CRLs are
-        used without VERIFY_CRL_CHECK_LEAF.
+        Neither the order matters nor what was added twice. A directory counts by its path, not by its content, and
+        with a relative path no two stores are equal; what a TRUSTED CERTIFICATE is trusted for counts, and whether CRLs
+        are used without VERIFY_CRL_CHECK_LEAF.
         Since 0.1. OpenSSL: i2d_X509_AUX(3), X509_CRL_digest(3)
         """
         return fingerprint_of(trust_of(self))
