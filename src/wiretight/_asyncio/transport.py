@@ -235,7 +235,8 @@ class SSLTransport(Handshake):
 
     def _write_went_on(self, wants_write: bool) -> None:
         if not wants_write:
-            self._unwatch_writing()  # it continues after the next read
+            self._unwatch_writing()  # it continues after the next read, or after the decision that it waits for
+            self._await_decision()
         self._control_writing()
 
     def _drained(self) -> None:
