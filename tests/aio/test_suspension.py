@@ -6,6 +6,7 @@ import asyncio
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from cryptography import x509
 
 import wiretight
 from tests.aio.ends import aborting, works_and_closes
@@ -57,6 +58,16 @@ class Decision:
         if isinstance(self.answer, BaseException):
             raise self.answer
         return self.answer
+
+
+def credential_of(files):
+    return wiretight.Credential.from_pem(files.chain.read_bytes(), files.key.read_bytes())
+
+
+async def look_around():
+    """Lets the loop look at its descriptors."""
+    for _ in range(4):
+        await asyncio.sleep(0)
 
 
 def non_blocking_pair():
@@ -116,9 +127,8 @@ def test_a_client_chooses_its_credential_later(way, contexts, certificates):
     async def main():
         contexts[1].load_verify_locations(certificates.ca_file)
         contexts[1].verify_mode = wiretight.CERT_REQUIRED
-        files = certificates.client
-        credential = wiretight.Credential.from_pem(files.chain.read_bytes(), files.key.read_bytes())
-        begun = await Begun.reach(way, contexts, Decision(credential), "client_credential_callback")
+        decision = Decision(credential_of(certificates.client))
+        begun = await Begun.reach(way, contexts, decision, "client_credential_callback")
         _, server = await begun.finish()
         assert server.transport.get_extra_info("peercert")["subject"]
 
@@ -358,11 +368,9 @@ def test_a_request_amid_the_connection_is_awaited(way, certificates, ending):
     client.post_handshake_auth = server.post_handshake_auth = True
     server.load_verify_locations(certificates.ca_file)
     server.verify_mode = wiretight.CERT_REQUIRED
-    files = certificates.client
-    credential = wiretight.Credential.from_pem(files.chain.read_bytes(), files.key.read_bytes())
 
     async def main():
-        client.client_credential_callback = decision = Decision(credential)
+        client.client_credential_callback = decision = Decision(credential_of(certificates.client))
         near, far = non_blocking_pair()
         mine, theirs = await asyncio.gather(way.connect(Recorder, near, client), way.accept(Recorder, far, server))
         async with aborting(mine, theirs):
@@ -380,5 +388,108 @@ def test_a_request_amid_the_connection_is_awaited(way, certificates, ending):
             assert await mine.receive(12) == b"who are you?"
             assert await theirs.receive(4) == b"wait"
             assert theirs.transport.get_extra_info("peercert")["subject"]
+
+    way.run(main)
+
+
+class Asking:
+    """A client's transport, a server that is driven by hand, and what both need for authentication amid them."""
+
+    def __init__(self, way, certificates, decision, names=()):
+        self.context, server = certificates.client_context(), certificates.server_context()
+        self.context.post_handshake_auth = server.post_handshake_auth = True
+        self.context.client_credential_callback = decision
+        server.load_verify_locations(certificates.ca_file)
+        server.verify_mode = wiretight.CERT_REQUIRED
+        server.set_ca_names(names)
+        self.way = way
+        self.near, self.far = non_blocking_pair()
+        self.incoming, self.outgoing = wiretight.MemoryBIO(), wiretight.MemoryBIO()
+        self.server = server.wrap_bio(self.incoming, self.outgoing, server_side=True)
+
+    async def connect(self):
+        """The client's protocol, after the handshake."""
+        client = asyncio.ensure_future(self.way.connect(Recorder, self.near, self.context))
+        await self.repeat(self.server.do_handshake)
+        await self.send()
+        return await client
+
+    async def repeat(self, verb, *args):
+        """What a verb of the server returns."""
+        while True:
+            try:
+                return verb(*args)
+            except wiretight.SSLWantReadError:
+                await self.send()
+                self.incoming.write(await asyncio.get_running_loop().sock_recv(self.far, 65536))
+
+    async def send(self):
+        await asyncio.get_running_loop().sock_sendall(self.far, self.outgoing.read())
+
+    def ask(self):
+        """The bytes of a request."""
+        self.server._sslobj.verify_client_post_handshake()
+        self.server.do_handshake()
+        return self.outgoing.read()
+
+
+def test_what_a_peer_has_sent_before_its_end_is_read_after_the_decision(way, certificates):
+    async def main():
+        decision = Decision()
+        asking = Asking(way, certificates, decision)
+        client = await asking.connect()
+        request = asking.ask()
+        asking.server.write(b"the last words")
+        asking.far.send(request + asking.outgoing.read())
+        await decision.begun.wait()
+        asking.far.close()
+        await look_around()
+        assert "lost" not in client.told
+        decision.made.set()
+        assert await client.receive(14) == b"the last words"
+        client.transport.abort()
+        await client.lost()
+
+    way.run(main)
+
+
+def test_what_waits_for_a_decision_is_sent_though_the_protocol_has_paused(way, certificates):
+    async def main():
+        decision = Decision(credential_of(certificates.client))
+        asking = Asking(way, certificates, decision)
+        client = await asking.connect()
+        async with aborting(client):
+            asking.far.send(asking.ask())
+            await decision.begun.wait()
+            client.transport.pause_reading()
+            client.transport.write(b"wait")
+            decision.made.set()
+            assert await asking.repeat(asking.server.read, 4) == b"wait"
+        asking.far.close()
+
+    way.run(main)
+
+
+def test_a_request_that_a_write_has_met_is_awaited(way, certificates):
+    """It is of several records. The last comes while the program writes, which takes it from the kernel."""
+    common_names = [x509.NameAttribute(x509.NameOID.COMMON_NAME, f"{i:064}") for i in range(300)]
+
+    async def main():
+        decision = Decision(credential_of(certificates.client))
+        asking = Asking(way, certificates, decision, [x509.Name([each]).public_bytes() for each in common_names])
+        client = await asking.connect()
+        async with aborting(client):
+            request = asking.ask()
+            seen = asking.context.metrics().bytes_in
+            asking.far.send(request[:-100])
+            while asking.context.metrics().bytes_in <= seen + 16384:  # noqa: ASYNC110 - nothing tells of it
+                await asyncio.sleep(0)
+            asking.far.send(request[-100:])
+            client.transport.write(b"who asks?")
+            await decision.begun.wait()
+            decision.made.set()
+            assert await asking.repeat(asking.server.read, 9) == b"who asks?"
+            assert asking.server.getpeercert()["subject"]
+        asking.far.close()
 
     way.run(main)

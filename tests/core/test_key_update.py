@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import socket
 import ssl as standard
 from collections.abc import Iterator
 from typing import Any
@@ -22,6 +23,7 @@ from tests.kit.sockets import (
     handshake,
     receive_exactly,
     send_all,
+    tcp_pair,
     tls_sockets,
     tls_transport,
 )
@@ -131,6 +133,39 @@ def test_it_waits_behind_what_the_kernel_has_not_accepted(client_context: Any, s
         arrived = reading.result()
         assert arrived[-RECORD:] == data
         assert len(arrived) == sent + RECORD
+
+
+def test_a_transport_sends_none_to_the_next_file_with_its_number(certificates: Certificates) -> None:
+    import asyncio
+
+    from wiretight import asyncio as native
+
+    async def main() -> None:
+        near, far = tcp_pair()
+        near.setblocking(False)
+        far.setblocking(False)
+        ends = await asyncio.gather(
+            native.create_connection(
+                asyncio.Protocol, sock=near, ssl=certificates.client_context(TLS13), server_hostname=HOST
+            ),
+            native.connect_accepted_socket(asyncio.Protocol, far, ssl=certificates.server_context(TLS13)),
+        )
+        number = near.fileno()
+        near.close()
+        ours, other = socket.socketpair()
+        with ours, other:
+            assert number in (ours.fileno(), other.fileno())
+            with pytest.raises(OSError, match="descriptor"):
+                ends[0][0].key_update()
+            for sock in (ours, other):
+                with pytest.raises(BlockingIOError):
+                    sock.recv(100, socket.MSG_DONTWAIT)
+            for transport, _ in ends:
+                transport.abort()
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+
+    asyncio.run(main())
 
 
 def test_asyncio_and_its_layers_have_it(certificates: Certificates) -> None:

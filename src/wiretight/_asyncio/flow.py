@@ -139,6 +139,10 @@ class Flow(Channel):
             raise OSError(EBADF, strerror(EBADF))
         return number
 
+    def _check_descriptor(self) -> None:
+        """Before a step that does not look by itself. Raises OSError (EBADF) if the number may be another file's."""
+        self._open_number()
+
     def _guarded(self, call: Callable[[], None]) -> None:
         """Runs a callback of the loop, which would only report an exception, and ends the connection if it fails."""
         try:

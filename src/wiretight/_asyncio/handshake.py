@@ -139,17 +139,30 @@ class Handshake(Ending):
         if self._state is State.LOST:  # the callback has aborted
             self._drop_awaitable()
             return
-        awaitable: Any = take_awaitable(self._ssl_object._sslobj)
         self._unwatch_writing()
+        self._await_decision()
+
+    def _await_decision(self) -> None:
+        """Awaits what a callback has returned, if nobody does yet: a write can have met it, too."""
+        awaitable: Any = take_awaitable(self._ssl_object._sslobj)
+        if awaitable is None:
+            return
         try:
-            self._decision = ensure_future(awaitable, loop=self._loop)
+            decision = ensure_future(awaitable, loop=self._loop)
         except Exception as error:  # a future of another loop
             self._go_on(None, error)
             return
-        self._decision.add_done_callback(self._decided)
+        if self._state is State.LOST:  # an eager task has begun, and aborted
+            decision.cancel()
+            return
+        self._decision = decision
+        decision.add_done_callback(self._decided)
 
     def _look_for_end(self) -> None:
         """Notices that the peer is gone, as long as it has sent nothing more. That is read after the decision."""
+        if self._ssl_object._sslobj.has_pending():  # it has been taken from the kernel already
+            self._unwatch_reading()
+            return
         try:
             more = self._sock.recv(1, MSG_PEEK | MSG_DONTWAIT)
         except BlockingIOError:
@@ -178,8 +191,10 @@ class Handshake(Ending):
         self._watch_reading()
         if self._state is State.HANDSHAKING:
             self._continue_handshake()
-        else:
-            self._read_later()
+            return
+        self._read_later()
+        if self._has_output():  # which needs no read, and must not wait for one that the protocol has paused
+            self._watch_writing(self._write_ready)
 
     # --- In the executor ----------------------------------------------------------------------------------------------
 

@@ -143,6 +143,9 @@ class LayeredSSLTransport(SSLTransport):
             if not self._plain.is_closing():
                 self._plain.pause_reading()
 
+    def _check_descriptor(self) -> None:
+        """There is none."""
+
     # --- Outgoing -----------------------------------------------------------------------------------------------------
 
     def write(self, data: Any) -> None:

@@ -206,12 +206,14 @@ class SSLTransport(Handshake):
         """Encrypts what is written from now on with new keys; with `request_peer`, has the peer do the same.
 
         As SSLSocket.key_update(). What was written and still waits here gets the new keys too. Raises ValueError before
-        the handshake is done, on TLS 1.2, once the transport is closed and after write_eof(). Since 0.1.
+        the handshake is done, on TLS 1.2, once the transport is closed and after write_eof(); OSError (EBADF) if the
+        program has closed the socket. Since 0.1.
         Source: RFC 8446, section 4.6.3.
         OpenSSL: SSL_key_update(3)
         """
         if self._state is not State.OPEN or self._eof_written:
             raise ValueError(f"key_update() needs an open connection that it can write to, not {self!r}")
+        self._check_descriptor()
         self._ssl_object.key_update(request_peer=request_peer)
         if self._has_output():
             self._write_blocked()
@@ -233,7 +235,8 @@ class SSLTransport(Handshake):
 
     def _write_went_on(self, wants_write: bool) -> None:
         if not wants_write:
-            self._unwatch_writing()  # it continues after the next read
+            self._unwatch_writing()  # it continues after the next read, or after the decision that it waits for
+            self._await_decision()
         self._control_writing()
 
     def _drained(self) -> None:
