@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import dataclasses
 import gc
 import math
@@ -22,6 +23,7 @@ from tests.kit.subject import tls
 from tests.kit.threads import Task
 from wiretight import HandshakeFailure, Metrics, VerifyCode
 from wiretight import asyncio as native
+from wiretight._core.connection.metrics import numbers_of
 
 TLS12, TLS13 = standard.TLSVersion.TLSv1_2, standard.TLSVersion.TLSv1_3
 
@@ -116,6 +118,42 @@ def test_when_what_is_loaded_ends_is_told(certificates: Certificates, server_con
     expires = server_context.metrics().crls_expire
     assert expires is not None
     assert expires > time.time()
+
+
+@pytest.mark.parametrize("verb", ["read", "write", "do_handshake"])
+def test_a_client_without_the_protocol_that_it_requires_has_failed(
+    client_context: Any, server_context: Any, verb: str
+) -> None:
+    client_context.set_alpn_protocols(["h2"])
+    client_context.alpn_required = True
+    pair = Pair(client_context, server_context)
+    call = {"read": lambda: pair.client.read(1), "write": lambda: pair.client.write(b"x")}
+    for _ in range(3):
+        attempt(pair.server.do_handshake)
+        pair.pump()
+        with contextlib.suppress(wiretight.SSLError):
+            attempt(call.get(verb, pair.client.do_handshake))
+        pair.pump()
+    metrics = client_context.metrics()
+    assert metrics.handshakes_done == 0
+    assert [(failure.reason, count) for failure, count in metrics.handshakes_failed.items()] == [("alpn", 1)]
+
+
+def test_alerts_that_nobody_has_registered_take_one_place(certificates: Certificates) -> None:
+    """The table of what a peer can bring about has a bound: it should not fill it with numbers."""
+    client_context, server_context = certificates.client_context(TLS12), certificates.server_context(TLS12)
+    for number in range(1, 123):
+        pair = Pair(client_context, server_context)
+        attempt(pair.client.do_handshake)
+        pair.pump()
+        pair.to_server.incoming.write(bytes((21, 3, 3, 0, 2, 2, number)))
+        for _ in range(2):
+            with contextlib.suppress(wiretight.SSLError):
+                attempt(pair.server.do_handshake)
+        del pair
+    failures = numbers_of(server_context)["failures"]
+    assert sum(failures.values()) == 122
+    assert len(failures) < 40
 
 
 def test_when_no_ticket_key_may_encrypt_any_more_is_told(server_context: Any) -> None:

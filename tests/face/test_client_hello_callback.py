@@ -158,6 +158,35 @@ def test_a_second_hello_is_for_the_chosen_context(certificates: Certificates) ->
     assert [call[:2] for call in calls] == [("first", False), ("chosen", True)]
 
 
+def test_the_context_of_sni_callback_gets_the_second_hello_as_a_retry(certificates: Certificates) -> None:
+    client, server, chosen = certificates.client_context(), *(certificates.server_context() for _ in range(2))
+    calls: list[bool] = []
+    server.sni_callback = lambda connection, *_: setattr(connection, "context", chosen)
+    chosen.client_hello_callback = lambda _, hello: calls.append(hello.is_retry)
+    for context in (server, chosen):
+        context.set_groups("P-256")
+    client.set_groups("X25519:P-256")
+    Pair(client, server).handshake()
+
+    assert calls == [True]
+
+
+def test_a_context_that_is_assigned_before_a_decision_is_a_choice(certificates: Certificates, version: Any) -> None:
+    strict = certificates.server_context(version, client_ca=certificates.ca_file)
+    server = certificates.server_context(version)
+    answers: list[Any] = [PENDING, None]
+    server.client_hello_callback = lambda *_: answers.pop(0)
+    pair = Pair(certificates.client_context(version), server)
+    attempt(pair.client.do_handshake)
+    pair.pump()
+    with pytest.raises(SSLWantCallbackError):
+        pair.server.do_handshake()
+    pair.server.context = strict
+    failure = pair.until_error()
+    assert failure.side == "server"
+    assert "PEER_DID_NOT_RETURN_A_CERTIFICATE" in str(failure.error)
+
+
 def shaken(pair: Pair) -> Any:
     pair.handshake()
     return pair.client

@@ -134,6 +134,7 @@ cdef int on_client_hello(SSL *ssl, int *alert, void *_) noexcept nogil:
         (<Connection>connection).lacks_protocol = True
         alert[0] = SSL_AD_NO_APPLICATION_PROTOCOL
         return SSL_CLIENT_HELLO_ERROR
+    (<Connection>connection).has_seen_hello = True
     return SSL_CLIENT_HELLO_SUCCESS
 
 
@@ -185,9 +186,9 @@ cdef int consult(Connection connection, object callback, void *call) except -1:
     finally:
         connection.is_undecided = False
     if answer is PENDING:
+        connection.is_undecided = True      # so that `connection.context = ...` between two steps is a choice, too
         return SUSPENDED
     connection.client_hello = None
-    connection.has_seen_hello = True
     return SSL_CLIENT_HELLO_SUCCESS
 
 

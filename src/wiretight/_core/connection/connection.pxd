@@ -35,7 +35,7 @@ cdef class Connection:
     cdef bint looked_at_name            # sni_callback has been called with it
     cdef bint is_undecided              # a callback decides on the ClientHello: OpenSSL has not yet acted on it
     cdef object client_hello            # the last one (bytes), and what was made of it for the callback; None: none
-    cdef bint has_seen_hello            # client_hello_callback has decided on one
+    cdef bint has_seen_hello            # and gone on with it
     cdef bint may_suspend               # the caller of this verb can be told to call again: see callbacks/suspension
     cdef bint is_awaited                # a transport awaits what callbacks return
     cdef object awaited                 # what it awaits now; None: nothing

@@ -31,8 +31,16 @@ cdef tuple SENDERS = (None, "we", "peer")
 RESUMPTIONS = ("not_offered", "refused", "unknown_key", "expired", "resumed")
 
 
+cdef bint is_registered(int alert) noexcept nogil:
+    """Whether it is one of IANA's: a peer may send any number, and should not fill the table with them."""
+    return (
+        alert in (0, 10, 20, 21, 22, 30, 60, 70, 71, 80, 86, 90, 100, 120, 121)
+        or 40 <= alert <= 51 or 109 <= alert <= 116
+    )
+
+
 cdef uint64_t packed(Reason reason, Sender sender, int alert, long verify_code) noexcept nogil:
-    cdef uint64_t number = alert if 0 <= alert <= HIGHEST_ALERT else UNREGISTERED
+    cdef uint64_t number = alert if sender == NOBODY or is_registered(alert) else UNREGISTERED
     cdef uint64_t code = verify_code if 0 <= verify_code < 1 << 16 else 1       # X509_V_ERR_UNSPECIFIED
     return <uint64_t>reason << 40 | <uint64_t>sender << 32 | (number << 16 if sender != NOBODY else 0) | code
 

@@ -163,6 +163,7 @@ cdef class Stream(Negotiated):
         if status != DONE or has_protocol(self.ssl):
             return status
         self.close_writing()
+        self.lacks_protocol = True
         return failed(&self.failure, SSL_ERROR_SSL, 0, ERR_PACK(ERR_LIB_SSL, 0, SSL_R_NO_APPLICATION_PROTOCOL))
 
     cdef Status answer(self, Operation *op, Status status) noexcept nogil:
