@@ -108,7 +108,8 @@ cdef inline void keep_account(Stream self, const Operation *op, Status status) n
         &self.account, <void *>self, self.wire.bytes_in, self.wire.bytes_out, self.wire.records_in.count,
         self.wire.records_out.count)
     if op.verb <= WRITE and (self.account.phase == SHAKING or status == FAILED):
-        follow(self.ssl, &self.account, status, &self.failure, op.raised != NULL,
+        follow(
+            self.ssl, &self.account, status, &self.failure, op.raised != NULL,
             op.verb == HANDSHAKE or self.lacks_protocol)
 
 
