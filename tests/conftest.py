@@ -36,6 +36,11 @@ def pytest_collection_finish() -> None:
     gc.freeze()
 
 
+def pytest_sessionfinish() -> None:
+    """Who asks the collector afterwards for what refers to an object is told, as hypothesis is when pytest reports."""
+    gc.unfreeze()
+
+
 @pytest.fixture(scope="session", autouse=True)
 def subject_in_the_report(record_testsuite_property: Callable[[str, object], None]) -> None:
     """So that whoever reads JUnit's XML knows what was tested."""
