@@ -193,7 +193,7 @@ class TicketKeys(KeyRing):
         """When no key may encrypt any more, unless another comes from somewhere else. None: never."""
         if self._sharing is None and self._rotate_every is not None:
             return None
-        end = max((key.encrypt_until for key in self.keys), default=0.0)
+        end = self._keys().ends()
         return None if end == _FOREVER else end
 
     def _look(self) -> None:

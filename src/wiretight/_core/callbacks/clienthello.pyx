@@ -181,12 +181,11 @@ cdef int consult(Connection connection, object callback, void *call) except -1:
             connection.looked_at_name = True
             use(connection, answer)
     except BaseException as error:
+        connection.is_undecided = False
         hello.alert[0] = alert_of(error)
         raise
-    finally:
-        connection.is_undecided = False
+    connection.is_undecided = answer is PENDING     # then `connection.context = ...` between two steps is a choice, too
     if answer is PENDING:
-        connection.is_undecided = True      # so that `connection.context = ...` between two steps is a choice, too
         return SUSPENDED
     connection.client_hello = None
     return SSL_CLIENT_HELLO_SUCCESS

@@ -19,7 +19,6 @@ from wiretight._core.openssl.ssl cimport (
 cdef enum:
     SSL_ERROR_EOF = 8       # as in errors
     UNREGISTERED = 255      # stands for all alerts that no RFC names
-    HIGHEST_ALERT = 121     # RFC 9849: ech_required
 
 cdef tuple NAMES = (
     "unknown", "abandoned", "timeout", "peer_gone", "unheard", "refused", "certificate", "no_certificate", "version",

@@ -367,7 +367,7 @@ cdef class Channel(Steps):
         cdef int status = self.attempt(op, op.size < HANDS_OVER_GIL)
         taken[0] = op.writing.committed
         if status == WANT_CALLBACK:
-            return WANT_READ    # a read has met what asks it, and writing goes on after that read
+            return WANT_READ    # the transport awaits the decision (_write_went_on), and writing goes on after it
         # It read a renegotiation that has not ended: the loop calls again, because the descriptor is writable.
         return WANT_WRITE if status == AGAIN else status
 

@@ -105,12 +105,13 @@ cdef class KeySet:
         """Whether one of the keys may encrypt now. Since 0.1."""
         return can_encrypt(self)
 
+    def ends(self):
+        """When no key may encrypt any more, in seconds since 1970; 0 without keys. Since 0.1."""
+        return end_of(self)
+
     def seconds_left(self):
         """For how many seconds from now some key may encrypt, maybe a later one; 0 or less if it is over. Since 0.1."""
-        cdef double end = 0
-        for i in range(self.count):
-            end = max(end, self.keys[i].encrypt_until)
-        return end - now()
+        return end_of(self) - now()
 
     def with_new_key(self, double not_before, double encrypt_until, double expires, /):
         """A set without the expired keys, and with a new random one, for which the one that expires first makes room.
@@ -149,6 +150,13 @@ cdef class KeySet:
             if other.keys[i].expires > end and find(self, other.keys[i].name) == self.count:
                 return True
         return False
+
+
+cdef double end_of(KeySet keys) noexcept:
+    cdef double end = 0
+    for i in range(keys.count):
+        end = max(end, keys.keys[i].encrypt_until)
+    return end
 
 
 cdef int check_count(Py_ssize_t count) except -1:
