@@ -71,6 +71,12 @@ def changes(server: Any, client: Any, certificates: Any, version: Any, folder: P
         "set_server_sigalgs": [lambda: client.set_server_sigalgs("ecdsa_secp256r1_sha256:rsa_pss_rsae_sha256")],
         "load_dh_params": [lambda: server.load_dh_params(folder / "dh.pem")],
         "sni_callback": toggled(server, "sni_callback", lambda *_: None, None),
+        "client_hello_callback": toggled(server, "client_hello_callback", lambda *_: None, None),
+        "client_credential_callback": toggled(client, "client_credential_callback", lambda *_: None, None),
+        "alpn_callback": toggled(server, "alpn_callback", lambda _, offered: offered[0], None),
+        "alpn_required": toggled(server, "alpn_required", True, False),
+        "set_ca_names": [
+            lambda: server.set_ca_names(TrustStore.from_file(certificates.ca_file)), lambda: server.set_ca_names([])],
         "set_servername_callback": [lambda: server.set_servername_callback(lambda *_: None)],
         "_msg_callback": [
             *toggled(client, "_msg_callback", lambda *_: None, None),
