@@ -21,13 +21,11 @@ from wiretight._core.context.versions cimport PROTOCOL_TLS_CLIENT
 from wiretight._core.openssl.ssl cimport (
     SSL, SSL_AD_DECODE_ERROR, SSL_AD_HANDSHAKE_FAILURE, SSL_AD_INTERNAL_ERROR, SSL_AD_NO_APPLICATION_PROTOCOL,
     SSL_CLIENT_HELLO_ERROR, SSL_CLIENT_HELLO_RETRY, SSL_CLIENT_HELLO_SUCCESS, SSL_CTX_set_client_hello_cb,
-    SSL_CTX_set_tlsext_servername_callback, SSL_TLSEXT_ERR_NOACK, SSL_TLSEXT_ERR_OK, SSL_client_hello_get0_ext,
-    SSL_get_app_data, SSL_set_session_id_context, SSL_version, TLS1_3_VERSION, TLSEXT_MAXLEN_host_name,
-    TLSEXT_NAMETYPE_host_name, TLSEXT_TYPE_application_layer_protocol_negotiation, TLSEXT_TYPE_server_name,
+    SSL_CTX_set_tlsext_servername_callback, SSL_TLSEXT_ERR_NOACK, SSL_TLSEXT_ERR_OK, SSL_alert_desc_string_long,
+    SSL_client_hello_get0_ext, SSL_get_app_data, SSL_set_session_id_context, SSL_version, TLS1_3_VERSION,
+    TLSEXT_MAXLEN_host_name, TLSEXT_NAMETYPE_host_name, TLSEXT_TYPE_application_layer_protocol_negotiation,
+    TLSEXT_TYPE_server_name,
 )
-
-cdef extern from "openssl/ssl.h" nogil:
-    const char *SSL_alert_desc_string_long(int value)
 
 cdef enum:
     LIST_HEADER = 2
