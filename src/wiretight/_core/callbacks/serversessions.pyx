@@ -6,9 +6,10 @@ from wiretight._core.context.context cimport settings_of, update_settings
 from wiretight._core.context.settings cimport Settings
 from wiretight._core.context.versions cimport PROTOCOL_TLS_CLIENT
 from wiretight._core.openssl.ssl cimport (
-    SSL_CTX_set_session_ticket_cb, SSL_SESSION, SSL_SESSION_get0_peer, SSL_get0_session, SSL_get_app_data,
+    SSL_CTX_set_session_ticket_cb, SSL_SESSION, SSL_get0_session, SSL_get0_verified_chain, SSL_get_app_data,
+    SSL_version, TLS1_3_VERSION,
 )
-from wiretight._core.session.expiry cimport end_after
+from wiretight._core.session.expiry cimport end_after, keep_end
 
 
 cdef int check_server(Context context, str name, object value) except -1:
@@ -42,9 +43,21 @@ cdef int install(Context context) noexcept:
 
 cdef int on_ticket(SSL *ssl, void *_) noexcept nogil:
     """Called before a ticket is made of the session. OpenSSL: SSL_CTX_set_session_ticket_cb(3)"""
+    cdef bint is_kept = keep_end_of_client(ssl)
     end_in_time(ssl)
     count_sent(ssl)
-    return 1
+    return is_kept
+
+
+cdef bint keep_end_of_client(SSL *ssl) noexcept nogil:
+    """Of TLS 1.3, where a client may also be verified after the handshake: the session that this ticket is made of is
+    new, but the one of the handshake may be in a cache by then. For other versions see callbacks/verify.pyx.
+
+    OpenSSL: SSL_get0_verified_chain(3), which is NULL if nobody was verified on this connection
+    """
+    if SSL_version(ssl) < TLS1_3_VERSION or SSL_get0_verified_chain(ssl) == NULL:
+        return True
+    return keep_end(SSL_get0_session(ssl), SSL_get0_verified_chain(ssl))
 
 
 cdef void end_in_time(SSL *ssl) noexcept nogil:
@@ -52,7 +65,7 @@ cdef void end_in_time(SSL *ssl) noexcept nogil:
     cdef SSL_SESSION *session = SSL_get0_session(ssl)
     cdef void *connection = SSL_get_app_data(ssl)
     if session != NULL and connection != NULL:
-        end_after(session, (<Connection>connection).settings.values.session_timeout, SSL_SESSION_get0_peer(session))
+        end_after(session, (<Connection>connection).settings.values.session_timeout)
 
 
 # --- what they are bound to ------------------------------------------------------------------------------------------

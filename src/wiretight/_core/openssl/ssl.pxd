@@ -293,3 +293,5 @@ cdef extern from "openssl/ssl.h" nogil:
     bint SSL_SESSION_is_resumable(const SSL_SESSION *s)
     int SSL_SESSION_get_protocol_version(const SSL_SESSION *s)
     X509 *SSL_SESSION_get0_peer(SSL_SESSION *s)
+    int SSL_SESSION_set1_ticket_appdata(SSL_SESSION *ss, const void *data, size_t len)
+    int SSL_SESSION_get0_ticket_appdata(SSL_SESSION *ss, void **data, size_t *len)
