@@ -366,7 +366,8 @@ cdef class _SSLContext(Context):
         can decrypt the connection. Both may be set. If it raises, the call that shakes hands raises that, or an
         exception that has it as its __context__.
 
-        Setting it raises TypeError if it is not callable. Since 0.1. Source: RFC 9850; `OpenSSL.SSL.Context` has one.
+        Setting it raises TypeError if it is not callable or is a coroutine function. Since 0.1.
+        Source: RFC 9850; `OpenSSL.SSL.Context` has one.
 
         OpenSSL: SSL_CTX_set_keylog_callback(3)
         """
@@ -423,8 +424,8 @@ cdef class _SSLContext(Context):
         With TLS 1.3 that is each ticket, when a read meets it; with TLS 1.2 once, at the end of a full handshake. If it
         raises, the call that met the session raises that, or an exception that has it as its __context__.
 
-        Setting it raises TypeError if it is not callable, ValueError on a context that is not PROTOCOL_TLS_CLIENT.
-        Since 0.1. Source: RFC 8446, section 4.6.1.
+        Setting it raises TypeError if it is not callable or is a coroutine function, ValueError on a context that is
+        not PROTOCOL_TLS_CLIENT. Since 0.1. Source: RFC 8446, section 4.6.1.
 
         OpenSSL: SSL_CTX_sess_set_new_cb(3)
         """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 
+from wiretight._core.base.coroutines import no_coroutine, no_coroutine_function
 from wiretight._core.session.sealing import WrappingKey, opened, sealed
 from wiretight._core.session.ticketkeys import KeySet, clock
 from wiretight._standard.typing import TYPE_CHECKING, Any
@@ -33,6 +34,7 @@ class Sharing:
         for method in ("load", "store"):
             if isinstance(store, type) or not callable(getattr(store, method, None)):
                 raise TypeError(f"store must be a TicketKeyStore, with load() and store(), not {_kind_of(store)}")
+            no_coroutine_function(getattr(store, method), f"{method}() of a TicketKeyStore")
         if rotate_every < _SHORTEST * refresh:
             raise ValueError(f"rotate_every must be at least {_SHORTEST} times refresh, {_SHORTEST * refresh:g}")
         self._store = store
@@ -70,7 +72,7 @@ class Sharing:
         another wrapping key; RuntimeError if others were always faster. Since 0.1.
         """
         for _ in range(_ATTEMPTS):
-            loaded = self._store.load()
+            loaded = no_coroutine(self._store.load(), "load() of a TicketKeyStore")
             version, theirs = None, KeySet()
             if loaded is not None:
                 version, theirs = loaded[0], opened(loaded[1], self._wrapping_key)[0]
@@ -80,7 +82,7 @@ class Sharing:
             elif not theirs.lacks(wanted, self._refresh):
                 return wanted
             data = sealed(wanted, self._wrapping_key, self._rotate_every, self._accept_for)
-            if self._store.store(data, version):
+            if no_coroutine(self._store.store(data, version), "store() of a TicketKeyStore"):
                 _learn(ring, wanted)
                 return wanted
         raise RuntimeError(f"the store of the ticket keys has changed {_ATTEMPTS} times while they were to be stored")

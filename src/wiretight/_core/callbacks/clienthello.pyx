@@ -9,6 +9,7 @@ alert. That of client_hello_callback is the verb's.
 
 from libc.string cimport memchr, strcmp
 
+from wiretight._core.base.coroutines cimport no_coroutine
 from wiretight._core.callbacks.failures cimport FAILS_VERB, UNRAISABLE, call_python, callable_or_none, subject_of
 from wiretight._core.callbacks.messages cimport hook_messages
 from wiretight._core.callbacks.suspension cimport PENDING, SUSPENDED, decision
@@ -225,7 +226,7 @@ cdef int ask(Connection connection, object callback, void *call) except -1:
     hello.alert[0] = SSL_AD_HANDSHAKE_FAILURE
     connection.is_undecided = True
     try:
-        answer = callback(subject, connection.requested_name, connection._context)
+        answer = no_coroutine(callback(subject, connection.requested_name, connection._context), "sni_callback")
     finally:
         connection.is_undecided = False
     hello.alert[0] = SSL_AD_INTERNAL_ERROR

@@ -4,6 +4,7 @@ from cpython.exc cimport PyErr_CheckSignals, PyErr_SetObject, PyErr_WriteUnraisa
 from libc.errno cimport EINTR, errno
 from posix.unistd cimport close, write
 
+from wiretight._core.base.coroutines cimport no_coroutine, no_coroutine_function
 from wiretight._core.callbacks.failures cimport FAILS_VERB, call_python, callable_or_none, subject_of
 from wiretight._core.connection.connection cimport Connection
 from wiretight._core.context.context cimport check_not_frozen, settings_of, update_settings
@@ -111,7 +112,7 @@ cdef int set_keylog_filename(Context context, object path) except -1:
 
 cdef int set_keylog_callback(Context context, object callback) except -1:
     callable_or_none(callback, f"keylog_callback must be callable or None, not {type(callback).__name__}")
-    update_settings(context, put_keylog_callback, callback)
+    update_settings(context, put_keylog_callback, no_coroutine_function(callback, "keylog_callback"))
     if callback is not None:
         install(context)
     return 0
@@ -157,5 +158,5 @@ cdef int pass_secret(Connection connection, object _, void *line) except -1:
     if callback is not None:
         subject = subject_of(connection)
         if subject is not None:
-            callback(subject, secret.decode("ascii"))
+            no_coroutine(callback(subject, secret.decode("ascii")), "keylog_callback", False)
     return 0

@@ -8,6 +8,7 @@ handshake, which also puts back what was taken from it.
 cimport cython
 from cpython.exc cimport PyErr_SetObject, PyErr_WriteUnraisable
 
+from wiretight._core.base.coroutines cimport no_coroutine, no_coroutine_function
 from wiretight._core.callbacks cimport alerts
 from wiretight._core.callbacks.failures cimport FAILS_VERB, call_python, callable_or_none, subject_of
 from wiretight._core.connection.connection cimport Connection
@@ -26,7 +27,7 @@ from wiretight._core.session.terms cimport Terms
 cdef int set_new_session_callback(Context context, object callback) except -1:
     callable_or_none(callback, f"new_session_callback must be callable or None, not {type(callback).__name__}")
     check_client(context, "new_session_callback", callback)
-    update_settings(context, put_callback, callback)
+    update_settings(context, put_callback, no_coroutine_function(callback, "new_session_callback"))
     if callback is not None:
         install(context)
     return 0
@@ -41,9 +42,14 @@ cdef object new_session_callback(Context context):
 
 
 cdef int set_session_store(Context context, object store) except -1:
-    if store is not None and not (callable(getattr(store, "put", None)) and callable(getattr(store, "take", None))):
-        kind = type(store).__name__
-        raise TypeError(f"session_store must have the methods put() and take(), as MemorySessionStore has, not {kind}")
+    if store is not None:
+        for name in ("put", "take"):
+            method = getattr(store, name, None)
+            if not callable(method):
+                kind = type(store).__name__
+                raise TypeError(
+                    f"session_store must have the methods put() and take(), as MemorySessionStore has, not {kind}")
+            no_coroutine_function(method, f"session_store.{name}()")
     check_client(context, "session_store", store)
     update_settings(context, put_store, store)
     if store is not None:
@@ -114,7 +120,7 @@ cdef int pass_session(Connection connection, object _, void *session) except -1:
     if callback is not None:
         subject = subject_of(connection)
         if subject is not None:
-            callback(subject, new)
+            no_coroutine(callback(subject, new), "new_session_callback", False)
     return 0
 
 
@@ -143,7 +149,7 @@ cdef int put_into(object store, Connection connection, SSLSession session) excep
     if store is None or key is None:
         return 0
     try:
-        store.put(key, session)
+        no_coroutine(store.put(key, session), "session_store.put()", False)
     except Exception as error:
         PyErr_SetObject(type(error), error)
         PyErr_WriteUnraisable(store)

@@ -7,6 +7,7 @@ other processes remove.
 
 cimport cython
 
+from wiretight._core.base.coroutines cimport no_coroutine, no_coroutine_function
 from wiretight._core.callbacks cimport alerts
 from wiretight._core.callbacks.failures cimport UNRAISABLE, call_python
 from wiretight._core.callbacks.serversessions cimport check_server, end_in_time
@@ -37,9 +38,11 @@ def set_server_session_cache(Context context not None, cache, /):
     """
     if cache is not None:
         for name in ("put", "get", "remove"):
-            if not callable(getattr(cache, name, None)):
+            method = getattr(cache, name, None)
+            if not callable(method):
                 kind = type(cache).__name__
                 raise TypeError(f"server_session_cache must have the methods put(), get() and remove(), not {kind}")
+            no_coroutine_function(method, f"server_session_cache.{name}()")
     check_server(context, "server_session_cache", cache)
     update_settings(context, put_cache, cache)
     if cache is not None:
@@ -123,14 +126,15 @@ cdef int put(Connection connection, object cache, void *argument) except -1:
     cdef bytes terms = terms_of_connection(connection)
     cdef bytes id = id_of(session)
     if id and terms is not None:
-        cache.put(id, encoded(session, terms, None), expires_at(session))
+        answer = cache.put(id, encoded(session, terms, None), expires_at(session))
+        no_coroutine(answer, "server_session_cache.put()", False)
     return 0
 
 
 cdef int remove(Connection connection, object cache, void *session) except -1:
     cdef bytes id = id_of(<SSL_SESSION *>session)
     if id:
-        cache.remove(id)
+        has_removed(cache, id)
     return 0
 
 
@@ -141,7 +145,7 @@ cdef int get(Connection connection, object cache, void *argument) except -1:
     cdef bytes id = wanted.id[:wanted.size]
     cdef SSL_SESSION *session
     cdef Octets octets
-    data = None if terms is None else cache.get(id)
+    data = None if terms is None else no_coroutine(cache.get(id), "server_session_cache.get()")
     if data is None:
         return 0
     octets = octets_of(data, "what get() returns", "a bytes-like object or None")
@@ -157,5 +161,5 @@ cdef int get(Connection connection, object cache, void *argument) except -1:
 
 
 cdef bint has_removed(object cache, bytes id) except -1:
-    removed = cache.remove(id)
+    removed = no_coroutine(cache.remove(id), "server_session_cache.remove()")
     return removed is None or bool(removed)

@@ -6,9 +6,9 @@ a `verify_callback`, and once for a chain that is refused, to keep what the exce
 
 from libc.string cimport memset
 
+from wiretight._core.base.coroutines cimport no_coroutine, no_coroutine_function
 from wiretight._core.base.errors cimport forget_errors
 from wiretight._core.callbacks.failures cimport FAILS_VERB, call_python, callable_or_none, subject_of
-from wiretight._core.callbacks.suspension cimport async_refused
 from wiretight._core.connection.connection cimport Connection
 from wiretight._core.context.context cimport settings_of, update_settings
 from wiretight._core.context.settings cimport Settings, policy_of
@@ -35,7 +35,7 @@ cdef int install(Context context) noexcept:
 
 cdef int set_verify_callback(Context context, object callback) except -1:
     callable_or_none(callback, f"verify_callback must be callable or None, not {type(callback).__name__}")
-    return update_settings(context, put_verify_callback, async_refused(callback, "verify_callback"))
+    return update_settings(context, put_verify_callback, no_coroutine_function(callback, "verify_callback"))
 
 
 cdef int put_verify_callback(Context _, Settings settings, object callback) except -1:
@@ -164,12 +164,9 @@ cdef int ask(Connection connection, Verification verification) except -1:
     subject = subject_of(connection)
     if subject is None:
         raise ReferenceError("the connection is gone, and verify_callback cannot be asked about it")
-    answer = connection.settings.kept["verify_callback"](subject, verification)
+    answer = no_coroutine(connection.settings.kept["verify_callback"](subject, verification), "verify_callback")
     if answer is None:
         return 0
-    if hasattr(answer, "close") and hasattr(answer, "cr_code"):
-        answer.close()      # it would warn that it was never awaited
-        raise TypeError("verify_callback cannot be a coroutine function: decide without waiting")
     raise TypeError(
         f"verify_callback must return None, not {type(answer).__name__}: use refuse() and tolerate() of its argument"
     )
