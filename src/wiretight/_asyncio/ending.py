@@ -285,16 +285,19 @@ class Ending(Flow):
     def _fail(self, error: BaseException, message: str = "Fatal error on transport") -> None:
         """Ends the connection after an error. An OSError goes to the protocol only; any other is also reported.
 
-        Except a CancelledError, as in asyncio, because it concerns a task and is not a defect.
+        Except a CancelledError, as in asyncio, because it concerns a task and is not a defect; and what ends the
+        program, which a callback of the connection may have raised: that is raised here, and ends the loop.
         """
         try:
             if isinstance(error, OSError):
                 if self._loop.get_debug():
                     logger.debug("%r: %s", self, message, exc_info=error)
-            elif not isinstance(error, CancelledError):
+            elif not isinstance(error, (CancelledError, SystemExit, KeyboardInterrupt)):
                 self._report(message, error)
         finally:
             self._end(error)
+        if isinstance(error, (SystemExit, KeyboardInterrupt)):
+            raise error
 
     def _broke(self, error: BaseException) -> None:
         self._fail(error)

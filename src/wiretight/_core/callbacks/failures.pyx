@@ -30,7 +30,8 @@ cdef int guarded(
                 return 0
         return body(connection, kept, call)
     except BaseException as error:
-        if failing == FAILS_VERB:
+        # What ends a program, such as KeyboardInterrupt, is the verb's in any case: it must get to who ends it.
+        if failing == FAILS_VERB or not isinstance(error, Exception):
             connection.descriptor.keep_raised(error)
         else:
             PyErr_SetObject(type(error), error)

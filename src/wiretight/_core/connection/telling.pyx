@@ -1,14 +1,15 @@
 """Telling: what a program's handshake_callback is told, once a verb is over.
 
 It runs when the verb has given back lock and turn, so that it may do anything. The handshake is over by then, well or
-badly, and the verb has a result of its own: so what the callback raises goes to sys.unraisablehook.
+badly, and the verb has a result of its own: so what the callback raises goes to sys.unraisablehook, unless it ends the
+program.
 """
 
 cimport cython
 from cpython.exc cimport PyErr_SetObject, PyErr_WriteUnraisable
 
-from wiretight._core.context.settings cimport Settings
 from wiretight._core.base.coroutines cimport no_coroutine
+from wiretight._core.context.settings cimport Settings
 from wiretight._core.context.tally cimport wt_take_news
 from wiretight._core.openssl.ssl cimport SSL_CIPHER, SSL_CIPHER_standard_name, SSL_get_current_cipher
 

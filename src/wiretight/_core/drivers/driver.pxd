@@ -54,8 +54,9 @@ cdef class Driver(Stream):
     cdef void give_up(self, Call *call) noexcept nogil
     cdef void keep_backlog(self, Call *call) noexcept nogil
     cdef object problem_of(self, Call *call)
-
+    cdef void put_back(self, Call *call) noexcept nogil
     cdef size_t take_unread(self, char *into, size_t size, bint stays) noexcept nogil
+
     cdef void keep_unread(self, const char *data, size_t size) noexcept nogil
     cdef object as_int(self, size_t count)
     cdef object underlying_socket(self)

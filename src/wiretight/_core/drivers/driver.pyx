@@ -114,7 +114,13 @@ cdef class Driver(Stream):
                     # The caller does not learn how far it came, and would send or expect the wrong bytes next.
                     lose(self)
             raise
-        tell_of_handshake(self)
+        try:
+            tell_of_handshake(self)
+        except BaseException:
+            if call.op.got and not call.op.peeks:
+                with nogil:
+                    self.put_back(call)
+            raise
         if problem is not None:
             raise problem
         return call.op.got if verb == READ else call.op.writing.sent
@@ -264,8 +270,15 @@ cdef class Driver(Stream):
             return DONE
         return self.step(&call.op)
 
-    cdef size_t take_unread(self, char *into, size_t size, bint stays) noexcept nogil:
+    cdef void put_back(self, Call *call) noexcept nogil:
+        """Leaves what a call has read to the next one."""
+        if not self.descriptor.orphaned_by_fork():
+            wt_mutex_lock(&self.descriptor.lock)
+            self.keep_unread(call.op.data, call.op.got)
+            wt_mutex_unlock(&self.descriptor.lock)
+
         cdef size_t count = min(size, self.unread_end - self.unread_start)
+    cdef size_t take_unread(self, char *into, size_t size, bint stays) noexcept nogil:
         memcpy(into, self.unread + self.unread_start, count)
         if stays:
             return count
