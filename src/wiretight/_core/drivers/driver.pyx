@@ -48,6 +48,7 @@ cdef enum:
     HANDS_OVER_GIL = 4096
 
 cdef object c_gettimeout = CSocket.gettimeout
+cdef object c_fileno = CSocket.fileno
 cdef tuple VERB_NAMES = ("handshake", "read", "write", "read", "write")
 
 
@@ -79,7 +80,7 @@ cdef class Driver(Stream):
             call.deadline = deadline
             call.timeout = min(call.deadline, <int64_t>1)
         if self.wire.on_socket:
-            sock = self.underlying_socket()
+            sock = self.socket_to_use()
             if deadline is None and verb == WRITE and not self.could_suspend():
                 # A write that the kernel accepts at once needs no timeout, and reading it costs as much as the lock.
                 call.timeout = self.last_timeout
@@ -277,8 +278,8 @@ cdef class Driver(Stream):
             self.keep_unread(call.op.data, call.op.got)
             wt_mutex_unlock(&self.descriptor.lock)
 
-        cdef size_t count = min(size, self.unread_end - self.unread_start)
     cdef size_t take_unread(self, char *into, size_t size, bint stays) noexcept nogil:
+        cdef size_t count = min(size, self.unread_end - self.unread_start)
         memcpy(into, self.unread + self.unread_start, count)
         if stays:
             return count
@@ -319,6 +320,17 @@ cdef class Driver(Stream):
         sock = referent(self.socket_reference)
         if sock is None:
             raise SSLError(SSL_ERROR_NO_SOCKET, "Underlying socket connection gone")
+        return sock
+
+    cdef object socket_to_use(self):
+        """The same, after a look whether the program has closed it: then its number may be another file's by now, and
+        is used no more.
+        """
+        sock = self.underlying_socket()
+        if self.follows_socket:
+            number = c_fileno(sock) if isinstance(sock, CSocket) else sock.fileno()
+            if <int>number < 0:
+                self.wire.release(False)
         return sock
 
     cdef int64_t timeout_of(self, object sock) except? -2:

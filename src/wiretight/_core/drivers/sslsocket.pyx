@@ -200,6 +200,7 @@ cdef class _SSLSocket(Driver):
         With `outwards`, the connections that carry this one do the same. Failures are not reported: the peer may be
         gone. Since 0.1. OpenSSL: SSL_shutdown(3)
         """
+        _sock = self.socket_to_use() if self.wire.on_socket else None       # kept until the end
         notify(self, outwards)
 
     cdef size_t run(self, Call *call, object deadline) except? 0xFFFFFFFF:
@@ -342,6 +343,7 @@ cdef object peer_of(object sock):
 
 
 cdef _SSLSocket for_bios(
+    connection.follows_socket = owner is not sock       # an SSLSocket releases the descriptor itself
     Context context, object incoming, object outgoing, bint server_side, object hostname, object owner, object session
 ):
     """A connection over two objects with read() and write(), such as MemoryBIO."""
