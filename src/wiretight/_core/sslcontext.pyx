@@ -401,13 +401,15 @@ cdef class _SSLContext(Context):
         resumes one of an earlier connection to the same server without being told.
 
         It has two methods. `put(key, session)` is called with each SSLSession, amid a handshake or a read, and
-        `take(key)`, which returns one or None, when a connection is made without a `session`. `key` is a str of 64
-        digits, in which are the server's name (or its address) and port, ALPN and all that the verification depends on:
-        so a change of the context's trust or verify_mode finds no earlier session. What they raise, other than a
-        BaseException, goes to sys.unraisablehook, and the connection goes on.
+        `take(key)`, which returns one or None, when a handshake begins without a `session` of the program. `key` is a
+        str of 64 digits, in which are the server's name (or its address) and port, ALPN and all that the verification
+        depends on: so a change of the context's trust or verify_mode finds no earlier session. What they raise, other
+        than a BaseException, goes to sys.unraisablehook, and the connection goes on. Of what a parent process has put
+        there before a fork(), only what may be resumed more than once (TLS 1.2) is offered.
 
-        A server recognises a client that resumes. Setting it raises TypeError for what lacks a method, ValueError on a
-        context that is not PROTOCOL_TLS_CLIENT. Since 0.1. Source: RFC 8446, section 2.2; Go's tls.ClientSessionCache.
+        A server recognises a client that resumes. Setting it raises TypeError for what lacks a method, or has a
+        coroutine function for one, ValueError on a context that is not PROTOCOL_TLS_CLIENT. Since 0.1.
+        Source: RFC 8446, section 2.2; Go's tls.ClientSessionCache.
 
         OpenSSL: SSL_CTX_sess_set_new_cb(3), SSL_set_session(3)
         """

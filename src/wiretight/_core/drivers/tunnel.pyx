@@ -21,7 +21,6 @@ from wiretight._core.base.mutex cimport wt_mutex_lock, wt_mutex_unlock
 from wiretight._core.connection.backlog cimport BATCH, note
 from wiretight._core.connection.connection cimport Connection
 from wiretight._core.connection.hostname cimport a_label
-from wiretight._core.connection.resumption cimport has_store, use_store
 from wiretight._core.connection.stream cimport NOTIFY, READ, WRITE, Operation, Stream, operation
 from wiretight._core.context.context cimport Context
 from wiretight._core.drivers.driver cimport Driver
@@ -257,8 +256,6 @@ def connection_inside(
     cdef _SSLSocket connection = new_connection(
         tunnel, carrier.descriptor, context, server_side, a_label(hostname), owner, session)
     connection.socket_reference = PyWeakref_NewRef(sock, None)
-    if has_store(connection):
-        use_store(connection, None, session is None)
     return connection
 
 

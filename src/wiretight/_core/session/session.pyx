@@ -2,6 +2,7 @@
 
 cimport cython
 
+from wiretight._core.base.mutex cimport wt_process
 from wiretight._core.context.context cimport trial
 from wiretight._core.context.reloading cimport present_settings
 from wiretight._core.context.settings cimport Settings
@@ -153,11 +154,17 @@ cdef bint is_single_use(SSL_SESSION *session) noexcept nogil:
     return SSL_SESSION_get_protocol_version(session) >= TLS1_3_VERSION
 
 
+cdef bint is_another_process(SSLSession session) noexcept:
+    """After a fork() both processes have each session of the parent, and one that is used once is the parent's."""
+    return session.process != wt_process and is_single_use(session.session)
+
+
 cdef SSLSession adopt_session(SSL_SESSION *session, Context context, Terms terms):
     cdef SSLSession adopted = SSLSession.__new__(SSLSession, FROM_OPENSSL)
     adopted.session = session
     adopted.context = context
     adopted.terms = terms
+    adopted.process = wt_process
     return adopted
 
 
