@@ -18,7 +18,7 @@ from wiretight._core.context.versions cimport PROTOCOL_TLS_CLIENT
 from wiretight._core.openssl.ssl cimport (
     SSL, SSL_CB_HANDSHAKE_DONE, SSL_CTX_sess_set_new_cb, SSL_CTX_set_session_cache_mode, SSL_SESS_CACHE_CLIENT,
     SSL_SESS_CACHE_NO_INTERNAL, SSL_SESSION, SSL_SESSION_up_ref, SSL_get0_session, SSL_get_app_data, SSL_is_server,
-    SSL_session_reused, SSL_set_info_callback, SSL_version, TLS1_3_VERSION,
+    SSL_session_reused, SSL_set_info_callback, SSL_total_renegotiations, SSL_version, TLS1_3_VERSION,
 )
 from wiretight._core.session.session cimport SSLSession, adopt_session
 from wiretight._core.session.terms cimport Terms
@@ -102,11 +102,14 @@ cdef ResumedHook RESUMED = ResumedHook()
 
 
 cdef void on_event(const SSL *ssl, int event, int value) noexcept nogil:
-    """In the place of what the SSL_CTX has. OpenSSL: SSL_set_info_callback(3)"""
+    """In the place of what the SSL_CTX has. A renegotiation resumes what the store got from this connection before.
+
+    OpenSSL: SSL_set_info_callback(3)
+    """
     alerts.on_event(ssl, event, value)
     if event != SSL_CB_HANDSHAKE_DONE or SSL_is_server(ssl) or SSL_version(ssl) >= TLS1_3_VERSION:
         return
-    if SSL_session_reused(ssl) and SSL_get_app_data(ssl) != NULL:
+    if SSL_session_reused(ssl) and SSL_total_renegotiations(<SSL *>ssl) == 0 and SSL_get_app_data(ssl) != NULL:
         call_python(SSL_get_app_data(ssl), "session_store", put_back, SSL_get0_session(ssl), FAILS_VERB)
 
 

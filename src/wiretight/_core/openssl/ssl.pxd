@@ -269,6 +269,7 @@ cdef extern from "openssl/ssl.h" nogil:
     long SSL_CTX_sess_connect(SSL_CTX *ctx)
     long SSL_CTX_sess_connect_good(SSL_CTX *ctx)
     long SSL_CTX_sess_connect_renegotiate(SSL_CTX *ctx)
+    long SSL_total_renegotiations(SSL *ssl)
     long SSL_CTX_sess_accept(SSL_CTX *ctx)
     long SSL_CTX_sess_accept_good(SSL_CTX *ctx)
     long SSL_CTX_sess_accept_renegotiate(SSL_CTX *ctx)
