@@ -18,7 +18,7 @@ import pytest
 import wiretight
 from tests.kit.certificates import ADDRESS, HOST, Certificates
 from tests.kit.pair import WANT, Pair, attempt
-from tests.kit.sockets import BLOCKING, receive_exactly, tcp_pair, tls_sockets, tls_transport, unix_pair
+from tests.kit.sockets import receive_exactly, tcp_pair, tls_sockets, tls_transport, unix_pair
 from tests.kit.subject import tls
 from tests.kit.threads import Task
 from wiretight import HandshakeFailure, Metrics, VerifyCode
@@ -404,43 +404,6 @@ def test_a_transport_counts_its_timeout_and_its_end(certificates: Certificates) 
     assert [shown(failure)[0] for failure in metrics.handshakes_failed] == ["timeout"]
     assert metrics.connections_closed["closed_by_peer"] == 1
     assert metrics.connections_open == server.metrics().connections_open == 0
-
-
-# --- How connections end ----------------------------------------------------------------------------------------------
-
-
-def test_each_end_is_counted_once(client_context: Any, server_context: Any) -> None:
-    with tls_sockets(client_context, server_context, mode=BLOCKING) as (client, server):
-        closing = Task(server.unwrap)
-        client.unwrap()
-        closing.result()
-    for context in (client_context, server_context):
-        assert context.metrics().connections_closed == {"closed_by_peer": 1, "closed": 0, "truncated": 0}
-    with tls_sockets(client_context, server_context, mode=BLOCKING) as (client, server):
-        server.close()
-        assert client.recv(1) == b""
-    assert server_context.metrics().connections_closed == {"closed_by_peer": 1, "closed": 1, "truncated": 0}
-    assert client_context.metrics().connections_closed == {"closed_by_peer": 1, "closed": 0, "truncated": 1}
-
-
-def test_a_broken_record_is_a_connection_that_has_failed(client_context: Any, server_context: Any) -> None:
-    pair = Pair(client_context, server_context)
-    pair.handshake()
-    pair.server.write(b"data")
-    pair.pump_altered(lambda record: record.damaged())
-    with pytest.raises(standard.SSLError):
-        pair.client.read()
-    pair.pump()
-    with pytest.raises(standard.SSLError):
-        pair.server.read()
-    del pair
-    gc.collect()
-    assert [shown(failure) for failure in client_context.metrics().connections_failed] == [
-        ("protocol", "bad_record_mac", "we", None)
-    ]
-    assert [shown(failure) for failure in server_context.metrics().connections_failed] == [
-        ("refused", "bad_record_mac", "peer", None)
-    ]
 
 
 # --- Together ---------------------------------------------------------------------------------------------------------

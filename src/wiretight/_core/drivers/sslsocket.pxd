@@ -14,6 +14,7 @@ cdef class _SSLSocket(Driver):
     cdef int check_release(self) except -1
 
 
+cdef int count_end(Driver connection) except -1
 cdef _SSLSocket new_connection(
     Wire wire, Descriptor descriptor, Context context, bint server_side, object hostname, object owner, object session
 )

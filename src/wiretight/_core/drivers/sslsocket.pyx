@@ -264,9 +264,7 @@ cdef class _SSLSocket(Driver):
         if not shutdown and not self.descriptor.orphaned_by_fork():
             self.check_release()
         self.wire.release(shutdown)
-        if not self.descriptor.orphaned_by_fork():
-            self.ask(settle_account, NULL)
-            tell_of_handshake(self)
+        count_end(self)
 
     cdef int check_release(self) except -1:
         """Gives up the descriptor, unless that would lose bytes which were read ahead."""
@@ -308,6 +306,14 @@ cdef class _SSLSocket(Driver):
         return False
 
 
+cdef int count_end(Driver connection) except -1:
+    """Of a connection that nobody will use any more."""
+    if not connection.descriptor.orphaned_by_fork():
+        connection.ask(settle_account, NULL)
+        tell_of_handshake(connection)
+    return 0
+
+
 cdef _SSLSocket new_connection(
     Wire wire, Descriptor descriptor, Context context, bint server_side, object hostname, object owner, object session
 ):
@@ -321,13 +327,13 @@ cdef _SSLSocket new_connection(
     cdef _SSLSocket connection = _SSLSocket.__new__(_SSLSocket, FROM_CONTEXT, wire, descriptor)
     connection.bind(wire.bio, context, server_side, hostname)
     connection.owner = owner
+    connection.may_ask_store = not server_side
     if session is not None:
         connection.session = session
     return connection
 
 
 cdef _SSLSocket for_socket(
-    connection.may_ask_store = not server_side
     Context context, object sock, bint server_side, object hostname, object owner, object session
 ):
     """A connection over the descriptor of `sock`, to which it has a weak reference."""
@@ -337,6 +343,7 @@ cdef _SSLSocket for_socket(
     cdef Wire wire = Wire(fd)
     cdef _SSLSocket connection = new_connection(wire, wire, context, server_side, hostname, owner, session)
     connection.socket_reference = PyWeakref_NewRef(sock, None)
+    connection.follows_socket = owner is not sock       # an SSLSocket releases the descriptor itself
     wire.reads_ahead = connection.settings.values.reads_ahead
     return connection
 
@@ -350,7 +357,6 @@ cdef object peer_of(object sock):
 
 
 cdef _SSLSocket for_bios(
-    connection.follows_socket = owner is not sock       # an SSLSocket releases the descriptor itself
     Context context, object incoming, object outgoing, bint server_side, object hostname, object owner, object session
 ):
     """A connection over two objects with read() and write(), such as MemoryBIO."""
