@@ -1,12 +1,13 @@
-"""Expiry: a session ends with the certificate that its peer was verified by.
+"""Expiry: a session ends when its server says so, and with the certificate that its peer was verified by.
 
 A server that resumes does not look at the client's certificate again, and OpenSSL compares nothing but the lifetime of
 the session, which it counts anew from each ticket. So that lifetime is cut to what the certificate has left: see
-callbacks/serversessions.pyx.
+callbacks/serversessions.pyx. A server that has been told to keep sessions for less time than it said in the ticket
+looks at that when the ticket comes back.
 """
 
 from libc.math cimport HUGE_VAL
-from libc.time cimport time_t, tm
+from libc.time cimport time, time_t, tm
 
 from wiretight._core.openssl.asn1 cimport ASN1_TIME_to_tm
 from wiretight._core.openssl.err cimport ERR_pop_to_mark, ERR_set_mark
@@ -31,6 +32,11 @@ cdef void end_after(SSL_SESSION *session, long seconds, X509 *peer) noexcept nog
             seconds = <long>left
     if SSL_SESSION_get_timeout(session) != seconds:
         SSL_SESSION_set_timeout(session, seconds)
+
+
+cdef bint has_ended(SSL_SESSION *session, long seconds) noexcept nogil:
+    """OpenSSL: SSL_SESSION_get_time(3)"""
+    return SSL_SESSION_get_time(session) + min(seconds, SSL_SESSION_get_timeout(session)) <= time(NULL)
 
 
 cdef double end_of(X509 *certificate) noexcept nogil:
