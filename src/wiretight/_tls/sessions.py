@@ -40,13 +40,15 @@ class HasSessions:
 
     @property
     def session_timeout(self) -> float:
-        """How many seconds the sessions last that a server makes from now on, counted from the ticket; 7200 by default.
+        """For how many seconds a server accepts a session; 7200 by default. With TLS 1.3 each ticket is counted from
+        when it was made, with TLS 1.2 from the full handshake.
 
-        A session ends earlier with the first of the certificates that its client was verified by. It is a whole number,
-        at most 604800, a week: longer no client of TLS 1.3 keeps a ticket. Raises ValueError for another number, and on
-        a context that is for clients; TypeError for what is no number. Since 0.1. Source: RFC 8446, section 4.6.1.
+        A session ends earlier with the first of the certificates that its client was verified by. Less is for the
+        sessions that exist, too; more is for new ones only. It is a whole number, at most 604800, a week: longer no
+        client of TLS 1.3 keeps a ticket. Raises ValueError for another number, and on a context that is for clients;
+        TypeError for what is no number. Since 0.1. Source: RFC 8446, section 4.6.1.
 
-        OpenSSL: SSL_SESSION_set_timeout(3)
+        OpenSSL: SSL_SESSION_set_timeout(3), SSL_SESSION_get_time(3)
         """
         seconds: float = _server.session_timeout(self)
         return seconds

@@ -76,31 +76,38 @@ class Sharing:
             version, theirs = None, KeySet()
             if loaded is not None:
                 version, theirs = loaded[0], opened(loaded[1], self._wrapping_key)[0]
-            wanted = _learn(ring, theirs)
-            if rotates or wanted.seconds_left() < _MARGIN * self._refresh:
-                wanted = self._with_new_key(wanted)
+            wanted = self._learn(ring, theirs)
+            if rotates or wanted.ends(self.latest_begin()) < clock() + _MARGIN * self._refresh:
+                wanted = self._with_new_key(wanted, rotates)
             elif not theirs.lacks(wanted, self._refresh):
                 return wanted
             data = sealed(wanted, self._wrapping_key, self._rotate_every, self._accept_for)
             if no_coroutine(self._store.store(data, version), "store() of a TicketKeyStore"):
-                _learn(ring, wanted)
+                self._learn(ring, wanted)
                 return wanted
         raise RuntimeError(f"the store of the ticket keys has changed {_ATTEMPTS} times while they were to be stored")
 
-    def _with_new_key(self, keys: KeySet) -> KeySet:
+    def latest_begin(self) -> float:
+        """The last moment at which a key begins that is made now, by every clock that is not wrong. One that begins
+        later is kept, because it may be our clock that is wrong, but nothing depends on it. Since 0.1.
+        """
+        return clock() + (_LEAD + 1) * self._refresh
+
+    def _with_new_key(self, keys: KeySet, rotates: bool) -> KeySet:
         """The first key, and one after a pause of all processes, begins at once, by every clock: there is no other."""
         begin = clock() + (_LEAD if keys.encrypts() else -1) * self._refresh
         end = begin + self._rotate_every + (_MARGIN - _LEAD) * self._refresh  # if nobody could store the next one
-        return keys.with_new_key(begin, end, end + self._accept_for)
+        if rotates:
+            keys = keys.ended(begin)
+        return keys.with_new_key(begin, end, end + self._accept_for, self.latest_begin())
 
-
-def _learn(ring: KeyRing, keys: KeySet) -> KeySet:
-    """What the ring has known stays until it expires, so that a store may lose its data."""
-    while True:
-        before = ring._keys()
-        after = before.merged(keys)
-        if ring._replace(before, after):
-            return after
+    def _learn(self, ring: KeyRing, keys: KeySet) -> KeySet:
+        """What the ring has known stays until it expires, so that a store may lose its data."""
+        while True:
+            before = ring._keys()
+            after = before.merged(keys, self.latest_begin())
+            if ring._replace(before, after):
+                return after
 
 
 def _running_loop() -> Any:

@@ -10,7 +10,7 @@ cimport cython
 from wiretight._core.base.coroutines cimport no_coroutine, no_coroutine_function
 from wiretight._core.callbacks cimport alerts
 from wiretight._core.callbacks.failures cimport UNRAISABLE, call_python
-from wiretight._core.callbacks.serversessions cimport check_server, end_in_time
+from wiretight._core.callbacks.serversessions cimport check_server, end_in_time, is_over
 from wiretight._core.connection.connection cimport Connection
 from wiretight._core.context.context cimport Context, settings_of, update_settings
 from wiretight._core.context.settings cimport Hook, Settings
@@ -153,7 +153,11 @@ cdef int get(Connection connection, object cache, void *argument) except -1:
     if session == NULL:
         return 0
     try:
-        if id_of(session) == id and (not is_single_use(session) or has_removed(cache, id)):
+        if (
+            id_of(session) == id
+            and not is_over(connection.ssl, session)
+            and (not is_single_use(session) or has_removed(cache, id))
+        ):
             wanted.session, session = session, NULL
     finally:
         SSL_SESSION_free(session)

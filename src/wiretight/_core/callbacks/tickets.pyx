@@ -54,7 +54,7 @@ cdef int make_fallback() except -1:
     global fallback
     cdef KeySet made
     if fallback is None:
-        made = new_key_set(0).with_new_key(0, HUGE_VAL, HUGE_VAL)
+        made = new_key_set(0).with_new_key(0, HUGE_VAL, HUGE_VAL, HUGE_VAL)
         with cython.critical_section(GUARD):
             if fallback is None:
                 fallback = made

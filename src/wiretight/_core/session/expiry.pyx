@@ -1,4 +1,4 @@
-"""Expiry: a session ends with the first of the certificates that its peer was verified by.
+"""Expiry: a session ends when its server says so, and with the first of the certificates that its peer was verified by.
 
 Whoever resumes looks at no certificate again. OpenSSL keeps the peer's own with the session, but not those that vouch
 for it, of the intermediate CAs and the trust anchor. So the earliest end of the verified chain is kept there as what
@@ -7,12 +7,13 @@ its next ticket, what a cache keeps of it, and its bytes for another process.
 
 A client compares it with the clock. A server of OpenSSL compares nothing but the lifetime of the session, which it
 counts anew from each ticket. So that lifetime is cut to what the certificates have left: see
-callbacks/serversessions.pyx.
+callbacks/serversessions.pyx. A server that has been told to keep sessions for less time than it said in the ticket
+looks at that when the ticket comes back.
 """
 
 from libc.math cimport HUGE_VAL
 from libc.stdint cimport int64_t, uint64_t
-from libc.time cimport time_t, tm
+from libc.time cimport time, time_t, tm
 
 from wiretight._core.openssl.asn1 cimport ASN1_TIME_to_tm
 from wiretight._core.openssl.err cimport ERR_pop_to_mark, ERR_set_mark
@@ -70,6 +71,11 @@ cdef void end_after(SSL_SESSION *session, long seconds) noexcept nogil:
         seconds = <long>left
     if SSL_SESSION_get_timeout(session) != seconds:
         SSL_SESSION_set_timeout(session, seconds)
+
+
+cdef bint has_ended(SSL_SESSION *session, long seconds) noexcept nogil:
+    """OpenSSL: SSL_SESSION_get_time(3)"""
+    return SSL_SESSION_get_time(session) + min(seconds, SSL_SESSION_get_timeout(session)) <= time(NULL)
 
 
 cdef double end_of(const X509 *certificate) noexcept nogil:
