@@ -32,7 +32,8 @@ def set_ticket_keys(Context context not None, KeyRing ring, /):
     """A ring for later connections, or None. Raises ValueError on a context of a client. Since 0.1."""
     if ring is not None and context._protocol == PROTOCOL_TLS_CLIENT:
         raise ValueError("ticket_keys is for servers: it needs a context made with PROTOCOL_TLS_SERVER")
-    make_fallback()
+    if ring is not None:
+        make_fallback()
     update_settings(context, put_ring, ring)
 
 
