@@ -1,7 +1,7 @@
 """_SSLContext: a Context with everything that can be loaded into it, in the shape of CPython's `_ssl._SSLContext`."""
 
 from wiretight._core.callbacks cimport (
-    alerts, alpn, clienthello, keylog, messages, newsession, psk, serversessions, tickets, verify,
+    alerts, alpn, clienthello, keylog, messages, newsession, psk, serversessions, verify,
 )
 from wiretight._core.connection.hostname cimport a_label
 from wiretight._core.context cimport algorithms, certfiles, credentials
@@ -32,7 +32,6 @@ cdef class _SSLContext(Context):
         alpn.install(self)
         clienthello.install(self)
         serversessions.install(self)
-        tickets.install_again(self)
         verify.install(self)
 
     # --- algorithms --------------------------------------------------------------------------------------------------

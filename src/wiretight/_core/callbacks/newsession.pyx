@@ -16,7 +16,7 @@ from wiretight._core.context.context cimport settings_of, update_settings
 from wiretight._core.context.settings cimport Hook, Settings
 from wiretight._core.context.versions cimport PROTOCOL_TLS_CLIENT
 from wiretight._core.openssl.ssl cimport (
-    SSL, SSL_CB_HANDSHAKE_DONE, SSL_CTX_sess_set_new_cb, SSL_CTX_set_session_cache_mode, SSL_SESS_CACHE_CLIENT,
+    SSL, SSL_CB_HANDSHAKE_DONE, SSL_CTX, SSL_CTX_sess_set_new_cb, SSL_CTX_set_session_cache_mode, SSL_SESS_CACHE_CLIENT,
     SSL_SESS_CACHE_NO_INTERNAL, SSL_SESSION, SSL_SESSION_up_ref, SSL_get0_session, SSL_get_app_data, SSL_is_server,
     SSL_session_reused, SSL_set_info_callback, SSL_total_renegotiations, SSL_version, TLS1_3_VERSION,
 )
@@ -27,14 +27,12 @@ from wiretight._core.session.terms cimport Terms
 cdef int set_new_session_callback(Context context, object callback) except -1:
     callable_or_none(callback, f"new_session_callback must be callable or None, not {type(callback).__name__}")
     check_client(context, "new_session_callback", callback)
-    update_settings(context, put_callback, no_coroutine_function(callback, "new_session_callback"))
-    if callback is not None:
-        install(context)
-    return 0
+    return update_settings(context, put_callback, no_coroutine_function(callback, "new_session_callback"))
 
 
 cdef int put_callback(Context _, Settings settings, object callback) except -1:
-    return settings.keep("new_session_callback", callback)
+    settings.keep("new_session_callback", callback)
+    return hook_sessions(settings)
 
 
 cdef object new_session_callback(Context context):
@@ -51,15 +49,17 @@ cdef int set_session_store(Context context, object store) except -1:
                     f"session_store must have the methods put() and take(), as MemorySessionStore has, not {kind}")
             no_coroutine_function(method, f"session_store.{name}()")
     check_client(context, "session_store", store)
-    update_settings(context, put_store, store)
-    if store is not None:
-        install(context)
-    return 0
+    return update_settings(context, put_store, store)
 
 
 cdef int put_store(Context _, Settings settings, object store) except -1:
     settings.hook(RESUMED, store is not None)
-    return settings.keep("session_store", store)
+    settings.keep("session_store", store)
+    return hook_sessions(settings)
+
+
+cdef int hook_sessions(Settings settings) except -1:
+    return settings.hook(NOTICED, "new_session_callback" in settings.kept or "session_store" in settings.kept)
 
 
 cdef object session_store(Context context):
@@ -73,14 +73,20 @@ cdef int check_client(Context context, str name, object value) except -1:
     return 0
 
 
-cdef int install(Context context) noexcept:
-    """Not before it is needed: with it, OpenSSL takes a session of TLS 1.2 for used once the server has replaced it.
+@cython.final
+cdef class NoticedHook(Hook):
+    cdef bint install(self, SSL_CTX *ctx) noexcept:
+        """Not before it is needed: with it, OpenSSL takes a session of TLS 1.2 for used once the server has replaced
+        it.
 
-    OpenSSL: SSL_CTX_sess_set_new_cb(3), SSL_CTX_set_session_cache_mode(3)
-    """
-    SSL_CTX_sess_set_new_cb(context.ctx, on_session)
-    SSL_CTX_set_session_cache_mode(context.ctx, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL)
-    return 0
+        OpenSSL: SSL_CTX_sess_set_new_cb(3), SSL_CTX_set_session_cache_mode(3)
+        """
+        SSL_CTX_sess_set_new_cb(ctx, on_session)
+        SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL)
+        return True
+
+
+cdef NoticedHook NOTICED = NoticedHook()
 
 
 cdef int on_session(SSL *ssl, SSL_SESSION *session) noexcept nogil:

@@ -15,9 +15,10 @@ from wiretight._core.connection.connection cimport Connection
 from wiretight._core.context.context cimport Context, settings_of, update_settings
 from wiretight._core.context.settings cimport Hook, Settings
 from wiretight._core.openssl.ssl cimport (
-    SSL, SSL3_AL_FATAL, SSL_CB_ALERT, SSL_CTX_sess_set_get_cb, SSL_CTX_sess_set_new_cb, SSL_CTX_set_session_cache_mode,
-    SSL_OP_NO_TICKET, SSL_SESSION, SSL_SESSION_free, SSL_SESSION_get_id, SSL_SESS_CACHE_NO_INTERNAL,
-    SSL_SESS_CACHE_SERVER, SSL_get0_session, SSL_get_app_data, SSL_is_server, SSL_set_info_callback, SSL_set_options,
+    SSL, SSL3_AL_FATAL, SSL_CB_ALERT, SSL_CTX, SSL_CTX_sess_set_get_cb, SSL_CTX_sess_set_new_cb,
+    SSL_CTX_set_session_cache_mode, SSL_OP_NO_TICKET, SSL_SESSION, SSL_SESSION_free, SSL_SESSION_get_id,
+    SSL_SESS_CACHE_NO_INTERNAL, SSL_SESS_CACHE_SERVER, SSL_get0_session, SSL_get_app_data, SSL_is_server,
+    SSL_set_info_callback, SSL_set_options,
 )
 from wiretight._core.session.encoding cimport decoded, encoded
 from wiretight._core.session.session cimport expires_at, is_single_use
@@ -32,10 +33,7 @@ def server_session_cache(Context context not None, /):
 
 
 def set_server_session_cache(Context context not None, cache, /):
-    """See SSLContext.server_session_cache. Since 0.1.
-
-    OpenSSL: SSL_CTX_sess_set_new_cb(3), SSL_CTX_set_session_cache_mode(3)
-    """
+    """See SSLContext.server_session_cache. Since 0.1."""
     if cache is not None:
         for name in ("put", "get", "remove"):
             method = getattr(cache, name, None)
@@ -45,10 +43,6 @@ def set_server_session_cache(Context context not None, cache, /):
             no_coroutine_function(method, f"server_session_cache.{name}()")
     check_server(context, "server_session_cache", cache)
     update_settings(context, put_cache, cache)
-    if cache is not None:
-        SSL_CTX_sess_set_new_cb(context.ctx, on_new_session)
-        SSL_CTX_sess_set_get_cb(context.ctx, on_unknown_session)
-        SSL_CTX_set_session_cache_mode(context.ctx, SSL_SESS_CACHE_SERVER | SSL_SESS_CACHE_NO_INTERNAL)
 
 
 cdef int put_cache(Context _, Settings settings, object cache) except -1:
@@ -66,6 +60,13 @@ cdef class CachedHook(Hook):
         if server_side:
             SSL_set_options(ssl, SSL_OP_NO_TICKET)
             SSL_set_info_callback(ssl, on_event)
+        return True
+
+    cdef bint install(self, SSL_CTX *ctx) noexcept:
+        """OpenSSL: SSL_CTX_sess_set_new_cb(3), SSL_CTX_set_session_cache_mode(3)"""
+        SSL_CTX_sess_set_new_cb(ctx, on_new_session)
+        SSL_CTX_sess_set_get_cb(ctx, on_unknown_session)
+        SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_SERVER | SSL_SESS_CACHE_NO_INTERNAL)
         return True
 
 

@@ -205,7 +205,6 @@ cdef extern from "openssl/ssl.h" nogil:
     void SSL_CTX_set_alpn_select_cb(SSL_CTX *ctx, SSL_CTX_alpn_select_cb_func cb, void *arg)
     long SSL_CTX_set_tlsext_servername_callback(SSL_CTX *ctx, int (*cb)(SSL *, int *, void *) noexcept)
     void SSL_CTX_set_keylog_callback(SSL_CTX *ctx, SSL_CTX_keylog_cb_func cb)
-    SSL_CTX_keylog_cb_func SSL_CTX_get_keylog_callback(const SSL_CTX *ctx)
     void SSL_CTX_set_info_callback(SSL_CTX *ctx, void (*cb)(const SSL *, int, int) noexcept)
     void SSL_set_info_callback(SSL *ssl, void (*cb)(const SSL *, int, int) noexcept)
     int SSL_CB_ALERT, SSL_CB_WRITE_ALERT, SSL_CB_HANDSHAKE_DONE, SSL3_AL_FATAL
@@ -240,13 +239,10 @@ cdef extern from "openssl/ssl.h" nogil:
     # context: sessions and their statistics
     ctypedef int (*new_session_cb)(SSL *ssl, SSL_SESSION *session) noexcept
     void SSL_CTX_sess_set_new_cb(SSL_CTX *ctx, new_session_cb cb)
-    new_session_cb SSL_CTX_sess_get_new_cb(SSL_CTX *ctx)
     ctypedef SSL_SESSION *(*get_session_cb)(SSL *ssl, const unsigned char *data, int len, int *copy) noexcept
     void SSL_CTX_sess_set_get_cb(SSL_CTX *ctx, get_session_cb cb)
-    get_session_cb SSL_CTX_sess_get_get_cb(SSL_CTX *ctx)
     long SSL_CTX_get_timeout(const SSL_CTX *ctx)
     long SSL_CTX_set_session_cache_mode(SSL_CTX *ctx, long mode)
-    long SSL_CTX_get_session_cache_mode(SSL_CTX *ctx)
     int SSL_SESS_CACHE_CLIENT, SSL_SESS_CACHE_SERVER, SSL_SESS_CACHE_NO_INTERNAL
     int SSL_set_session_id_context(SSL *ssl, const unsigned char *sid_ctx, unsigned int sid_ctx_len)
     int SSL_CTX_set_tlsext_ticket_key_evp_cb(
