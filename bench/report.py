@@ -16,6 +16,7 @@ SCALE = {
     "KiB, the kernel's beside, and CPU µs of the server": {
         "KiB": "KiB",
         "kernel KiB": "kernel",
+        "echo µs": "echo",
         "arrival µs": "stay",
         "full µs": "visit",
         "resumed µs": "again",

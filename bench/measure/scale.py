@@ -11,6 +11,7 @@ What `metrics()` has counted must be what was done.
 from __future__ import annotations
 
 import asyncio
+import gc
 import statistics
 import time
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -74,7 +75,7 @@ async def _measure(row: Row, folder: Path, most: int, seconds: float) -> dict[st
         parts = await _stay(clients, most)
         about = negotiated(row.tls(), next(iter(Guest.present)).transport)
         tell("echoes, while nobody comes")
-        parts["quiet p99, ms"] = _p99(await clients.echo(seconds / 2))
+        await _rest(clients, seconds / 2, parts)
         visits = []
         for kind in ("full", "resumed"):
             tell(f"{kind} handshakes")
@@ -106,6 +107,17 @@ async def _stay(clients: Crowd, most: int) -> dict[str, float]:
         "kernel KiB": (kernel_kib() - kernel) / grown / 2,  # both ends are on this machine
         "arrival µs": spent / grown * 1e6,
     }
+
+
+async def _rest(clients: Crowd, seconds: float, parts: dict[str, float]) -> None:
+    """What messages cost while nobody comes, and how long the loop stands still when Python collects garbage."""
+    spent = time.process_time()
+    times = await clients.echo(seconds)
+    parts["echo µs"] = (time.process_time() - spent) / len(times) * 1e6
+    parts["quiet p99, ms"] = _p99(times)
+    began = time.process_time()
+    gc.collect()
+    parts["collection ms"] = (time.process_time() - began) * 1e3
 
 
 async def _storm(clients: Crowd, seconds: float, kind: str, parts: dict[str, float]) -> int:
