@@ -101,7 +101,7 @@ def installed(results: dict[str, Any]) -> list[tuple[str, ...]]:
 def _body(results: dict[str, Any], installed: bool) -> list[tuple[str, ...]]:
     body = []
     for result in results["measures"]:
-        if _is_of_scale(result):  # which has tables of its own
+        if is_of_scale(result):  # which has tables of its own
             continue
         for row, found in result["rows"].items():
             ratio = result["ratios"].get(row, {"text": "", "differs": []})
@@ -152,14 +152,14 @@ def growth(results: dict[str, Any]) -> list[tuple[str, ...]]:
     ]
 
 
-def _is_of_scale(result: dict[str, Any]) -> bool:
+def is_of_scale(result: dict[str, Any]) -> bool:
     return bool(result["name"].partition("-")[0] == "scale")
 
 
 def scale(results: dict[str, Any]) -> list[tuple[str, tuple[str, ...], list[tuple[str, ...]]]]:
     """Two tables for each storm: a line per row, with what it costs, and what others notice."""
     found = []
-    for result in filter(_is_of_scale, results["measures"]):
+    for result in filter(is_of_scale, results["measures"]):
         rows = {row: there["parts"] for row, there in result["rows"].items()}
         count = max((parts["connections"] for parts in rows.values()), default=0)
         for title, names in SCALE.items():
@@ -194,7 +194,7 @@ def about(results: dict[str, Any]) -> list[str]:
     negotiated = sorted({f"{found['protocol']} {found['cipher']}" for _, found in every if "cipher" in found})
     rounds = sorted({result["rounds"] for result in results["measures"]})
     counts = f"{rounds[0]} to {rounds[-1]}" if len(rounds) > 1 else "".join(map(str, rounds))
-    ends = "the server" if all(map(_is_of_scale, results["measures"])) else "both ends"
+    ends = "the server" if all(map(is_of_scale, results["measures"])) else "both ends"
     return [
         f"{counts} rounds, interleaved; CPU time of {ends}; each sample in a fresh process.",
         "Ratios are taken round by round: median, and in brackets the quartiles.",
