@@ -103,6 +103,7 @@ async def _stay(clients: Crowd, most: int) -> dict[str, float]:
     grown = most - first
     return {
         "connections": most,
+        "process MiB": resident / 1024,
         "KiB": (resident_kib() - resident) / grown,
         "kernel KiB": (kernel_kib() - kernel) / grown / 2,  # both ends are on this machine
         "arrival µs": spent / grown * 1e6,
