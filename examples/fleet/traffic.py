@@ -60,10 +60,10 @@ def counts(client):
 
 
 def full_ring(accept_for):
-    """(the value of a ring that has run for longer than its keys open tickets, how many those are)."""
+    """(the value of a ring when it has the most keys, after a rotation, and how many those are)."""
     now, keys = time.time(), []
     for age in range(30):
-        end = now + HALF_DAY / 2 - age * HALF_DAY
+        end = now + (1 - age) * HALF_DAY - 60
         if end + accept_for > now:
             times = (end - HALF_DAY, end, end + accept_for)
             keys.append(wiretight.TicketKey(secrets.token_bytes(16), secrets.token_bytes(64), *times))
