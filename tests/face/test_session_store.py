@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from tests.kit.certificates import HOST
+from tests.kit.ids import stable
 from tests.kit.pair import Pair, attempt
 from tests.kit.servers import Server
 from tests.kit.sessions import Recorder
@@ -259,7 +260,7 @@ def test_a_store_that_fails_ends_no_connection(
     assert {str(error) for error in reported} == {"the store is gone"}
 
 
-@pytest.mark.parametrize("answer", [7, b"session", "session", object()], ids=repr)
+@pytest.mark.parametrize("answer", [7, b"session", "session", object()], ids=stable)
 def test_what_is_no_session_is_not_offered(
     client_context: Any, server_context: Any, monkeypatch: pytest.MonkeyPatch, answer: Any
 ) -> None:
