@@ -219,6 +219,20 @@ def test_what_ends_the_program_comes_out_of_the_call(
     assert not unraisable
 
 
+@pytest.mark.parametrize("name", ["handshake_callback", *(each for each in OURS if each.startswith("server_session"))])
+def test_so_does_whatever_is_no_exception_from_a_callback_that_ssl_lacks(
+    contexts: tuple[Any, Any], unraisable: list[Any], name: str
+) -> None:
+    class TimeoutOfGevent(BaseException): ...
+
+    def run_out(*_: Any) -> Any:
+        raise TimeoutOfGevent
+
+    with pytest.raises(TimeoutOfGevent):
+        visit_with(contexts, name, run_out)
+    assert not unraisable
+
+
 @pytest.mark.parametrize("kind", [KeyboardInterrupt, SystemExit])
 def test_so_it_does_if_the_call_tells_of_no_failure(
     client_context: Any, server_context: Any, unraisable: list[Any], kind: type[BaseException]
