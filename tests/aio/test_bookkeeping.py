@@ -122,7 +122,7 @@ def test_nor_does_the_ssl_object_of_get_extra_info_use_it(way, ends, verb):
                 if verb == "close_notify":  # tells of no failure
                     VERBS[verb](ssl_object)
                 else:
-                    with pytest.raises(OSError, match="Bad file descriptor"):
+                    with pytest.raises((OSError, ValueError), match=r"Bad file descriptor|needs TLS 1\.3"):
                         VERBS[verb](ssl_object)
                 assert ours.recv(100) == b"not TLS"
                 with pytest.raises(BlockingIOError):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import gc
+import socket
 import sys
 import warnings
 from collections.abc import Callable
@@ -14,6 +15,7 @@ import pytest
 from tests.kit.caches import Cache
 from tests.kit.certificates import Certificates
 from tests.kit.pair import Pair
+from tests.kit.sockets import tls_sockets
 from tests.kit.subject import tls
 
 # How a callback is set: what it is called, and a function of the contexts of client and server and the callback.
@@ -167,6 +169,27 @@ def test_a_task_may_be_returned_where_the_answer_does_not_matter(
     assert not unraisable
 
 
+@pytest.mark.parametrize("method", ["load", "store"])
+def test_so_it_is_with_a_store_of_ticket_keys(unraisable: list[Any], method: str) -> None:
+    class Store:
+        def load(self) -> Any: ...
+
+        def store(self, data: bytes, version: object) -> bool:
+            return True
+
+    store: Any = Store()
+    setattr(store, method, later)
+    with pytest.raises(TypeError, match="cannot be a coroutine function"):
+        tls.TicketKeys.shared(store, bytes(32))
+    setattr(store, method, functools.partial(later))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with pytest.raises(TypeError, match="cannot be a coroutine function"):
+            tls.TicketKeys.shared(store, bytes(32)).rotate()
+        gc.collect()
+    assert not [each for each in unraisable if isinstance(each, Warning)]
+
+
 def test_but_not_where_it_says_whether_a_ticket_was_used(certificates: Certificates, unraisable: list[Any]) -> None:
     class Task:
         def __await__(self) -> Any: ...
@@ -193,4 +216,36 @@ def test_what_ends_the_program_comes_out_of_the_call(
 
     with pytest.raises(kind):
         visit_with(contexts, name, interrupt)
+    assert not unraisable
+
+
+@pytest.mark.parametrize("name", ["handshake_callback", *(each for each in OURS if each.startswith("server_session"))])
+def test_so_does_whatever_is_no_exception_from_a_callback_that_ssl_lacks(
+    contexts: tuple[Any, Any], unraisable: list[Any], name: str
+) -> None:
+    class TimeoutOfGevent(BaseException): ...
+
+    def run_out(*_: Any) -> Any:
+        raise TimeoutOfGevent
+
+    with pytest.raises(TimeoutOfGevent):
+        visit_with(contexts, name, run_out)
+    assert not unraisable
+
+
+@pytest.mark.parametrize("kind", [KeyboardInterrupt, SystemExit])
+def test_so_it_does_if_the_call_tells_of_no_failure(
+    client_context: Any, server_context: Any, unraisable: list[Any], kind: type[BaseException]
+) -> None:
+    raised: list[BaseException] = []
+
+    def interrupt(*_: Any) -> None:
+        if raised:
+            raise raised.pop()
+
+    client_context._msg_callback = interrupt
+    with tls_sockets(client_context, server_context) as (client, _):
+        raised.append(kind())
+        with pytest.raises(kind):
+            client.shutdown(socket.SHUT_WR)
     assert not unraisable

@@ -285,19 +285,20 @@ class Ending(Flow):
     def _fail(self, error: BaseException, message: str = "Fatal error on transport") -> None:
         """Ends the connection after an error. An OSError goes to the protocol only; any other is also reported.
 
-        Except a CancelledError, as in asyncio, because it concerns a task and is not a defect; and what ends the
-        program, which a callback of the connection may have raised: that is raised here, and ends the loop.
+        Except a CancelledError, as in asyncio, because it concerns a task and is not a defect. What ends the program,
+        which a callback of the connection may have raised, is raised here, and ends the loop.
         """
+        if isinstance(error, (SystemExit, KeyboardInterrupt)):
+            self._end(ConnectionAbortedError("a callback of the connection has ended the program"))
+            raise error
         try:
             if isinstance(error, OSError):
                 if self._loop.get_debug():
                     logger.debug("%r: %s", self, message, exc_info=error)
-            elif not isinstance(error, (CancelledError, SystemExit, KeyboardInterrupt)):
+            elif not isinstance(error, CancelledError):
                 self._report(message, error)
         finally:
             self._end(error)
-        if isinstance(error, (SystemExit, KeyboardInterrupt)):
-            raise error
 
     def _broke(self, error: BaseException) -> None:
         self._fail(error)

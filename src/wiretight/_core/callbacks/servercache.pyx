@@ -9,7 +9,7 @@ cimport cython
 
 from wiretight._core.base.coroutines cimport no_coroutine, no_coroutine_function
 from wiretight._core.callbacks cimport alerts
-from wiretight._core.callbacks.failures cimport UNRAISABLE, call_python
+from wiretight._core.callbacks.failures cimport REPORTED, call_python
 from wiretight._core.callbacks.serversessions cimport check_server, end_in_time, is_over
 from wiretight._core.connection.connection cimport Connection
 from wiretight._core.context.context cimport Context, settings_of, update_settings
@@ -82,14 +82,14 @@ cdef void on_event(const SSL *ssl, int event, int value) noexcept nogil:
     alerts.on_event(ssl, event, value)
     if event & SSL_CB_ALERT and value >> 8 == SSL3_AL_FATAL and SSL_is_server(ssl) and SSL_get_app_data(ssl) != NULL:
         if SSL_get0_session(ssl) != NULL:
-            call_python(SSL_get_app_data(ssl), "server_session_cache", remove, SSL_get0_session(ssl), UNRAISABLE)
+            call_python(SSL_get_app_data(ssl), "server_session_cache", remove, SSL_get0_session(ssl), REPORTED)
 
 
 cdef int on_new_session(SSL *ssl, SSL_SESSION *session) noexcept nogil:
     """Returns 0: OpenSSL keeps its reference. OpenSSL: SSL_CTX_sess_set_new_cb(3)"""
     if SSL_get_app_data(ssl) != NULL:
         end_in_time(ssl)
-        call_python(SSL_get_app_data(ssl), "server_session_cache", put, session, UNRAISABLE)
+        call_python(SSL_get_app_data(ssl), "server_session_cache", put, session, REPORTED)
     return 0
 
 
@@ -105,7 +105,7 @@ cdef SSL_SESSION *on_unknown_session(SSL *ssl, const unsigned char *id, int size
     copy[0] = 0             # it is OpenSSL's now
     wanted.id, wanted.size, wanted.session = id, size, NULL
     if SSL_get_app_data(ssl) != NULL:
-        call_python(SSL_get_app_data(ssl), "server_session_cache", get, &wanted, UNRAISABLE)
+        call_python(SSL_get_app_data(ssl), "server_session_cache", get, &wanted, REPORTED)
     return wanted.session
 
 
