@@ -6,6 +6,7 @@ the ring. It prints which alerts fired and when, fails if one was silent or fire
 of Prometheus's page (prometheus.png).
 """
 
+import http.client
 import json
 import os
 import re
@@ -87,7 +88,7 @@ class WatchedFleet(Fleet):
         """How many processes are."""
         try:
             return len(self.ask("query", query="up == 1")["result"])
-        except OSError:  # it does not answer yet
+        except (OSError, http.client.HTTPException):  # it does not answer yet
             return 0
 
     def ask(self, path, **parameters):
