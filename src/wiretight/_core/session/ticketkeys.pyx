@@ -158,7 +158,10 @@ cdef class KeySet:
 
     def names(self):
         """Those of all keys, a set of bytes. Since 0.1."""
-        return {<bytes>self.keys[i].name[:NAME_SIZE] for i in range(self.count)}
+        cdef set result = set()
+        for i in range(self.count):
+            result.add(<bytes>self.keys[i].name[:NAME_SIZE])
+        return result
 
     def with_expired(self, KeySet other not None, names, double latest_begin, /):
         """This set, and the keys of `other` that have expired and do not have one of these names. Since 0.1."""
