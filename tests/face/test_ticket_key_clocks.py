@@ -180,14 +180,25 @@ def test_a_fleet_that_was_set_back_has_tickets_at_once_and_rotates_when_told(
     assert ahead == HOUR or all(member.opens(old, 8 * HOUR) for member in fleet)
 
 
-def test_what_a_wrong_clock_has_thrown_away_is_put_back(store: FileTicketKeyStore) -> None:
-    good = Member(store)
-    name = good.look(0)
-    Member(store, YEAR)  # to which all that is known has expired
-    assert name not in stored(store)
-    good.look(REFRESH + 1)
-    assert name in stored(store)
-    assert len(stored(store)) == 2
+def test_a_wrong_clock_throws_nothing_away_that_others_have_not_seen_yet(store: FileTicketKeyStore) -> None:
+    good, other = Member(store), Member(store)
+    good.at(0)
+    name = good.ring.rotate().name
+    wrong = Member(store, YEAR)  # for which all that is known has expired
+    wrong.ring.rotate()
+    assert len(stored(store)) == 4
+    other.look(REFRESH + 1)
+    assert other.opens(name, REFRESH + 1)
+
+
+def test_what_those_with_the_time_have_outlived_leaves_the_store(store: FileTicketKeyStore) -> None:
+    good, wrong = Member(store), Member(store, YEAR)
+    names = set()
+    for time in range(0, 6 * ROTATE_EVERY, REFRESH // 2):
+        wrong.look(time)
+        names.add(good.look(time))
+    assert len(names) >= 6
+    assert len(names & stored(store)) <= 4  # one that encrypts, and twenty minutes of those that did
 
 
 def test_a_process_that_starts_beside_a_wrong_clock_issues_tickets_that_all_open(store: FileTicketKeyStore) -> None:

@@ -194,7 +194,7 @@ class TicketKeys(KeyRing):
         """When no key may encrypt any more, unless another comes from somewhere else. None: never."""
         if self._sharing is None and self._rotate_every is not None:
             return None
-        end = self._keys().ends(_FOREVER if self._sharing is None else self._sharing.latest_begin())
+        end = self._keys().ends()
         return None if end == _FOREVER else end
 
     def _look(self) -> None:

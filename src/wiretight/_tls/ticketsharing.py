@@ -26,7 +26,7 @@ _ATTEMPTS = 100
 class Sharing:
     """What a shared ring knows of its store."""
 
-    __slots__ = ("_accept_for", "_refresh", "_rotate_every", "_store", "_wrapping_key")
+    __slots__ = ("_accept_for", "_outlived", "_refresh", "_rotate_every", "_store", "_wrapping_key")
 
     def __init__(
         self, store: TicketKeyStore, wrapping_key: Buffer, refresh: float, rotate_every: float, accept_for: float
@@ -42,6 +42,7 @@ class Sharing:
         self._refresh = refresh
         self._rotate_every = rotate_every
         self._accept_for = accept_for
+        self._outlived: set[bytes] = set()  # the names of keys that have expired here, and are in the store
 
     def look(self, ring: KeyRing) -> None:
         """Has the ring learn what is new, maybe later: an event loop does not wait for a store. Since 0.1."""
@@ -77,19 +78,21 @@ class Sharing:
             if loaded is not None:
                 version, theirs = loaded[0], opened(loaded[1], self._wrapping_key)[0]
             wanted = self._learn(ring, theirs)
-            if rotates or wanted.ends(self.latest_begin()) < clock() + _MARGIN * self._refresh:
+            if rotates or wanted.ends() < clock() + _MARGIN * self._refresh:
                 wanted = self._with_new_key(wanted, rotates)
             elif not theirs.lacks(wanted, self._refresh):
                 return wanted
-            data = sealed(wanted, self._wrapping_key, self._rotate_every, self._accept_for)
+            # What had expired when it was seen first is not removed: then it may be our clock that is wrong.
+            stored = wanted.with_expired(theirs, self._outlived, self._latest_begin())
+            data = sealed(stored, self._wrapping_key, self._rotate_every, self._accept_for)
             if no_coroutine(self._store.store(data, version), "store() of a TicketKeyStore"):
                 self._learn(ring, wanted)
                 return wanted
         raise RuntimeError(f"the store of the ticket keys has changed {_ATTEMPTS} times while they were to be stored")
 
-    def latest_begin(self) -> float:
+    def _latest_begin(self) -> float:
         """The last moment at which a key begins that is made now, by every clock that is not wrong. One that begins
-        later is kept, because it may be our clock that is wrong, but nothing depends on it. Since 0.1.
+        later is kept, because it may be our clock that is wrong, but takes no place from another.
         """
         return clock() + (_LEAD + 1) * self._refresh
 
@@ -99,14 +102,16 @@ class Sharing:
         end = begin + self._rotate_every + (_MARGIN - _LEAD) * self._refresh  # if nobody could store the next one
         if rotates:
             keys = keys.ended(begin)
-        return keys.with_new_key(begin, end, end + self._accept_for, self.latest_begin())
+        return keys.with_new_key(begin, end, end + self._accept_for, self._latest_begin())
 
     def _learn(self, ring: KeyRing, keys: KeySet) -> KeySet:
         """What the ring has known stays until it expires, so that a store may lose its data."""
         while True:
             before = ring._keys()
-            after = before.merged(keys, self.latest_begin())
+            after = before.merged(keys, self._latest_begin())
             if ring._replace(before, after):
+                outlived = before.names() - after.names()
+                self._outlived = (self._outlived | outlived) & keys.names()
                 return after
 
 

@@ -11,7 +11,7 @@ nginx and HAProxy write the same.
 """
 
 cimport cython
-from libc.math cimport isnan
+from libc.math cimport HUGE_VAL, isnan
 from libc.stdint cimport int64_t
 from libc.string cimport memcmp, memcpy
 from posix.time cimport CLOCK_REALTIME, clock_gettime, timespec
@@ -106,15 +106,15 @@ cdef class KeySet:
         """Whether one of the keys may encrypt now. Since 0.1."""
         return can_encrypt(self)
 
-    def ends(self, double latest_begin, /):
-        """When no key may encrypt any more, of those that begin by then, in seconds since 1970; 0 without one.
-
-        Since 0.1.
+    def ends(self):
+        """When no key may encrypt any more, in seconds since 1970, even if one begins after a pause; 0 without one that
+        has begun. Since 0.1.
         """
-        cdef double end = 0
-        for i in range(self.count):
-            if self.keys[i].not_before <= latest_begin:
-                end = max(end, self.keys[i].encrypt_until)
+        cdef double time = now()
+        cdef double end = end_of(self, time)
+        cdef double known = 0
+        while end > known and end >= time:
+            known, end = end, end_of(self, end)
         return end
 
     def ended(self, double time, /):
@@ -156,6 +156,25 @@ cdef class KeySet:
         """
         return merged(self, other, now(), latest_begin, MOST_KEYS)
 
+    def names(self):
+        """Those of all keys, a set of bytes. Since 0.1."""
+        cdef set result = set()
+        for i in range(self.count):
+            result.add(<bytes>self.keys[i].name[:NAME_SIZE])
+        return result
+
+    def with_expired(self, KeySet other not None, names, double latest_begin, /):
+        """This set, and the keys of `other` that have expired and do not have one of these names. Since 0.1."""
+        cdef KeySet expired = new_key_set(other.count)
+        cdef double time = now()
+        cdef int count = 0
+        for i in range(other.count):
+            if other.keys[i].expires <= time and <bytes>other.keys[i].name[:NAME_SIZE] not in names:
+                expired.keys[count] = other.keys[i]
+                count += 1
+        expired.count = count
+        return merged(self, expired, -HUGE_VAL, latest_begin, MOST_KEYS)
+
     def lacks(self, KeySet other not None, double seconds, /):
         """Whether `other` has a key that is not in this set, or has ended earlier than here, and does not expire within
         that time. Since 0.1.
@@ -169,6 +188,15 @@ cdef class KeySet:
             ):
                 return True
         return False
+
+
+cdef double end_of(KeySet keys, double time) noexcept:
+    """The last end of those that have begun by then."""
+    cdef double end = 0
+    for i in range(keys.count):
+        if keys.keys[i].not_before <= time:
+            end = max(end, keys.keys[i].encrypt_until)
+    return end
 
 
 cdef void end_key(Key *key, double not_before, double encrypt_until) noexcept nogil:
