@@ -129,7 +129,7 @@ def _cores(storms: list[dict[str, Any]], subject: str) -> Any:
     """A panel per storm, a line per row."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(4.6 * len(storms), 3.4), layout="constrained")
+    figure = Figure(figsize=(3.7 * len(storms), 3.2), layout="constrained")
     panels = figure.subplots(1, len(storms), squeeze=False, sharey=True)[0]
     for panel, result in zip(panels, storms, strict=True):
         for row, found in result["rows"].items():

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
+import io
 import json
 import math
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -115,6 +118,23 @@ def test_a_sample_of_scale_fails_if_metrics_has_counted_something_else(modules: 
     differences = "handshakes_done is 0, not 2, resumed is 0, not 2, connections_closed is 0, not 1"
     with pytest.raises(RuntimeError, match=differences):
         agree(context, 0, 0, 2, closed=1)
+
+
+def test_the_page_of_scale_calculates_with_the_saved_run_and_shows_what_comes_of_it() -> None:
+    page = (BENCH.parent / "docs" / "scale.md").read_text(encoding="utf-8")
+    found = re.search(r"```python\n(.*?)```\n\n```text\n(.*?)```", page, re.DOTALL)
+    assert found is not None
+    numbers: dict[str, Any] = {}
+    with contextlib.redirect_stdout(io.StringIO()) as output:
+        exec(found[1], numbers)
+    assert output.getvalue() == found[2]
+    saved = json.loads((BENCH / "results" / "scale.json").read_text(encoding="utf-8"))
+    ecdsa, rsa = (measure["rows"]["wiretight"]["parts"] for measure in saved["measures"])
+    used = [numbers["KIB"], numbers["KERNEL_KIB"], numbers["PROCESS_MIB"], numbers["ECHO"] * 1e6]
+    used += [seconds * 1e6 for key in ("P-256", "RSA 2048") for seconds in numbers["VISITS"][key]]
+    measured = [ecdsa[name] for name in ("KiB", "kernel KiB", "process MiB", "echo µs")]
+    measured += [parts[name] for parts in (ecdsa, rsa) for name in ("full µs", "resumed µs")]
+    assert used == pytest.approx(measured, rel=0.02)
 
 
 def test_where_the_limit_of_open_files_is_too_low_there_is_a_note(modules: None) -> None:
@@ -233,11 +253,12 @@ def test_rows_on_different_openssl_are_not_judged_and_stand_apart(modules: None)
     assert [cells[1] for cells in installed(found)] == ["ssl"]
 
 
-def test_a_saved_run_prints_the_tables_that_lie_beside_it(modules: None) -> None:
+@pytest.mark.parametrize("name", ["reference", "handshakes", "scale"])
+def test_a_saved_run_prints_the_tables_that_lie_beside_it(modules: None, name: str) -> None:
     from report import markdown
 
-    results = json.loads((BENCH / "results" / "reference.json").read_text(encoding="utf-8"))
-    assert markdown(results) == (BENCH / "results" / "reference.md").read_text(encoding="utf-8")
+    results = json.loads((BENCH / "results" / f"{name}.json").read_text(encoding="utf-8"))
+    assert markdown(results) == (BENCH / "results" / f"{name}.md").read_text(encoding="utf-8")
 
 
 def test_what_is_saved_has_no_counters_and_a_line_per_measure(results: dict[str, Any], modules: None) -> None:
