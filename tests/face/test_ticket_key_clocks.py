@@ -116,7 +116,7 @@ def stored(store: FileTicketKeyStore) -> set[bytes]:
 
 
 @pytest.mark.parametrize("first", [True, False], ids=["from the beginning", "later"])
-@pytest.mark.parametrize("ahead", [YEAR, -YEAR, HOUR, -HOUR])
+@pytest.mark.parametrize("ahead", [YEAR, -YEAR, HOUR, -HOUR, 4 * REFRESH, -4 * REFRESH])
 def test_a_server_whose_clock_is_wrong_costs_the_others_no_ticket_and_no_resumption(
     store: FileTicketKeyStore, ahead: float, first: bool
 ) -> None:
