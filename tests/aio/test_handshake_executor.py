@@ -538,17 +538,22 @@ def test_a_child_that_ends_the_transport_does_not_harm_the_step_of_its_parent(lo
 def test_a_child_that_goes_on_with_the_loop_has_the_handshake_time_out(ends, held):
     """On asyncio's loop: libuv's does not survive a fork."""
     loop = new_loop("asyncio")
-    begun = loop.run_until_complete(Begun.reach(held, ends, "client", handshake_timeout=0.2))
 
     async def end():
-        with pytest.raises(ConnectionAbortedError, match=r"longer than 0\.2 seconds"):
+        with pytest.raises(ConnectionAbortedError, match=f"longer than {seconds} seconds"):
             await begun.waiter
         await released(begun.transport)
 
-    assert Child(lambda: loop.run_until_complete(asyncio.wait_for(end(), PATIENCE))).succeeded()
-    held.let_go()
-    loop.run_until_complete(asyncio.wait_for(end(), PATIENCE))
-    begun.peer.close()
+    for seconds in (0.2, 2, 20):  # a busy machine may not come to the stage in the first
+        begun = loop.run_until_complete(Begun.reach(Held(held.stage), ends, "client", handshake_timeout=seconds))
+        in_time = not begun.waiter.done()
+        assert not in_time or Child(lambda: loop.run_until_complete(asyncio.wait_for(end(), PATIENCE))).succeeded()
+        begun.held.let_go()
+        loop.run_until_complete(asyncio.wait_for(end(), PATIENCE))
+        begun.peer.close()
+        if in_time:
+            break
+    assert in_time
     loop.close()
 
 

@@ -90,7 +90,9 @@ class Ending(Flow):
 
     def is_closing(self) -> bool:
         """Whether it is closed, or being closed. Since 0.1."""
-        return self._state not in (State.HANDSHAKING, State.OPEN)
+        if self._state is State.HANDSHAKING:  # asyncio asks whether the number of its socket may be another's by now
+            return self._sock is not None and self._sock.fileno() < 0
+        return self._state is not State.OPEN
 
     def _belongs_to_parent(self) -> bool:
         """Whether this is the child of a fork and does not run the loop: then the parent owns the connection.
@@ -150,7 +152,7 @@ class Ending(Flow):
         The protocol gets no more data, only connection_lost() later. In the child of a fork that does not run the loop,
         nothing is sent: the connection continues in the parent. Since 0.1. Source: RFC 8446, section 6.1.
         """
-        if self.is_closing():
+        if self._state not in (State.HANDSHAKING, State.OPEN):
             return
         if self._state is State.HANDSHAKING or self._belongs_to_parent():
             self.abort()

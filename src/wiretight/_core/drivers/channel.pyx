@@ -102,11 +102,12 @@ cdef class Channel(Steps):
     cdef int read_ready(self) except -1:
         cdef int status = DONE
         cdef int steps = 0
-        cdef uint64_t most = self.bytes_in + MOST_OVERHEAD
+        cdef uint64_t most
         self.bound()
-        if not self.delivers:
+        if not self.delivers:       # a thread of the executor may be at it
             self._progress()
             return 0
+        most = self.bytes_in + MOST_OVERHEAD
         while status == DONE and self.delivers and steps < MOST_STEPS and self.bytes_in < most:
             try:
                 status = self.receive_in_place() if self.is_buffered else self.receive()
