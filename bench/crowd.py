@@ -1,8 +1,7 @@
-"""A crowd: one asyncio server in this process, and a second process that opens any number of connections to it.
+"""A crowd: one asyncio server in this process, and others that open any number of connections to it.
 
 The crowd's client is the standard library's for every row, and does not check the server's certificate: only what the
-server pays is measured. `grow(to)` returns when all connections have shaken hands; `speak(count)` when each of `count`
-connections has sent a message and has it back.
+server pays is measured. Each process of it has an address of its own, 127.0.0.2 and on, so that ports do not run out.
 """
 
 from __future__ import annotations
@@ -12,61 +11,100 @@ import os
 import signal
 import socket
 import ssl
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
 import loops
-from endpoints import allowed_cpus, listener, pin, server_context, tcp_to
+from endpoints import allowed_cpus, listener, pin, server_context
 from measure.async_echo import Echo
+from measure.latency import seconds_of_echo
 from rows import Row
 
 SIZE = 64
+PAUSE = 0.01  # between two echoes that are timed
 
 
 class Crowd:
-    def __init__(self, pipe: Connection) -> None:
-        self._pipe = pipe
+    """What the processes are told to do. Each verb returns when all have done it."""
+
+    def __init__(self, pipes: list[Connection]) -> None:
+        self._pipes = pipes
 
     async def grow(self, to: int) -> None:
-        await self._told("grow", to)
+        """To so many connections, which have shaken hands, sent a message, and have it back."""
+        await self._all("grow", to)
 
     async def speak(self, count: int) -> None:
-        await self._told("speak", count)
+        """A message and its echo on each of `count` connections."""
+        await self._all("speak", count)
 
-    async def _told(self, verb: str, number: int) -> None:
-        loop = asyncio.get_running_loop()
-        answered = loop.create_future()
-        loop.add_reader(self._pipe.fileno(), lambda: answered.done() or answered.set_result(None))
-        self._pipe.send((verb, number))
-        await answered
-        loop.remove_reader(self._pipe.fileno())
-        try:
-            failure = self._pipe.recv()
-        except EOFError:
-            raise RuntimeError("the crowd's process ended") from None
-        if failure:
-            raise RuntimeError(failure)
+    async def visit(self, seconds: float, resumes: bool) -> int:
+        """Connections that come, send a message and go, from every process but the first, one at a time; how many."""
+        return sum(await asyncio.gather(*(_told(pipe, "visit", seconds, resumes) for pipe in self._pipes[1:])))
+
+    async def echo(self, seconds: float) -> list[float]:
+        """How long echoes take on the first process's connections, now on one, now on another."""
+        return await _told(self._pipes[0], "echo", seconds)  # type: ignore[no-any-return]
+
+    async def leave(self) -> None:
+        """Every connection ends, after the server has said that it does."""
+        await self._all("leave", 0)
+
+    async def _all(self, verb: str, number: int) -> None:
+        each, more = divmod(number, len(self._pipes))
+        await asyncio.gather(*(_told(pipe, verb, each + (i < more)) for i, pipe in enumerate(self._pipes)))
+
+
+async def _told(pipe: Connection, verb: str, *arguments: Any) -> Any:
+    loop = asyncio.get_running_loop()
+    answered = loop.create_future()
+    loop.add_reader(pipe.fileno(), lambda: answered.done() or answered.set_result(None))
+    pipe.send((verb, arguments))
+    await answered
+    loop.remove_reader(pipe.fileno())
+    try:
+        failure, result = pipe.recv()
+    except EOFError:
+        raise RuntimeError("the crowd's process ended") from None
+    if failure:
+        raise RuntimeError(failure)
+    return result
 
 
 @asynccontextmanager
 async def crowd(row: Row, folder: Path) -> AsyncIterator[Crowd]:
     """An echo server on this loop's CPU, and its crowd on another CPU."""
     listening = listener(backlog=1000)
-    ours, child = _forked(listening)
-    try:
-        pin(allowed_cpus()[:1])
+    with processes(listening, 1) as clients:
         server = await loops.create_server(row, Echo, server_context(row.tls(), folder), listening)
-        yield Crowd(ours)
+        yield clients
         server.close()
+
+
+@contextmanager
+def processes(listening: socket.socket, count: int) -> Iterator[Crowd]:
+    """Only the crowd, of so many processes, on the last CPU; what serves it is left with the first one."""
+    pipes: list[Connection] = []
+    children: list[int] = []
+    try:
+        for number in range(count):
+            pipe, child = _forked(listening, f"127.0.0.{2 + number}")
+            pipes.append(pipe)
+            children.append(child)
+        pin(allowed_cpus()[:1])
+        yield Crowd(pipes)
     finally:
-        os.kill(child, signal.SIGKILL)
+        for child in children:
+            os.kill(child, signal.SIGKILL)
+            os.waitpid(child, 0)
 
 
-def _forked(listening: socket.socket) -> tuple[Connection, int]:
+def _forked(listening: socket.socket, source: str) -> tuple[Connection, int]:
     ours, theirs = Pipe()
     child = os.fork()
     if child == 0:
@@ -75,40 +113,82 @@ def _forked(listening: socket.socket) -> tuple[Connection, int]:
             pin(allowed_cpus()[-1:])
             address = listening.getsockname()
             listening.close()
-            _attend(theirs, address)
+            _attend(theirs, Clients(address, source))
         finally:
             os._exit(1)
     theirs.close()
     return ours, child
 
 
-def _attend(pipe: Connection, address: tuple[str, int]) -> None:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
-    kept: list[ssl.SSLSocket] = []
-    message = os.urandom(SIZE)
-
-    def grow(to: int) -> None:
-        while len(kept) < to:
-            kept.append(context.wrap_socket(tcp_to(address)))
-            _exchange(kept[-1:], message)
-
-    def speak(count: int) -> None:
-        _exchange(kept[:count], message)
-
-    verbs: dict[str, Any] = {"grow": grow, "speak": speak}
+def _attend(pipe: Connection, clients: Clients) -> None:
     while True:
-        verb, number = pipe.recv()
+        verb, arguments = pipe.recv()
         try:
-            verbs[verb](number)
-            pipe.send("")
+            pipe.send(("", getattr(clients, verb)(*arguments)))
         except Exception as error:  # whatever it is, the other process reports it
-            pipe.send(f"the crowd's client failed: {error!r}")
+            pipe.send((f"the crowd's client failed: {error!r}", None))
 
 
-def _exchange(connections: list[ssl.SSLSocket], message: bytes) -> None:
-    for conn in connections:
-        conn.sendall(message)
-        if conn.recv(SIZE) != message:
+class Clients:
+    """Those of one process, which does what Crowd says."""
+
+    def __init__(self, address: tuple[str, int], source: str) -> None:
+        self.address = address
+        self.source = source
+        self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        self.context.check_hostname = False
+        self.context.verify_mode = ssl.CERT_NONE
+        self.kept: list[ssl.SSLSocket] = []
+        self.message = os.urandom(SIZE)
+
+    def connect(self, session: ssl.SSLSession | None = None) -> ssl.SSLSocket:
+        plain = socket.socket()
+        plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        plain.bind((self.source, 0))
+        plain.connect(self.address)
+        conn = self.context.wrap_socket(plain, session=session)
+        self.exchange(conn)
+        return conn
+
+    def exchange(self, conn: ssl.SSLSocket) -> None:
+        conn.sendall(self.message)
+        if conn.recv(SIZE) != self.message:
             raise RuntimeError("the answer differs from the question")
+
+    def grow(self, to: int) -> None:
+        while len(self.kept) < to:
+            self.kept.append(self.connect())
+
+    def speak(self, count: int) -> None:
+        for conn in self.kept[:count]:
+            self.exchange(conn)
+
+    def visit(self, seconds: float, resumes: bool) -> int:
+        session = self.kept[0].session if resumes else None
+        done, end = 0, time.monotonic() + seconds
+        while done == 0 or time.monotonic() < end:
+            conn = self.connect(session)
+            if conn.session_reused is not resumes:
+                raise RuntimeError("what should have been resumed was not, or the reverse")
+            session = conn.session if resumes else None
+            conn.unwrap().close()
+            done += 1
+        return done
+
+    def echo(self, seconds: float) -> list[float]:
+        with suppress(PermissionError):  # else the visitors on this CPU are measured, too
+            os.nice(-20)
+        times: list[float] = []
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            conn = self.kept[len(times) % len(self.kept)]
+            times.append(seconds_of_echo(conn, self.message))
+            time.sleep(PAUSE)
+        return times
+
+    def leave(self, _: int) -> None:
+        for conn in self.kept:
+            if conn.recv(SIZE):
+                raise RuntimeError("the server says something instead of the end")
+            conn.unwrap().close()
+        self.kept.clear()

@@ -25,11 +25,12 @@ from measure import (
     imports,
     latency,
     pingpong,
+    scale,
     start,
     storm,
     threads,
 )
-from rows import AHEAD, ON_UVLOOP, SUBJECT, VERSIONS
+from rows import AHEAD, ON_UVLOOP, RING, SUBJECT, VERSIONS
 
 LIMITS = ("C naive", "C")
 OTHERS = ("pyOpenSSL", "rtls")
@@ -54,6 +55,7 @@ class Measure:
     programs: tuple[str, ...] = ()  # that must be installed
     rounds: int | None = None  # where another number than that of the run makes sense
     patience: int = 30  # seconds that a sample may take
+    named: bool = False  # only taken where it is asked for by name
     part: str = ""  # which of the sample's parts is the number; measures that differ in nothing else share the samples
 
     @property
@@ -126,6 +128,13 @@ def _storm(name: str, title: str, unit: str, goal: Goal, part: str = "") -> Meas
     rows = (SUBJECT, "wiretight on the loop", "asyncio", "uvloop")
     every, quick = {"seconds": 3}, {"seconds": 2}
     return Measure(name, title, "storm", unit, rows, every, quick, (goal,), "storm", ("openssl",), rounds=2, part=part)
+
+
+def _scale(name: str, title: str, chain: str, connections: int) -> Measure:
+    rows = (SUBJECT, RING, ON_UVLOOP, "asyncio", "uvloop")
+    options = {"chain": chain, "connections": connections, "seconds": 10}
+    quick = {"connections": 100, "seconds": 0.3}
+    return Measure(name, title, "scale", scale.UNIT, rows, options, quick, family="scale", patience=300, named=True)
 
 
 MEASURES = (
@@ -275,6 +284,8 @@ MEASURES = (
         rounds=1,
         patience=180,
     ),
+    _scale("scale", "connections, P-256", "p256", 20_000),
+    _scale("scale-rsa", "connections, RSA 2048", "rsa", 1000),
 )
 NAMES = tuple(measure.name for measure in MEASURES)
 

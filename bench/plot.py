@@ -1,4 +1,5 @@
-"""The pictures of a run: a panel per measure with a bar per row and a dot per sample; and the curves of growth.
+"""The pictures of a run: a panel per measure with a bar per row and a dot per sample; the curves of growth; and, of
+scale, how many cores a storm needs.
 
 All measures are in one picture, and those that docs/performance.md speaks of together in one of their own.
 """
@@ -11,7 +12,7 @@ import statistics
 import textwrap
 from typing import TYPE_CHECKING, Any
 
-from report import number
+from report import is_of_scale, number
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -30,24 +31,29 @@ TOGETHER = {
     "transfers": ("bulk", "bulk-64k", "bulk-16k", "pingpong"),
     "asyncio": ("asyncio-echo", "asyncio-bulk-data", "asyncio-bulk", "asyncio-idle"),
 }
+STORM = 100_000  # connections per second
 CURVES = (("KiB", "KiB per connection"), ("arrival µs", "CPU µs per arrival"), ("echo µs", "CPU µs per echo"))
 
 
 def save_plots(results: dict[str, Any], folder: Path, name: str) -> bool:
-    """Write NAME.png, and NAME-….png of what was measured of TOGETHER, and of growth; False without matplotlib."""
+    """Write NAME.png, and NAME-….png of what there is of TOGETHER, of growth and of scale; False without matplotlib."""
     if importlib.util.find_spec("matplotlib") is None:
         return False
     import matplotlib as mpl
 
     mpl.rcParams["font.size"] = 8
-    bars = [result for result in results["measures"] if result["name"] != "growth" and result["rows"]]
-    curves = [result for result in results["measures"] if result["name"] == "growth" and result["rows"]]
+    there = [result for result in results["measures"] if result["rows"]]
+    curves = [result for result in there if result["name"] == "growth"]
+    storms = [result for result in there if is_of_scale(result)]
+    bars = [result for result in there if result not in curves and result not in storms]
     figures = {name: _bars(bars, results["subject"])} if bars else {}
     for stem, names in TOGETHER.items():
-        if len(there := [result for result in bars if result["name"] in names]) > 1:
-            figures[f"{name}-{stem}"] = _bars(there, results["subject"])
+        if len(together := [result for result in bars if result["name"] in names]) > 1:
+            figures[f"{name}-{stem}"] = _bars(together, results["subject"])
     if curves:
         figures[f"{name}-growth"] = _growth(curves[0], results["subject"])
+    if storms:
+        figures[f"{name}-cores"] = _cores(storms, results["subject"])
     for stem, figure in figures.items():
         figure.savefig(folder / f"{stem}.png", dpi=110)
     return True
@@ -116,4 +122,25 @@ def _growth(result: dict[str, Any], subject: str) -> Any:
         panel.set_ylabel(label)
         panel.grid(alpha=0.3)
     figure.legend(*figure.axes[0].get_legend_handles_labels(), loc="outside upper center", ncols=len(result["rows"]))
+    return figure
+
+
+def _cores(storms: list[dict[str, Any]], subject: str) -> Any:
+    """A panel per storm, a line per row."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(3.7 * len(storms), 3.2), layout="constrained")
+    panels = figure.subplots(1, len(storms), squeeze=False, sharey=True)[0]
+    for panel, result in zip(panels, storms, strict=True):
+        for row, found in result["rows"].items():
+            cores = [found["parts"][part] * STORM / 1e6 for part in ("full µs", "resumed µs")]
+            width = 2.4 if row == subject else 1.2
+            panel.plot([0, 100], cores, linewidth=width, label=row)
+        panel.set_title(result["measure"].partition(", ")[2], fontsize=9)
+        panel.set_xlabel("% of the connections that are resumed")
+        panel.set_xlim(0, 100)
+        panel.grid(alpha=0.3)
+    panels[0].set_ylim(0, 1.05 * panels[0].get_ylim()[1])
+    panels[0].set_ylabel(f"cores for {STORM:,} connections/s")
+    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside upper center", ncols=3)
     return figure

@@ -12,6 +12,25 @@ from goals import Samples, spread
 from measures import Measure
 
 FACTS = ("openssl", "protocol", "cipher")
+SCALE = {
+    "KiB, the kernel's beside, and CPU µs of the server": {
+        "KiB": "KiB",
+        "kernel KiB": "kernel",
+        "echo µs": "echo",
+        "arrival µs": "stay",
+        "full µs": "visit",
+        "resumed µs": "again",
+        "close µs": "close",
+    },
+    "ms of an echo (p99) and to close all; visits/s": {
+        "quiet p99, ms": "quiet",
+        "full p99, ms": "visits",
+        "resumed p99, ms": "again",
+        "full/s": "visits/s",
+        "resumed/s": "again/s",
+        "close ms": "close",
+    },
+}
 COLOURS = {"met": "green", "missed": "red"}
 
 
@@ -35,10 +54,11 @@ def summary(measure: Measure, samples: Samples, subject: str) -> dict[str, Any]:
 
 def _row(taken: list[dict[str, Any]]) -> dict[str, Any]:
     values = [sample["value"] for sample in taken]
-    parts = {name: statistics.median(sample["parts"][name] for sample in taken) for name in taken[0]["parts"]}
+    every = {name: [sample["parts"][name] for sample in taken] for name in taken[0]["parts"]}
+    parts = {name: statistics.median(numbers) for name, numbers in every.items()}
     facts = {name: taken[0].get(name) for name in (*FACTS, "counters", "curve") if name in taken[0]}
     extremes = {"median": statistics.median(values), "min": min(values), "max": max(values)}
-    return {**extremes, "values": values, "parts": parts, **facts}
+    return {**extremes, "values": values, "parts": parts, "part_values": every, **facts}
 
 
 def _ratio(subject: list[dict[str, Any]], other: list[dict[str, Any]]) -> dict[str, Any]:
@@ -81,6 +101,8 @@ def installed(results: dict[str, Any]) -> list[tuple[str, ...]]:
 def _body(results: dict[str, Any], installed: bool) -> list[tuple[str, ...]]:
     body = []
     for result in results["measures"]:
+        if is_of_scale(result):  # which has tables of its own
+            continue
         for row, found in result["rows"].items():
             ratio = result["ratios"].get(row, {"text": "", "differs": []})
             if ("openssl" in ratio["differs"]) is not installed:
@@ -110,7 +132,7 @@ def handshakes(results: dict[str, Any]) -> tuple[tuple[str, ...], list[tuple[str
     measured = {
         f"{result['options']['chain']}, {result['options']['group']}": result["rows"]
         for result in results["measures"]
-        if "chain" in result["options"]
+        if "group" in result["options"]
     }
     rows = dict.fromkeys(row for found in measured.values() for row in found)
     body = [(row, *(_ends_of(found.get(row)) for found in measured.values())) for row in rows]
@@ -130,6 +152,22 @@ def growth(results: dict[str, Any]) -> list[tuple[str, ...]]:
     ]
 
 
+def is_of_scale(result: dict[str, Any]) -> bool:
+    return bool(result["name"].partition("-")[0] == "scale")
+
+
+def scale(results: dict[str, Any]) -> list[tuple[str, tuple[str, ...], list[tuple[str, ...]]]]:
+    """Two tables for each storm: a line per row, with what it costs, and what others notice."""
+    found = []
+    for result in filter(is_of_scale, results["measures"]):
+        rows = {row: there["parts"] for row, there in result["rows"].items()}
+        count = max((parts["connections"] for parts in rows.values()), default=0)
+        for title, names in SCALE.items():
+            body = [(row, *(number(parts[name]) for name in names)) for row, parts in rows.items()]
+            found.append((f"{count:,.0f} {result['measure']}: {title}", ("row", *names.values()), body))
+    return found
+
+
 def tables(results: dict[str, Any]) -> list[tuple[str, tuple[str, ...], list[tuple[str, ...]]]]:
     """Title, headings and body of each table that has a body."""
     columns = ("measure", "row", "median", "min to max", f"{results['subject']} / row", "in it")
@@ -144,6 +182,7 @@ def tables(results: dict[str, Any]) -> list[tuple[str, tuple[str, ...], list[tup
         ),
         ("Full handshakes", *handshakes(results)),
         ("Growth: one asyncio server", points, growth(results)),
+        *scale(results),
     ]
     return [table for table in every if table[2]]
 
@@ -155,8 +194,9 @@ def about(results: dict[str, Any]) -> list[str]:
     negotiated = sorted({f"{found['protocol']} {found['cipher']}" for _, found in every if "cipher" in found})
     rounds = sorted({result["rounds"] for result in results["measures"]})
     counts = f"{rounds[0]} to {rounds[-1]}" if len(rounds) > 1 else "".join(map(str, rounds))
+    ends = "the server" if all(map(is_of_scale, results["measures"])) else "both ends"
     return [
-        f"{counts} rounds, interleaved; CPU time of both ends; each sample in a fresh process.",
+        f"{counts} rounds, interleaved; CPU time of {ends}; each sample in a fresh process.",
         "Ratios are taken round by round: median, and in brackets the quartiles.",
         f"{results['python']}, {results['system']}, {results['cpus']} CPUs, load {results['load']:.1f} before it.",
         *([f"wiretight of commit {results['commit']}"] if results.get("commit") else []),

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 SUBJECT = "wiretight"
 AHEAD = "wiretight with read_ahead"
 ON_UVLOOP = "wiretight on uvloop"
+RING = "wiretight with a ring"
 # What scripts/bench --beside has built: the version of each OpenSSL of wiretight's own, the interpreter that has it,
 # and where pkg-config finds it.
 OWN = {
@@ -33,6 +34,7 @@ class Row:
     loop: str = "asyncio"  # whose event loop: asyncio, uvloop
     transport: str = "loop"  # whose TLS transport: the loop's own, or that of this module
     executor: int = 0  # the threads that shake hands for the loop
+    ring: bool = False  # its server has ticket keys in a ring
     factor: float = 1.0  # the part of the usual count that this row does in a sample, because it is slow
     own: str = ""  # the version of an OpenSSL that is wiretight's own; empty: what this Python's wiretight has
 
@@ -106,7 +108,11 @@ STORM = (
     Row("asyncio", "ssl"),
     Row("uvloop", "ssl", ("uvloop",), "uvloop"),
 )
-FAMILIES = {"blocking": BLOCKING, "async": ASYNC, "web": WEB, "storm": STORM}
+SCALE = (
+    *ASYNC,
+    Row(RING, "wiretight", ("wiretight.asyncio",), transport="wiretight.asyncio", ring=True),
+)
+FAMILIES = {"blocking": BLOCKING, "async": ASYNC, "web": WEB, "storm": STORM, "scale": SCALE}
 
 
 def row_named(family: str, name: str) -> Row:

@@ -100,10 +100,10 @@ class Suite:
         begun = time.monotonic()
         for done in range(rounds):
             for row in list(rows):
-                progress(f"{measure.title}: round {done + 1} of {rounds}: {row.name}")
+                what = f"{measure.title}: round {done + 1} of {rounds}: {row.name}"
+                progress(what)
                 try:
-                    sample = take(row, measure.family, measure.module, self.folder, measure.options, measure.patience)
-                    taken[row.name].append(sample)
+                    taken[row.name].append(self.sample(measure, row, what))
                 except SampleError as error:
                     self.left_out.append(f"left out: {measure.title}: {error}")
                     rows.remove(row)
@@ -113,6 +113,15 @@ class Suite:
                 break
         progress("")
         return taken
+
+    def sample(self, measure: Measure, row: Row, what: str) -> dict[str, Any]:
+        def told(text: str) -> None:
+            progress(f"{what}: {text}")
+
+        sample = take(row, measure.family, measure.module, self.folder, measure.options, measure.patience, told)
+        notes = [f"{measure.title}: {note}" for note in sample.pop("notes", ())]
+        self.left_out += [note for note in notes if note not in self.left_out]
+        return sample
 
     def ready(self, measure: Measure, name: str) -> Row | None:
         row = row_named(measure.family, name)
@@ -167,7 +176,7 @@ def parsed(arguments: list[str]) -> argparse.Namespace:
     add(
         "--only",
         type=listed,
-        default=list(NAMES),
+        default=[measure.name for measure in MEASURES if not measure.named],
         metavar="NAME,…",
         help=f"which measures, or how they begin (handshake): {', '.join(NAMES)}",
     )

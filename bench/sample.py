@@ -10,8 +10,12 @@ from __future__ import annotations
 import importlib
 import json
 import os
+import select
 import subprocess
 import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -63,23 +67,53 @@ def _fewer(row: Row, options: dict[str, Any]) -> dict[str, Any]:
 
 
 def take(
-    row: Row, family: str, module: str, folder: Path, options: dict[str, Any], patience: int = 30
+    row: Row,
+    family: str,
+    module: str,
+    folder: Path,
+    options: dict[str, Any],
+    patience: float,
+    told: Callable[[str], object],
 ) -> dict[str, Any]:
-    """Take one sample of `row` in a fresh process, within `patience` seconds."""
+    """Take one sample of `row` in a fresh process, within `patience` seconds; `told` is called with its progress."""
     command = command_for(row, family, module, folder, options)
-    told = f"{row.name}, {module}"
-    try:
-        done = subprocess.run(
-            command, env=environment(folder, options), capture_output=True, text=True, timeout=patience, check=False
-        )
-    except subprocess.TimeoutExpired:
-        raise SampleError(f"{told}: no result within {patience} s") from None
-    if done.returncode:
-        # The last line of a traceback is the error itself.
-        lines = done.stderr.strip().splitlines() or [f"ended with status {done.returncode} and no message"]
-        raise SampleError(f"{told}: {lines[-1]}")
-    sample: dict[str, Any] = json.loads(done.stdout)
+    name = f"{row.name}, {module}"
+    found: Any = None
+    with (
+        tempfile.TemporaryFile("w+", encoding="utf-8") as errors,
+        subprocess.Popen(command, env=environment(folder, options), stdout=subprocess.PIPE, stderr=errors) as process,
+    ):
+        try:
+            for line in _lines(process, patience):
+                found = json.loads(line)
+                if isinstance(found, str):
+                    told(found)
+            status = process.wait()
+        except TimeoutError:
+            raise SampleError(f"{name}: no result within {patience} s") from None
+        finally:
+            process.kill()
+        if status:
+            errors.seek(0)
+            # The last line of a traceback is the error itself.
+            lines = errors.read().strip().splitlines() or [f"ended with status {status} and no message"]
+            raise SampleError(f"{name}: {lines[-1]}")
+    sample: dict[str, Any] = found
     return sample
+
+
+def _lines(process: subprocess.Popen[bytes], patience: float) -> Iterator[bytes]:
+    """Its output, as it comes; TimeoutError if that has not ended after `patience` seconds."""
+    assert process.stdout is not None
+    output, rest, end = process.stdout.fileno(), b"", time.monotonic() + patience
+    while select.select([output], [], [], max(0, end - time.monotonic()))[0]:
+        data = os.read(output, 65536)
+        *lines, rest = (rest + data).split(b"\n")
+        yield from lines
+        if not data:
+            yield from filter(None, [rest])
+            return
+    raise TimeoutError
 
 
 def environment(folder: Path, options: dict[str, Any]) -> dict[str, str]:

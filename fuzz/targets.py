@@ -393,7 +393,10 @@ class ReadsSessions(Target):
 
 
 class ReadsHellos(Target):
-    """The records of a ClientHello, mutated, in one piece or cut: `parse_client_hello()` and all that it finds."""
+    """The records of a ClientHello, mutated, in one piece or cut: `parse_client_hello()` and all that it finds.
+
+    One in 200 is as long as one can be.
+    """
 
     slowest: float = 0.0
 
@@ -402,6 +405,7 @@ class ReadsHellos(Target):
         self.corpus = [self.recorded(*contexts) for contexts in self.peers.contexts]
         self.corpus += [self.recorded(*self.peers.contexts[at], session=self.peers.sessions[at]) for at in (0, 2)]
         self.corpus += [in_records(flight[5:], size) for flight in self.corpus[-2:] for size in (3, 50)]
+        self.long = in_records(long_hello(), 16384)
 
     def recorded(self, client: Any, server: Any, **options: Any) -> bytes:
         pair = Pair(client, server, **options)
@@ -410,17 +414,37 @@ class ReadsHellos(Target):
         return flight
 
     def once(self, chance: random.Random) -> None:
-        flight = mutated(chance.choice(self.corpus), chance, self.corpus)
+        original = self.long if chance.random() < 0.005 else chance.choice(self.corpus)
+        flight = mutated(original, chance, self.corpus)
+        outcome, spent = self.measured(flight)
+        if spent > self.slowest:  # what the machine has done meanwhile was not the input's
+            self.slowest = max(self.slowest, min(spent, *(self.measured(flight)[1] for _ in range(4))))
+        self.outcomes[outcome] += 1
+
+    def measured(self, flight: bytes) -> tuple[str, float]:
+        """How it was met, and the CPU seconds of that."""
         started = time.thread_time()
         try:
             hello = wiretight.parse_client_hello(flight)
             if hello is not None:
                 assert len(hello.ja4) == 36
                 assert len(hello.ja3_hash) == 32
-            self.outcomes["more" if hello is None else "read"] += 1
+            outcome = "more" if hello is None else "read"
         except ValueError as error:
-            self.outcomes[str(error)] += 1
-        self.slowest = max(self.slowest, time.thread_time() - started)
+            outcome = str(error)
+        return outcome, time.thread_time() - started
+
+
+def long_hello() -> bytes:
+    """A ClientHello with nearly as many cipher suites, and groups, as there is room for."""
+    suites = b"".join(number.to_bytes(2, "big") for number in random.Random(1).choices(range(1 << 16), k=32000))
+    extensions = b"\0\x0a" + vector(vector(suites)) + b"\0\x2b\0\3\2\3\4"
+    body = b"\3\3" + bytes(32) + b"\0" + vector(suites) + b"\1\0" + vector(extensions)
+    return b"\1" + len(body).to_bytes(3, "big") + body
+
+
+def vector(content: bytes) -> bytes:
+    return len(content).to_bytes(2, "big") + content
 
 
 def in_records(message: bytes, size: int) -> bytes:

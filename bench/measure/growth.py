@@ -7,13 +7,12 @@ each of up to 1,000 connections in turn. All of the server's process.
 
 from __future__ import annotations
 
-import resource
 import time
 from typing import TYPE_CHECKING, Any
 
 import loops
 from crowd import crowd
-from memory import available_kib, resident_kib
+from memory import available_kib, open_files, resident_kib
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -30,10 +29,7 @@ SHARE = 0.6
 
 def sample(row: Row, folder: Path, *, connections: int) -> dict[str, Any]:
     """Up to `connections`, or as many as the limit of open files allows."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft < hard:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    return loops.run(row, _measure(row, folder, min(connections, hard - RESERVED)))  # type: ignore[no-any-return]
+    return loops.run(row, _measure(row, folder, min(connections, open_files() - RESERVED)))  # type: ignore[no-any-return]
 
 
 async def _measure(row: Row, folder: Path, most: int) -> dict[str, Any]:

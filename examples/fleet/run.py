@@ -36,6 +36,25 @@ def free_port():
         return it.getsockname()[1]
 
 
+def need(*programs):
+    """Ends the program if one of them is missing."""
+    for program in programs:
+        if shutil.which(program) is None:
+            sys.exit(f"needs the program {program}: apt-get install {program}")
+
+
+def new_certificate(folder, name):
+    """(certificate, key), which trusts itself."""
+    certificate, key = folder / f"{name}.pem", folder / f"{name}.key"
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
+         "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost",
+         "-addext", "keyUsage=digitalSignature,keyCertSign", "-keyout", key, "-out", certificate],
+        check=True, capture_output=True,
+    )  # fmt: skip
+    return certificate, key
+
+
 class Fleet:
     """The processes."""
 
@@ -45,13 +64,7 @@ class Fleet:
         self.ports = {name: free_port() for name in ("haproxy", "redis", "uvicorn", *(f"asyncio{i}" for i in range(4)))}
         os.environ["FLEET_REDIS_PORT"] = str(self.ports["redis"])
         os.environ["FLEET_WRAPPING_KEY"] = secrets.token_hex(32)
-        self.certificate, self.key = folder / "cert.pem", folder / "key.pem"
-        subprocess.run(
-            ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
-             "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost",
-             "-addext", "keyUsage=digitalSignature,keyCertSign", "-keyout", self.key, "-out", self.certificate],
-            check=True, capture_output=True,
-        )  # fmt: skip
+        self.certificate, self.key = new_certificate(folder, "server")
 
     def start(self, name, *command):
         """A process, whose output goes into a file."""
@@ -251,9 +264,7 @@ def tell(reports, seconds, rotations):
 
 def main(folder="."):
     """All of it; fails if less than 99 % resumed."""
-    for program in ("haproxy", "redis-server", "openssl"):
-        if shutil.which(program) is None:
-            sys.exit(f"needs the program {program}: apt-get install {program}")
+    need("haproxy", "redis-server", "openssl")
     with tempfile.TemporaryDirectory(prefix="fleet-") as scratch:
         reports, rotations = run(Path(scratch))
     seconds = per_second(reports)

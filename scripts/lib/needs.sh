@@ -20,7 +20,7 @@ need_room() {
       [ -z "$bare" ] || return 0
       groups+=(ecosystem)
       apart+=(acme)
-      commands+=(redis-server prosody strace pebble prometheus)
+      commands+=(haproxy redis-server prosody strace pebble prometheus)
       # The Squid that speaks TLS to its clients.
       command -v squid >/dev/null || commands+=(squid-openssl)
       # Debian keeps PostgreSQL's programs out of PATH, and its package is what need_system installs.

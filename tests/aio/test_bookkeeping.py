@@ -99,6 +99,40 @@ def test_a_number_is_not_used_once_the_program_has_closed_its_socket(way, ends, 
     way.run(main)
 
 
+VERBS = {
+    "do_handshake": lambda it: it.do_handshake(),
+    "read": lambda it: it.read(100),
+    "write": lambda it: it.write(b"not for them"),
+    "unwrap": lambda it: it.unwrap(),
+    "key_update": lambda it: it.key_update(),
+    "close_notify": lambda it: it._sslobj.close_notify(),
+}
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_nor_does_the_ssl_object_of_get_extra_info_use_it(way, ends, verb):
+    async def main():
+        async with over_sockets(way, ends) as (client, server):
+            ssl_object = client.transport.get_extra_info("ssl_object")
+            sock = client.transport.get_extra_info("socket")._sock
+            number = sock.fileno()
+            sock.close()
+            with pair_with_number(number) as (ours, theirs):
+                theirs.send(b"not TLS")
+                if verb == "close_notify":  # tells of no failure
+                    VERBS[verb](ssl_object)
+                else:
+                    with pytest.raises((OSError, ValueError), match=r"Bad file descriptor|needs TLS 1\.3"):
+                        VERBS[verb](ssl_object)
+                assert ours.recv(100) == b"not TLS"
+                with pytest.raises(BlockingIOError):
+                    theirs.recv(100)
+            client.transport.abort()
+            await server.lost()
+
+    way.run(main)
+
+
 def test_a_descriptor_number_can_be_reused_once_its_transport_is_closed(way, ends):
     async def main():
         loop = asyncio.get_running_loop()

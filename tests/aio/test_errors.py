@@ -204,3 +204,28 @@ def test_system_exit_and_keyboard_interrupt_end_the_program(loops, ends, kind):
 
     with pytest.raises(kind):
         loops.run_reporting(main)
+
+
+@pytest.mark.parametrize("kind", [KeyboardInterrupt, SystemExit])
+@pytest.mark.parametrize("callback", ["sni_callback", "client_hello_callback", "handshake_callback"])
+def test_so_do_they_in_a_callback_of_the_connection(loops, certificates, callback, kind):
+    def interrupt(*_):
+        raise kind
+
+    client, server = Recorder(), Recorder()
+    contexts = certificates.client_context(), certificates.server_context()
+    setattr(contexts[1], callback, interrupt)
+
+    async def main():
+        near, far = tcp_pair()
+        for sock in (near, far):
+            sock.setblocking(False)
+        await asyncio.gather(
+            native.create_connection(lambda: client, sock=near, ssl=contexts[0], server_hostname=HOST),
+            native.connect_accepted_socket(lambda: server, far, ssl=contexts[1]),
+            return_exceptions=True,
+        )
+
+    with pytest.raises(kind):
+        loops.run_reporting(main)
+    assert not loops.reports

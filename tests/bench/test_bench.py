@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
+import io
 import json
+import math
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -11,10 +15,12 @@ from typing import Any
 
 import pytest
 
+import wiretight
+
 BENCH = Path(__file__).parents[2] / "bench"
 # What needs a competitor, wrk or many seconds is not in it.
 ENDS = ("handshake-rsa-x25519-client", "handshake-rsa-x25519-server")
-CHEAP = ("bulk", "pingpong", *ENDS, "resumed", "context-memory", "idle", "asyncio-echo", "start", "growth")
+CHEAP = ("bulk", "pingpong", *ENDS, "resumed", "context-memory", "idle", "asyncio-echo", "start", "growth", "scale")
 ASKED = "wiretight,ssl,C naive,asyncio,asyncio with wiretight's wrap_bio"
 
 
@@ -44,7 +50,7 @@ def test_every_measure_that_was_asked_for_is_there(results: dict[str, Any]) -> N
 
 def test_every_row_that_was_asked_for_has_positive_numbers(results: dict[str, Any]) -> None:
     for measure in results["measures"]:
-        expected = {"asyncio"} if measure["name"] in {"asyncio-echo", "growth"} else {"wiretight", "ssl"}
+        expected = {"asyncio"} if measure["name"] in {"asyncio-echo", "growth", "scale"} else {"wiretight", "ssl"}
         assert set(measure["rows"]) >= expected
         for row in measure["rows"].values():
             assert len(row["values"]) == 1
@@ -55,7 +61,7 @@ def test_every_row_says_what_it_ran_on(results: dict[str, Any]) -> None:
     for measure in results["measures"]:
         for row in measure["rows"].values():
             assert row["openssl"].startswith("OpenSSL ")
-            if measure["name"] in {"bulk", "pingpong", *ENDS, "resumed", "asyncio-echo", "start"}:
+            if measure["name"] in {"bulk", "pingpong", *ENDS, "resumed", "asyncio-echo", "start", "scale"}:
                 assert (row["protocol"], row["cipher"]) == ("TLSv1.3", "TLS_AES_256_GCM_SHA384")
 
 
@@ -65,11 +71,84 @@ def test_growth_has_a_curve(results: dict[str, Any]) -> None:
         assert [point["connections"] for point in row["curve"]] == [10, 50]
 
 
+def test_scale_has_all_its_numbers(results: dict[str, Any]) -> None:
+    (found,) = (measure for measure in results["measures"] if measure["name"] == "scale")
+    assert set(found["rows"]) == {"wiretight", "asyncio"}
+    for row in found["rows"].values():
+        parts = dict(row["parts"])
+        assert parts.pop("connections") == 100
+        assert math.isfinite(parts.pop("kernel KiB"))  # which is of the whole machine
+        assert all(value > 0 for value in parts.values())
+        assert {"arrival µs", "full µs", "full p99, ms", "resumed µs", "resumed p99, ms", "close µs"} <= set(parts)
+
+
+def test_the_tables_of_scale_fit_a_terminal(results: dict[str, Any], modules: None) -> None:
+    from report import scale
+
+    tables = scale(results)
+    assert [title.partition(": ")[0] for title, _, _ in tables] == ["100 connections, P-256"] * 2
+    for title, headings, body in tables:
+        longest = ("wiretight with a ring", *headings[1:])
+        widths = [max(map(len, column)) for column in zip(headings, *body, longest, strict=True)]
+        assert sum(widths) + 3 * len(widths) + 1 <= 80
+        assert len(title) <= 80
+
+
+def test_a_sample_of_scale_tells_its_progress(modules: None, tmp_path: Path) -> None:
+    from chains import write_chains
+    from endpoints import write_certificates
+    from rows import RING, row_named
+    from sample import SampleError, take
+
+    write_certificates(tmp_path, "TLS_AES_256_GCM_SHA384")
+    write_chains(tmp_path)
+    told: list[str] = []
+    what = (row_named("scale", RING), "scale", "scale", tmp_path, {"chain": "rsa", "connections": 40, "seconds": 0.1})
+    assert take(*what, 60, told.append)["parts"]["connections"] == 40
+    assert "40 of 40 connections" in told
+    with pytest.raises(SampleError, match=r"no result within 0\.01 s"):
+        take(*what, 0.01, told.append)
+
+
+def test_a_sample_of_scale_fails_if_metrics_has_counted_something_else(modules: None) -> None:
+    from measure.scale import agree
+
+    context = wiretight.SSLContext(wiretight.PROTOCOL_TLS_SERVER)
+    agree(context, 0, 0, 0, closed=0)
+    differences = "handshakes_done is 0, not 2, resumed is 0, not 2, connections_closed is 0, not 1"
+    with pytest.raises(RuntimeError, match=differences):
+        agree(context, 0, 0, 2, closed=1)
+
+
+def test_the_page_of_scale_calculates_with_the_saved_run_and_shows_what_comes_of_it() -> None:
+    page = (BENCH.parent / "docs" / "scale.md").read_text(encoding="utf-8")
+    found = re.search(r"```python\n(.*?)```\n\n```text\n(.*?)```", page, re.DOTALL)
+    assert found is not None
+    numbers: dict[str, Any] = {}
+    with contextlib.redirect_stdout(io.StringIO()) as output:
+        exec(found[1], numbers)
+    assert output.getvalue() == found[2]
+    saved = json.loads((BENCH / "results" / "scale.json").read_text(encoding="utf-8"))
+    ecdsa, rsa = (measure["rows"]["wiretight"]["parts"] for measure in saved["measures"])
+    used = [numbers["KIB"], numbers["KERNEL_KIB"], numbers["PROCESS_MIB"], numbers["ECHO"] * 1e6]
+    used += [seconds * 1e6 for key in ("P-256", "RSA 2048") for seconds in numbers["VISITS"][key]]
+    measured = [ecdsa[name] for name in ("KiB", "kernel KiB", "process MiB", "echo µs")]
+    measured += [parts[name] for parts in (ecdsa, rsa) for name in ("full µs", "resumed µs")]
+    assert used == pytest.approx(measured, rel=0.02)
+
+
+def test_where_the_limit_of_open_files_is_too_low_there_is_a_note(modules: None) -> None:
+    from measure.scale import RESERVED, affordable
+
+    assert affordable(1000, 1000 + RESERVED) == (1000, [])
+    assert affordable(1000, 500) == (436, ["436 connections instead of 1,000: the limit of open files is 500"])
+
+
 def test_every_measure_of_the_issue_has_a_goal(modules: None) -> None:
     from measures import MEASURES
 
     without = {measure.name for measure in MEASURES if not measure.goals}
-    assert without == {"bulk-64k", "bulk-16k", "pingpong-4k", "growth"}
+    assert without == {"bulk-64k", "bulk-16k", "pingpong-4k", "growth", "scale", "scale-rsa"}
 
 
 def test_the_ends_of_a_handshake_are_told_apart_and_shown_side_by_side(results: dict[str, Any], modules: None) -> None:
@@ -174,11 +253,12 @@ def test_rows_on_different_openssl_are_not_judged_and_stand_apart(modules: None)
     assert [cells[1] for cells in installed(found)] == ["ssl"]
 
 
-def test_a_saved_run_prints_the_tables_that_lie_beside_it(modules: None) -> None:
+@pytest.mark.parametrize("name", ["reference", "handshakes", "scale"])
+def test_a_saved_run_prints_the_tables_that_lie_beside_it(modules: None, name: str) -> None:
     from report import markdown
 
-    results = json.loads((BENCH / "results" / "reference.json").read_text(encoding="utf-8"))
-    assert markdown(results) == (BENCH / "results" / "reference.md").read_text(encoding="utf-8")
+    results = json.loads((BENCH / "results" / f"{name}.json").read_text(encoding="utf-8"))
+    assert markdown(results) == (BENCH / "results" / f"{name}.md").read_text(encoding="utf-8")
 
 
 def test_what_is_saved_has_no_counters_and_a_line_per_measure(results: dict[str, Any], modules: None) -> None:

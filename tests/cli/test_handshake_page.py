@@ -356,7 +356,7 @@ def test_firefox_shows_the_page(serving_any: Serving, certificates: Certificates
     program("certutil", "libnss3-tools")
     profile = tmp_path / "profile"
     profile.mkdir()
-    make_database(profile, certificates.ca_file, None)
+    make_database(profile, certificates.ca_file)
     preferences = ("datareporting.policy.dataSubmissionEnabled", "network.captive-portal-service.enabled")
     (profile / "user.js").write_text("".join(f'user_pref("{name}", false);\n' for name in preferences))
     picture = tmp_path / "page.png"

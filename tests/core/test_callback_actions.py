@@ -40,6 +40,7 @@ from tests.core.test_callbacks import (
 from tests.incidents.references import reference
 from tests.kit import pair as pairs
 from tests.kit.certificates import HOST, Certificates, Credentials
+from tests.kit.ids import stable
 from tests.kit.pair import WANT, Pair, attempt
 from tests.kit.sockets import BLOCKING, WITH_TIMEOUT, tcp_pair, tls_sockets, unix_pair
 from tests.kit.subject import tls
@@ -146,7 +147,7 @@ def test_its_exception_reaches_the_caller_or_the_hook(
     assert made.calls
 
 
-@pytest.mark.parametrize("answer", WRONG, ids=repr)
+@pytest.mark.parametrize("answer", WRONG, ids=stable)
 def test_an_invalid_result_is_rejected_or_ignored(scene: Callable[..., Scene], reports: list[Any], answer: Any) -> None:
     made = scene(lambda _: answer)
     if made.what == "key":

@@ -18,6 +18,7 @@ import pytest
 from tests.incidents.references import reference
 from tests.kit.certificates import HOST, Certificates, Credentials
 from tests.kit.deliveries import shut
+from tests.kit.ids import stable
 from tests.kit.pair import WANT, Pair, attempt
 from tests.kit.sockets import tcp_pair, unix_pair
 from tests.kit.subject import tls
@@ -143,7 +144,7 @@ def test_an_sni_callback_that_raises_ends_the_handshake(
     assert [type(report) for report in reports] == [Bang if action is raises else BigBang]
 
 
-@pytest.mark.parametrize("answer", WRONG, ids=repr)
+@pytest.mark.parametrize("answer", WRONG, ids=stable)
 def test_an_invalid_result_of_an_sni_callback_ends_the_handshake(
     server_context: Any, client_context: Any, reports: list[Any], answer: Any
 ) -> None:
@@ -442,7 +443,7 @@ def test_an_exception_of_a_password_callback_is_raised(
     assert not reports
 
 
-@pytest.mark.parametrize("answer", [None, 1, [], object(), "x" * 2000], ids=lambda answer: repr(answer)[:20])
+@pytest.mark.parametrize("answer", [None, 1, [], object(), "x" * 2000], ids=lambda answer: stable(answer)[:20])
 def test_an_invalid_result_of_a_password_callback_is_rejected(
     server_context: Any, client_context: Any, encrypted: Credentials, reports: list[Any], answer: Any
 ) -> None:
@@ -505,7 +506,7 @@ def test_an_exception_of_a_foreign_bio_is_raised(
 
 @reference("Python, ssl.MemoryBIO")
 @pytest.mark.parametrize(
-    "answer", [None, "text", 1.5, object(), [300], b"x" * 100000], ids=lambda answer: repr(answer)[:20]
+    "answer", [None, "text", 1.5, object(), [300], b"x" * 100000], ids=lambda answer: stable(answer)[:20]
 )
 def test_a_foreign_bio_must_return_bytes(client_context: Any, reports: list[Any], answer: Any) -> None:
     client = client_context.wrap_bio(Foreign(lambda: answer), tls.MemoryBIO(), server_hostname=HOST)

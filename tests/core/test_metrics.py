@@ -10,22 +10,20 @@ import math
 import socket
 import ssl as standard
 import time
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 import wiretight
+from tests.core.failures import FAILURES, TLS12, TLS13, is_expected, shown
 from tests.kit.certificates import ADDRESS, HOST, Certificates
 from tests.kit.pair import WANT, Pair, attempt
-from tests.kit.sockets import BLOCKING, receive_exactly, tcp_pair, tls_sockets, tls_transport, unix_pair
+from tests.kit.sockets import receive_exactly, tcp_pair, tls_sockets, tls_transport, unix_pair
 from tests.kit.subject import tls
 from tests.kit.threads import Task
-from wiretight import HandshakeFailure, Metrics, VerifyCode
+from wiretight import HandshakeFailure, Metrics
 from wiretight import asyncio as native
 from wiretight._core.connection.metrics import numbers_of
-
-TLS12, TLS13 = standard.TLSVersion.TLSv1_2, standard.TLSVersion.TLSv1_3
 
 
 def failed(context: Any) -> HandshakeFailure:
@@ -37,10 +35,6 @@ def failed(context: Any) -> HandshakeFailure:
     assert count == 1
     assert not metrics.connections_failed
     return failure
-
-
-def shown(failure: HandshakeFailure) -> tuple[str, str | None, str | None, str | None]:
-    return failure.reason, failure.alert_name, failure.alert_sender, failure.verify_code and failure.verify_code.name
 
 
 def is_empty(metrics: Metrics) -> bool:
@@ -193,75 +187,13 @@ def test_resumptions_are_counted_and_why_there_was_none(
 # --- What fails -------------------------------------------------------------------------------------------------------
 
 
-def raises(*_: object) -> None:
-    raise KeyError("from the callback")
-
-
-def changed(context: Any, change: Callable[[Any], object]) -> Any:
-    change(context)
-    return context
-
-
-# The contexts of both ends, made to measure, and what each of them counts; "" is what the alert is on this version.
-FAILURES: dict[str, tuple[Callable[..., tuple[Any, Any]], tuple[Any, ...], tuple[Any, ...]]] = {
-    "expired": (
-        lambda files, version: (
-            files.client_context(version), files.server_context(version, credentials=files.expired)),
-        ("certificate", "certificate_expired", "we", "CERT_HAS_EXPIRED"),
-        ("refused", "certificate_expired", "peer", None),
-    ),
-    "other-name": (
-        lambda files, version: (
-            files.client_context(version), files.server_context(version, credentials=files.elsewhere)),
-        ("certificate", "bad_certificate", "we", "HOSTNAME_MISMATCH"),
-        ("refused", "bad_certificate", "peer", None),
-    ),
-    "other-ca": (
-        lambda files, version: (
-            files.client_context(version, ca_file=files.other_ca_file), files.server_context(version)),
-        ("certificate", "unknown_ca", "we", "UNABLE_TO_GET_ISSUER_CERT_LOCALLY"),
-        ("refused", "unknown_ca", "peer", None),
-    ),
-    "version": (
-        lambda files, version: (
-            files.client_context(version), files.server_context(TLS13 if version == TLS12 else TLS12)),
-        ("refused", "protocol_version", "peer", None),
-        ("version", "protocol_version", "we", None),
-    ),
-    "cipher": (
-        lambda files, version: tuple(
-            changed(changed(context, lambda it, c=c: it.set_ciphers(c)), lambda it, s=s: it.set_ciphersuites(s))
-            for context, c, s in (
-                (files.client_context(version), "ECDHE+CHACHA20", "TLS_CHACHA20_POLY1305_SHA256"),
-                (files.server_context(version), "ECDHE+AESGCM", "TLS_AES_128_GCM_SHA256"))),
-        ("refused", "handshake_failure", "peer", None),
-        ("cipher", "handshake_failure", "we", None),
-    ),
-    "verify_callback": (
-        lambda files, version: (
-            changed(files.client_context(version), lambda it: setattr(it, "verify_callback", raises)),
-            files.server_context(version)),
-        ("callback", ..., "we", ...),
-        ("refused", ..., "peer", None),
-    ),
-    "sni_callback": (
-        lambda files, version: (
-            files.client_context(version),
-            changed(files.server_context(version), lambda it: setattr(it, "sni_callback", lambda *_: 112))),
-        ("refused", "unrecognized_name", "peer", None),
-        ("callback", "unrecognized_name", "we", None),
-    ),
-}  # fmt: skip
-
-
 @pytest.mark.parametrize("name", FAILURES)
 def test_each_failure_moves_one_counter_on_each_end(certificates: Certificates, version: Any, name: str) -> None:
     make, on_client, on_server = FAILURES[name]
     client, server = make(certificates, version)
     Pair(client, server).until_error()
     for context, expected in ((client, on_client), (server, on_server)):
-        seen = shown(failed(context))
-        assert tuple(s if e is ... else e for s, e in zip(seen, expected, strict=True)) == seen
+        assert is_expected(failed(context), expected)
 
 
 def test_no_common_group_is_told_from_no_common_cipher(certificates: Certificates) -> None:
@@ -406,87 +338,6 @@ def test_a_transport_counts_its_timeout_and_its_end(certificates: Certificates) 
     assert metrics.connections_open == server.metrics().connections_open == 0
 
 
-# --- How connections end ----------------------------------------------------------------------------------------------
-
-
-def test_each_end_is_counted_once(client_context: Any, server_context: Any) -> None:
-    with tls_sockets(client_context, server_context, mode=BLOCKING) as (client, server):
-        closing = Task(server.unwrap)
-        client.unwrap()
-        closing.result()
-    for context in (client_context, server_context):
-        assert context.metrics().connections_closed == {"closed_by_peer": 1, "closed": 0, "truncated": 0}
-    with tls_sockets(client_context, server_context, mode=BLOCKING) as (client, server):
-        server.close()
-        assert client.recv(1) == b""
-    assert server_context.metrics().connections_closed == {"closed_by_peer": 1, "closed": 1, "truncated": 0}
-    assert client_context.metrics().connections_closed == {"closed_by_peer": 1, "closed": 0, "truncated": 1}
-
-
-def test_a_broken_record_is_a_connection_that_has_failed(client_context: Any, server_context: Any) -> None:
-    pair = Pair(client_context, server_context)
-    pair.handshake()
-    pair.server.write(b"data")
-    pair.pump_altered(lambda record: record.damaged())
-    with pytest.raises(standard.SSLError):
-        pair.client.read()
-    pair.pump()
-    with pytest.raises(standard.SSLError):
-        pair.server.read()
-    del pair
-    gc.collect()
-    assert [shown(failure) for failure in client_context.metrics().connections_failed] == [
-        ("protocol", "bad_record_mac", "we", None)
-    ]
-    assert [shown(failure) for failure in server_context.metrics().connections_failed] == [
-        ("refused", "bad_record_mac", "peer", None)
-    ]
-
-
-# --- Together ---------------------------------------------------------------------------------------------------------
-
-
-def test_sums_hold_under_eight_threads(certificates: Certificates, version: Any) -> None:
-    client, server = certificates.client_context(version), certificates.server_context(version)
-    distrusting = certificates.client_context(version, ca_file=certificates.other_ca_file)
-    rounds, threads = 12, 8
-
-    def shake() -> tuple[int, int]:
-        moved = [0, 0]
-        for number in range(rounds):
-            if number % 3 == 0:
-                Pair(distrusting, server).until_error()
-            elif number % 3 == 1:
-                attempt(Pair(client, server).client.do_handshake)
-            else:
-                pair = Pair(client, server)
-                pair.handshake()
-                pair.transfer(bytes(20000), pair.client)
-                info = pair.client.connection_info()
-                moved[0] += info.bytes_in
-                moved[1] += info.bytes_out
-            client.metrics()
-        return moved[0], moved[1]
-
-    results = [task.result() for task in [Task(shake) for _ in range(threads)]]
-    gc.collect()
-    each = rounds * threads // 3
-    ours, theirs, wrong = client.metrics(), server.metrics(), distrusting.metrics()
-    assert (ours.handshakes_started, ours.handshakes_done) == (2 * each, each)
-    assert {failure.reason: n for failure, n in ours.handshakes_failed.items()} == {"abandoned": each}
-    assert (theirs.handshakes_started, theirs.handshakes_done) == (2 * each, each)
-    assert {failure.reason: n for failure, n in theirs.handshakes_failed.items()} == {"refused": each}
-    assert (wrong.handshakes_started, wrong.handshakes_done) == (each, 0)
-    [(failure, count)] = wrong.handshakes_failed.items()
-    assert (failure.verify_code, count) == (VerifyCode.UNABLE_TO_GET_ISSUER_CERT_LOCALLY, each)
-    for metrics in (ours, theirs, wrong):
-        assert metrics.handshakes_open == metrics.connections_open == 0
-        assert sum(metrics.connections_closed.values()) == metrics.handshakes_done
-        for kinds in (metrics.versions, metrics.ciphers, metrics.groups, metrics.resumptions):
-            assert sum(kinds.values()) == metrics.handshakes_done
-        assert metrics.handshake_buckets[-1][1] == metrics.handshakes_done
-    assert ours.bytes_in == sum(into for into, _ in results)
-    assert ours.bytes_out > sum(out for _, out in results), "and the ClientHellos of those that were given up"
 
 
 def test_the_text_names_every_context_and_ends(client_context: Any, server_context: Any) -> None:

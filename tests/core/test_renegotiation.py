@@ -13,20 +13,31 @@ from OpenSSL import SSL
 
 from tests.kit.certificates import HOST, Certificates, Credentials
 from tests.kit.pair import attempt
+from tests.kit.sessions import Recorder
 from tests.kit.subject import tls
 
 
 class Server:
     """A server of pyOpenSSL, which can ask for another handshake."""
 
-    def __init__(self, credentials: Credentials) -> None:
-        context = SSL.Context(SSL.TLSv1_2_METHOD)
+    def __init__(self, credentials: Credentials, *, resumes: bool = False) -> None:
+        self.context = context = SSL.Context(SSL.TLSv1_2_METHOD)
+        self.credentials = credentials
         context.set_options(SSL.OP_NO_TICKET)
-        context.set_session_cache_mode(SSL.SESS_CACHE_OFF)  # so that each handshake is a full one
+        if not resumes:
+            context.set_session_cache_mode(SSL.SESS_CACHE_OFF)  # so that each handshake is a full one
+        context.set_session_id(b"this one")
         context.set_alpn_select_callback(lambda *_: b"h2")
-        self.connection = SSL.Connection(context)
+        self.connection: Any = None
+        self.begin()
+
+    def begin(self) -> None:
+        """Another connection, after a proper end of the last one: OpenSSL forgets the session of a broken one."""
+        if self.connection is not None:
+            self.connection.set_shutdown(SSL.SENT_SHUTDOWN | SSL.RECEIVED_SHUTDOWN)
+        self.connection = SSL.Connection(self.context)
         self.connection.set_accept_state()
-        self.load(credentials)
+        self.load(self.credentials)
 
     def load(self, credentials: Credentials) -> None:
         """Has the next handshake show these."""
@@ -48,6 +59,19 @@ def attempt_of_pyopenssl(method: Any, *args: Any) -> Any:
         return None
 
 
+def talk(client: Any, incoming: Any, outgoing: Any, server: Server, verb: Any, *args: Any) -> list[Any]:
+    """Both sides, until neither sends; what version() was in between."""
+    versions = []
+    while True:
+        attempt(verb, *args)
+        versions.append(client.version())
+        sent = outgoing.read()
+        answered = server.answer(sent)
+        incoming.write(answered)
+        if not sent and not answered:
+            return versions
+
+
 @pytest.mark.parametrize("module", [tls, standard], ids=lambda module: module.__name__)
 def test_a_renegotiation_replaces_what_was_agreed_on(certificates: Certificates, module: ModuleType) -> None:
     server = Server(certificates.server)
@@ -57,16 +81,7 @@ def test_a_renegotiation_replaces_what_was_agreed_on(certificates: Certificates,
     client = context.wrap_bio(incoming, outgoing, server_hostname=HOST)
 
     def run(verb: Any, *args: Any) -> list[Any]:
-        """Both sides, until neither sends; what version() was in between."""
-        versions = []
-        while True:
-            attempt(verb, *args)
-            versions.append(client.version())
-            sent = outgoing.read()
-            answered = server.answer(sent)
-            incoming.write(answered)
-            if not sent and not answered:
-                return versions
+        return talk(client, incoming, outgoing, server, verb, *args)
 
     assert run(client.do_handshake)[-1] == "TLSv1.2"
     assert client.selected_alpn_protocol() == "h2"
@@ -81,3 +96,24 @@ def test_a_renegotiation_replaces_what_was_agreed_on(certificates: Certificates,
     assert client.selected_alpn_protocol() is None  # OpenSSL offers it in the first handshake alone
     assert client.getpeercert(True) not in (None, certificate)
     assert client.get_channel_binding() not in (None, binding)
+
+
+def test_the_session_store_gets_each_session_once(certificates: Certificates) -> None:
+    context = certificates.client_context()
+    context.session_store = store = Recorder()
+    told: list[Any] = []
+    context.new_session_callback = lambda _, session: told.append(session.id)
+    server = Server(certificates.server, resumes=True)
+    for is_first in (True, False):
+        server.begin()
+        incoming, outgoing = tls.MemoryBIO(), tls.MemoryBIO()
+        client = context.wrap_bio(incoming, outgoing, server_hostname=HOST)
+        talk(client, incoming, outgoing, server, client.do_handshake)
+        assert client.session_reused is not is_first
+        assert (len(store.sessions), len(told)) == (1, 1)
+        for count in (1, 2):
+            server.connection.renegotiate()
+            talk(client, incoming, outgoing, server, client.read, 1)
+            assert server.connection.total_renegotiations() == count
+            assert client.session_reused
+        assert (len(store.sessions), len(told)) == (1, 1)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import socket
+import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterator
@@ -126,3 +128,20 @@ def test_twenty_writers_lose_no_key(tmp_path: Path) -> None:
         assert len(set(added)) == 20
         assert set(added) < stored
         assert len(stored) == 21
+
+
+def test_a_look_of_a_ring_is_one_get_and_writes_nothing() -> None:
+    pytest.importorskip("redis", reason="pip install --group ecosystem")
+    program("redis-server", "redis-server")
+    traffic = Path(__file__).parents[2] / "examples" / "fleet" / "traffic.py"
+    done = subprocess.run(
+        [sys.executable, traffic, "2", "0.6"], capture_output=True, text=True, timeout=120, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    assert [line for line in lines if "accept_for" in line] == [
+        "accept_for=7200: 2 keys, a value of 348 bytes",
+        "accept_for=604800: 15 keys, a value of 2,168 bytes",
+    ]
+    looks = [re.fullmatch(r"  (\d+) looks in 0\.6 s, 0 of them wrote", line) for line in (lines[1], lines[5])]
+    assert all(look is not None and int(look[1]) >= 2 for look in looks)

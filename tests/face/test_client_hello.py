@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import random
 from collections.abc import Sequence
+from hashlib import sha256
 
 import pytest
 from hypothesis import given
@@ -12,9 +13,9 @@ from hypothesis import strategies as st
 
 from tests.kit.subject import tls
 from wiretight import ClientHello, parse_client_hello
+from wiretight._core.base.reader import Undecodable
 from wiretight._tls.clienthello import LIMIT, parse
 from wiretight._tls.fingerprints import ja3, ja3_hash, ja4, ja4_r
-from wiretight._tls.reader import Undecodable
 
 Extension = tuple[int, bytes]
 
@@ -301,6 +302,16 @@ def test_ja4_counts_to_99() -> None:
     read = parse(hello(range(1, 200), [(number, b"") for number in range(1000, 1150)]))
 
     assert ja4(read).startswith("t12i999900_")
+
+
+def test_the_fingerprints_of_the_longest_hello_are_those_of_all_its_numbers() -> None:
+    suites = random.Random(1).choices(range(1, 0x0A00), k=32767)
+    read = parse(hello(suites, [(10, vector(2, numbers(2, suites[:32700])))]))
+
+    in_decimal = ["-".join(map(str, each)) for each in (suites, suites[:32700])]
+    assert read.ja3 == f"771,{in_decimal[0]},10,{in_decimal[1]},"
+    digest = sha256(",".join(f"{suite:04x}" for suite in sorted(suites)).encode()).hexdigest()[:12]
+    assert read.ja4.split("_")[:2] == ["t12i990100", digest]
 
 
 def test_ja3_is_that_of_its_publication() -> None:

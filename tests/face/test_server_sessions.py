@@ -46,6 +46,22 @@ def resumes(client_context: Any, server_context: Any, session: Any) -> bool:
     return visit(client_context, server_context, session=session).server.session_reused  # type: ignore[no-any-return]
 
 
+def wait_two_seconds() -> None:
+    """And a little: OpenSSL counts whole seconds."""
+    end = time.time() + 2.1
+    while time.time() < end:
+        time.sleep(0.05)
+
+
+# Where a server keeps its sessions.
+KEPT: dict[str, Callable[[Any], object]] = {
+    "in tickets": lambda context: None,
+    "in tickets of a ring": lambda context: setattr(context, "ticket_keys", tls.TicketKeys()),
+    "in a cache": lambda context: setattr(context, "server_session_cache", Cache()),
+    "in memory": lambda context: setattr(context, "options", context.options | tls.OP_NO_TICKET),
+}
+
+
 # --- session_timeout -------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize("option", [0, tls.OP_NO_TICKET], ids=["tickets", "numbers"])
 @pytest.mark.parametrize("seconds", [60, WEEK])
@@ -66,10 +82,43 @@ def test_sessions_last_as_long_as_the_server_wants(
 def test_a_session_that_has_ended_is_not_resumed(client_context: Any, server_context: Any) -> None:
     server_context.session_timeout = 1
     session = visit(client_context, server_context).client.session
-    end = time.time() + 2.1  # OpenSSL counts whole seconds
-    while time.time() < end:
-        time.sleep(0.05)
+    wait_two_seconds()
     assert not resumes(client_context, server_context, session)
+
+
+def test_a_shorter_time_is_for_the_sessions_that_exist_too(
+    certificates: Certificates, version: Any, client_context: Any
+) -> None:
+    contexts = [certificates.server_context(version) for _ in KEPT]
+    for context, keep in zip(contexts, KEPT.values(), strict=True):
+        keep(context)
+    sessions = [[visit(client_context, context).client.session for _ in range(2)] for context in contexts]
+    wait_two_seconds()
+    for (first, second), context in zip(sessions, contexts, strict=True):
+        context.session_timeout = 60
+        assert resumes(client_context, context, first) or context.options & tls.OP_NO_TICKET
+        context.session_timeout = 1
+        assert not resumes(client_context, context, second)
+    assert contexts[0].metrics().resumptions["expired"] == 1
+
+
+@pytest.mark.parametrize("kept", KEPT)
+def test_a_session_of_tls_1_2_gets_no_longer_time_from_those_who_resume_it(
+    certificates: Certificates, kept: str
+) -> None:
+    version = tls.TLSVersion.TLSv1_2
+    client_context, server_context = certificates.client_context(version), certificates.server_context(version)
+    KEPT[kept](server_context)
+    server_context.session_timeout = 60
+    session = visit(client_context, server_context).client.session
+    server_context.session_timeout = 600
+    if server_context.ticket_keys is not None:
+        server_context.ticket_keys.rotate()  # the client gets a new ticket
+    for _ in range(2):
+        again = visit(client_context, server_context, session=session)
+        assert again.server.session_reused
+        assert again.server.session.timeout == 60
+        session = again.client.session
 
 
 # --- session_id_context ----------------------------------------------------------------------------------------------

@@ -13,10 +13,12 @@ from typing import Any
 
 import pytest
 
+from tests.kit.certificates import HOST
+from tests.kit.ids import stable
 from tests.kit.pair import Pair, attempt
 from tests.kit.servers import Server
 from tests.kit.sessions import Recorder
-from tests.kit.sockets import tls_sockets
+from tests.kit.sockets import handshake, receive_exactly, tls_sockets, tls_transport, unix_pair
 from tests.kit.subject import tls
 from tests.kit.threads import Task
 
@@ -43,6 +45,51 @@ def test_the_second_connection_resumes_the_first(store: Recorder, client_context
     assert set(store.got) == set(store.asked)
     [key] = set(store.asked)
     assert len(key) == 64
+
+
+@pytest.mark.parametrize("over", ["BIOs", "a socket", "another connection"])
+def test_the_store_is_not_asked_if_the_program_sets_a_session_before_the_handshake(
+    certificates: Any, version: Any, store: Recorder, client_context: Any, server_context: Any, over: str
+) -> None:
+    """So what is used once is not wasted."""
+    seen: list[Any] = []
+    client_context.new_session_callback = lambda _, session: seen.append(session)
+
+    def connect(session: Any) -> bool:
+        if over == "BIOs":
+            pair = Pair(client_context, server_context)
+            if session:
+                pair.client.session = session
+            pair.handshake()
+            pair.transfer(b"data", pair.server)
+            return pair.client.session_reused  # type: ignore[no-any-return]
+        transport = tls_transport(certificates.client_context(version), certificates.server_context(version))
+        near, far = transport() if over == "another connection" else unix_pair()
+        with client_context.wrap_socket(near, server_hostname=HOST, do_handshake_on_connect=False) as client:
+            if session:
+                client.session = session
+            with server_context.wrap_socket(far, server_side=True, do_handshake_on_connect=False) as server:
+                handshake(client, server)
+                server.sendall(b"data")
+                assert receive_exactly(client, 4) == b"data"
+                return client.session_reused  # type: ignore[no-any-return]
+
+    assert not connect(None)
+    asked = len(store.asked)
+    assert connect(seen[0])
+    assert len(store.asked) == asked
+    assert connect(None)
+
+
+def test_a_connection_that_never_shakes_hands_takes_nothing(
+    store: Recorder, client_context: Any, server_context: Any
+) -> None:
+    resumed(client_context, server_context)
+    held = len(store.sessions)
+    near, far = unix_pair()
+    with far, client_context.wrap_socket(near, server_hostname=HOST, do_handshake_on_connect=False) as client:
+        assert client.session is None
+    assert len(store.sessions) == held
 
 
 def test_sockets_resume_over_wrap_and_over_connect(store: Recorder, client_context: Any, server_context: Any) -> None:
@@ -213,7 +260,7 @@ def test_a_store_that_fails_ends_no_connection(
     assert {str(error) for error in reported} == {"the store is gone"}
 
 
-@pytest.mark.parametrize("answer", [7, b"session", "session", object()], ids=repr)
+@pytest.mark.parametrize("answer", [7, b"session", "session", object()], ids=stable)
 def test_what_is_no_session_is_not_offered(
     client_context: Any, server_context: Any, monkeypatch: pytest.MonkeyPatch, answer: Any
 ) -> None:
@@ -401,6 +448,35 @@ def test_a_child_leaves_the_tickets_of_its_parent_to_it(certificates: Any, versi
         os._exit(sum(2**i * resumed(client_context, server_context) for i in range(2)))
     seen = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
     assert seen == (0b10 if version == TLS13 else 0b11)
+    assert resumed(client_context, server_context)
+
+
+def test_nor_does_it_offer_them_from_a_store_of_the_programs_own(certificates: Any, version: Any) -> None:
+    class Shelf:
+        """Knows of no fork()."""
+
+        def __init__(self) -> None:
+            self.kept: list[Any] = []
+            self.taken = 0
+
+        def put(self, key: str, session: Any) -> None:
+            self.kept.append(session)
+
+        def take(self, key: str) -> Any:
+            if not self.kept:
+                return None
+            self.taken += 1
+            return self.kept.pop()
+
+    client_context, server_context = certificates.client_context(version), certificates.server_context(version)
+    client_context.session_store = store = Shelf()
+    resumed(client_context, server_context)
+    child = os.fork()
+    if child == 0:
+        first = resumed(client_context, server_context)
+        os._exit(first + 2 * resumed(client_context, server_context) + 4 * (store.taken > 0))
+    seen = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    assert seen == (0b110 if version == TLS13 else 0b111)
     assert resumed(client_context, server_context)
 
 

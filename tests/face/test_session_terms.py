@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import functools
 import subprocess
 import sys
@@ -16,7 +15,7 @@ import pytest
 import wiretight
 from tests.kit.authority import Issued, issue
 from tests.kit.certificates import HOST, Certificates
-from tests.kit.pair import Pair
+from tests.kit.pair import WANT, Pair, attempt
 from tests.kit.subject import tls
 from wiretight._core.base import files
 from wiretight._core.trust.trustedfile import decoded_certificates
@@ -166,7 +165,7 @@ def test_no_two_stores_with_a_relative_directory_are_alike(certificates: Certifi
 def test_a_session_that_is_over_is_not_offered(client_context: Any, server_context: Any) -> None:
     server_context.session_timeout = 1
     session = visit(client_context, server_context).client.session
-    while time.time() <= session.expires:
+    while time.time() <= session.expires + 0.1:  # C's time() may be some milliseconds late
         time.sleep(0.05)
     assert not resumes(client_context, server_context, session=session)
 
@@ -225,7 +224,11 @@ class Store:
 context = wiretight.SSLContext(wiretight.PROTOCOL_TLS_CLIENT)
 context.load_verify_locations(sys.argv[1])
 context.session_store = Store()
-context.wrap_bio(wiretight.MemoryBIO(), wiretight.MemoryBIO(), server_hostname="localhost")
+client = context.wrap_bio(wiretight.MemoryBIO(), wiretight.MemoryBIO(), server_hostname="localhost")
+try:
+    client.do_handshake()
+except wiretight.SSLWantReadError:
+    pass
 """
 
 
@@ -234,14 +237,14 @@ def test_another_process_has_the_same_keys_if_it_trusts_the_same(certificates: C
 
     class Store:
         def put(self, *_: Any) -> None:
-            """Never called: there is no handshake."""
+            """Never called: the handshake only begins."""
 
         def take(self, key: str) -> None:
             asked.append(key)
 
     context = certificates.client_context()
     context.session_store = Store()
-    context.wrap_bio(tls.MemoryBIO(), tls.MemoryBIO(), server_hostname=HOST)
+    assert attempt(context.wrap_bio(tls.MemoryBIO(), tls.MemoryBIO(), server_hostname=HOST).do_handshake) is WANT
     for path, is_equal in ((certificates.ca_file, True), (certificates.other_ca_file, False)):
         command = [sys.executable, "-c", KEY_IN_ANOTHER_PROCESS, str(path)]
         key = subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
@@ -295,57 +298,6 @@ def test_tickets_of_a_server_that_asks_for_certificates_end_with_what_they_were_
     assert resumes(client_context, server_context, session=session)
     CHANGES[change](server_context, certificates)
     again = visit(client_context, server_context, session=session)
-    assert again.server.session_reused is False
-    assert again.server.getpeercert()
-
-
-@pytest.fixture(scope="module")
-def authority() -> Issued:
-    return issue("CA", ca=True)
-
-
-@pytest.fixture
-def brief_visitors(authority: Issued, tmp_path: Path) -> list[tuple[Any, Any, Any]]:
-    """Clients whose certificate has expired meanwhile, their servers, and their sessions: of both versions, with
-    tickets and without, of a first and of a resumed connection.
-    """
-    end = (dt.datetime.now(dt.timezone.utc) + dt.timedelta(seconds=3)).replace(microsecond=0)
-    short = authority.issue("client", not_after=end).write(tmp_path, "client")
-    long = authority.issue("server", names=[HOST]).write(tmp_path, "server")
-    visitors = []
-    for version in (tls.TLSVersion.TLSv1_2, tls.TLSVersion.TLSv1_3):
-        for option in (0, tls.OP_NO_TICKET):
-            client_context = tls.SSLContext(tls.PROTOCOL_TLS_CLIENT)
-            server_context = tls.SSLContext(tls.PROTOCOL_TLS_SERVER)
-            for context, own in ((client_context, short), (server_context, long)):
-                context.minimum_version = context.maximum_version = version
-                context.load_cert_chain(*own)
-                context.load_verify_locations(cadata=authority.pem)
-            server_context.verify_mode = tls.CERT_REQUIRED
-            server_context.options |= option
-            first = visit(client_context, server_context).client.session
-            resumed = visit(client_context, server_context, session=first)
-            assert resumed.server.session_reused
-            visitors += [(client_context, server_context, each) for each in (first, resumed.client.session)]
-    while time.time() < end.timestamp() + 1:
-        time.sleep(0.05)
-    return visitors
-
-
-def test_a_client_with_an_expired_certificate_never_resumes(brief_visitors: list[tuple[Any, Any, Any]]) -> None:
-    for client_context, server_context, session in brief_visitors:
-        failure = Pair(client_context, server_context, session=session).until_error()
-        assert failure.side == "server"
-        assert "certificate has expired" in str(failure.error)
-
-
-def test_nor_does_one_whose_expired_certificate_was_tolerated(certificates: Certificates, version: Any) -> None:
-    client_context = certificates.client_context(version, credentials=certificates.expired)
-    server_context = certificates.server_context(version, client_ca=certificates.ca_file)
-    server_context.verify_callback = lambda _, found: found.tolerate(tls.VerifyCode.CERT_HAS_EXPIRED)
-    server_context.policy_id = b"late clients are welcome"
-    pair = visit(client_context, server_context)
-    again = visit(client_context, server_context, session=pair.client.session)
     assert again.server.session_reused is False
     assert again.server.getpeercert()
 

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from tests.core.peer import Peer, in_kernel, readable
+from tests.kit.ids import stable
 from tests.kit.pair import WANT, Pair, attempt
 from tests.kit.sockets import BLOCKING, MODES, WITH_TIMEOUT, driven, receive_exactly, tls_sockets
 from tests.kit.subject import tls
@@ -272,7 +273,7 @@ def failing() -> Iterator[bytes]:
         ([b"data", memoryview(b"data")[::2]], BufferError, "contiguous"),
         (failing, ZeroDivisionError, "^$"),
     ],
-    ids=repr,
+    ids=stable,
 )
 def test_other_things_are_refused_and_nothing_is_sent(ends: Ends, wrong: Any, error: Any, sentence: str) -> None:
     before = ends.client.connection_info().records_out

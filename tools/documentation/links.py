@@ -22,6 +22,7 @@ OUTSIDE = {
     "project/fuzz.md": "fuzz/README.md",
     "project/measurements.md": "bench/results/reference.md",
     "project/handshakes.md": "bench/results/handshakes.md",
+    "project/scale.md": "bench/results/scale.md",
 }
 CHANGELOG = "changelog.md"
 

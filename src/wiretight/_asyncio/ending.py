@@ -285,8 +285,12 @@ class Ending(Flow):
     def _fail(self, error: BaseException, message: str = "Fatal error on transport") -> None:
         """Ends the connection after an error. An OSError goes to the protocol only; any other is also reported.
 
-        Except a CancelledError, as in asyncio, because it concerns a task and is not a defect.
+        Except a CancelledError, as in asyncio, because it concerns a task and is not a defect. What ends the program,
+        which a callback of the connection may have raised, is raised here, and ends the loop.
         """
+        if isinstance(error, (SystemExit, KeyboardInterrupt)):
+            self._end(ConnectionAbortedError("a callback of the connection has ended the program"))
+            raise error
         try:
             if isinstance(error, OSError):
                 if self._loop.get_debug():

@@ -101,6 +101,7 @@ class SSLTransport(Handshake):
         """Starts the handshake."""
         self._waiter = waiter
         self._waiter_callbacks = []
+        self._ssl_object._sslobj.ask_session_store()
         self._bind(self._ssl_object._sslobj, edge_triggered)
         self.set_protocol(protocol)
         self._enter(State.HANDSHAKING)

@@ -1,7 +1,7 @@
 """_SSLContext: a Context with everything that can be loaded into it, in the shape of CPython's `_ssl._SSLContext`."""
 
 from wiretight._core.callbacks cimport (
-    alerts, alpn, clienthello, keylog, messages, newsession, psk, serversessions, tickets, verify,
+    alerts, alpn, clienthello, keylog, messages, newsession, psk, serversessions, verify,
 )
 from wiretight._core.connection.hostname cimport a_label
 from wiretight._core.context cimport algorithms, certfiles, credentials
@@ -32,7 +32,6 @@ cdef class _SSLContext(Context):
         alpn.install(self)
         clienthello.install(self)
         serversessions.install(self)
-        tickets.install_again(self)
         verify.install(self)
 
     # --- algorithms --------------------------------------------------------------------------------------------------
@@ -366,7 +365,8 @@ cdef class _SSLContext(Context):
         can decrypt the connection. Both may be set. If it raises, the call that shakes hands raises that, or an
         exception that has it as its __context__.
 
-        Setting it raises TypeError if it is not callable. Since 0.1. Source: RFC 9850; `OpenSSL.SSL.Context` has one.
+        Setting it raises TypeError if it is not callable or is a coroutine function. Since 0.1.
+        Source: RFC 9850; `OpenSSL.SSL.Context` has one.
 
         OpenSSL: SSL_CTX_set_keylog_callback(3)
         """
@@ -400,13 +400,15 @@ cdef class _SSLContext(Context):
         resumes one of an earlier connection to the same server without being told.
 
         It has two methods. `put(key, session)` is called with each SSLSession, amid a handshake or a read, and
-        `take(key)`, which returns one or None, when a connection is made without a `session`. `key` is a str of 64
-        digits, in which are the server's name (or its address) and port, ALPN and all that the verification depends on:
-        so a change of the context's trust or verify_mode finds no earlier session. What they raise, other than a
-        BaseException, goes to sys.unraisablehook, and the connection goes on.
+        `take(key)`, which returns one or None, when a handshake begins without a `session` of the program. `key` is a
+        str of 64 digits, in which are the server's name (or its address) and port, ALPN and all that the verification
+        depends on: so a change of the context's trust or verify_mode finds no earlier session. What they raise, other
+        than a BaseException, goes to sys.unraisablehook, and the connection goes on. Of what a parent process has put
+        there before a fork(), only what may be resumed more than once (TLS 1.2) is offered.
 
-        A server recognises a client that resumes. Setting it raises TypeError for what lacks a method, ValueError on a
-        context that is not PROTOCOL_TLS_CLIENT. Since 0.1. Source: RFC 8446, section 2.2; Go's tls.ClientSessionCache.
+        A server recognises a client that resumes. Setting it raises TypeError for what lacks a method, or has a
+        coroutine function for one, ValueError on a context that is not PROTOCOL_TLS_CLIENT. Since 0.1.
+        Source: RFC 8446, section 2.2; Go's tls.ClientSessionCache.
 
         OpenSSL: SSL_CTX_sess_set_new_cb(3), SSL_set_session(3)
         """
@@ -423,8 +425,8 @@ cdef class _SSLContext(Context):
         With TLS 1.3 that is each ticket, when a read meets it; with TLS 1.2 once, at the end of a full handshake. If it
         raises, the call that met the session raises that, or an exception that has it as its __context__.
 
-        Setting it raises TypeError if it is not callable, ValueError on a context that is not PROTOCOL_TLS_CLIENT.
-        Since 0.1. Source: RFC 8446, section 4.6.1.
+        Setting it raises TypeError if it is not callable or is a coroutine function, ValueError on a context that is
+        not PROTOCOL_TLS_CLIENT. Since 0.1. Source: RFC 8446, section 4.6.1.
 
         OpenSSL: SSL_CTX_sess_set_new_cb(3)
         """

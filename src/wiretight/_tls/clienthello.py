@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from wiretight._core.base.reader import Reader, Undecodable
 from wiretight._tls import fingerprints
-from wiretight._tls.reader import Reader, Undecodable
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer

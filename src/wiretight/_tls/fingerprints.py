@@ -7,9 +7,10 @@ Sources: github.com/FoxIO-LLC/ja4, technical_details/JA4.md; github.com/salesfor
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from hashlib import md5, sha256
 from typing import TYPE_CHECKING
+
+from wiretight._core.base.numerals import Numerals, is_grease
 
 if TYPE_CHECKING:
     from wiretight._tls.clienthello import ClientHello
@@ -17,11 +18,6 @@ if TYPE_CHECKING:
 _VERSIONS = {0x0304: "13", 0x0303: "12", 0x0302: "11", 0x0301: "10", 0x0300: "s3", 0x0002: "s2"}
 _SERVER_NAME, _ALPN = 0, 16
 _NOTHING = "000000000000"
-
-
-def is_grease(number: int) -> bool:
-    """Whether it is one of the numbers that mean nothing, and that clients send to be ignored (RFC 8701)."""
-    return number & 0x0F0F == 0x0A0A and number >> 8 == number & 0xFF
 
 
 def ja4(hello: ClientHello) -> str:
@@ -37,7 +33,7 @@ def ja4_r(hello: ClientHello) -> str:
 def ja3(hello: ClientHello) -> str:
     """Five lists in the client's order, as decimal numbers; what is compared is their MD5."""
     lists = (hello.cipher_suites, hello.extensions, hello.groups, hello.point_formats)
-    return ",".join((str(hello.legacy_version), *("-".join(map(str, _meant(numbers))) for numbers in lists)))
+    return ",".join((str(hello.legacy_version), *(Numerals(numbers).decimal() for numbers in lists)))
 
 
 def ja3_hash(hello: ClientHello) -> str:
@@ -47,9 +43,10 @@ def ja3_hash(hello: ClientHello) -> str:
 
 def _offer(hello: ClientHello) -> str:
     """Such as t13d1516h2: over TCP, TLS 1.3, with a server name (or i), 15 suites, 16 extensions, first protocol h2."""
-    version = max(_meant(hello.supported_versions), default=hello.legacy_version)
+    versions = (number for number in hello.supported_versions if not is_grease(number))
+    version = max(versions, default=hello.legacy_version)
     name = "d" if _SERVER_NAME in hello.extensions else "i"
-    counts = "".join(f"{min(len(_meant(numbers)), 99):02}" for numbers in (hello.cipher_suites, hello.extensions))
+    counts = "".join(f"{min(len(Numerals(numbers)), 99):02}" for numbers in (hello.cipher_suites, hello.extensions))
     return f"t{_VERSIONS.get(version, '00')}{name}{counts}{_ends(hello)}"
 
 
@@ -64,25 +61,19 @@ def _ends(hello: ClientHello) -> str:
 
 
 def _suites(hello: ClientHello) -> str:
-    return _hexadecimal(sorted(_meant(hello.cipher_suites)))
+    suites = Numerals(hello.cipher_suites)
+    suites.sort()
+    return suites.hexadecimal()
 
 
 def _extensions(hello: ClientHello) -> str:
     """Without the server's name and ALPN, which would tell one use of a program from another."""
-    extensions = _hexadecimal(
-        sorted(number for number in _meant(hello.extensions) if number not in (_SERVER_NAME, _ALPN))
-    )
-    signatures = _hexadecimal(_meant(hello.signature_algorithms))
-    return f"{extensions}_{signatures}" if extensions and signatures else extensions
+    extensions = Numerals(tuple(number for number in hello.extensions if number not in (_SERVER_NAME, _ALPN)))
+    extensions.sort()
+    signatures = Numerals(hello.signature_algorithms)
+    lists = (extensions, signatures) if extensions and signatures else (extensions,)
+    return "_".join(each.hexadecimal() for each in lists)
 
 
 def _digest(numbers: str) -> str:
     return sha256(numbers.encode("ascii")).hexdigest()[:12] if numbers else _NOTHING
-
-
-def _hexadecimal(numbers: Iterable[int]) -> str:
-    return ",".join(f"{number:04x}" for number in numbers)
-
-
-def _meant(numbers: Iterable[int]) -> list[int]:
-    return [number for number in numbers if not is_grease(number)]

@@ -40,13 +40,15 @@ class HasSessions:
 
     @property
     def session_timeout(self) -> float:
-        """For how many seconds a server accepts a session, counted from its ticket; 7200 by default.
+        """For how many seconds a server accepts a session; 7200 by default. With TLS 1.3 each ticket is counted from
+        when it was made, with TLS 1.2 from the full handshake.
 
-        A session ends earlier with the certificate of its client. It is a whole number, at most 604800, a week: longer
-        no client of TLS 1.3 keeps a ticket. Raises ValueError for another number, and on a context that is for clients;
+        A session ends earlier with the first of the certificates that its client was verified by. Less is for the
+        sessions that exist, too; more is for new ones only. It is a whole number, at most 604800, a week: longer no
+        client of TLS 1.3 keeps a ticket. Raises ValueError for another number, and on a context that is for clients;
         TypeError for what is no number. Since 0.1. Source: RFC 8446, section 4.6.1.
 
-        OpenSSL: SSL_SESSION_set_timeout(3)
+        OpenSSL: SSL_SESSION_set_timeout(3), SSL_SESSION_get_time(3)
         """
         seconds: float = _server.session_timeout(self)
         return seconds
@@ -94,7 +96,8 @@ class HasSessions:
         for them. What they raise goes to sys.unraisablehook, and the handshake is a full one.
 
         It is that of the context which `sni_callback` chooses; the context that a server listens with needs one too.
-        Raises TypeError for what lacks a method, ValueError on a context that is for clients. Since 0.1.
+        Raises TypeError for what lacks a method, or has a coroutine function for one, ValueError on a context that is
+        for clients. Since 0.1.
         Source: RFC 8446, section 8.1.
 
         OpenSSL: SSL_CTX_sess_set_get_cb(3), SSL_CTX_set_options(3)

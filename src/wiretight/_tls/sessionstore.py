@@ -11,21 +11,24 @@ if TYPE_CHECKING:
 class SessionStore(Protocol):
     """Where a client's sessions are kept: see SSLContext.session_store. MemorySessionStore is one.
 
-    Any thread may call either method, also several at once. Since 0.1. Source: Go's tls.ClientSessionCache.
+    Any thread may call either method, also several at once; neither is a coroutine function. Since 0.1.
+    Source: Go's tls.ClientSessionCache.
     """
 
     def put(self, key: str, session: SSLSession, /) -> object:
         """Keeps `session`, in addition to others of `key`; what it returns is ignored. Since 0.1."""
 
     def take(self, key: str, /) -> SSLSession | None:
-        """Removes a session of `key`, and returns it; None without one. An expired one is not offered. Since 0.1."""
+        """Removes a session of `key`, and returns it; None without one. An expired one is not offered, nor after a
+        fork() one of TLS 1.3 that the parent has put there. Since 0.1.
+        """
 
 
 class ServerSessionCache(Protocol):
     """Where a server's sessions are kept: see SSLContext.server_session_cache.
 
-    Any thread may call each method, also several at once, amid a handshake: what they wait for, it waits for.
-    Since 0.1. Source: OpenSSL, SSL_CTX_sess_set_get_cb(3).
+    Any thread may call each method, also several at once, amid a handshake: what they wait for, it waits for. None is a
+    coroutine function. Since 0.1. Source: OpenSSL, SSL_CTX_sess_set_get_cb(3).
     """
 
     def put(self, id: bytes, data: bytes, expires: float, /) -> object:

@@ -139,7 +139,8 @@ class TicketKeys(KeyRing):
         The store has one value: the keys, encrypted under `wrapping_key`, 32 bytes that every process has from where it
         has its other secrets. Whoever makes a connection looks for new keys if the last look was `refresh` seconds ago;
         with an event loop of asyncio in the loop's default executor. A new key is stored twice `refresh` before it is
-        used, so that every process knows it by then. Clocks may differ by `refresh`.
+        used, so that every process knows it by then. Clocks may differ by `refresh`; a process whose clock is further
+        off may lack tickets that others resume, and costs them none: what it adds is opened, and not relied on.
 
         What a store raises goes to sys.unraisablehook, once, and the keys that are known are used on; when none of them
         may encrypt any more, no tickets are issued until the store is back. A key that is known stays until it expires,
@@ -168,8 +169,8 @@ class TicketKeys(KeyRing):
         return tuple(TicketKey(*key) for key in self._keys().tuples())
 
     def rotate(self) -> TicketKey:
-        """Makes a key now, and returns it; the others only open tickets from then on. A shared ring stores it first,
-        and uses it when every process knows it.
+        """Makes a key now, and returns it; the others only open tickets from then on, even one that was to begin later.
+        A shared ring stores it first, and uses it when every process knows it.
 
         Raises ValueError with `rotate_every=None` and for a ring of files; on a shared ring, what its store raises.
         Since 0.1.
@@ -178,7 +179,7 @@ class TicketKeys(KeyRing):
             return TicketKey(*self._sharing.synchronize(self, rotates=True).last())
         while True:
             before = self._keys()
-            after = self._with_new_key(before)
+            after = self._with_new_key(before, rotates=True)
             if self._replace(before, after):
                 return TicketKey(*after.last())
 
@@ -205,12 +206,14 @@ class TicketKeys(KeyRing):
         if self._rotate_every is not None and not before.encrypts():
             self._replace(before, self._with_new_key(before))
 
-    def _with_new_key(self, keys: KeySet) -> KeySet:
+    def _with_new_key(self, keys: KeySet, *, rotates: bool = False) -> KeySet:
         if self._rotate_every is None:
             raise ValueError("the keys of this ring are those that it was given: make another ring of others")
         begin = clock()
         end = begin + self._rotate_every
-        return keys.with_new_key(begin, end, end + self._accept_for)
+        if rotates:  # or one that begins later, or ends later, would come back
+            keys = keys.ended(begin)
+        return keys.with_new_key(begin, end, end + self._accept_for, _FOREVER)
 
 
 def _keys_of(path: _Path) -> list[tuple[bytes, bytes]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 
+from wiretight._core.base.coroutines import no_coroutine, no_coroutine_function
 from wiretight._core.session.sealing import WrappingKey, opened, sealed
 from wiretight._core.session.ticketkeys import KeySet, clock
 from wiretight._standard.typing import TYPE_CHECKING, Any
@@ -25,7 +26,7 @@ _ATTEMPTS = 100
 class Sharing:
     """What a shared ring knows of its store."""
 
-    __slots__ = ("_accept_for", "_refresh", "_rotate_every", "_store", "_wrapping_key")
+    __slots__ = ("_accept_for", "_outlived", "_refresh", "_rotate_every", "_store", "_wrapping_key")
 
     def __init__(
         self, store: TicketKeyStore, wrapping_key: Buffer, refresh: float, rotate_every: float, accept_for: float
@@ -33,6 +34,7 @@ class Sharing:
         for method in ("load", "store"):
             if isinstance(store, type) or not callable(getattr(store, method, None)):
                 raise TypeError(f"store must be a TicketKeyStore, with load() and store(), not {_kind_of(store)}")
+            no_coroutine_function(getattr(store, method), f"{method}() of a TicketKeyStore")
         if rotate_every < _SHORTEST * refresh:
             raise ValueError(f"rotate_every must be at least {_SHORTEST} times refresh, {_SHORTEST * refresh:g}")
         self._store = store
@@ -40,6 +42,7 @@ class Sharing:
         self._refresh = refresh
         self._rotate_every = rotate_every
         self._accept_for = accept_for
+        self._outlived: set[bytes] = set()  # the names of keys that have expired here, and are in the store
 
     def look(self, ring: KeyRing) -> None:
         """Has the ring learn what is new, maybe later: an event loop does not wait for a store. Since 0.1."""
@@ -70,35 +73,46 @@ class Sharing:
         another wrapping key; RuntimeError if others were always faster. Since 0.1.
         """
         for _ in range(_ATTEMPTS):
-            loaded = self._store.load()
+            loaded = no_coroutine(self._store.load(), "load() of a TicketKeyStore")
             version, theirs = None, KeySet()
             if loaded is not None:
                 version, theirs = loaded[0], opened(loaded[1], self._wrapping_key)[0]
-            wanted = _learn(ring, theirs)
-            if rotates or wanted.seconds_left() < _MARGIN * self._refresh:
-                wanted = self._with_new_key(wanted)
+            wanted = self._learn(ring, theirs)
+            if rotates or wanted.ends() < clock() + _MARGIN * self._refresh:
+                wanted = self._with_new_key(wanted, rotates)
             elif not theirs.lacks(wanted, self._refresh):
                 return wanted
-            data = sealed(wanted, self._wrapping_key, self._rotate_every, self._accept_for)
-            if self._store.store(data, version):
-                _learn(ring, wanted)
+            # What had expired when it was seen first is not removed: then it may be our clock that is wrong.
+            stored = wanted.with_expired(theirs, self._outlived, self._latest_begin())
+            data = sealed(stored, self._wrapping_key, self._rotate_every, self._accept_for)
+            if no_coroutine(self._store.store(data, version), "store() of a TicketKeyStore"):
+                self._learn(ring, wanted)
                 return wanted
         raise RuntimeError(f"the store of the ticket keys has changed {_ATTEMPTS} times while they were to be stored")
 
-    def _with_new_key(self, keys: KeySet) -> KeySet:
+    def _latest_begin(self) -> float:
+        """The last moment at which a key begins that is made now, by every clock that is not wrong. One that begins
+        later is kept, because it may be our clock that is wrong, but takes no place from another.
+        """
+        return clock() + (_LEAD + 1) * self._refresh
+
+    def _with_new_key(self, keys: KeySet, rotates: bool) -> KeySet:
         """The first key, and one after a pause of all processes, begins at once, by every clock: there is no other."""
         begin = clock() + (_LEAD if keys.encrypts() else -1) * self._refresh
         end = begin + self._rotate_every + (_MARGIN - _LEAD) * self._refresh  # if nobody could store the next one
-        return keys.with_new_key(begin, end, end + self._accept_for)
+        if rotates:
+            keys = keys.ended(begin)
+        return keys.with_new_key(begin, end, end + self._accept_for, self._latest_begin())
 
-
-def _learn(ring: KeyRing, keys: KeySet) -> KeySet:
-    """What the ring has known stays until it expires, so that a store may lose its data."""
-    while True:
-        before = ring._keys()
-        after = before.merged(keys)
-        if ring._replace(before, after):
-            return after
+    def _learn(self, ring: KeyRing, keys: KeySet) -> KeySet:
+        """What the ring has known stays until it expires, so that a store may lose its data."""
+        while True:
+            before = ring._keys()
+            after = before.merged(keys, self._latest_begin())
+            if ring._replace(before, after):
+                outlived = before.names() - after.names()
+                self._outlived = (self._outlived | outlived) & keys.names()
+                return after
 
 
 def _running_loop() -> Any:

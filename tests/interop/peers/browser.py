@@ -14,7 +14,7 @@ from tests.interop.http import read_request, send_answer
 from tests.interop.peers.nss import make_database
 from tests.interop.peers.peer import Peer, Reasons, output
 from tests.interop.peers.terms import CLIENT, HALF_CLOSE, SERVER, Answer, Terms
-from tests.kit.certificates import HOST
+from tests.kit.certificates import HOST, Credentials
 from tests.kit.programs import Argument, Process
 from tests.kit.threads import PATIENCE
 
@@ -46,6 +46,13 @@ class Browser(Peer):
         (CLIENT, HALF_CLOSE): "A browser keeps its direction open until it has the answer.",
     }
 
+    def __init__(self, *credentials: Credentials) -> None:
+        """With these beside those of the terms: a browser may have many."""
+        self._credentials = credentials
+
+    def own(self, terms: Terms) -> list[Credentials]:
+        return [each for each in (terms.client_credentials, *self._credentials) if each is not None]
+
     def serve_our_end(self, terms: Terms) -> Site:
         self._site = Site(terms.data)
         return self._site
@@ -74,7 +81,7 @@ class Chromium(Browser):
         home = terms.folder
         database = home / ".pki" / "nssdb"
         database.mkdir(parents=True, exist_ok=True)
-        make_database(database, terms.certificates.ca_file, terms.client_credentials)
+        make_database(database, terms.certificates.ca_file, *self.own(terms))
         version = f"tls{terms.number}"
         options: list[Argument] = ["--headless=new", "--no-sandbox", "--disable-gpu", "--no-first-run"]
         options += ["--disable-background-networking", f"--user-data-dir={home / 'profile'}"]
@@ -104,7 +111,7 @@ class Firefox(Browser):
     def process(self, terms: Terms, url: str) -> Process:
         profile = terms.folder / "profile"
         profile.mkdir(exist_ok=True)
-        make_database(profile, terms.certificates.ca_file, terms.client_credentials)
+        make_database(profile, terms.certificates.ca_file, *self.own(terms))
         version = {"1.2": 3, "1.3": 4}[terms.number]
         preferences = {
             "security.tls.version.min": version,

@@ -36,21 +36,21 @@ class NSS(Compiled):
     def arguments(self, role: str, terms: Terms, port: int) -> list[str]:
         """In the order in which the program has them: C has no JSON."""
         own = credentials_of(role, terms)
-        database = make_database(terms.folder, terms.certificates.ca_file, own)
+        database = make_database(terms.folder, terms.certificates.ca_file, *([own] if own else []))
         words = [role, str(port), terms.number, database, NICKNAME if own else "", ",".join(terms.alpn)]
         flags = (terms.demands_certificate, terms.resume, terms.half_close)
         return [*words, *("yes" if flag else "no" for flag in flags), str(len(terms.data))]
 
 
-def make_database(folder: Path, ca_file: Path, own: Credentials | None) -> str:
-    """NSS keeps certificates and keys in a folder: the CA, trusted, and the `own` ones. Programs of NSS share it."""
+def make_database(folder: Path, ca_file: Path, *own: Credentials) -> str:
+    """NSS keeps certificates and keys in a folder: the CA, trusted, and `own` ones. Programs of NSS share it."""
     database = f"sql:{folder}"
     run("certutil", "-N", "-d", database, "--empty-password")
     run("certutil", "-A", "-d", database, "-n", "ca", "-t", "CT,C,C", "-a", "-i", ca_file)
-    if own is not None:
+    for at, (chain, key) in enumerate(own):
         package, password = folder / "own.p12", "secret"
-        export = ("openssl", "pkcs12", "-export", "-name", NICKNAME, "-passout", f"pass:{password}")
-        run(*export, "-in", own.chain, "-inkey", own.key, "-out", package)
+        export = ("openssl", "pkcs12", "-export", "-name", f"{NICKNAME}-{at}" if at else NICKNAME)
+        run(*export, "-passout", f"pass:{password}", "-in", chain, "-inkey", key, "-out", package)
         run("pk12util", "-i", package, "-d", database, "-W", password, "-K", "")
     return database
 

@@ -8,7 +8,7 @@ from wiretight._cli.scan.hello import SSL2_CIPHERS, SSL3, TLS12, TLS13
 from wiretight._cli.scan.opened import Keys, Unopened
 from wiretight._cli.scan.suites import suite
 from wiretight._cli.trace.messages import RETRY, extensions_of
-from wiretight._tls.reader import Reader, Undecodable
+from wiretight._core.base.reader import Reader, Undecodable
 
 _CHANGE_CIPHER_SPEC, _ALERT, _HANDSHAKE, _DATA = 20, 21, 22, 23
 _RECORD_LIMIT = 16384 + 2048  # RFC 5246, 6.2.3

@@ -1,6 +1,6 @@
 """Authorities: the names of CAs, as a server sends them in a request for a client's certificate (DER, X.501)."""
 
-from wiretight._tls.reader import Reader, Undecodable
+from wiretight._core.base.reader import Reader, Undecodable
 
 _SHORT = {  # RFC 4514, section 3
     b"\x55\x04\x03": "CN", b"\x55\x04\x06": "C", b"\x55\x04\x07": "L", b"\x55\x04\x08": "ST", b"\x55\x04\x0a": "O",

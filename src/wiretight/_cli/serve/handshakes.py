@@ -9,9 +9,9 @@ import wiretight as ssl
 from wiretight._cli.connect.chain import decoded
 from wiretight._cli.trace.messages import client_hello, name_and_details
 from wiretight._cli.trace.names import EXTENSIONS, GROUPS, name_of
+from wiretight._core.base.reader import Reader, Undecodable
 from wiretight._tls.clienthello import ClientHello, parse
 from wiretight._tls.fingerprints import ja3, ja3_hash, ja4, ja4_r
-from wiretight._tls.reader import Reader, Undecodable
 
 _HANDSHAKE = 22
 _CLIENT_HELLO, _CERTIFICATE, _FINISHED = 1, 11, 20

@@ -8,8 +8,8 @@ from collections.abc import Callable
 import wiretight as ssl
 from wiretight._cli.connect.chain import in_words
 from wiretight._cli.trace.names import EXTENSIONS, GROUPS, MESSAGES, SIGNATURES, VERSIONS, cipher_name, name_of
+from wiretight._core.base.reader import Reader, Undecodable
 from wiretight._tls.clienthello import ClientHello, parse
-from wiretight._tls.reader import Reader, Undecodable
 
 Details = dict[str, object]
 

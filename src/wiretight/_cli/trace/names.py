@@ -1,7 +1,7 @@
 """Names: what the numbers of TLS mean, by IANA's registries."""
 
 import wiretight as ssl
-from wiretight._tls.fingerprints import is_grease
+from wiretight._core.base.numerals import is_grease
 
 RECORDS = {20: "change_cipher_spec", 21: "alert", 22: "handshake", 23: "application_data", 24: "heartbeat"}
 

@@ -152,8 +152,14 @@ cdef object unexplained(const Failure *failure, object hostname, str refusal):
 
 
 cdef object chained(object problem, object cause):
-    """What a callback raised, or the problem of the verb with that behind it; not a want, which callers just repeat."""
+    """What a callback raised, or the problem of the verb with that behind it; not a want, which callers just repeat.
+
+    What ends the program is never behind an error, which the program handles.
+    """
     if problem is None or isinstance(problem, (SSLWantCallbackError, SSLWantReadError, SSLWantWriteError)):
+        return cause
+    if isinstance(cause, (KeyboardInterrupt, SystemExit)):
+        cause.__context__ = problem
         return cause
     problem.__context__ = cause
     return problem

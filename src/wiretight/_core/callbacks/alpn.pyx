@@ -2,9 +2,9 @@
 
 from libc.string cimport memcmp
 
+from wiretight._core.base.coroutines cimport no_coroutine, no_coroutine_function
 from wiretight._core.base.errors cimport raise_queue
 from wiretight._core.callbacks.failures cimport FAILS_VERB, call_python, callable_or_none, subject_of
-from wiretight._core.callbacks.suspension cimport async_refused
 from wiretight._core.connection.connection cimport Connection
 from wiretight._core.context.context cimport settings_of, trial, update_settings
 from wiretight._core.context.settings cimport Settings, put_alpn
@@ -42,7 +42,7 @@ def set_alpn_callback(Context context not None, callback, /):
     callable_or_none(callback, f"alpn_callback must be callable or None, not {type(callback).__name__}")
     if callback is not None and context._protocol == PROTOCOL_TLS_CLIENT:
         raise ValueError("alpn_callback is for servers: a client offers the protocols of set_alpn_protocols()")
-    update_settings(context, put_alpn_callback, async_refused(callback, "alpn_callback"))
+    update_settings(context, put_alpn_callback, no_coroutine_function(callback, "alpn_callback"))
 
 
 cdef int put_alpn_callback(Context _, Settings settings, object callback) except -1:
@@ -132,7 +132,7 @@ cdef int select(Connection connection, object callback, void *argument) except -
     while at < offer.size:
         names.append(offer.octets[at + 1:at + 1 + offer.octets[at]].decode("latin-1"))
         at += offer.octets[at] + 1
-    answer = callback(subject, tuple(names))
+    answer = no_coroutine(callback(subject, tuple(names)), "alpn_callback")
     if answer is None:
         return 0
     if not isinstance(answer, str):

@@ -9,6 +9,7 @@ alert. That of client_hello_callback is the verb's.
 
 from libc.string cimport memchr, strcmp
 
+from wiretight._core.base.coroutines cimport no_coroutine
 from wiretight._core.callbacks.failures cimport FAILS_VERB, UNRAISABLE, call_python, callable_or_none, subject_of
 from wiretight._core.callbacks.messages cimport hook_messages
 from wiretight._core.callbacks.suspension cimport PENDING, SUSPENDED, decision
@@ -21,13 +22,11 @@ from wiretight._core.context.versions cimport PROTOCOL_TLS_CLIENT
 from wiretight._core.openssl.ssl cimport (
     SSL, SSL_AD_DECODE_ERROR, SSL_AD_HANDSHAKE_FAILURE, SSL_AD_INTERNAL_ERROR, SSL_AD_NO_APPLICATION_PROTOCOL,
     SSL_CLIENT_HELLO_ERROR, SSL_CLIENT_HELLO_RETRY, SSL_CLIENT_HELLO_SUCCESS, SSL_CTX_set_client_hello_cb,
-    SSL_CTX_set_tlsext_servername_callback, SSL_TLSEXT_ERR_NOACK, SSL_TLSEXT_ERR_OK, SSL_client_hello_get0_ext,
-    SSL_get_app_data, SSL_set_session_id_context, SSL_version, TLS1_3_VERSION, TLSEXT_MAXLEN_host_name,
-    TLSEXT_NAMETYPE_host_name, TLSEXT_TYPE_application_layer_protocol_negotiation, TLSEXT_TYPE_server_name,
+    SSL_CTX_set_tlsext_servername_callback, SSL_TLSEXT_ERR_NOACK, SSL_TLSEXT_ERR_OK, SSL_alert_desc_string_long,
+    SSL_client_hello_get0_ext, SSL_get_app_data, SSL_set_session_id_context, SSL_version, TLS1_3_VERSION,
+    TLSEXT_MAXLEN_host_name, TLSEXT_NAMETYPE_host_name, TLSEXT_TYPE_application_layer_protocol_negotiation,
+    TLSEXT_TYPE_server_name,
 )
-
-cdef extern from "openssl/ssl.h" nogil:
-    const char *SSL_alert_desc_string_long(int value)
 
 cdef enum:
     LIST_HEADER = 2
@@ -227,7 +226,7 @@ cdef int ask(Connection connection, object callback, void *call) except -1:
     hello.alert[0] = SSL_AD_HANDSHAKE_FAILURE
     connection.is_undecided = True
     try:
-        answer = callback(subject, connection.requested_name, connection._context)
+        answer = no_coroutine(callback(subject, connection.requested_name, connection._context), "sni_callback")
     finally:
         connection.is_undecided = False
     hello.alert[0] = SSL_AD_INTERNAL_ERROR

@@ -7,7 +7,8 @@ ctypedef int (*Body)(Connection connection, object kept, void *call) except -1
 
 cdef enum Failing:
     FAILS_VERB      # the verb raises it, once OpenSSL has returned
-    UNRAISABLE      # sys.unraisablehook gets it
+    UNRAISABLE      # sys.unraisablehook gets it, as with `ssl`
+    REPORTED        # sys.unraisablehook gets an Exception, and the verb raises all else
 
 
 # What `body` returns; 0 if nothing is kept for `feature`, -1 if it raised. NULL: it looks for itself

@@ -30,12 +30,19 @@ cdef int guarded(
                 return 0
         return body(connection, kept, call)
     except BaseException as error:
-        if failing == FAILS_VERB:
+        if is_raised_by_verb(error, failing):
             connection.descriptor.keep_raised(error)
         else:
             PyErr_SetObject(type(error), error)
             PyErr_WriteUnraisable(kept)
     return -1
+
+
+cdef bint is_raised_by_verb(object error, Failing failing) except -1:
+    """What ends the program is, in any case: it must get to who ends it."""
+    if failing == UNRAISABLE:
+        return isinstance(error, (KeyboardInterrupt, SystemExit))
+    return failing == FAILS_VERB or not isinstance(error, Exception)
 
 
 cdef object subject_of(Connection connection):

@@ -1,14 +1,16 @@
 """Key log (RFC 9850): the file, and the callback, that get the TLS secrets of a Context's connections."""
 
+cimport cython
 from cpython.exc cimport PyErr_CheckSignals, PyErr_SetObject, PyErr_WriteUnraisable
 from libc.errno cimport EINTR, errno
 from posix.unistd cimport close, write
 
+from wiretight._core.base.coroutines cimport no_coroutine, no_coroutine_function
 from wiretight._core.callbacks.failures cimport FAILS_VERB, call_python, callable_or_none, subject_of
 from wiretight._core.connection.connection cimport Connection
 from wiretight._core.context.context cimport check_not_frozen, settings_of, update_settings
-from wiretight._core.context.settings cimport Settings
-from wiretight._core.openssl.ssl cimport SSL, SSL_CTX_set_keylog_callback, SSL_get_app_data
+from wiretight._core.context.settings cimport Hook, Settings
+from wiretight._core.openssl.ssl cimport SSL, SSL_CTX, SSL_CTX_set_keylog_callback, SSL_get_app_data
 
 from wiretight._standard.system import errno as codes, os, stat
 
@@ -105,33 +107,40 @@ cdef int set_keylog_filename(Context context, object path) except -1:
     if path is not None:
         check_not_frozen(context)   # before a file is created
         log = KeyLog(path)
-        install(context)
     return update_settings(context, put_keylog, log)
 
 
 cdef int set_keylog_callback(Context context, object callback) except -1:
     callable_or_none(callback, f"keylog_callback must be callable or None, not {type(callback).__name__}")
-    update_settings(context, put_keylog_callback, callback)
-    if callback is not None:
-        install(context)
-    return 0
-
-
-cdef int install(Context context) noexcept:
-    """Not before it is needed: with a callback, OpenSSL formats the secrets even if nobody reads them.
-
-    OpenSSL: SSL_CTX_set_keylog_callback(3)
-    """
-    SSL_CTX_set_keylog_callback(context.ctx, on_secret)
-    return 0
+    return update_settings(context, put_keylog_callback, no_coroutine_function(callback, "keylog_callback"))
 
 
 cdef int put_keylog(Context _, Settings settings, object log) except -1:
-    return settings.keep("keylog", log)
+    settings.keep("keylog", log)
+    return hook_secrets(settings)
 
 
 cdef int put_keylog_callback(Context _, Settings settings, object callback) except -1:
-    return settings.keep("keylog_callback", callback)
+    settings.keep("keylog_callback", callback)
+    return hook_secrets(settings)
+
+
+cdef int hook_secrets(Settings settings) except -1:
+    return settings.hook(LOGGED, "keylog" in settings.kept or "keylog_callback" in settings.kept)
+
+
+@cython.final
+cdef class LoggedHook(Hook):
+    cdef bint install(self, SSL_CTX *ctx) noexcept:
+        """Not before it is needed: with a callback, OpenSSL formats the secrets even if nobody reads them.
+
+        OpenSSL: SSL_CTX_set_keylog_callback(3)
+        """
+        SSL_CTX_set_keylog_callback(ctx, on_secret)
+        return True
+
+
+cdef LoggedHook LOGGED = LoggedHook()
 
 
 cdef object keylog_filename(Context context):
@@ -157,5 +166,5 @@ cdef int pass_secret(Connection connection, object _, void *line) except -1:
     if callback is not None:
         subject = subject_of(connection)
         if subject is not None:
-            callback(subject, secret.decode("ascii"))
+            no_coroutine(callback(subject, secret.decode("ascii")), "keylog_callback", False)
     return 0

@@ -8,6 +8,7 @@ handshake, which also puts back what was taken from it.
 cimport cython
 from cpython.exc cimport PyErr_SetObject, PyErr_WriteUnraisable
 
+from wiretight._core.base.coroutines cimport no_coroutine, no_coroutine_function
 from wiretight._core.callbacks cimport alerts
 from wiretight._core.callbacks.failures cimport FAILS_VERB, call_python, callable_or_none, subject_of
 from wiretight._core.connection.connection cimport Connection
@@ -15,9 +16,9 @@ from wiretight._core.context.context cimport settings_of, update_settings
 from wiretight._core.context.settings cimport Hook, Settings
 from wiretight._core.context.versions cimport PROTOCOL_TLS_CLIENT
 from wiretight._core.openssl.ssl cimport (
-    SSL, SSL_CB_HANDSHAKE_DONE, SSL_CTX_sess_set_new_cb, SSL_CTX_set_session_cache_mode, SSL_SESS_CACHE_CLIENT,
+    SSL, SSL_CB_HANDSHAKE_DONE, SSL_CTX, SSL_CTX_sess_set_new_cb, SSL_CTX_set_session_cache_mode, SSL_SESS_CACHE_CLIENT,
     SSL_SESS_CACHE_NO_INTERNAL, SSL_SESSION, SSL_SESSION_up_ref, SSL_get0_session, SSL_get_app_data, SSL_is_server,
-    SSL_session_reused, SSL_set_info_callback, SSL_version, TLS1_3_VERSION,
+    SSL_session_reused, SSL_set_info_callback, SSL_total_renegotiations, SSL_version, TLS1_3_VERSION,
 )
 from wiretight._core.session.session cimport SSLSession, adopt_session
 from wiretight._core.session.terms cimport Terms
@@ -26,14 +27,12 @@ from wiretight._core.session.terms cimport Terms
 cdef int set_new_session_callback(Context context, object callback) except -1:
     callable_or_none(callback, f"new_session_callback must be callable or None, not {type(callback).__name__}")
     check_client(context, "new_session_callback", callback)
-    update_settings(context, put_callback, callback)
-    if callback is not None:
-        install(context)
-    return 0
+    return update_settings(context, put_callback, no_coroutine_function(callback, "new_session_callback"))
 
 
 cdef int put_callback(Context _, Settings settings, object callback) except -1:
-    return settings.keep("new_session_callback", callback)
+    settings.keep("new_session_callback", callback)
+    return hook_sessions(settings)
 
 
 cdef object new_session_callback(Context context):
@@ -41,19 +40,26 @@ cdef object new_session_callback(Context context):
 
 
 cdef int set_session_store(Context context, object store) except -1:
-    if store is not None and not (callable(getattr(store, "put", None)) and callable(getattr(store, "take", None))):
-        kind = type(store).__name__
-        raise TypeError(f"session_store must have the methods put() and take(), as MemorySessionStore has, not {kind}")
-    check_client(context, "session_store", store)
-    update_settings(context, put_store, store)
     if store is not None:
-        install(context)
-    return 0
+        for name in ("put", "take"):
+            method = getattr(store, name, None)
+            if not callable(method):
+                kind = type(store).__name__
+                raise TypeError(
+                    f"session_store must have the methods put() and take(), as MemorySessionStore has, not {kind}")
+            no_coroutine_function(method, f"session_store.{name}()")
+    check_client(context, "session_store", store)
+    return update_settings(context, put_store, store)
 
 
 cdef int put_store(Context _, Settings settings, object store) except -1:
     settings.hook(RESUMED, store is not None)
-    return settings.keep("session_store", store)
+    settings.keep("session_store", store)
+    return hook_sessions(settings)
+
+
+cdef int hook_sessions(Settings settings) except -1:
+    return settings.hook(NOTICED, "new_session_callback" in settings.kept or "session_store" in settings.kept)
 
 
 cdef object session_store(Context context):
@@ -67,14 +73,20 @@ cdef int check_client(Context context, str name, object value) except -1:
     return 0
 
 
-cdef int install(Context context) noexcept:
-    """Not before it is needed: with it, OpenSSL takes a session of TLS 1.2 for used once the server has replaced it.
+@cython.final
+cdef class NoticedHook(Hook):
+    cdef bint install(self, SSL_CTX *ctx) noexcept:
+        """Not before it is needed: with it, OpenSSL takes a session of TLS 1.2 for used once the server has replaced
+        it.
 
-    OpenSSL: SSL_CTX_sess_set_new_cb(3), SSL_CTX_set_session_cache_mode(3)
-    """
-    SSL_CTX_sess_set_new_cb(context.ctx, on_session)
-    SSL_CTX_set_session_cache_mode(context.ctx, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL)
-    return 0
+        OpenSSL: SSL_CTX_sess_set_new_cb(3), SSL_CTX_set_session_cache_mode(3)
+        """
+        SSL_CTX_sess_set_new_cb(ctx, on_session)
+        SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL)
+        return True
+
+
+cdef NoticedHook NOTICED = NoticedHook()
 
 
 cdef int on_session(SSL *ssl, SSL_SESSION *session) noexcept nogil:
@@ -96,11 +108,14 @@ cdef ResumedHook RESUMED = ResumedHook()
 
 
 cdef void on_event(const SSL *ssl, int event, int value) noexcept nogil:
-    """In the place of what the SSL_CTX has. OpenSSL: SSL_set_info_callback(3)"""
+    """In the place of what the SSL_CTX has. A renegotiation resumes what the store got from this connection before.
+
+    OpenSSL: SSL_set_info_callback(3)
+    """
     alerts.on_event(ssl, event, value)
     if event != SSL_CB_HANDSHAKE_DONE or SSL_is_server(ssl) or SSL_version(ssl) >= TLS1_3_VERSION:
         return
-    if SSL_session_reused(ssl) and SSL_get_app_data(ssl) != NULL:
+    if SSL_session_reused(ssl) and SSL_total_renegotiations(<SSL *>ssl) == 0 and SSL_get_app_data(ssl) != NULL:
         call_python(SSL_get_app_data(ssl), "session_store", put_back, SSL_get0_session(ssl), FAILS_VERB)
 
 
@@ -114,7 +129,7 @@ cdef int pass_session(Connection connection, object _, void *session) except -1:
     if callback is not None:
         subject = subject_of(connection)
         if subject is not None:
-            callback(subject, new)
+            no_coroutine(callback(subject, new), "new_session_callback", False)
     return 0
 
 
@@ -143,7 +158,7 @@ cdef int put_into(object store, Connection connection, SSLSession session) excep
     if store is None or key is None:
         return 0
     try:
-        store.put(key, session)
+        no_coroutine(store.put(key, session), "session_store.put()", False)
     except Exception as error:
         PyErr_SetObject(type(error), error)
         PyErr_WriteUnraisable(store)

@@ -10,6 +10,7 @@ from libc.string cimport memcpy, strlen
 
 cimport cython
 
+from wiretight._core.base.coroutines cimport no_coroutine
 from wiretight._core.base.cstrings cimport c_string
 from wiretight._core.base.errors cimport ssl_error
 from wiretight._core.callbacks.failures cimport UNRAISABLE, call_python, callable_or_none
@@ -134,7 +135,7 @@ cdef unsigned int on_client(
 
 cdef int ask_client(Connection _, object callback, void *call) except -1:
     cdef Question *question = <Question *>call
-    name, secret = callback(text_or_none(question.text))
+    name, secret = no_coroutine(callback(text_or_none(question.text)), "the callback for pre-shared keys")
     put_identity(name, question.identity, question.identity_size)
     return put_key(secret, question.key, question.key_size)
 
@@ -152,7 +153,8 @@ cdef unsigned int on_server(
 
 cdef int ask_server(Connection _, object callback, void *call) except -1:
     cdef Question *question = <Question *>call
-    return put_key(callback(text_or_none(question.text)), question.key, question.key_size)
+    secret = no_coroutine(callback(text_or_none(question.text)), "the callback for pre-shared keys")
+    return put_key(secret, question.key, question.key_size)
 
 
 cdef str text_or_none(const char *text):

@@ -7,16 +7,18 @@ other processes remove.
 
 cimport cython
 
+from wiretight._core.base.coroutines cimport no_coroutine, no_coroutine_function
 from wiretight._core.callbacks cimport alerts
-from wiretight._core.callbacks.failures cimport UNRAISABLE, call_python
-from wiretight._core.callbacks.serversessions cimport check_server, end_in_time
+from wiretight._core.callbacks.failures cimport REPORTED, call_python
+from wiretight._core.callbacks.serversessions cimport check_server, end_in_time, is_over
 from wiretight._core.connection.connection cimport Connection
 from wiretight._core.context.context cimport Context, settings_of, update_settings
 from wiretight._core.context.settings cimport Hook, Settings
 from wiretight._core.openssl.ssl cimport (
-    SSL, SSL3_AL_FATAL, SSL_CB_ALERT, SSL_CTX_sess_set_get_cb, SSL_CTX_sess_set_new_cb, SSL_CTX_set_session_cache_mode,
-    SSL_OP_NO_TICKET, SSL_SESSION, SSL_SESSION_free, SSL_SESSION_get_id, SSL_SESS_CACHE_NO_INTERNAL,
-    SSL_SESS_CACHE_SERVER, SSL_get0_session, SSL_get_app_data, SSL_is_server, SSL_set_info_callback, SSL_set_options,
+    SSL, SSL3_AL_FATAL, SSL_CB_ALERT, SSL_CTX, SSL_CTX_sess_set_get_cb, SSL_CTX_sess_set_new_cb,
+    SSL_CTX_set_session_cache_mode, SSL_OP_NO_TICKET, SSL_SESSION, SSL_SESSION_free, SSL_SESSION_get_id,
+    SSL_SESS_CACHE_NO_INTERNAL, SSL_SESS_CACHE_SERVER, SSL_get0_session, SSL_get_app_data, SSL_is_server,
+    SSL_set_info_callback, SSL_set_options,
 )
 from wiretight._core.session.encoding cimport decoded, encoded
 from wiretight._core.session.session cimport expires_at, is_single_use
@@ -31,21 +33,16 @@ def server_session_cache(Context context not None, /):
 
 
 def set_server_session_cache(Context context not None, cache, /):
-    """See SSLContext.server_session_cache. Since 0.1.
-
-    OpenSSL: SSL_CTX_sess_set_new_cb(3), SSL_CTX_set_session_cache_mode(3)
-    """
+    """See SSLContext.server_session_cache. Since 0.1."""
     if cache is not None:
         for name in ("put", "get", "remove"):
-            if not callable(getattr(cache, name, None)):
+            method = getattr(cache, name, None)
+            if not callable(method):
                 kind = type(cache).__name__
                 raise TypeError(f"server_session_cache must have the methods put(), get() and remove(), not {kind}")
+            no_coroutine_function(method, f"server_session_cache.{name}()")
     check_server(context, "server_session_cache", cache)
     update_settings(context, put_cache, cache)
-    if cache is not None:
-        SSL_CTX_sess_set_new_cb(context.ctx, on_new_session)
-        SSL_CTX_sess_set_get_cb(context.ctx, on_unknown_session)
-        SSL_CTX_set_session_cache_mode(context.ctx, SSL_SESS_CACHE_SERVER | SSL_SESS_CACHE_NO_INTERNAL)
 
 
 cdef int put_cache(Context _, Settings settings, object cache) except -1:
@@ -65,6 +62,13 @@ cdef class CachedHook(Hook):
             SSL_set_info_callback(ssl, on_event)
         return True
 
+    cdef bint install(self, SSL_CTX *ctx) noexcept:
+        """OpenSSL: SSL_CTX_sess_set_new_cb(3), SSL_CTX_set_session_cache_mode(3)"""
+        SSL_CTX_sess_set_new_cb(ctx, on_new_session)
+        SSL_CTX_sess_set_get_cb(ctx, on_unknown_session)
+        SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_SERVER | SSL_SESS_CACHE_NO_INTERNAL)
+        return True
+
 
 cdef CachedHook CACHED = CachedHook()
 
@@ -78,14 +82,14 @@ cdef void on_event(const SSL *ssl, int event, int value) noexcept nogil:
     alerts.on_event(ssl, event, value)
     if event & SSL_CB_ALERT and value >> 8 == SSL3_AL_FATAL and SSL_is_server(ssl) and SSL_get_app_data(ssl) != NULL:
         if SSL_get0_session(ssl) != NULL:
-            call_python(SSL_get_app_data(ssl), "server_session_cache", remove, SSL_get0_session(ssl), UNRAISABLE)
+            call_python(SSL_get_app_data(ssl), "server_session_cache", remove, SSL_get0_session(ssl), REPORTED)
 
 
 cdef int on_new_session(SSL *ssl, SSL_SESSION *session) noexcept nogil:
     """Returns 0: OpenSSL keeps its reference. OpenSSL: SSL_CTX_sess_set_new_cb(3)"""
     if SSL_get_app_data(ssl) != NULL:
         end_in_time(ssl)
-        call_python(SSL_get_app_data(ssl), "server_session_cache", put, session, UNRAISABLE)
+        call_python(SSL_get_app_data(ssl), "server_session_cache", put, session, REPORTED)
     return 0
 
 
@@ -101,7 +105,7 @@ cdef SSL_SESSION *on_unknown_session(SSL *ssl, const unsigned char *id, int size
     copy[0] = 0             # it is OpenSSL's now
     wanted.id, wanted.size, wanted.session = id, size, NULL
     if SSL_get_app_data(ssl) != NULL:
-        call_python(SSL_get_app_data(ssl), "server_session_cache", get, &wanted, UNRAISABLE)
+        call_python(SSL_get_app_data(ssl), "server_session_cache", get, &wanted, REPORTED)
     return wanted.session
 
 
@@ -123,14 +127,15 @@ cdef int put(Connection connection, object cache, void *argument) except -1:
     cdef bytes terms = terms_of_connection(connection)
     cdef bytes id = id_of(session)
     if id and terms is not None:
-        cache.put(id, encoded(session, terms, None), expires_at(session))
+        answer = cache.put(id, encoded(session, terms, None), expires_at(session))
+        no_coroutine(answer, "server_session_cache.put()", False)
     return 0
 
 
 cdef int remove(Connection connection, object cache, void *session) except -1:
     cdef bytes id = id_of(<SSL_SESSION *>session)
     if id:
-        cache.remove(id)
+        has_removed(cache, id)
     return 0
 
 
@@ -141,7 +146,7 @@ cdef int get(Connection connection, object cache, void *argument) except -1:
     cdef bytes id = wanted.id[:wanted.size]
     cdef SSL_SESSION *session
     cdef Octets octets
-    data = None if terms is None else cache.get(id)
+    data = None if terms is None else no_coroutine(cache.get(id), "server_session_cache.get()")
     if data is None:
         return 0
     octets = octets_of(data, "what get() returns", "a bytes-like object or None")
@@ -149,7 +154,11 @@ cdef int get(Connection connection, object cache, void *argument) except -1:
     if session == NULL:
         return 0
     try:
-        if id_of(session) == id and (not is_single_use(session) or has_removed(cache, id)):
+        if (
+            id_of(session) == id
+            and not is_over(connection.ssl, session)
+            and (not is_single_use(session) or has_removed(cache, id))
+        ):
             wanted.session, session = session, NULL
     finally:
         SSL_SESSION_free(session)
@@ -157,5 +166,5 @@ cdef int get(Connection connection, object cache, void *argument) except -1:
 
 
 cdef bint has_removed(object cache, bytes id) except -1:
-    removed = cache.remove(id)
+    removed = no_coroutine(cache.remove(id), "server_session_cache.remove()")
     return removed is None or bool(removed)

@@ -1,14 +1,22 @@
 """Server sessions: how long a server's sessions last, and what they are bound to."""
 
-from wiretight._core.callbacks.ticketcounts cimport count_sent, on_offered
+cimport cython
+
+from wiretight._core.callbacks.ticketcounts cimport count_sent, note_offered
 from wiretight._core.connection.connection cimport Connection
 from wiretight._core.context.context cimport settings_of, update_settings
 from wiretight._core.context.settings cimport Settings
 from wiretight._core.context.versions cimport PROTOCOL_TLS_CLIENT
 from wiretight._core.openssl.ssl cimport (
-    SSL_CTX_set_session_ticket_cb, SSL_SESSION, SSL_SESSION_get0_peer, SSL_get0_session, SSL_get_app_data,
+    SSL_CTX, SSL_CTX_set_session_ticket_cb, SSL_SESSION, SSL_SESSION_get_timeout, SSL_TICKET_EMPTY,
+    SSL_TICKET_NO_DECRYPT, SSL_TICKET_RETURN_IGNORE_RENEW, SSL_TICKET_RETURN_USE, SSL_TICKET_RETURN_USE_RENEW,
+    SSL_TICKET_SUCCESS_RENEW, SSL_get0_session, SSL_get0_verified_chain, SSL_get_app_data, SSL_session_reused,
+    SSL_version, TLS1_3_VERSION,
 )
-from wiretight._core.session.expiry cimport end_after
+from wiretight._core.session.expiry cimport end_after, has_ended, keep_end
+
+cdef extern from "compat.h" nogil:
+    void wt_forget_sessions(SSL_CTX *ctx)
 
 
 cdef int check_server(Context context, str name, object value) except -1:
@@ -24,9 +32,17 @@ def session_timeout(Context context not None, /):
 
 
 def set_session_timeout(Context context not None, seconds, /):
-    """See SSLContext.session_timeout. Since 0.1."""
+    """See SSLContext.session_timeout. Since 0.1.
+
+    OpenSSL: SSL_CTX_flush_sessions(3)
+    """
+    cdef bint is_less
     check_server(context, "session_timeout", seconds)
+    is_less = seconds < settings_of(context).values.session_timeout
     update_settings(context, put_timeout, seconds)
+    if is_less:     # OpenSSL asks nobody about what is in its own cache
+        with cython.critical_section(context):      # until the first connection, a policy may replace the SSL_CTX
+            wt_forget_sessions(context.ctx)
 
 
 cdef int put_timeout(Context _, Settings settings, object seconds) except -1:
@@ -42,17 +58,55 @@ cdef int install(Context context) noexcept:
 
 cdef int on_ticket(SSL *ssl, void *_) noexcept nogil:
     """Called before a ticket is made of the session. OpenSSL: SSL_CTX_set_session_ticket_cb(3)"""
+    cdef bint is_kept = keep_end_of_client(ssl)
     end_in_time(ssl)
     count_sent(ssl)
-    return 1
+    return is_kept
+
+
+cdef bint keep_end_of_client(SSL *ssl) noexcept nogil:
+    """Of TLS 1.3, where a client may also be verified after the handshake: the session that this ticket is made of is
+    new, but the one of the handshake may be in a cache by then. For other versions see callbacks/verify.pyx.
+
+    OpenSSL: SSL_get0_verified_chain(3), which is NULL if nobody was verified on this connection
+    """
+    if SSL_version(ssl) < TLS1_3_VERSION or SSL_get0_verified_chain(ssl) == NULL:
+        return True
+    return keep_end(SSL_get0_session(ssl), SSL_get0_verified_chain(ssl))
 
 
 cdef void end_in_time(SSL *ssl) noexcept nogil:
     """OpenSSL: SSL_get_session(3)"""
     cdef SSL_SESSION *session = SSL_get0_session(ssl)
     cdef void *connection = SSL_get_app_data(ssl)
-    if session != NULL and connection != NULL:
-        end_after(session, (<Connection>connection).settings.values.session_timeout, SSL_SESSION_get0_peer(session))
+    cdef long seconds
+    if session == NULL or connection == NULL:
+        return
+    seconds = (<Connection>connection).settings.values.session_timeout
+    # With TLS 1.2 it is the one that was resumed, with its own time; with TLS 1.3 each ticket begins a new one.
+    if SSL_session_reused(ssl) and SSL_version(ssl) < TLS1_3_VERSION:
+        seconds = min(seconds, SSL_SESSION_get_timeout(session))
+    end_after(session, seconds)
+
+
+cdef int on_offered(
+    SSL *ssl, SSL_SESSION *session, const unsigned char *name, size_t name_length, int status, void *_
+) noexcept nogil:
+    """OpenSSL: SSL_CTX_set_session_ticket_cb(3)"""
+    cdef bint has_expired
+    if status == SSL_TICKET_EMPTY:
+        return SSL_TICKET_RETURN_IGNORE_RENEW
+    has_expired = status != SSL_TICKET_NO_DECRYPT and is_over(ssl, session)
+    note_offered(ssl, status == SSL_TICKET_NO_DECRYPT, has_expired)
+    if status == SSL_TICKET_NO_DECRYPT or has_expired:
+        return SSL_TICKET_RETURN_IGNORE_RENEW
+    return SSL_TICKET_RETURN_USE_RENEW if status == SSL_TICKET_SUCCESS_RENEW else SSL_TICKET_RETURN_USE
+
+
+cdef bint is_over(SSL *ssl, SSL_SESSION *session) noexcept nogil:
+    """By what it was given when it was made, and by what the context gives now."""
+    cdef void *connection = SSL_get_app_data(ssl)
+    return connection != NULL and has_ended(session, (<Connection>connection).settings.values.session_timeout)
 
 
 # --- what they are bound to ------------------------------------------------------------------------------------------

@@ -9,4 +9,3 @@ cdef object PENDING
 
 # What the program decides, or PENDING
 cdef object decision(Connection connection, str name, object callback, object argument)
-cdef object async_refused(object callback, str name)    # returns the callback, unless it is a coroutine function

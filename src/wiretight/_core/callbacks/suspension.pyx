@@ -9,10 +9,8 @@ is there when OpenSSL asks.
 
 cimport cython
 
+from wiretight._core.base.coroutines cimport close_coroutine
 from wiretight._core.callbacks.failures cimport subject_of
-
-cdef enum:
-    CO_COROUTINE = 0x80     # the flags of a function's code: Python's documentation, inspect
 
 
 @cython.final
@@ -41,13 +39,6 @@ cdef class Awaited:
     cdef object error
 
 
-cdef object async_refused(object callback, str name):
-    code = getattr(getattr(callback, "__func__", callback), "__code__", None)
-    if getattr(code, "co_flags", 0) & CO_COROUTINE:
-        raise TypeError(f"{name} cannot be a coroutine function: decide without waiting")
-    return callback
-
-
 cdef object decision(Connection connection, str name, object callback, object argument):
     cdef Awaited awaited = connection.awaited
     if awaited is not None:
@@ -63,8 +54,7 @@ cdef object decision(Connection connection, str name, object callback, object ar
     answer = callback(subject, argument)
     if hasattr(type(answer), "__await__"):
         if not connection.is_awaited:
-            if hasattr(answer, "close"):
-                answer.close()      # it would warn that it was never awaited
+            close_coroutine(answer)
             raise TypeError(f"nobody awaits {name} here: only wiretight's transports of an event loop do")
         awaited = Awaited.__new__(Awaited)
         awaited.awaitable = answer

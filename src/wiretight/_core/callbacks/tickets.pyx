@@ -8,12 +8,12 @@ cimport cython
 from libc.math cimport HUGE_VAL
 
 from wiretight._core.connection.connection cimport Connection
-from wiretight._core.context.context cimport settings_of, update_settings
-from wiretight._core.context.settings cimport Settings
+from wiretight._core.context.context cimport Context, settings_of, update_settings
+from wiretight._core.context.settings cimport Hook, Settings
 from wiretight._core.context.versions cimport PROTOCOL_TLS_CLIENT
 from wiretight._core.openssl.evp cimport EVP_CIPHER_CTX, EVP_MAC_CTX
 from wiretight._core.openssl.ssl cimport (
-    SSL, SSL_CTX_set_tlsext_ticket_key_evp_cb, SSL_get_app_data, SSL_version, TLS1_3_VERSION,
+    SSL, SSL_CTX, SSL_CTX_set_tlsext_ticket_key_evp_cb, SSL_get_app_data, SSL_version, TLS1_3_VERSION,
 )
 from wiretight._core.session.ticketkeys cimport KeyRing, KeySet, decrypt_ticket, encrypt_ticket, new_key_set
 
@@ -32,21 +32,25 @@ def set_ticket_keys(Context context not None, KeyRing ring, /):
     """A ring for later connections, or None. Raises ValueError on a context of a client. Since 0.1."""
     if ring is not None and context._protocol == PROTOCOL_TLS_CLIENT:
         raise ValueError("ticket_keys is for servers: it needs a context made with PROTOCOL_TLS_SERVER")
-    update_settings(context, put_ring, ring)
     if ring is not None:
-        install(context)
+        make_fallback()
+    update_settings(context, put_ring, ring)
 
 
 cdef int put_ring(Context _, Settings settings, object ring) except -1:
+    settings.hook(TICKETED, ring is not None)
     return settings.keep("ticket_keys", ring)
 
 
-cdef int install(Context context) except -1:
-    """OpenSSL: SSL_CTX_set_tlsext_ticket_key_evp_cb(3)"""
-    make_fallback()
-    with cython.critical_section(context):      # until the first connection, a policy may replace the SSL_CTX
-        SSL_CTX_set_tlsext_ticket_key_evp_cb(context.ctx, on_ticket)
-    return 0
+@cython.final
+cdef class TicketedHook(Hook):
+    cdef bint install(self, SSL_CTX *ctx) noexcept:
+        """OpenSSL: SSL_CTX_set_tlsext_ticket_key_evp_cb(3)"""
+        SSL_CTX_set_tlsext_ticket_key_evp_cb(ctx, on_ticket)
+        return True
+
+
+cdef TicketedHook TICKETED = TicketedHook()
 
 
 cdef int make_fallback() except -1:
@@ -54,15 +58,11 @@ cdef int make_fallback() except -1:
     global fallback
     cdef KeySet made
     if fallback is None:
-        made = new_key_set(0).with_new_key(0, HUGE_VAL, HUGE_VAL)
+        made = new_key_set(0).with_new_key(0, HUGE_VAL, HUGE_VAL, HUGE_VAL)
         with cython.critical_section(GUARD):
             if fallback is None:
                 fallback = made
     return 0
-
-
-cdef int install_again(Context context) except -1:
-    return install(context) if "ticket_keys" in settings_of(context).kept else 0
 
 
 cdef int on_ticket(

@@ -6,19 +6,21 @@ a `verify_callback`, and once for a chain that is refused, to keep what the exce
 
 from libc.string cimport memset
 
+from wiretight._core.base.coroutines cimport no_coroutine, no_coroutine_function
 from wiretight._core.base.errors cimport forget_errors
 from wiretight._core.callbacks.failures cimport FAILS_VERB, call_python, callable_or_none, subject_of
-from wiretight._core.callbacks.suspension cimport async_refused
 from wiretight._core.connection.connection cimport Connection
 from wiretight._core.context.context cimport settings_of, update_settings
 from wiretight._core.context.settings cimport Settings, policy_of
 from wiretight._core.openssl.ssl cimport (
-    SSL, SSL_CTX_set_cert_verify_callback, SSL_VERIFY_PEER, SSL_get_app_data, SSL_get_ex_data_X509_STORE_CTX_idx,
-    SSL_get_verify_mode,
+    SSL, SSL_CTX_set_cert_verify_callback, SSL_VERIFY_PEER, SSL_get0_session, SSL_get_app_data,
+    SSL_get_ex_data_X509_STORE_CTX_idx, SSL_get_verify_mode, SSL_is_server, SSL_version, TLS1_3_VERSION,
 )
 from wiretight._core.openssl.x509 cimport (
-    X509_STORE_CTX, X509_STORE_CTX_get_ex_data, X509_STORE_CTX_set_error, X509_V_ERR_APPLICATION_VERIFICATION,
+    X509_STORE_CTX, X509_STORE_CTX_get0_chain, X509_STORE_CTX_get_ex_data, X509_STORE_CTX_set_error,
+    X509_V_ERR_APPLICATION_VERIFICATION, X509_V_ERR_OUT_OF_MEM,
 )
+from wiretight._core.session.expiry cimport keep_end
 from wiretight._core.trust.verification cimport (
     Findings, Tolerance, Verification, forget_findings, verification_of, verify, verify_tolerantly,
 )
@@ -33,7 +35,7 @@ cdef int install(Context context) noexcept:
 
 cdef int set_verify_callback(Context context, object callback) except -1:
     callable_or_none(callback, f"verify_callback must be callable or None, not {type(callback).__name__}")
-    return update_settings(context, put_verify_callback, async_refused(callback, "verify_callback"))
+    return update_settings(context, put_verify_callback, no_coroutine_function(callback, "verify_callback"))
 
 
 cdef int put_verify_callback(Context _, Settings settings, object callback) except -1:
@@ -87,12 +89,26 @@ cdef int on_certificates(X509_STORE_CTX *check, void *_) noexcept nogil:
     cdef void *connection = SSL_get_app_data(ssl)
     cdef Case case
     cdef bint is_valid = verify(check, &(<Connection>connection).settings.values, &case.findings)
-    if SSL_get_verify_mode(ssl) & SSL_VERIFY_PEER and (
-        not is_valid or (<Connection>connection).settings.values.has_verify_callback
-    ):
-        is_valid = consider(check, connection, &case)
+    if SSL_get_verify_mode(ssl) & SSL_VERIFY_PEER:
+        if not is_valid or (<Connection>connection).settings.values.has_verify_callback:
+            is_valid = consider(check, connection, &case)
+        is_valid = is_valid and keep_end_of_peer(check, ssl)
     forget_findings(&case.findings)
     return is_valid
+
+
+cdef bint keep_end_of_peer(X509_STORE_CTX *check, SSL *ssl) noexcept nogil:
+    """For the session of this handshake, which nobody else has yet; on a server of TLS 1.3, that is no matter before
+    its tickets: see callbacks/serversessions.pyx.
+
+    OpenSSL: SSL_get_session(3), X509_STORE_CTX_get0_chain(3)
+    """
+    if SSL_is_server(ssl) and SSL_version(ssl) >= TLS1_3_VERSION:
+        return True
+    if keep_end(SSL_get0_session(ssl), X509_STORE_CTX_get0_chain(check)):
+        return True
+    X509_STORE_CTX_set_error(check, X509_V_ERR_OUT_OF_MEM)
+    return False
 
 
 cdef bint consider(X509_STORE_CTX *check, void *connection, Case *case) noexcept nogil:
@@ -148,12 +164,9 @@ cdef int ask(Connection connection, Verification verification) except -1:
     subject = subject_of(connection)
     if subject is None:
         raise ReferenceError("the connection is gone, and verify_callback cannot be asked about it")
-    answer = connection.settings.kept["verify_callback"](subject, verification)
+    answer = no_coroutine(connection.settings.kept["verify_callback"](subject, verification), "verify_callback")
     if answer is None:
         return 0
-    if hasattr(answer, "close") and hasattr(answer, "cr_code"):
-        answer.close()      # it would warn that it was never awaited
-        raise TypeError("verify_callback cannot be a coroutine function: decide without waiting")
     raise TypeError(
         f"verify_callback must return None, not {type(answer).__name__}: use refuse() and tolerate() of its argument"
     )

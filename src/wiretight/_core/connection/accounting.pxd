@@ -39,6 +39,10 @@ cdef void begin_handshake(SSL *ssl, Account *account) noexcept nogil
 cdef void follow(
     SSL *ssl, Account *account, Status status, const Failure *failure, bint raised, bint is_handshake
 ) noexcept nogil
+# After a step of another verb than those, which has FAILED
+cdef void note_refusal(Account *account, const Failure *failure) noexcept nogil
+# After an SSL_shutdown() that has succeeded, and may have met an alert
+cdef bint was_refused(Account *account) noexcept nogil
 # Before it ends, the program could have tried again
 cdef void note_timeout(Account *account) noexcept nogil
 # The program has done with it

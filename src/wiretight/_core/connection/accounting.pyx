@@ -5,7 +5,7 @@ when the program gives the connection up, because until then it could have tried
 was done ends once, too. So what has begun, less what has ended, is what there is now.
 """
 
-from wiretight._core.base.errors cimport CLOSED as CLOSE_NOTIFY, FAILED
+from wiretight._core.base.errors cimport CLOSED as CLOSE_NOTIFY, FAILED, failed, forget_errors, is_alert
 from wiretight._core.connection.outcomes cimport (
     ABANDONED, CALLBACK, CLOSED, CLOSED_BY_PEER, EXPIRED, NOBODY, NOT_OFFERED, PEER_GONE, REFUSED_SESSION, RESUMED,
     TIMED_OUT, TRUNCATED, UNKNOWN_KEY, Reason, Resumption, has_sender, outcome_of, packed,
@@ -13,8 +13,9 @@ from wiretight._core.connection.outcomes cimport (
 from wiretight._core.context.tally cimport (
     CIPHER, ENDING, FAILURE, GROUP, RESUMPTION, VERSION, key_of, wt_count_duration, wt_count_kind,
 )
+from wiretight._core.openssl.err cimport ERR_peek_last_error
 from wiretight._core.openssl.ssl cimport (
-    SSL_CIPHER_get_id, SSL_RECEIVED_SHUTDOWN, SSL_get0_session, SSL_get_current_cipher, SSL_get_shutdown,
+    SSL_CIPHER_get_id, SSL_ERROR_SSL, SSL_RECEIVED_SHUTDOWN, SSL_get0_session, SSL_get_current_cipher, SSL_get_shutdown,
     SSL_is_init_finished, SSL_is_server, SSL_session_reused, SSL_version,
 )
 
@@ -54,6 +55,26 @@ cdef void follow(
         outcome = outcome_of(failure, raised, was_heard)
         # The other failures are the end of the data, which is_cut tells of, and mistakes of the program.
         account.outcome = outcome if has_sender(outcome) else 0
+
+
+cdef void note_refusal(Account *account, const Failure *failure) noexcept nogil:
+    """Of the failures of an unwrap(), only an alert of the peer is one of the connection."""
+    if account.phase == OPENED and account.outcome == 0 and (failure.alert or is_alert(failure)):
+        account.outcome = outcome_of(failure, False, True)
+
+
+cdef bint was_refused(Account *account) noexcept nogil:
+    """OpenSSL takes a fatal alert for a close_notify here, and only its error queue tells them apart.
+
+    OpenSSL: ERR_peek_last_error(3)
+    """
+    cdef Failure failure
+    failed(&failure, SSL_ERROR_SSL, 0, ERR_peek_last_error())
+    if not is_alert(&failure):
+        return False
+    note_refusal(account, &failure)
+    forget_errors()
+    return True
 
 
 cdef void end_well(SSL *ssl, Account *account) noexcept nogil:

@@ -29,6 +29,7 @@ cdef class Connection:
     cdef readonly object server_hostname
     cdef object former              # what OpenSSL still uses of earlier contexts; None: nothing. See virtualhost
     cdef Terms terms                    # which a session must share to be resumed; None: no session can be
+    cdef bint was_given_session         # by the program, so that the session_store is not asked
     cdef str session_key                # what the session_store has its sessions by; None: it gets none
     cdef KeySet ticket_keys             # on a server whose context has a ring: its keys when this was made; or None
     cdef object requested_name          # on a server: the name that the client asked for, once it is known

@@ -6,7 +6,5 @@ from wiretight._core.session.session cimport SSLSession
 
 cdef SSLSession session_of(Connection connection)                           # or None
 cdef int offer_session(Connection connection, SSLSession offered) except -1
-# Whether its context has a session_store
-cdef bint has_store(Connection connection) noexcept
-# Names the peer, (host, port), a path or None, to the session_store, and offers a session from it if `takes`
-cdef int use_store(Connection connection, object peer, bint takes) except -1
+# Names the peer, (host, port), a path or None, to the session_store, and offers one of its sessions
+cdef int use_store(Connection connection, object peer) except -1

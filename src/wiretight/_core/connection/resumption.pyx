@@ -4,13 +4,14 @@ cimport cython
 from cpython.exc cimport PyErr_SetObject, PyErr_WriteUnraisable
 from libc.time cimport time
 
+from wiretight._core.base.coroutines cimport no_coroutine
 from wiretight._core.base.errors cimport check, forget_errors
 from wiretight._core.context.context cimport Context
 from wiretight._core.openssl.evp cimport SHA256, SHA256_DIGEST_LENGTH
 from wiretight._core.openssl.ssl cimport (
     SSL_SESSION, SSL_SESSION_free, SSL_get1_session, SSL_in_before, SSL_is_init_finished, SSL_set_session,
 )
-from wiretight._core.session.session cimport adopt_session, expires_at
+from wiretight._core.session.session cimport adopt_session, expires_at, is_another_process
 from wiretight._core.session.terms cimport Terms, are_equal, digest_of
 
 # Why a session cannot be set; OpenSSL's own failures are 0.
@@ -61,32 +62,34 @@ cdef int offer_session(Connection connection, SSLSession offered) except -1:
     if result == BEGUN:
         raise ValueError("Cannot set session once the handshake has begun.")
     check(result)
+    connection.was_given_session = True
     return 0
 
 
-cdef bint has_store(Connection connection) noexcept:
-    return not connection.server_side and "session_store" in connection.settings.kept
-
-
-cdef int use_store(Connection connection, object peer, bint takes) except -1:
+cdef int use_store(Connection connection, object peer) except -1:
     """OpenSSL: SSL_set_session(3)"""
     cdef SSLSession found
     cdef Terms terms
     store = connection.settings.kept.get("session_store")
+    if store is None:
+        return 0
     with cython.critical_section(connection):
         terms = connection.terms
     key = key_of(connection, terms, peer)
-    if store is None or key is None:
+    if key is None:
         return 0
     with cython.critical_section(connection):
         connection.session_key = key
-    if not takes:
+    if connection.was_given_session:
         return 0
     try:
-        found = store.take(key)
-        if found is not None and are_equal(found.terms, terms) and expires_at(found.session) > time(NULL):
-            if connection.change(set_session, found.session) <= 0:
+        found = no_coroutine(store.take(key), "session_store.take()")
+        if found is None or is_another_process(found):
+            return 0
+        if are_equal(found.terms, terms) and expires_at(found.session) > time(NULL):
+            if connection.change(set_session, found.session) <= 0:      # another thread has begun the handshake
                 forget_errors()
+                no_coroutine(store.put(key, found), "session_store.put()", False)
     except Exception as error:      # a full handshake needs no store
         PyErr_SetObject(type(error), error)
         PyErr_WriteUnraisable(store)

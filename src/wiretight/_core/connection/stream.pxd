@@ -6,7 +6,7 @@ from libc.string cimport memset
 
 from wiretight._core.base.errors cimport FAILED, Failure, Status
 from wiretight._core.base.mutex cimport wt_mutex_lock, wt_mutex_unlock
-from wiretight._core.connection.accounting cimport SHAKING, count_moved, follow
+from wiretight._core.connection.accounting cimport SHAKING, count_moved, follow, note_refusal
 from wiretight._core.connection.backlog cimport Backlog, Writing
 from wiretight._core.connection.negotiated cimport Negotiated
 from wiretight._core.connection.pieces cimport Pieces, span
@@ -111,6 +111,8 @@ cdef inline void keep_account(Stream self, const Operation *op, Status status) n
         follow(
             self.ssl, &self.account, status, &self.failure, op.raised != NULL,
             op.verb == HANDSHAKE or self.lacks_protocol)
+    elif status == FAILED:
+        note_refusal(&self.account, &self.failure)
 
 
 cdef inline void lose(Stream self) noexcept nogil:

@@ -14,7 +14,7 @@ from wiretight._core.base.errors cimport (
     AGAIN, CARRIES, CLOSED, DONE, FAILED, Failure, Status, WANT_READ, WANT_WRITE, failed, forget_errors, is_alert,
     is_of_tls, outcome,
 )
-from wiretight._core.connection.accounting cimport UNBEGUN, begin_handshake, settle
+from wiretight._core.connection.accounting cimport UNBEGUN, begin_handshake, settle, was_refused
 from wiretight._core.connection.backlog cimport BATCH, Backlog, Writing, note
 from wiretight._core.connection.keyupdate cimport are_due, send_key_update
 from wiretight._core.connection.negotiated cimport has_protocol
@@ -22,8 +22,8 @@ from wiretight._core.connection.state cimport CUT, ENDED, GONE, LOST, OPEN, RESE
 from wiretight._core.openssl.err cimport ERR_LIB_SSL, ERR_PACK
 from wiretight._core.openssl.ssl cimport (
     SSL, SSL_ERROR_SSL, SSL_ERROR_SYSCALL, SSL_RECEIVED_SHUTDOWN, SSL_R_BAD_WRITE_RETRY, SSL_R_NO_APPLICATION_PROTOCOL,
-    SSL_SENT_SHUTDOWN, SSL_do_handshake, SSL_get_shutdown, SSL_is_init_finished, SSL_peek_ex,
-    SSL_pending, SSL_read_ex, SSL_shutdown, SSL_version, SSL_write_ex, TLS1_3_VERSION,
+    SSL_SENT_SHUTDOWN, SSL_do_handshake, SSL_get_shutdown, SSL_is_init_finished, SSL_peek_ex, SSL_pending,
+    SSL_read_ex, SSL_shutdown, SSL_version, SSL_write_ex, TLS1_3_VERSION,
 )
 
 cdef extern from "checks.h" nogil:
@@ -355,10 +355,7 @@ cdef class Stream(Negotiated):
         return DONE if ret >= 0 else self.result(ret)
 
     cdef Status shut_down(self) noexcept nogil:
-        """Sends our close_notify, then looks for the peer's. DONE once both have passed.
-
-        OpenSSL: SSL_shutdown(3)
-        """
+        """Sends our close_notify, then looks for the peer's. DONE once both have passed. OpenSSL: SSL_shutdown(3)"""
         cdef int ret
         self.wire.drop_undiscarded()
         self.backlog.clear()
@@ -371,6 +368,7 @@ cdef class Stream(Negotiated):
                 return DONE     # as far as OpenSSL is concerned
             forget_errors()
             ret = SSL_shutdown(self.ssl)
+        self.was_cut = self.was_cut or ret > 0 and was_refused(&self.account)
         return DONE if ret >= 0 else self.result(ret)
 
     cdef Status update_keys(self, bint asks_peer) noexcept nogil:

@@ -1,12 +1,14 @@
 """Telling: what a program's handshake_callback is told, once a verb is over.
 
 It runs when the verb has given back lock and turn, so that it may do anything. The handshake is over by then, well or
-badly, and the verb has a result of its own: so what the callback raises goes to sys.unraisablehook.
+badly, and the verb has a result of its own: so what the callback raises goes to sys.unraisablehook, unless it ends the
+program.
 """
 
 cimport cython
 from cpython.exc cimport PyErr_SetObject, PyErr_WriteUnraisable
 
+from wiretight._core.base.coroutines cimport no_coroutine
 from wiretight._core.context.settings cimport Settings
 from wiretight._core.context.tally cimport wt_take_news
 from wiretight._core.openssl.ssl cimport SSL_CIPHER, SSL_CIPHER_standard_name, SSL_get_current_cipher
@@ -44,8 +46,9 @@ cdef int tell_of_handshake(Connection connection) except -1:
     try:
         connection.ask(ask_outcome, &told)
         cipher = None if told.cipher == NULL else told.cipher.decode("ascii")
-        callback(subject, make_event(connection, told.outcome, told.took, cipher))
-    except BaseException as error:
+        answer = callback(subject, make_event(connection, told.outcome, told.took, cipher))
+        no_coroutine(answer, "handshake_callback", False)
+    except Exception as error:
         PyErr_SetObject(type(error), error)
         PyErr_WriteUnraisable(callback)
     return 0

@@ -13,7 +13,8 @@ cdef class Context:
     cdef int _protocol
     cdef Settings settings                  # the current ones; read by settings_of(), replaced by update_settings()
     cdef Settings sealed                    # those written into `ctx`
-    cdef bint is_sealed                     # since the first connection: nothing writes into `ctx` any more
+    cdef bint is_sealed                     # since the first connection: only hooks write into `ctx` any more
+    cdef tuple installed                    # the hooks that have
     cdef Tally tally                        # what its connections have done; not shared with a copy
     cdef object looks                       # how context/reloading.pyx stands with it; None: it has never looked
     cdef object __weakref__

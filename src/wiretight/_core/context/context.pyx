@@ -9,19 +9,17 @@ cimport cython
 from wiretight._core.base.errors cimport raise_queue
 from wiretight._core.context.defaults cimport CERT_NONE, CERT_OPTIONAL, CERT_REQUIRED, defaults, openssl_mode
 from wiretight._core.context.owner cimport handle, set_owner
-from wiretight._core.context.settings cimport apply, put_properties, seal
+from wiretight._core.context.settings cimport Hook, apply, put_properties, seal
 from wiretight._core.context.versions cimport (
     MAXIMUM_SUPPORTED, MINIMUM_SUPPORTED, PROTOCOL_TLS_CLIENT, PROTOCOL_TLS_SERVER, check_version, method_of,
     only_version, shown_limit, warn_of,
 )
 from wiretight._core.openssl.err cimport ERR_clear_error
 from wiretight._core.openssl.ssl cimport (
-    SSL, SSL_CTX_free, SSL_CTX_get_keylog_callback, SSL_CTX_get_session_cache_mode, SSL_CTX_new_ex,
-    SSL_CTX_sess_get_get_cb, SSL_CTX_sess_get_new_cb, SSL_CTX_sess_set_get_cb, SSL_CTX_sess_set_new_cb,
-    SSL_CTX_set_keylog_callback, SSL_CTX_set_session_cache_mode, SSL_METHOD,
-    SSL_OP_NO_SSLv3, SSL_OP_NO_TLSv1, SSL_OP_NO_TLSv1_1, SSL_OP_NO_TLSv1_2, SSL_OP_NO_TLSv1_3,
-    SSL_VERIFY_FAIL_IF_NO_PEER_CERT, SSL_VERIFY_NONE, SSL_VERIFY_PEER, SSL_free, SSL_new, SSL_set_max_proto_version,
-    SSL_set_min_proto_version, TLS1_1_VERSION, TLS1_2_VERSION, TLS1_3_VERSION, TLS1_VERSION,
+    SSL, SSL_CTX_free, SSL_CTX_new_ex, SSL_METHOD, SSL_OP_NO_SSLv3, SSL_OP_NO_TLSv1, SSL_OP_NO_TLSv1_1,
+    SSL_OP_NO_TLSv1_2, SSL_OP_NO_TLSv1_3, SSL_VERIFY_FAIL_IF_NO_PEER_CERT, SSL_VERIFY_NONE, SSL_VERIFY_PEER, SSL_free,
+    SSL_new, SSL_set_max_proto_version, SSL_set_min_proto_version, TLS1_1_VERSION, TLS1_2_VERSION, TLS1_3_VERSION,
+    TLS1_VERSION,
 )
 from wiretight._core.openssl.x509 cimport X509_V_FLAG_POLICY_CHECK, X509_V_FLAG_POLICY_MASK
 
@@ -80,9 +78,10 @@ cdef class Context:
         self.tally = Tally()
         self.settings = self.sealed = defaults(self.ctx, only_version(number), number == PROTOCOL_TLS_CLIENT)
         put_properties(self.settings, properties)
+        self.installed = ()
         if copied is not None:
             self.settings = copied
-            copy_callbacks(original, self)
+            install_hooks(self, copied)
         PyObject_GC_Track(self)
 
     def __dealloc__(self):
@@ -325,13 +324,25 @@ cdef bint is_setting(object kind, str name) except -1:
     return False
 
 
-cdef bint replace_settings(Context context, Settings before, Settings changed) noexcept:
+cdef bint replace_settings(Context context, Settings before, Settings changed) except -1:
     """False if another thread has replaced `before` first."""
     with cython.critical_section(context):
         if context.settings is not before:
             return False
+        install_hooks(context, changed)
         context.settings = changed      # frees nothing: the caller still owns `before`
         return True
+
+
+cdef int install_hooks(Context context, Settings settings) except -1:
+    """What `settings` have, the SSL_CTX has first, and once. What it had without is NULL: handshakes that read it
+    meanwhile, without a lock, find the one or the other.
+    """
+    cdef Hook hook
+    for hook in settings.hooks:
+        if hook not in context.installed and hook.install(context.ctx):
+            context.installed += (hook,)
+    return 0
 
 
 cdef int put_options(Context _, Settings settings, object value) except -1:
@@ -414,19 +425,6 @@ cdef bint is_sealed(Context context) noexcept:
         return context.is_sealed
 
 
-cdef int copy_callbacks(Context original, Context copy) except -1:
-    """Those of the key log and of sessions: the others are in the settings, or in every SSL_CTX.
-
-    OpenSSL: SSL_CTX_set_keylog_callback(3), SSL_CTX_sess_set_new_cb(3)
-    """
-    with cython.critical_section(original):
-        SSL_CTX_set_keylog_callback(copy.ctx, SSL_CTX_get_keylog_callback(original.ctx))
-        SSL_CTX_sess_set_new_cb(copy.ctx, SSL_CTX_sess_get_new_cb(original.ctx))
-        SSL_CTX_sess_set_get_cb(copy.ctx, SSL_CTX_sess_get_get_cb(original.ctx))
-        SSL_CTX_set_session_cache_mode(copy.ctx, SSL_CTX_get_session_cache_mode(original.ctx))
-    return 0
-
-
 cdef bint exchange_unsealed(Context context, Context other) except -1:
     """Exchanges the SSL_CTX of the two; False if one has been used for a connection."""
     with cython.critical_section(context, other):
@@ -436,6 +434,7 @@ cdef bint exchange_unsealed(Context context, Context other) except -1:
         set_owner(context.ctx, other)
         context.ctx, other.ctx = other.ctx, context.ctx
         context.sealed, other.sealed = other.sealed, context.sealed
+        context.installed, other.installed = other.installed, context.installed
         return True
 
 

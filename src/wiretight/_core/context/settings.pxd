@@ -27,6 +27,9 @@ cdef class TrustSource:
 # What a feature does to each new SSL, such as installing the C side of its callback. Immutable.
 cdef class Hook:
     cdef bint apply(self, SSL *ssl, bint server_side) noexcept  # False, with the reason on OpenSSL's queue
+    # For callbacks that OpenSSL has only in an SSL_CTX. It is called once for each, before a connection has the hook;
+    # False if there are none.
+    cdef bint install(self, SSL_CTX *ctx) noexcept
 
 
 # The settings that are not Python objects.

@@ -71,6 +71,9 @@ cdef class Hook:
     cdef bint apply(self, SSL *ssl, bint server_side) noexcept:
         return True
 
+    cdef bint install(self, SSL_CTX *ctx) noexcept:
+        return False
+
 
 @cython.final
 cdef class Settings:

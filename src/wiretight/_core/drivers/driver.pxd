@@ -32,6 +32,7 @@ cdef inline void begin(Call *call, Verb verb, char *data, size_t size) noexcept 
 
 cdef class Driver(Stream):
     cdef object socket_reference        # weak; None over BIOs
+    cdef bint follows_socket            # which closes its descriptor without telling this connection
     cdef char *unread                   # read by a call that a callback's exception ended, for the next read
     cdef size_t unread_start, unread_end
     cdef int sends                      # that have begun and are not over
@@ -54,10 +55,12 @@ cdef class Driver(Stream):
     cdef void give_up(self, Call *call) noexcept nogil
     cdef void keep_backlog(self, Call *call) noexcept nogil
     cdef object problem_of(self, Call *call)
+    cdef void put_back(self, Call *call) noexcept nogil
 
     cdef size_t take_unread(self, char *into, size_t size, bint stays) noexcept nogil
     cdef void keep_unread(self, const char *data, size_t size) noexcept nogil
     cdef object as_int(self, size_t count)
     cdef object underlying_socket(self)
+    cdef object socket_to_use(self)
     cdef int64_t timeout_of(self, object sock) except? -2
     cdef object exception_for(self, Call *call)

@@ -48,6 +48,7 @@ cdef enum:
     HANDS_OVER_GIL = 4096
 
 cdef object c_gettimeout = CSocket.gettimeout
+cdef object c_fileno = CSocket.fileno
 cdef tuple VERB_NAMES = ("handshake", "read", "write", "read", "write")
 
 
@@ -79,7 +80,7 @@ cdef class Driver(Stream):
             call.deadline = deadline
             call.timeout = min(call.deadline, <int64_t>1)
         if self.wire.on_socket:
-            sock = self.underlying_socket()
+            sock = self.socket_to_use()
             if deadline is None and verb == WRITE and not self.could_suspend():
                 # A write that the kernel accepts at once needs no timeout, and reading it costs as much as the lock.
                 call.timeout = self.last_timeout
@@ -114,7 +115,13 @@ cdef class Driver(Stream):
                     # The caller does not learn how far it came, and would send or expect the wrong bytes next.
                     lose(self)
             raise
-        tell_of_handshake(self)
+        try:
+            tell_of_handshake(self)
+        except BaseException:
+            if call.op.got and not call.op.peeks:
+                with nogil:
+                    self.put_back(call)
+            raise
         if problem is not None:
             raise problem
         return call.op.got if verb == READ else call.op.writing.sent
@@ -264,6 +271,13 @@ cdef class Driver(Stream):
             return DONE
         return self.step(&call.op)
 
+    cdef void put_back(self, Call *call) noexcept nogil:
+        """Leaves what a call has read to the next one."""
+        if not self.descriptor.orphaned_by_fork():
+            wt_mutex_lock(&self.descriptor.lock)
+            self.keep_unread(call.op.data, call.op.got)
+            wt_mutex_unlock(&self.descriptor.lock)
+
     cdef size_t take_unread(self, char *into, size_t size, bint stays) noexcept nogil:
         cdef size_t count = min(size, self.unread_end - self.unread_start)
         memcpy(into, self.unread + self.unread_start, count)
@@ -306,6 +320,17 @@ cdef class Driver(Stream):
         sock = referent(self.socket_reference)
         if sock is None:
             raise SSLError(SSL_ERROR_NO_SOCKET, "Underlying socket connection gone")
+        return sock
+
+    cdef object socket_to_use(self):
+        """The same, after a look whether the program has closed it: then its number may be another file's by now, and
+        is used no more.
+        """
+        sock = self.underlying_socket()
+        if self.follows_socket:
+            number = c_fileno(sock) if isinstance(sock, CSocket) else sock.fileno()
+            if <int>number < 0:
+                self.wire.release(False)
         return sock
 
     cdef int64_t timeout_of(self, object sock) except? -2:

@@ -8,6 +8,7 @@ from wiretight._core.base.errors cimport FAILED, Failure, Status, chained, turn_
 from wiretight._core.base.mutex cimport wt_mutex_unlock
 from wiretight._core.connection.connection cimport Connection
 from wiretight._core.connection.stream cimport UPDATE, UPDATE_BOTH, Operation, Stream, operation
+from wiretight._core.drivers.driver cimport Driver
 from wiretight._core.openssl.ssl cimport SSL, SSL_get_version, SSL_is_init_finished, SSL_version, TLS1_3_VERSION
 
 cdef extern from "compat.h" nogil:
@@ -21,12 +22,13 @@ cdef struct Readiness:
     const char *version
 
 
-def key_update(Stream connection not None, /, *, bint request_peer=False):
+def key_update(Driver connection not None, /, *, bint request_peer=False):
     """See SSLSocket.key_update(). Sends as far as that is possible without waiting. Since 0.1.
 
     OpenSSL: SSL_key_update(3)
     """
     cdef Operation op = operation(UPDATE_BOTH if request_peer else UPDATE, NULL, 0)
+    cdef object _sock = connection.socket_to_use() if connection.wire.on_socket else None    # kept until the end
     cdef Failure failure
     cdef Status status = FAILED
     cdef int error = EAGAIN

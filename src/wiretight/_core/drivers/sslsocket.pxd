@@ -8,14 +8,13 @@ from wiretight._core.wire.wire cimport Wire
 
 cdef class _SSLSocket(Driver):
     cdef bint descriptor_is_claimed
-    cdef bint awaits_peer           # whom to ask the session_store for
-    cdef bint was_given_session
+    cdef bint may_ask_store         # its handshake has not begun
 
     cdef object read_bytes(self, size_t size, bint peeks)
-    cdef int meet_peer(self) except -1
     cdef int check_release(self) except -1
 
 
+cdef int count_end(Driver connection) except -1
 cdef _SSLSocket new_connection(
     Wire wire, Descriptor descriptor, Context context, bint server_side, object hostname, object owner, object session
 )

@@ -11,7 +11,7 @@ from libc.stdint cimport int64_t, uint64_t
 from wiretight._core.base.errors cimport plain_error
 from wiretight._core.connection.accounting cimport settle
 from wiretight._core.connection.connection cimport FROM_CONTEXT, Connection
-from wiretight._core.connection.resumption cimport has_store, session_of, use_store
+from wiretight._core.connection.resumption cimport use_store
 from wiretight._core.connection.stream cimport CLOSE, HANDSHAKE, READ, SHUTDOWN, WRITE, Stream, lose
 from wiretight._core.connection.telling cimport tell_of_handshake
 from wiretight._core.context.versions cimport PROTOCOL_TLS_CLIENT, PROTOCOL_TLS_SERVER
@@ -200,22 +200,33 @@ cdef class _SSLSocket(Driver):
         With `outwards`, the connections that carry this one do the same. Failures are not reported: the peer may be
         gone. Since 0.1. OpenSSL: SSL_shutdown(3)
         """
+        _sock = self.socket_to_use() if self.wire.on_socket else None       # kept until the end
         notify(self, outwards)
 
     cdef size_t run(self, Call *call, object deadline) except? 0xFFFFFFFF:
         """A read or a write may be what begins the handshake."""
-        if self.awaits_peer:
-            self.meet_peer()
+        if self.may_ask_store and call.op.verb <= WRITE:
+            self.ask_session_store()
         return Driver.run(self, call, deadline)
 
-    cdef int meet_peer(self) except -1:
-        """Asks the session_store, once it is known for whom; not for a session if the program has set one."""
-        peer = peer_of(self.underlying_socket())
-        if peer is not None:
-            self.awaits_peer = False
-            # A UNIX socket may be without a name: "".
-            use_store(self, peer or None, not self.was_given_session and session_of(self) is None)
-        return 0
+    def ask_session_store(self):
+        """Before the handshake: has the session_store of a client offer a session, unless the program has set one.
+
+        Not before it is known to whom. Later than that, a program cannot set one any more, and would have wasted what
+        the store has given away. Since 0.1.
+        """
+        cdef object peer = None
+        if not self.may_ask_store:
+            return
+        if self.wire.on_socket and self.descriptor is self.wire:    # inside another connection, it is that one's peer
+            peer = peer_of(self.underlying_socket())
+            if peer is None:
+                return
+        with critical_section(self):
+            if not self.may_ask_store:
+                return
+            self.may_ask_store = False
+        use_store(self, peer or None)       # a UNIX socket may be without a name: ""
 
     # --- What has passed ----------------------------------------------------------------------------------------------
 
@@ -253,9 +264,7 @@ cdef class _SSLSocket(Driver):
         if not shutdown and not self.descriptor.orphaned_by_fork():
             self.check_release()
         self.wire.release(shutdown)
-        if not self.descriptor.orphaned_by_fork():
-            self.ask(settle_account, NULL)
-            tell_of_handshake(self)
+        count_end(self)
 
     cdef int check_release(self) except -1:
         """Gives up the descriptor, unless that would lose bytes which were read ahead."""
@@ -297,6 +306,14 @@ cdef class _SSLSocket(Driver):
         return False
 
 
+cdef int count_end(Driver connection) except -1:
+    """Of a connection that nobody will use any more."""
+    if not connection.descriptor.orphaned_by_fork():
+        connection.ask(settle_account, NULL)
+        tell_of_handshake(connection)
+    return 0
+
+
 cdef _SSLSocket new_connection(
     Wire wire, Descriptor descriptor, Context context, bint server_side, object hostname, object owner, object session
 ):
@@ -310,6 +327,7 @@ cdef _SSLSocket new_connection(
     cdef _SSLSocket connection = _SSLSocket.__new__(_SSLSocket, FROM_CONTEXT, wire, descriptor)
     connection.bind(wire.bio, context, server_side, hostname)
     connection.owner = owner
+    connection.may_ask_store = not server_side
     if session is not None:
         connection.session = session
     return connection
@@ -325,11 +343,8 @@ cdef _SSLSocket for_socket(
     cdef Wire wire = Wire(fd)
     cdef _SSLSocket connection = new_connection(wire, wire, context, server_side, hostname, owner, session)
     connection.socket_reference = PyWeakref_NewRef(sock, None)
+    connection.follows_socket = owner is not sock       # an SSLSocket releases the descriptor itself
     wire.reads_ahead = connection.settings.values.reads_ahead
-    if has_store(connection):
-        connection.awaits_peer = True
-        connection.was_given_session = session is not None
-        connection.meet_peer()
     return connection
 
 
@@ -348,10 +363,7 @@ cdef _SSLSocket for_bios(
     check_bio(incoming, "incoming", "read")
     check_bio(outgoing, "outgoing", "write")
     cdef Wire wire = Wire(-1, incoming, outgoing)
-    cdef _SSLSocket connection = new_connection(wire, wire, context, server_side, hostname, owner, session)
-    if has_store(connection):
-        use_store(connection, None, session is None)
-    return connection
+    return new_connection(wire, wire, context, server_side, hostname, owner, session)
 
 
 cdef int check_bio(object bio, str argument, str method) except -1:

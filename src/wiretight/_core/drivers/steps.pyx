@@ -215,9 +215,11 @@ cdef int notify(Stream connection, bint outwards=False) except -1:
 
 
 cdef int report_raised(object connection, PyObject *raised) except -1:
-    """Reports what a callback raised in a call that reports no failures."""
+    """Reports what a callback raised in a call that reports no failures; raises what ends the program."""
     error = <object>raised
     Py_XDECREF(raised)
+    if not isinstance(error, Exception):
+        raise error
     PyErr_SetObject(type(error), error)
     PyErr_WriteUnraisable(connection)
     return 0

@@ -21,11 +21,10 @@ from wiretight._core.base.mutex cimport wt_mutex_lock, wt_mutex_unlock
 from wiretight._core.connection.backlog cimport BATCH, note
 from wiretight._core.connection.connection cimport Connection
 from wiretight._core.connection.hostname cimport a_label
-from wiretight._core.connection.resumption cimport has_store, use_store
 from wiretight._core.connection.stream cimport NOTIFY, READ, WRITE, Operation, Stream, operation
 from wiretight._core.context.context cimport Context
 from wiretight._core.drivers.driver cimport Driver
-from wiretight._core.drivers.sslsocket cimport _SSLSocket, new_connection
+from wiretight._core.drivers.sslsocket cimport _SSLSocket, count_end, new_connection
 from wiretight._core.openssl.ssl cimport SSL_is_init_finished, SSL_pending
 from wiretight._core.wire.records cimport count_records
 from wiretight._core.wire.wire cimport Wake, Wire
@@ -206,7 +205,8 @@ cdef class Tunnel(Wire):
                 wt_mutex_lock(&self.carrier.descriptor.lock)
                 self.fd = -1
                 wt_mutex_unlock(&self.carrier.descriptor.lock)
-        return self.carrier.descriptor.release(shut_down)
+        self.carrier.wire.release(shut_down)
+        return count_end(self.carrier)
 
 
 # --- Into a connection, and out of it ---------------------------------------------------------------------------------
@@ -257,8 +257,6 @@ def connection_inside(
     cdef _SSLSocket connection = new_connection(
         tunnel, carrier.descriptor, context, server_side, a_label(hostname), owner, session)
     connection.socket_reference = PyWeakref_NewRef(sock, None)
-    if has_store(connection):
-        use_store(connection, None, session is None)
     return connection
 
 
@@ -270,12 +268,14 @@ def leave_carrier(_SSLSocket connection not None):
     if not connection.claim_descriptor():
         raise OSError(EBADF, os.strerror(EBADF))
     connection.change(leave, NULL)
+    count_end(connection)
     return (<Tunnel>connection.wire).carrier
 
 
 def abandon(_SSLSocket carrier not None):
     """Gives the descriptor of a carrier back when there is no connection inside it to do so. Since 0.1."""
     carrier.wire.release(True)
+    count_end(carrier)
 
 
 cdef int begin(Connection connection, void *_) noexcept nogil:

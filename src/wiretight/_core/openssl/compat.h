@@ -58,6 +58,15 @@ static inline char *wt_builtin_sigalgs(void) {
 #endif
 }
 
+/* All sessions that a server keeps itself. */
+static inline void wt_forget_sessions(SSL_CTX *ctx) {
+#if OPENSSL_VERSION_NUMBER >= 0x30400000L
+    SSL_CTX_flush_sessions_ex(ctx, 0);
+#else
+    SSL_CTX_flush_sessions(ctx, 0);
+#endif
+}
+
 /* The names of the groups that a context may be set to, with `aliases` also their other names. */
 typedef STACK_OF(OPENSSL_CSTRING) wt_names;
 

@@ -205,7 +205,6 @@ cdef extern from "openssl/ssl.h" nogil:
     void SSL_CTX_set_alpn_select_cb(SSL_CTX *ctx, SSL_CTX_alpn_select_cb_func cb, void *arg)
     long SSL_CTX_set_tlsext_servername_callback(SSL_CTX *ctx, int (*cb)(SSL *, int *, void *) noexcept)
     void SSL_CTX_set_keylog_callback(SSL_CTX *ctx, SSL_CTX_keylog_cb_func cb)
-    SSL_CTX_keylog_cb_func SSL_CTX_get_keylog_callback(const SSL_CTX *ctx)
     void SSL_CTX_set_info_callback(SSL_CTX *ctx, void (*cb)(const SSL *, int, int) noexcept)
     void SSL_set_info_callback(SSL *ssl, void (*cb)(const SSL *, int, int) noexcept)
     int SSL_CB_ALERT, SSL_CB_WRITE_ALERT, SSL_CB_HANDSHAKE_DONE, SSL3_AL_FATAL
@@ -233,19 +232,17 @@ cdef extern from "openssl/ssl.h" nogil:
     int TLSEXT_NAMETYPE_host_name, TLSEXT_MAXLEN_host_name
     int SSL_TLSEXT_ERR_OK, SSL_TLSEXT_ERR_NOACK, SSL_TLSEXT_ERR_ALERT_FATAL
     int SSL_AD_INTERNAL_ERROR, SSL_AD_HANDSHAKE_FAILURE, SSL_AD_DECODE_ERROR, SSL_AD_UNRECOGNIZED_NAME
+    const char *SSL_alert_desc_string_long(int value)
     int SSL3_RT_CHANGE_CIPHER_SPEC, SSL3_RT_ALERT, SSL3_RT_HANDSHAKE, SSL3_RT_HEADER, SSL3_RT_INNER_CONTENT_TYPE
     int SSL3_MT_CHANGE_CIPHER_SPEC
 
     # context: sessions and their statistics
     ctypedef int (*new_session_cb)(SSL *ssl, SSL_SESSION *session) noexcept
     void SSL_CTX_sess_set_new_cb(SSL_CTX *ctx, new_session_cb cb)
-    new_session_cb SSL_CTX_sess_get_new_cb(SSL_CTX *ctx)
     ctypedef SSL_SESSION *(*get_session_cb)(SSL *ssl, const unsigned char *data, int len, int *copy) noexcept
     void SSL_CTX_sess_set_get_cb(SSL_CTX *ctx, get_session_cb cb)
-    get_session_cb SSL_CTX_sess_get_get_cb(SSL_CTX *ctx)
     long SSL_CTX_get_timeout(const SSL_CTX *ctx)
     long SSL_CTX_set_session_cache_mode(SSL_CTX *ctx, long mode)
-    long SSL_CTX_get_session_cache_mode(SSL_CTX *ctx)
     int SSL_SESS_CACHE_CLIENT, SSL_SESS_CACHE_SERVER, SSL_SESS_CACHE_NO_INTERNAL
     int SSL_set_session_id_context(SSL *ssl, const unsigned char *sid_ctx, unsigned int sid_ctx_len)
     int SSL_CTX_set_tlsext_ticket_key_evp_cb(
@@ -268,6 +265,7 @@ cdef extern from "openssl/ssl.h" nogil:
     long SSL_CTX_sess_connect(SSL_CTX *ctx)
     long SSL_CTX_sess_connect_good(SSL_CTX *ctx)
     long SSL_CTX_sess_connect_renegotiate(SSL_CTX *ctx)
+    long SSL_total_renegotiations(SSL *ssl)
     long SSL_CTX_sess_accept(SSL_CTX *ctx)
     long SSL_CTX_sess_accept_good(SSL_CTX *ctx)
     long SSL_CTX_sess_accept_renegotiate(SSL_CTX *ctx)
@@ -292,3 +290,5 @@ cdef extern from "openssl/ssl.h" nogil:
     bint SSL_SESSION_is_resumable(const SSL_SESSION *s)
     int SSL_SESSION_get_protocol_version(const SSL_SESSION *s)
     X509 *SSL_SESSION_get0_peer(SSL_SESSION *s)
+    int SSL_SESSION_set1_ticket_appdata(SSL_SESSION *ss, const void *data, size_t len)
+    int SSL_SESSION_get0_ticket_appdata(SSL_SESSION *ss, void **data, size_t *len)

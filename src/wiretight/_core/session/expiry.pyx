@@ -1,40 +1,85 @@
-"""Expiry: a session ends with the certificate that its peer was verified by.
+"""Expiry: a session ends when its server says so, and with the first of the certificates that its peer was verified by.
 
-A server that resumes does not look at the client's certificate again, and OpenSSL compares nothing but the lifetime of
-the session, which it counts anew from each ticket. So that lifetime is cut to what the certificate has left: see
-callbacks/serversessions.pyx.
+Whoever resumes looks at no certificate again. OpenSSL keeps the peer's own with the session, but not those that vouch
+for it, of the intermediate CAs and the trust anchor. So the earliest end of the verified chain is kept there as what
+OpenSSL calls application data, which is part of a session's DER: whatever is made of the session inherits it, such as
+its next ticket, what a cache keeps of it, and its bytes for another process.
+
+A client compares it with the clock. A server of OpenSSL compares nothing but the lifetime of the session, which it
+counts anew from each ticket. So that lifetime is cut to what the certificates have left: see
+callbacks/serversessions.pyx. A server that has been told to keep sessions for less time than it said in the ticket
+looks at that when the ticket comes back.
 """
 
 from libc.math cimport HUGE_VAL
-from libc.time cimport time_t, tm
+from libc.stdint cimport int64_t, uint64_t
+from libc.time cimport time, time_t, tm
 
 from wiretight._core.openssl.asn1 cimport ASN1_TIME_to_tm
 from wiretight._core.openssl.err cimport ERR_pop_to_mark, ERR_set_mark
 from wiretight._core.openssl.ssl cimport (
-    SSL_SESSION_get_time, SSL_SESSION_get_timeout, SSL_SESSION_set_time, SSL_SESSION_set_timeout,
+    SSL_SESSION_get0_peer, SSL_SESSION_get0_ticket_appdata, SSL_SESSION_get_time, SSL_SESSION_get_timeout,
+    SSL_SESSION_set1_ticket_appdata, SSL_SESSION_set_time, SSL_SESSION_set_timeout,
 )
-from wiretight._core.openssl.x509 cimport X509_get0_notAfter
+from wiretight._core.openssl.x509 cimport X509, X509_get0_notAfter, sk_X509_num, sk_X509_value
 
 cdef extern from "<time.h>" nogil:
     time_t timegm(tm *parts)
 
+cdef enum:
+    SIZE = 8        # of a kept end: seconds since 1970, big-endian, because other machines read it
 
-cdef void end_after(SSL_SESSION *session, long seconds, X509 *peer) noexcept nogil:
+
+cdef bint keep_end(SSL_SESSION *session, stack_st_X509 *verified) noexcept nogil:
+    """OpenSSL: SSL_SESSION_set1_ticket_appdata(3)"""
+    cdef double end = HUGE_VAL
+    cdef unsigned char octets[SIZE]
+    cdef uint64_t seconds
+    cdef int i
+    for i in range(sk_X509_num(verified)):
+        end = min(end, end_of(sk_X509_value(verified, i)))
+    if end == HUGE_VAL:
+        return True
+    seconds = <uint64_t><int64_t>end
+    for i in range(SIZE):
+        octets[i] = seconds >> 8 * (SIZE - 1 - i) & 0xFF
+    return SSL_SESSION_set1_ticket_appdata(session, octets, SIZE)
+
+
+cdef double verified_until(SSL_SESSION *session) noexcept nogil:
+    """OpenSSL: SSL_SESSION_get0_peer(3), SSL_SESSION_get0_ticket_appdata(3)"""
+    cdef X509 *peer = SSL_SESSION_get0_peer(session)
+    cdef double end = HUGE_VAL if peer == NULL else end_of(peer)
+    cdef void *octets = NULL
+    cdef size_t size = 0
+    cdef uint64_t seconds = 0
+    cdef int i
+    if SSL_SESSION_get0_ticket_appdata(session, &octets, &size) and size == SIZE:
+        for i in range(SIZE):
+            seconds = seconds << 8 | (<unsigned char *>octets)[i]
+        end = min(end, <double><int64_t>seconds)
+    return end
+
+
+cdef void end_after(SSL_SESSION *session, long seconds) noexcept nogil:
     """OpenSSL: SSL_SESSION_set_timeout(3)"""
-    cdef double left
-    if peer != NULL:
-        left = end_of(peer) - SSL_SESSION_get_time(session)
-        if left < 1:        # a verify_callback has tolerated it. Of a lifetime of 0, d2i_SSL_SESSION() makes 3
-            SSL_SESSION_set_time(session, <long>(SSL_SESSION_get_time(session) + left - 1))
-            left = 1
-        if left < seconds:
-            seconds = <long>left
+    cdef double left = verified_until(session) - SSL_SESSION_get_time(session)
+    if left < 1:        # a verify_callback has tolerated it. Of a lifetime of 0, d2i_SSL_SESSION() makes 3
+        SSL_SESSION_set_time(session, <long>(SSL_SESSION_get_time(session) + left - 1))
+        left = 1
+    if left < seconds:
+        seconds = <long>left
     if SSL_SESSION_get_timeout(session) != seconds:
         SSL_SESSION_set_timeout(session, seconds)
 
 
-cdef double end_of(X509 *certificate) noexcept nogil:
-    """OpenSSL: ASN1_TIME_to_tm(3)"""
+cdef bint has_ended(SSL_SESSION *session, long seconds) noexcept nogil:
+    """OpenSSL: SSL_SESSION_get_time(3)"""
+    return SSL_SESSION_get_time(session) + min(seconds, SSL_SESSION_get_timeout(session)) <= time(NULL)
+
+
+cdef double end_of(const X509 *certificate) noexcept nogil:
+    """In seconds since 1970; HUGE_VAL if it cannot be read. OpenSSL: ASN1_TIME_to_tm(3)"""
     cdef tm parts
     cdef double end = HUGE_VAL
     ERR_set_mark()

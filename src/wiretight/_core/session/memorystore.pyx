@@ -3,8 +3,7 @@
 cimport cython
 from libc.time cimport time
 
-from wiretight._core.base.mutex cimport wt_process
-from wiretight._core.session.session cimport SSLSession, expires_at, is_single_use
+from wiretight._core.session.session cimport SSLSession, expires_at, is_another_process
 
 cdef enum:
     MOST_PER_KEY = 16       # a server sends two tickets a connection, and a client may use none of them
@@ -22,14 +21,12 @@ cdef class MemorySessionStore:
     cdef dict sessions
     cdef Py_ssize_t count
     cdef Py_ssize_t most
-    cdef unsigned int process       # whose sessions they are, as wt_process
 
     def __cinit__(self, Py_ssize_t capacity=1000):
         if capacity < 1:
             raise ValueError(f"capacity must be at least 1, not {capacity}")
         self.sessions = {}
         self.most = capacity
-        self.process = wt_process
 
     def __reduce__(self):
         raise TypeError(f"cannot pickle {type(self).__name__!r} object: sessions are secrets")
@@ -49,7 +46,6 @@ cdef class MemorySessionStore:
         cdef list own
         cdef list dropped = []
         with cython.critical_section(self):
-            self.leave_to_parent(dropped)
             own = self.sessions.get(key)
             if own is None:
                 own = first
@@ -76,12 +72,11 @@ cdef class MemorySessionStore:
         cdef SSLSession session = None
         cdef double now = time(NULL)
         with cython.critical_section(self):
-            self.leave_to_parent(dropped)
             own = self.sessions.get(key)
             while own:
                 session = own.pop()
                 self.count -= 1
-                if expires_at(session.session) > now:
+                if expires_at(session.session) > now and not is_another_process(session):
                     break
                 dropped.append(session)
                 session = None
@@ -95,26 +90,6 @@ cdef class MemorySessionStore:
         with cython.critical_section(self):
             dropped, self.sessions = self.sessions, dropped
             self.count = 0
-
-    cdef int leave_to_parent(self, list dropped) except -1:
-        """After a fork() both processes have each session, and one that is used once is the parent's."""
-        cdef dict shared = {}
-        cdef list own, reusable
-        cdef SSLSession session
-        cdef Py_ssize_t count = 0
-        if self.process == wt_process:
-            return 0
-        for key, own in self.sessions.items():
-            reusable = []
-            for session in own:
-                if not is_single_use(session.session):
-                    reusable.append(session)
-            if reusable:
-                shared[key] = reusable
-                count += len(reusable)
-        dropped.append(self.sessions)
-        self.sessions, self.count, self.process = shared, count, wt_process
-        return 0
 
     cdef int drop(self, list own, list dropped) except -1:
         dropped.append(own.pop(0))

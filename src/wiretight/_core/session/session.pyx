@@ -2,6 +2,7 @@
 
 cimport cython
 
+from wiretight._core.base.mutex cimport wt_process
 from wiretight._core.context.context cimport trial
 from wiretight._core.context.reloading cimport present_settings
 from wiretight._core.context.settings cimport Settings
@@ -10,13 +11,12 @@ from wiretight._core.openssl.ssl cimport (
     SSL, SSL_CTX_sess_accept, SSL_CTX_sess_accept_good, SSL_CTX_sess_accept_renegotiate, SSL_CTX_sess_cache_full,
     SSL_CTX_sess_connect, SSL_CTX_sess_connect_good, SSL_CTX_sess_connect_renegotiate, SSL_CTX_sess_hits,
     SSL_CTX_sess_misses, SSL_CTX_sess_number, SSL_CTX_sess_timeouts, SSL_SESSION, SSL_SESSION_free,
-    SSL_SESSION_get0_peer, SSL_SESSION_get_id, SSL_SESSION_get_max_early_data, SSL_SESSION_get_protocol_version,
+    SSL_SESSION_get_id, SSL_SESSION_get_max_early_data, SSL_SESSION_get_protocol_version,
     SSL_SESSION_get_ticket_lifetime_hint, SSL_SESSION_get_time, SSL_SESSION_get_timeout, SSL_SESSION_has_ticket,
     SSL_SESSION_is_resumable, SSL_free, SSL_set_connect_state, TLS1_3_VERSION,
 )
-from wiretight._core.openssl.x509 cimport X509
 from wiretight._core.session.encoding cimport decoded, encoded, name_in
-from wiretight._core.session.expiry cimport end_of
+from wiretight._core.session.expiry cimport verified_until
 from wiretight._core.session.terms cimport client_terms, digest_of
 from wiretight._core.x509.octets cimport Octets, octets_of
 
@@ -97,8 +97,8 @@ cdef class SSLSession:
     @property
     def expires(self):
         """Until when the session may be resumed, in seconds since 1970: the earliest end of its own time, of its
-        ticket's and of the peer's certificate. 0.0 if it cannot be resumed at all: there is no ticket yet, or its
-        connection ended in a fatal alert. Since 0.1.
+        ticket's, and of the certificates that the peer was verified by, from its own to the trust anchor. 0.0 if it
+        cannot be resumed at all: there is no ticket yet, or its connection ended in a fatal alert. Since 0.1.
 
         OpenSSL: SSL_SESSION_is_resumable(3)
         """
@@ -138,20 +138,15 @@ cdef class SSLSession:
 
 
 cdef double expires_at(SSL_SESSION *session) noexcept nogil:
-    """SSLSession.expires. OpenSSL: SSL_SESSION_get0_peer(3)"""
-    cdef double seconds, hint, end
-    cdef X509 *peer
+    """SSLSession.expires. OpenSSL: SSL_SESSION_is_resumable(3)"""
+    cdef double seconds, hint
     if not SSL_SESSION_is_resumable(session):
         return 0
     seconds = SSL_SESSION_get_timeout(session)
     hint = SSL_SESSION_get_ticket_lifetime_hint(session)
     if hint and hint < seconds:
         seconds = hint
-    end = SSL_SESSION_get_time(session) + seconds
-    peer = SSL_SESSION_get0_peer(session)
-    if peer != NULL:
-        end = min(end, end_of(peer))
-    return end
+    return min(SSL_SESSION_get_time(session) + seconds, verified_until(session))
 
 
 cdef bint is_single_use(SSL_SESSION *session) noexcept nogil:
@@ -159,11 +154,17 @@ cdef bint is_single_use(SSL_SESSION *session) noexcept nogil:
     return SSL_SESSION_get_protocol_version(session) >= TLS1_3_VERSION
 
 
+cdef bint is_another_process(SSLSession session) noexcept:
+    """After a fork() both processes have each session of the parent, and one that is used once is the parent's."""
+    return session.process != wt_process and is_single_use(session.session)
+
+
 cdef SSLSession adopt_session(SSL_SESSION *session, Context context, Terms terms):
     cdef SSLSession adopted = SSLSession.__new__(SSLSession, FROM_OPENSSL)
     adopted.session = session
     adopted.context = context
     adopted.terms = terms
+    adopted.process = wt_process
     return adopted
 
 

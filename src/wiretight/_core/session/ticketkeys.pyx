@@ -11,7 +11,7 @@ nginx and HAProxy write the same.
 """
 
 cimport cython
-from libc.math cimport isnan
+from libc.math cimport HUGE_VAL, isnan
 from libc.stdint cimport int64_t
 from libc.string cimport memcmp, memcpy
 from posix.time cimport CLOCK_REALTIME, clock_gettime, timespec
@@ -42,12 +42,13 @@ cdef enum:
     RENEW = 2
 
 cdef double offset = 0      # of the clocks here, for tests
+cdef double fault = 0       # of the time of day alone
 
 
 cdef double now() noexcept nogil:
     cdef timespec time
     clock_gettime(CLOCK_REALTIME, &time)
-    return time.tv_sec + time.tv_nsec * 1e-9 + offset
+    return time.tv_sec + time.tv_nsec * 1e-9 + offset + fault
 
 
 def clock():
@@ -55,10 +56,10 @@ def clock():
     return now()
 
 
-def shift_clock(double seconds, /):
-    """Makes clock() run ahead by that, or behind. For tests. Since 0.1."""
-    global offset
-    offset = seconds
+def shift_clock(double seconds, double wrong=0, /):
+    """As if so much time had passed, and clock() were `wrong` by that besides. For tests. Since 0.1."""
+    global offset, fault
+    offset, fault = seconds, wrong
 
 
 # --- A set of keys ---------------------------------------------------------------------------------------------------
@@ -106,21 +107,33 @@ cdef class KeySet:
         return can_encrypt(self)
 
     def ends(self):
-        """When no key may encrypt any more, in seconds since 1970; 0 without keys. Since 0.1."""
-        return end_of(self)
+        """When no key may encrypt any more, in seconds since 1970, even if one begins after a pause; 0 without one that
+        has begun. Since 0.1.
+        """
+        cdef double time = now()
+        cdef double end = end_of(self, time)
+        cdef double known = 0
+        while end > known and end >= time:
+            known, end = end, end_of(self, end)
+        return end
 
-    def seconds_left(self):
-        """For how many seconds from now some key may encrypt, maybe a later one; 0 or less if it is over. Since 0.1."""
-        return end_of(self) - now()
+    def ended(self, double time, /):
+        """The same keys, of which none encrypts from that time on: they open tickets for as long as before. Since 0.1.
+        """
+        cdef KeySet result = new_key_set(self.count)
+        cdef Key *key
+        for i in range(self.count):
+            key = &result.keys[i]
+            key[0] = self.keys[i]
+            end_key(key, time, time)
+        return result
 
-    def with_new_key(self, double not_before, double encrypt_until, double expires, /):
-        """A set without the expired keys, and with a new random one, for which the one that expires first makes room.
-
-        Since 0.1.
+    def with_new_key(self, double not_before, double encrypt_until, double expires, double latest_begin, /):
+        """A set without the expired keys, and with a new random one, for which merged() would make room. Since 0.1.
 
         OpenSSL: RAND_bytes(3)
         """
-        cdef KeySet alive = merged(self, new_key_set(0), now(), MOST_KEYS - 1)
+        cdef KeySet alive = merged(self, new_key_set(0), now(), latest_begin, MOST_KEYS - 1)
         cdef KeySet result
         cdef Key *key
         cdef int i
@@ -136,27 +149,60 @@ cdef class KeySet:
         key.not_before, key.encrypt_until, key.expires = not_before, encrypt_until, expires
         return result
 
-    def merged(self, KeySet other not None, /):
-        """The keys of both that have not expired, those of this set first; of too many, those that expire last.
+    def merged(self, KeySet other not None, double latest_begin, /):
+        """The keys of both that have not expired, those of this set first. One that has ended in either has ended.
 
-        Since 0.1.
+        Of too many those go first that begin after `latest_begin`, and then those that expire first. Since 0.1.
         """
-        return merged(self, other, now(), MOST_KEYS)
+        return merged(self, other, now(), latest_begin, MOST_KEYS)
+
+    def names(self):
+        """Those of all keys, a set of bytes. Since 0.1."""
+        cdef set result = set()
+        for i in range(self.count):
+            result.add(<bytes>self.keys[i].name[:NAME_SIZE])
+        return result
+
+    def with_expired(self, KeySet other not None, names, double latest_begin, /):
+        """This set, and the keys of `other` that have expired and do not have one of these names. Since 0.1."""
+        cdef KeySet expired = new_key_set(other.count)
+        cdef double time = now()
+        cdef int count = 0
+        for i in range(other.count):
+            if other.keys[i].expires <= time and <bytes>other.keys[i].name[:NAME_SIZE] not in names:
+                expired.keys[count] = other.keys[i]
+                count += 1
+        expired.count = count
+        return merged(self, expired, -HUGE_VAL, latest_begin, MOST_KEYS)
 
     def lacks(self, KeySet other not None, double seconds, /):
-        """Whether `other` has a key that is not in this set, and does not expire within that time. Since 0.1."""
+        """Whether `other` has a key that is not in this set, or has ended earlier than here, and does not expire within
+        that time. Since 0.1.
+        """
         cdef double end = now() + seconds
+        cdef int place
         for i in range(other.count):
-            if other.keys[i].expires > end and find(self, other.keys[i].name) == self.count:
+            place = find(self, other.keys[i].name)
+            if other.keys[i].expires > end and (
+                place == self.count or other.keys[i].encrypt_until < self.keys[place].encrypt_until
+            ):
                 return True
         return False
 
 
-cdef double end_of(KeySet keys) noexcept:
+cdef double end_of(KeySet keys, double time) noexcept:
+    """The last end of those that have begun by then."""
     cdef double end = 0
     for i in range(keys.count):
-        end = max(end, keys.keys[i].encrypt_until)
+        if keys.keys[i].not_before <= time:
+            end = max(end, keys.keys[i].encrypt_until)
     return end
+
+
+cdef void end_key(Key *key, double not_before, double encrypt_until) noexcept nogil:
+    """Neither time is later than that."""
+    key.not_before = min(key.not_before, not_before)
+    key.encrypt_until = min(key.encrypt_until, encrypt_until)
 
 
 cdef int check_count(Py_ssize_t count) except -1:
@@ -189,32 +235,44 @@ cdef int find(KeySet keys, const unsigned char *name) noexcept nogil:
     return keys.count
 
 
-cdef KeySet merged(KeySet ours, KeySet theirs, double time, int most):
+cdef KeySet merged(KeySet ours, KeySet theirs, double time, double latest_begin, int most):
     cdef KeySet every = new_key_set(ours.count + theirs.count)
     cdef KeySet result
+    cdef Key *key
     cdef int count = 0
-    cdef int i
+    cdef int i, place
     for i in range(ours.count + theirs.count):
-        every.keys[count] = ours.keys[i] if i < ours.count else theirs.keys[i - ours.count]
-        if time < every.keys[count].expires and find(every, every.keys[count].name) == count:
-            count += 1
+        key = &every.keys[count]
+        key[0] = ours.keys[i] if i < ours.count else theirs.keys[i - ours.count]
+        if time < key.expires:
+            place = find(every, key.name)
+            if place == count:
+                count += 1
+            else:
+                end_key(&every.keys[place], key.not_before, key.encrypt_until)
     while count > most:
-        count = without_first_to_expire(every.keys, count)
+        count = without_least(every.keys, count, latest_begin)
     result = new_key_set(count)
     for i in range(count):
         result.keys[i] = every.keys[i]
     return result
 
 
-cdef int without_first_to_expire(Key *keys, int count) noexcept nogil:
-    """How many are left. All processes that share a store leave out the same."""
-    cdef int i, first = 0
+cdef int without_least(Key *keys, int count, double latest_begin) noexcept nogil:
+    """How many are left. All processes that share a store, and have the time, leave out the same."""
+    cdef int i, least = 0
     for i in range(count):
-        if keys[i].expires < keys[first].expires:
-            first = i
-    for i in range(first, count - 1):
+        if is_worth_less(&keys[i], &keys[least], latest_begin):
+            least = i
+    for i in range(least, count - 1):
         keys[i] = keys[i + 1]
     return count - 1
+
+
+cdef bint is_worth_less(const Key *key, const Key *other, double latest_begin) noexcept nogil:
+    if (key.not_before > latest_begin) != (other.not_before > latest_begin):
+        return key.not_before > latest_begin
+    return key.expires < other.expires
 
 
 cdef int read_key(Key *key, object given) except -1:

@@ -7,6 +7,7 @@ cimport cython
 from cpython.buffer cimport PyObject_CheckBuffer
 from libc.string cimport memcpy
 
+from wiretight._core.base.coroutines cimport no_coroutine
 from wiretight._core.base.mutex cimport wt_gate_enter, wt_gate_leave
 from wiretight._core.openssl.err cimport ERR_clear_error
 from wiretight._core.x509.octets cimport Octets, octets_of_text
@@ -62,7 +63,7 @@ cdef int ask_password(char *buffer, int size, Password password) noexcept:
         password.is_missing = True
         return -1
     try:
-        answer = password.source() if callable(password.source) else password.source
+        answer = no_coroutine(password.source(), "password") if callable(password.source) else password.source
         try:
             secret = octets_of_text(answer, "", "")
         except TypeError:

@@ -1,0 +1,6 @@
+from typing import TypeVar
+
+_T = TypeVar("_T")
+
+def no_coroutine_function(callback: _T, name: str) -> _T: ...
+def no_coroutine(answer: _T, name: str, decides: bool = True) -> _T: ...
