@@ -2,8 +2,8 @@
 
 Usage: build_openssl.py [VERSION]     such as "3.5" or "3.5.7"; openssl-releases.json has the default and what there is
 
-Prints the folder, which has include/, lib/ (with pkgconfig/) and openssl.json. It is in the user's cache, named by
-version and by everything that the libraries depend on: a second run finds it there.
+Prints the folder, which has include/, lib/ (with pkgconfig/), openssl.json, LICENSE.txt and COPYRIGHT. It is in the
+user's cache, named by version and by everything that the libraries depend on: a second run finds it there.
 
 The source is an official release tarball with the SHA-256 of openssl-releases.json. It is looked for in
 WIRETIGHT_OPENSSL_TARBALL (a file), in the cache, at OpenSSL's release address, and in Debian's source package, whose
@@ -17,6 +17,7 @@ import os
 import platform
 import re
 import shutil
+import tarfile
 import tempfile
 import urllib.request
 from pathlib import Path
@@ -45,11 +46,17 @@ OPTIONS = (
     *("no-shared", "no-apps", "no-tests", "no-docs", "no-engine", "no-module", "no-atexit", "no-pinshared"),
     *("-fPIC", "-fvisibility=hidden"),
 )
-# What OpenSSL does not find out by itself.
-OPTIONS_OF_SYSTEM = {"Linux": ("enable-ktls",)}
+# What OpenSSL does not find out by itself, and what meson.build has under "hardening".
+OPTIONS_OF_SYSTEM = {
+    "Linux": (
+        *("enable-ktls", "-fstack-protector-strong", "-fstack-clash-protection"),
+        *("-U_FORTIFY_SOURCE", "-D_FORTIFY_SOURCE=3"),
+    ),
+    "Darwin": ("-fstack-protector-strong",),
+}
 OPTIONS_OF_MACHINE = {
-    "x86_64": ("enable-ec_nistp_64_gcc_128",),
-    "aarch64": ("enable-ec_nistp_64_gcc_128",),
+    "x86_64": ("enable-ec_nistp_64_gcc_128", "-fcf-protection=full"),
+    "aarch64": ("enable-ec_nistp_64_gcc_128", "-mbranch-protection=standard"),
     "arm64": ("enable-ec_nistp_64_gcc_128",),
 }
 # The paths that are compiled in. Whoever could write there could configure OpenSSL, so only root may. The system's own
@@ -168,6 +175,8 @@ def compile_in(folder: Path, tarball: Path, release: Release, made_of: dict[str,
     say(f"building OpenSSL {release.version}, which takes a few minutes")
     unpack(tarball, folder)
     stage = folder / "stage"
+    with tarfile.open(tarball) as archive:  # the date that OpenSSL writes into itself: every build gives the same bytes
+        os.environ["SOURCE_DATE_EPOCH"] = str(int(max(member.mtime for member in archive)))
     commands = [
         ["./Configure", *(str(option) for option in made_of["options"])],  # type: ignore[attr-defined]
         ["make", "-j", str(processors()), "build_libs"],
@@ -179,8 +188,19 @@ def compile_in(folder: Path, tarball: Path, release: Release, made_of: dict[str,
     for file in (installed / "lib/pkgconfig").iterdir():  # they name the compiled-in prefix, where nothing is
         file.write_text(re.sub("(?m)^prefix=.*", "prefix=${pcfiledir}/../..", file.read_text()))
     shutil.rmtree(installed / "lib/cmake", ignore_errors=True)
+    source = folder / f"openssl-{release.version}"
+    (installed / "COPYRIGHT").write_text(copyright_of((source / "README.md").read_text()))
+    shutil.copy(source / "LICENSE.txt", installed)
     (installed / "openssl.json").write_text(json.dumps(made_of, indent=2) + "\n")
     return installed
+
+
+def copyright_of(readme: str) -> str:
+    """The lines of OpenSSL's README that say whose it is: its licence asks that they go along."""
+    lines = re.findall(r"^(?:Copyright \(c\) .*|All rights reserved\.)$", readme, re.MULTILINE)
+    if not lines:
+        fail("OpenSSL's README.md no longer says whose copyright it is; copyright_of() looks for it")
+    return "\n".join((*lines, ""))
 
 
 def main() -> None:

@@ -155,7 +155,7 @@ if TYPE_CHECKING and sys.version_info < (3, 12):
 
     from wiretight._tls.removed import RAND_pseudo_bytes as RAND_pseudo_bytes, wrap_socket as wrap_socket
 
-__version__ = "0.1.0.dev0"  # as in meson.build
+__version__ = "0.1.0.dev0"
 
 __all__ = [
     "ALERT_DESCRIPTION_ACCESS_DENIED", "ALERT_DESCRIPTION_BAD_CERTIFICATE",

@@ -4,30 +4,18 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
 import wiretight
-from tests.kit.programs import program
 from tests.repo.source import ROOT
+from tests.static.library import LIBRARY, output_of, symbols
 from wiretight import _core
 
-LIBRARY = next(Path(_core.__file__).parent.glob("_native*.so"))
 OPENSSL = re.compile("_?(SSL|EVP|X509|BIO|ERR|ASN1|OPENSSL|OSSL|CRYPTO|PEM|RAND|d2i|i2d)_", re.IGNORECASE)
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads the symbols of an ELF file")
-
-
-def output_of(command: str, *arguments: str | Path) -> list[str]:
-    done = subprocess.run([program(command, "binutils"), *arguments], capture_output=True, text=True, check=True)
-    return done.stdout.splitlines()
-
-
-def symbols(which: str) -> list[str]:
-    return [line.split()[-1].partition("@")[0] for line in output_of("nm", "-D", which, LIBRARY)]
 
 
 def test_only_the_modules_of_the_core_are_exported() -> None:

@@ -1,0 +1,10 @@
+#!/usr/bin/env python3
+"""Print wiretight's version: `__version__` in src/wiretight/__init__.py is the one place that has it; meson.build asks here."""
+
+import re
+from pathlib import Path
+
+if __name__ == "__main__":
+    source = Path(__file__).parents[1] / "src" / "wiretight" / "__init__.py"
+    [version] = re.findall(r'^__version__ = "(.+)"$', source.read_text(encoding="utf-8"), re.MULTILINE)
+    print(version)
