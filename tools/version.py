@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Print wiretight's version: `__version__` in src/wiretight/__init__.py is the one place that has it; meson.build asks here."""
+"""Print wiretight's version, for meson.build: `__version__` in src/wiretight/__init__.py alone has it."""
 
 import re
 from pathlib import Path

@@ -38,7 +38,7 @@ def tcp_pair() -> tuple[socket.socket, socket.socket]:
 
 
 def free_port() -> int:
-    """For servers that need a number: free now on every address, and the kernel will not assign it to others for a while."""
+    """For servers that need a number: free now on every address, and not assigned to others for a while."""
     with socket.create_server(("", 0)) as listener:
         return listener.getsockname()[1]
 

@@ -40,6 +40,10 @@ def tarball(tmp_path: Path) -> Path:
     source.mkdir()
     (source / "Configure").write_text(CONFIGURE)
     (source / "Configure").chmod(0o755)
+    (source / "README.md").write_text(
+        "# OpenSSL\n\nCopyright (c) 1998-2099 The OpenSSL Project Authors\n\nAll rights reserved.\n"
+    )
+    (source / "LICENSE.txt").write_text("Its licence\n")
     packed = tmp_path / "openssl.tar.gz"
     with tarfile.open(packed, "w:gz") as archive:
         archive.add(source, source.name)
@@ -89,6 +93,10 @@ def test_the_newest_release_of_the_default_line_is_built_once(run: Run, tarball:
     options = (folder / "lib" / "libssl.a").read_text().split()
     assert {"no-shared", "no-apps", "no-tests", "no-engine", "-fPIC"} <= set(options)
     assert (folder / "lib" / "pkgconfig" / "libssl.pc").read_text() == "prefix=${pcfiledir}/../..\n"
+    assert (
+        folder / "COPYRIGHT"
+    ).read_text() == "Copyright (c) 1998-2099 The OpenSSL Project Authors\nAll rights reserved.\n"
+    assert (folder / "LICENSE.txt").read_text() == "Its licence\n"
 
     second = run("9.8.7")
     assert second.stdout == first.stdout
