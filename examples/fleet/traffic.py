@@ -64,9 +64,7 @@ def fill(client, accept_for):
     A key is in the store until another one is written there after its end.
     """
     store = wiretight.RedisTicketKeyStore(client)
-    ring = wiretight.TicketKeys.shared(
-        store, WRAPPING_KEY, refresh=FAST, rotate_every=HALF_DAY, accept_for=accept_for
-    )
+    ring = wiretight.TicketKeys.shared(store, WRAPPING_KEY, refresh=FAST, rotate_every=HALF_DAY, accept_for=accept_for)
     for _ in range((HALF_DAY + 5 * REFRESH + accept_for) // HALF_DAY + 1):
         ring.rotate()
     return client.strlen("wiretight:ticket-keys"), len(ring.keys)

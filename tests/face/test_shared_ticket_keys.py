@@ -18,13 +18,13 @@ import pytest
 
 from tests.kit.pair import Pair
 from tests.kit.processes import in_processes
-from tests.kit.subject import tls
 from tests.kit.threads import PATIENCE, Task
 from tests.kit.tickets import visit
 from tests.kit.ticketstores import DUE, ENDS, REFRESH, WRAPPING_KEY, Shelf, encrypting, names, shared, use
 from wiretight import TicketKeys
 from wiretight._core.session.sealing import WrappingKey, opened, sealed
 from wiretight._core.session.ticketkeys import shift_clock
+
 
 @pytest.fixture(autouse=True)
 def running_clock() -> Iterator[None]:

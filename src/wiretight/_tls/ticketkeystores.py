@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import errno
 import fcntl
-import time
 from base64 import b64decode, b64encode
 from contextlib import contextmanager
+from time import monotonic, sleep
 from typing import TYPE_CHECKING, Protocol
 
 from wiretight._core.base.files import read_file
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 class TicketKeyStore(Protocol):
     """Where the processes of a fleet share their ticket keys: see TicketKeys.shared(). One value, of a few kilobytes.
 
-    Any thread may call either method, but that of an asyncio loop only in shared() and rotate(). What they raise goes to
-    sys.unraisablehook, once. Since 0.1. Source: an addition to `ssl`.
+    Any thread may call either method, but that of an asyncio loop only in shared() and rotate(). What they raise goes
+    to sys.unraisablehook, once. Since 0.1. Source: an addition to `ssl`.
     """
 
     def load(self) -> tuple[object, bytes] | None:
@@ -78,13 +78,13 @@ class FileTicketKeyStore:
     @contextmanager
     def _lock(self) -> Iterator[None]:
         descriptor = self._open(".lock", 0)
-        end = time.monotonic() + self._PATIENCE
+        end = monotonic() + self._PATIENCE
         try:
             while not _locks(descriptor):
-                if time.monotonic() > end:
+                if monotonic() > end:
                     message = f"another process has it locked for {self._PATIENCE:g} seconds"
                     raise TimeoutError(errno.ETIMEDOUT, message, self._path + ".lock")
-                time.sleep(0.01)
+                sleep(0.01)
             yield
         finally:
             fcntl.flock(descriptor, fcntl.LOCK_UN)  # a process that was forked meanwhile has the descriptor open, too
