@@ -70,6 +70,16 @@ def test_a_handshake_is_counted_on_both_ends(client_context: Any, server_context
     assert is_empty(server_context.copy().metrics())
 
 
+def test_no_ticket_is_counted_where_no_key_may_encrypt(certificates: Certificates, version: Any) -> None:
+    context = certificates.server_context(version)
+    context.ticket_keys = tls.TicketKeys([tls.TicketKey(bytes(16), bytes(64), 0.0, 1.0e9, 3.0e9)], rotate_every=None)
+    pair = Pair(certificates.client_context(version), context)
+    pair.handshake()
+    pair.transfer(b"data", pair.server)
+    assert not pair.client.session.has_ticket
+    assert context.metrics().tickets_sent == 0
+
+
 def test_a_snapshot_does_not_change(client_context: Any, server_context: Any) -> None:
     before = client_context.metrics()
     Pair(client_context, server_context).handshake()
