@@ -43,7 +43,8 @@ async def route(routes, reader, writer):
     try:
         hello, data = await asyncio.wait_for(read_hello(reader), PATIENCE)
         address = choose(routes, hello)
-        print(hello.server_name, *hello.alpn_protocols, hello.ja4, "->", address, flush=True)
+        # A client chooses these bytes: none of them may end the line, or move a terminal's cursor.
+        print(*map(ascii, (hello.server_name, *hello.alpn_protocols)), hello.ja4, "->", address, flush=True)
         if address is not None:
             incoming, backend = await asyncio.open_connection(*address)
             backend.write(data)

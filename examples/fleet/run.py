@@ -257,22 +257,36 @@ def tell(reports, seconds, rotations):
     killed = [second for at in (60, 61) for second in [seconds[at]]]
     print(f"keys: another one {sum(works for _, works in rotations)} times, of {TIMES}")
     print(f"processes that answered: {len(processes)}")
-    print(f"returning clients: {returning}, resumed: {total['resumed']} ({total['resumed'] / returning:.2%})")
+    print(f"returning clients: {returning}, resumed: {total['resumed']} ({total['resumed'] / (returning or 1):.2%})")
     print(f"connections broken within a second of a rotation: {sum(second['broken'] for second in around)}")
     print(f"broken: {total['broken']}, when two servers were killed: {sum(second['broken'] for second in killed)}")
 
 
 def main(folder="."):
-    """All of it; fails if less than 99 % resumed."""
+    """All of it; fails if less than 99 % resumed, or more than 1 % of the visits broke."""
     need("haproxy", "redis-server", "openssl")
     with tempfile.TemporaryDirectory(prefix="fleet-") as scratch:
         reports, rotations = run(Path(scratch))
     seconds = per_second(reports)
     tell(reports, seconds, rotations)
     draw(seconds, rotations, Path(folder) / "fleet.png")
-    total = sum(seconds, Counter())
-    if total["resumed"] < 0.99 * (total["resumed"] + total["in full"]):
-        sys.exit("less than 99 % of the returning clients resumed")
+    if complaint := judge(sum(seconds, Counter())):
+        sys.exit(complaint)
+
+
+def judge(total):
+    """What is wrong with these numbers, or nothing."""
+    returning = total["resumed"] + total["in full"]
+    visits = returning + total["first visits"] + total["broken"]
+    if not visits:
+        return "nobody came"
+    if returning < 0.9 * visits:
+        return f"only {returning} of {visits} visits were of clients that returned"
+    if total["resumed"] < 0.99 * returning:
+        return "less than 99 % of the returning clients resumed"
+    if total["broken"] > 0.01 * visits:
+        return "more than 1 % of the visits broke"
+    return None
 
 
 if __name__ == "__main__":

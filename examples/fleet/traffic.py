@@ -11,7 +11,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from base64 import b64encode
 from collections import Counter
 from contextlib import contextmanager
 
@@ -59,15 +58,16 @@ def counts(client):
     return Counter({**calls, "in": stats["total_net_input_bytes"], "out": stats["total_net_output_bytes"]})
 
 
-def full_ring(accept_for):
-    """(the value of a ring when it has the most keys, after a rotation, and how many those are)."""
-    now, keys = time.time(), []
-    for age in range(30):
-        end = now + (1 - age) * HALF_DAY - 60
-        if end + accept_for > now:
-            times = (end - HALF_DAY, end, end + accept_for)
-            keys.append(wiretight.TicketKey(secrets.token_bytes(16), secrets.token_bytes(64), *times))
-    return b64encode(wiretight.TicketKeys(keys).to_bytes(WRAPPING_KEY)), len(keys)
+def fill(client, accept_for):
+    """Puts a ring into Redis that has the most keys; returns (the size of its value, how many those are).
+
+    A key is in the store until another one is written there after its end.
+    """
+    store = wiretight.RedisTicketKeyStore(client)
+    ring = wiretight.TicketKeys.shared(store, WRAPPING_KEY, refresh=FAST, rotate_every=HALF_DAY, accept_for=accept_for)
+    for _ in range((HALF_DAY + 5 * REFRESH + accept_for) // HALF_DAY + 1):
+        ring.rotate()
+    return client.strlen("wiretight:ticket-keys"), len(ring.keys)
 
 
 def contexts(port, count, **times):
@@ -104,12 +104,12 @@ def main(processes=8, seconds=10):
     with tempfile.TemporaryDirectory() as folder, running_redis(folder) as port:
         client = answering(port)
         for accept_for in (7200, WEEK):
-            value, keys = full_ring(accept_for)
-            client.set("wiretight:ticket-keys", value)
+            client.delete("wiretight:ticket-keys")
+            size, keys = fill(client, accept_for)
             servers = contexts(port, processes, refresh=FAST, rotate_every=HALF_DAY, accept_for=accept_for)
             found = counted(client, servers, seconds)
             looks = found["get"]
-            print(f"accept_for={accept_for}: {keys} keys, a value of {len(value):,} bytes")
+            print(f"accept_for={accept_for}: {keys} keys, a value of {size:,} bytes")
             print(f"  {looks} looks in {seconds:g} s, {found['eval']} of them wrote")
             print(f"  a look: GET, {found['in'] / looks:.0f} bytes to Redis, {found['out'] / looks:.0f} from it")
             each = HOUR / REFRESH

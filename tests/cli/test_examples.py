@@ -108,6 +108,27 @@ def test_the_router_chooses_by_name_and_protocol(router: Callable[..., int], cer
                 connection.unwrap().close()
 
 
+def test_what_a_client_calls_itself_is_one_line_of_the_routers_output(certificates: Certificates) -> None:
+    name = b"a\nb\x1b[2J"
+    entry = b"\0" + len(name).to_bytes(2, "big") + name
+    listed = len(entry).to_bytes(2, "big") + entry
+    extensions = b"\0\0" + len(listed).to_bytes(2, "big") + listed
+    body = b"\3\3" + bytes(33) + b"\0\2\x13\1" + b"\1\0" + len(extensions).to_bytes(2, "big") + extensions
+    hello = b"\1" + len(body).to_bytes(3, "big") + body
+    command = [sys.executable, EXAMPLES / "sni_router.py", "0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
+        try:
+            assert process.stdout is not None
+            with socket.create_connection((ADDRESS, int(process.stdout.readline()))) as plain:
+                plain.sendall(b"\x16\3\1" + len(hello).to_bytes(2, "big") + hello)
+                assert plain.recv(1) == b""
+        finally:
+            process.kill()
+        [line] = process.stdout.read().splitlines()
+    assert line.startswith(rb"'a\nb\x1b[2J' t")
+    assert line.endswith(b"-> None")
+
+
 def test_the_router_serves_nobody_whose_name_has_no_route(
     router: Callable[..., int], certificates: Certificates
 ) -> None:

@@ -10,6 +10,7 @@ import math
 import socket
 import ssl as standard
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -70,6 +71,16 @@ def test_a_handshake_is_counted_on_both_ends(client_context: Any, server_context
     assert is_empty(server_context.copy().metrics())
 
 
+def test_no_ticket_is_counted_where_no_key_may_encrypt(certificates: Certificates, version: Any) -> None:
+    context = certificates.server_context(version)
+    context.ticket_keys = tls.TicketKeys([tls.TicketKey(bytes(16), bytes(64), 0.0, 1.0e9, 3.0e9)], rotate_every=None)
+    pair = Pair(certificates.client_context(version), context)
+    pair.handshake()
+    pair.transfer(b"data", pair.server)
+    assert not pair.client.session.has_ticket
+    assert context.metrics().tickets_sent == 0
+
+
 def test_a_snapshot_does_not_change(client_context: Any, server_context: Any) -> None:
     before = client_context.metrics()
     Pair(client_context, server_context).handshake()
@@ -100,6 +111,15 @@ def test_a_carrier_and_what_it_carries_count_in_their_own_contexts(
         inside, outside = client_context.metrics(), outer[0].metrics()
         assert inside.handshakes_done == outside.handshakes_done == 1
         assert 0 < inside.bytes_out < outside.bytes_out
+
+
+def test_the_end_of_certificates_is_that_of_the_whole_chain(certificates: Certificates, tmp_path: Path) -> None:
+    chain = tmp_path / "chain.pem"
+    chain.write_bytes(certificates.server.chain.read_bytes() + certificates.expired.chain.read_bytes())
+    context = tls.SSLContext(tls.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(chain, certificates.server.key)
+    _, last = context.credentials[0].certificates
+    assert context.metrics().certificate_expires == last.not_after.timestamp() < time.time()
 
 
 def test_when_what_is_loaded_ends_is_told(certificates: Certificates, server_context: Any) -> None:

@@ -87,7 +87,7 @@ def test_prometheus_of_the_fleet_is_configured_with_the_rules_as_they_are_but_fa
     checked = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False)
     assert checked.returncode == 0, checked.stderr
     shipped, faster = ALERTS.read_text(), (tmp_path / "alerts.yml").read_text()
-    assert f"{shipped.count('- alert: ')} rules found" in checked.stdout
+    assert f"{len(re.findall('- (?:alert|record): ', shipped))} rules found" in checked.stdout
     assert len(times(shipped)) > 12
     assert times(faster) == pytest.approx([each / 60 for each in times(shipped)])
 
@@ -99,3 +99,26 @@ def test_prometheus_sees_eight_processes_resume_each_others_sessions_and_no_aler
     assert seen["resumed"] > 0
     assert seen["unknown"] == 0
     assert seen["firing"] == []
+
+
+JUDGE = """
+from run import judge, per_second
+from collections import Counter
+
+visit = {"kind": "visit", "time": 1.0, "returning": True, "resumed": True, "ticket": True}
+broken = {"kind": "visit", "time": 1.0, "returning": True, "error": "ConnectionResetError"}
+for reports in ([visit] * 1000 + [broken] * 9, [visit] + [broken] * 7000, [visit] * 900 + [broken] * 90,
+                [visit] * 900 + [{**visit, "resumed": False}] * 100, []):
+    print(judge(sum(per_second(reports), Counter())))
+"""
+
+
+def test_a_run_of_the_fleet_whose_visits_break_fails(tmp_path: Path) -> None:
+    needs()
+    assert run(JUDGE, tmp_path).splitlines() == [
+        "None",
+        "only 1 of 7001 visits were of clients that returned",
+        "more than 1 % of the visits broke",
+        "less than 99 % of the returning clients resumed",
+        "nobody came",
+    ]

@@ -15,6 +15,7 @@ import wiretight.asyncio
 from tests.kit.caches import Cache
 from tests.kit.certificates import Certificates
 from tests.kit.pair import Pair
+from tests.kit.records import records
 from tests.kit.servers import Server
 from tests.kit.subject import tls
 
@@ -119,6 +120,101 @@ def test_a_session_of_tls_1_2_gets_no_longer_time_from_those_who_resume_it(
         assert again.server.session_reused
         assert again.server.session.timeout == 60
         session = again.client.session
+
+
+@pytest.fixture
+def stateful_context(certificates: Certificates, version: Any) -> Any:
+    context = certificates.server_context(version)
+    KEPT["in memory"](context)
+    return context
+
+
+def test_openssls_cache_has_each_session_once(client_context: Any, stateful_context: Any, version: Any) -> None:
+    session = visit(client_context, stateful_context).client.session
+    made, more = (1, 0) if version is tls.TLSVersion.TLSv1_2 else (stateful_context.num_tickets, 1)
+    assert stateful_context.session_stats()["number"] == made
+    assert resumes(client_context, stateful_context, session)
+    assert stateful_context.session_stats()["hits"] == 1
+    assert stateful_context.session_stats()["number"] == made + more
+
+
+def test_no_session_in_tickets_is_in_openssls_cache(client_context: Any, server_context: Any) -> None:
+    visit(client_context, server_context)
+    assert server_context.session_stats()["number"] == 0
+
+
+def test_a_shorter_time_of_a_virtual_host_is_for_its_sessions_too(
+    certificates: Certificates, version: Any, client_context: Any, stateful_context: Any
+) -> None:
+    host = certificates.server_context(version)
+    KEPT["in memory"](host)
+    stateful_context.sni_callback = lambda connection, *_: setattr(connection, "context", host)
+    for change, is_resumed in ((600, False), (7200, True)):
+        session = visit(client_context, stateful_context).client.session
+        host.session_timeout = change
+        assert resumes(client_context, stateful_context, session) is is_resumed
+
+
+def test_a_connection_from_before_a_shorter_time_leaves_no_session(
+    client_context: Any, stateful_context: Any, server_context: Any
+) -> None:
+    begun = Pair(client_context, stateful_context)
+    server_context.session_timeout = 600
+    begun.handshake()
+    begun.transfer(b"data", begun.server)
+    assert stateful_context.session_stats()["number"] == 0
+    assert not resumes(client_context, stateful_context, begun.client.session)
+
+
+def test_nor_does_a_client_that_is_verified_after_it(certificates: Certificates) -> None:
+    version = tls.TLSVersion.TLSv1_3
+    client_context = certificates.client_context(version, credentials=certificates.client)
+    server_context = certificates.server_context(version, client_ca=certificates.ca_file)
+    client_context.post_handshake_auth = server_context.post_handshake_auth = True
+    KEPT["in memory"](server_context)
+    pair = visit(client_context, server_context)
+    server_context.session_timeout = 600
+    pair.server.verify_client_post_handshake()
+    for _ in range(2):
+        pair.transfer(b"data", pair.server)
+        pair.transfer(b"data", pair.client)
+    assert pair.server.getpeercert()
+    assert not resumes(client_context, server_context, pair.client.session)
+
+
+def test_what_a_server_shows_of_its_session_stays_as_it_is(certificates: Certificates) -> None:
+    version = tls.TLSVersion.TLSv1_3
+    client_context = certificates.client_context(version, credentials=certificates.client)
+    server_context = certificates.server_context(version, client_ca=certificates.ca_file)
+    client_context.post_handshake_auth = server_context.post_handshake_auth = True
+    pair = visit(client_context, server_context)
+    pair.server.verify_client_post_handshake()
+    pair.transfer(b"data", pair.server)
+    certificate, *rest = (record.raw for record in records(pair.to_server.outgoing.read()))
+    pair.to_server.incoming.write(certificate)
+    with pytest.raises(tls.SSLWantReadError):
+        pair.server.read()
+    shown = pair.server.session
+    before = shown.id
+    pair.to_server.incoming.write(b"".join(rest))
+    with pytest.raises(tls.SSLWantReadError):
+        pair.server.read()
+    assert pair.server.getpeercert()
+    assert pair.server.session.id != before
+    assert shown.id == before
+
+
+@pytest.mark.parametrize(("seconds", "is_resumed"), [(30, True), (3600, False)])
+def test_a_session_of_a_clock_that_was_far_ahead_is_not_resumed(
+    cache: Cache, client_context: Any, server_context: Any, seconds: int, is_resumed: bool
+) -> None:
+    pair = visit(client_context, server_context)
+    [(id, data)] = list(cache.held.items())[-1:]
+    made = pair.server.session.time
+    ahead = data.replace(made.to_bytes(4, "big"), (made + seconds).to_bytes(4, "big"))
+    assert ahead != data
+    cache.held[id] = ahead
+    assert resumes(client_context, server_context, pair.client.session) is is_resumed
 
 
 # --- session_id_context ----------------------------------------------------------------------------------------------

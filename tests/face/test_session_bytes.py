@@ -152,7 +152,7 @@ def test_nor_after_a_change_of_what_it_was_verified_by(
 
 def test_what_is_no_session_is_refused(data: bytes, client_context: Any) -> None:
     broken = [data[:length] for length in range(0, len(data), 7)]
-    broken += [b"WTS\x02" + data[4:], data + b"\0", b"\x30" * 100, bytes(2**20), data[: HEAD + 9] + data[HEAD + 10 :]]
+    broken += [b"WTS\x01" + data[4:], data + b"\0", b"\x30" * 100, bytes(2**20), data[: HEAD + 9] + data[HEAD + 10 :]]
     for each in broken:
         with pytest.raises(ValueError, match="data is no session: pass what"):
             client_context.load_session(each)

@@ -17,6 +17,7 @@ from tests.kit.pair import Pair
 from tests.kit.subject import tls
 
 HOUR = NOW + dt.timedelta(hours=1)  # before any lifetime of a session
+EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.timezone.utc)
 CHAIN = ("anchor", "intermediate", "leaf")
 
 
@@ -31,9 +32,10 @@ def visit(client_context: Any, server_context: Any, session: Any = None) -> Pair
 def leaf_of(brief: str, end: dt.datetime) -> Issued:
     """A certificate, of whose chain one ends with `end`, and the others later."""
     ends = {each: end if each == brief else NOW + DAY for each in CHAIN}
-    anchor = issue("CA", ca=True, not_after=ends["anchor"])
-    intermediate = anchor.issue("intermediate", ca=True, not_after=ends["intermediate"])
-    return intermediate.issue(names=[HOST], not_after=ends["leaf"])
+    begin = min(NOW, end) - DAY
+    anchor = issue("CA", ca=True, not_before=begin, not_after=ends["anchor"])
+    intermediate = anchor.issue("intermediate", ca=True, not_before=begin, not_after=ends["intermediate"])
+    return intermediate.issue(names=[HOST], not_before=begin, not_after=ends["leaf"])
 
 
 def anchor_of(leaf: Issued) -> str:
@@ -171,7 +173,7 @@ def late_visitors(tmp_path: Path) -> dict[str, list[Visitor]]:
                     resumed = visit(client_context, server_context, first)
                     assert resumed.server.session_reused
                     late += [(client_context, server_context, each) for each in (first, resumed.client.session)]
-    while time.time() < end.timestamp() + 1:
+    while time.time() < end.timestamp() + 1.1:  # OpenSSL counts whole seconds, by a clock that is some ms behind
         time.sleep(0.05)
     return visitors
 
@@ -194,6 +196,31 @@ def test_whoever_was_tolerated_never_resumes(tmp_path: Path, version: Any, brief
     again = visit(client_context, server_context, pair.client.session)
     assert again.server.session_reused is False
     assert again.server.getpeercert()
+
+
+@pytest.mark.parametrize("kept", KEPT)
+@pytest.mark.parametrize("end", [EPOCH, EPOCH - dt.timedelta(hours=1)], ids=["1970", "1969"])
+def test_nor_does_one_whose_chain_ended_long_ago(tmp_path: Path, version: Any, end: dt.datetime, kept: str) -> None:
+    ends = Ends(tmp_path, version, "client", "intermediate", end)
+    client_context, server_context = ends.context("client"), ends.context("server")
+    KEPT[kept](server_context, Cache())
+    server_context.verify_callback = lambda _, found: found.tolerate(tls.VerifyCode.CERT_HAS_EXPIRED)
+    server_context.policy_id = b"late clients are welcome"
+    pair = visit(client_context, server_context)
+    assert (pair.server.session.time, pair.server.session.timeout) == (1, 1)
+    assert not visit(client_context, server_context, pair.client.session).server.session_reused
+
+
+def test_a_server_looks_at_the_end_that_is_in_the_session(tmp_path: Path, version: Any) -> None:
+    ends = Ends(tmp_path, version, "client", "intermediate")
+    client_context, server_context = ends.context("client"), ends.context("server")
+    server_context.server_session_cache = cache = Cache()
+    pair = visit(client_context, server_context)
+    for id, data in cache.held.items():
+        kept, past = (int(end.timestamp()).to_bytes(8, "big") for end in (HOUR, NOW - dt.timedelta(hours=1)))
+        assert kept in data
+        cache.held[id] = data.replace(kept, past)
+    assert not visit(client_context, server_context, pair.client.session).server.session_reused
 
 
 def test_nor_does_a_client_that_tolerates(certificates: Certificates, version: Any) -> None:

@@ -15,7 +15,8 @@ from tests.kit.processes import in_processes
 from tests.kit.subject import tls
 from tests.kit.tickets import visit
 from wiretight import FileTicketKeyStore, TicketKey, TicketKeys
-from wiretight._core.session.ticketkeys import clock, shift_clock
+from wiretight._core.session.sealing import WrappingKey, sealed
+from wiretight._core.session.ticketkeys import KeySet, clock, shift_clock
 
 WRAPPING_KEY = bytes(range(32))
 HOUR, YEAR = 3600.0, 365 * 86400.0
@@ -69,6 +70,19 @@ def test_after_a_rotation_no_given_key_comes_back_when_the_new_one_has_ended() -
     use(ring)
     assert encrypting(ring) not in (None, given.name)
     assert opens(ring, given.name)
+
+
+@pytest.mark.parametrize("back", [5, HOUR, YEAR])
+def test_a_key_that_rotate_has_ended_does_not_come_back_when_the_clock_is_set_back_afterwards(back: float) -> None:
+    ring = TicketKeys(rotate_every=3 * HOUR, accept_for=YEAR)
+    [old] = ring.keys
+    shift_clock(HOUR)
+    ring.rotate()
+    for second in range(0, 8 * int(HOUR), 600):
+        shift_clock(HOUR + second, -back)
+        use(ring)
+        assert encrypting(ring) not in (None, old.name)
+        assert opens(ring, old.name)
 
 
 def test_a_key_that_is_to_begin_later_does_so_where_nobody_has_rotated() -> None:
@@ -149,18 +163,51 @@ def test_the_others_resume_the_sessions_of_a_server_whose_clock_is_ahead(
         assert visit(client_context, server_context, session).resumed
 
 
-@pytest.mark.parametrize("ahead", [YEAR, -YEAR])
+@pytest.mark.parametrize("first", [True, False], ids=["from the beginning", "later"])
+@pytest.mark.parametrize("ahead", [YEAR, -YEAR, HOUR, -HOUR])
 def test_the_order_to_rotate_of_a_server_whose_clock_is_wrong_takes_one_look_to_get_over(
-    store: FileTicketKeyStore, ahead: float
+    store: FileTicketKeyStore, ahead: float, first: bool
 ) -> None:
-    good, wrong = [Member(store) for _ in range(3)], Member(store, ahead)
+    """The others have new keys then, whatever the one that it has made."""
+    good = [Member(store) for _ in range(3)]
     before = good[0].look(0)
-    wrong.at(10)
+    wrong = Member(store, ahead)
+    for time in range(10, 2 * REFRESH, REFRESH // 2) if first else ():
+        wrong.look(time)
+    wrong.at(2 * REFRESH)
     wrong.ring.rotate()
-    names = [member.look(REFRESH + 1) for member in good]
-    assert None not in names
-    for member in good:
-        assert all(member.opens(name, REFRESH + 1) for name in (*names, before))
+    for time in (3 * REFRESH, 4 * REFRESH + 1):
+        names = [member.look(time) for member in good]
+        assert None not in names
+        assert before not in names
+        assert all(member.opens(before, time) for member in good)
+    assert all(member.opens(name, time) for member in good for name in names)
+
+
+def test_the_order_to_rotate_of_a_server_that_is_somewhat_ahead_is_late_by_that(store: FileTicketKeyStore) -> None:
+    good, ahead = Member(store), Member(store, 4 * REFRESH)
+    before = good.look(0)
+    ahead.at(1)
+    new = ahead.ring.rotate().name
+    assert good.look(5 * REFRESH) == before
+    assert good.look(6 * REFRESH + 2) == new
+
+
+def test_a_key_that_a_fleet_has_ended_does_not_come_back_when_all_clocks_are_set_back(
+    store: FileTicketKeyStore,
+) -> None:
+    fleet = [Member(store) for _ in range(3)]
+    old = fleet[0].look(0)
+    fleet[1].at(REFRESH)
+    new = fleet[1].ring.rotate().name
+    assert {member.look(4 * REFRESH) for member in fleet} == {new}
+    for member in fleet:
+        member.ahead = -3 * REFRESH
+    later = Member(store, -3 * REFRESH, time=5 * REFRESH + 1)
+    for time in range(5 * REFRESH + 1, ROTATE_EVERY, REFRESH // 2):
+        names = [member.look(time) for member in (*fleet, later)]
+        assert old not in names
+        assert None not in names
 
 
 @pytest.mark.parametrize("ahead", [HOUR, YEAR])
@@ -216,7 +263,7 @@ def test_keys_of_wrong_clocks_take_no_place_from_good_ones(store: FileTicketKeyS
     far = [TicketKey(i.to_bytes(16, "big"), bytes(64), *[clock() + YEAR + i] * 3) for i in range(1000)]
     shift_clock(0)
     version, _ = store.load() or (None, b"")
-    assert store.store(TicketKeys(far, rotate_every=None).to_bytes(WRAPPING_KEY), version)
+    assert store.store(sealed(KeySet(far), WrappingKey(WRAPPING_KEY), 0, 0, True), version)
     for time in range(REFRESH + 1, 3 * ROTATE_EVERY, REFRESH):
         assert good.look(time) is not None
     assert good.opens(name, ROTATE_EVERY)
@@ -228,7 +275,7 @@ def test_keys_of_wrong_clocks_take_no_place_from_good_ones(store: FileTicketKeyS
 def test_the_end_that_an_operator_is_told_of_is_that_of_the_keys_in_use(store: FileTicketKeyStore) -> None:
     good = Member(store)
     ends = good.ring.keys[0].encrypt_until
-    Member(store, YEAR).ring.rotate()
+    Member(store, YEAR).look(0)
     good.look(REFRESH + 1)
     context = tls.SSLContext(tls.PROTOCOL_TLS_SERVER)
     context.ticket_keys = good.ring

@@ -45,16 +45,16 @@ KEY = TicketKey(b"n" * 16, bytes(64), 0.0, 2.0e9, 3.0e9)
 
 
 class Shelf:
-    """A TicketKeyStore."""
+    """A TicketKeyStore, which may answer wrongly."""
 
-    def __init__(self, data: bytes | None = None) -> None:
-        self.data = data
+    def __init__(self, answer: Any = None) -> None:
+        self.answer = answer
 
-    def load(self) -> tuple[object, bytes] | None:
-        return None if self.data is None else (self.data, self.data)
+    def load(self) -> Any:
+        return self.answer
 
     def store(self, data: bytes, version: object, /) -> bool:
-        self.data = data
+        self.answer = (data, data)
         return True
 
 
@@ -414,7 +414,7 @@ OF_CONTEXTS: dict[str, list[Line]] = {
         (lambda _: TicketKeys.shared(Shelf(), bytes(32), refresh=None), TYPE, "refresh must be .*, not None"),
         (lambda _: TicketKeys.shared(Shelf(), bytes(32), rotate_every=None), TYPE, "rotate_every must be .*, not None"),
         (lambda _: TicketKeys.shared(Shelf(), bytes(32), rotate_every=479), VALUE, "at least 8 times refresh, 480"),
-        (lambda _: TicketKeys.shared(Shelf(TicketKeys().to_bytes(bytes(32))), b"1" * 32), VALUE, "another wrapping"),
+        (lambda _: TicketKeys.shared(Shelf(5), bytes(32)), TYPE, r"return \(version, data\) or None, not int"),
     ],
     "RedisTicketKeyStore": [
         (lambda _: RedisTicketKeyStore("localhost"), TYPE, r"be a redis.Redis, with get\(\) and eval\(\), not str"),

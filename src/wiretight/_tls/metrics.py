@@ -43,7 +43,7 @@ class Metrics:
     bytes_out: int
     records_in: int
     records_out: int
-    certificate_expires: float | None  # the first of them, in seconds since 1970
+    certificate_expires: float | None  # the first of those that are sent, in seconds since 1970
     crls_expire: float | None  # likewise: when the first issuer has no list any more that is of use
     ticket_keys_expire: float | None  # when none of the ring may encrypt any more, if no other is made; None: never
 
@@ -130,5 +130,5 @@ def _version(number: int) -> str:
 
 
 def _certificates_expire(context: Any) -> float | None:
-    ends = [credential.certificates[0].not_after.timestamp() for credential in context.credentials]
-    return min(ends, default=None)
+    """Also those of the authorities that are sent with them: a peer needs the whole chain."""
+    return min((each.not_after.timestamp() for own in context.credentials for each in own.certificates), default=None)

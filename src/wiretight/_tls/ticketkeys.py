@@ -138,17 +138,19 @@ class TicketKeys(KeyRing):
 
         The store has one value: the keys, encrypted under `wrapping_key`, 32 bytes that every process has from where it
         has its other secrets. Whoever makes a connection looks for new keys if the last look was `refresh` seconds ago;
-        with an event loop of asyncio in the loop's default executor. A new key is stored twice `refresh` before it is
-        used, so that every process knows it by then. Clocks may differ by `refresh`; a process whose clock is further
-        off may lack tickets that others resume, and costs them none: what it adds is opened, and not relied on.
+        with an event loop of asyncio in the loop's default executor. shared() itself and rotate() wait for the store. A
+        new key is stored twice `refresh` before it is used, so that every process that makes connections knows it by
+        then. Clocks may differ by `refresh`; a process whose clock is further off may lack tickets that others resume:
+        what it adds is opened, and not relied on.
 
         What a store raises goes to sys.unraisablehook, once, and the keys that are known are used on; when none of them
         may encrypt any more, no tickets are issued until the store is back. A key that is known stays until it expires,
         and is stored again if the store has lost it: it is revoked by another wrapping key and another place in the
         store.
 
-        Raises ValueError if the store has keys under another wrapping key, and for a `rotate_every` of less than eight
-        times `refresh`; TypeError for what is no store. Since 0.1. Source: an addition to `ssl`.
+        Raises ValueError for a wrapping key of another length, and for a `rotate_every` of less than eight times
+        `refresh`; TypeError for what is no store. A value in the store that does not open, as under another wrapping
+        key, is like a store that is gone, and nobody overwrites it. Since 0.1. Source: an addition to `ssl`.
         """
         from wiretight._tls.ticketsharing import Sharing
 
@@ -157,7 +159,7 @@ class TicketKeys(KeyRing):
         ring._sharing = Sharing(store, wrapping_key, refresh, rotate_every, accept_for)
         try:
             ring._sharing.synchronize(ring)
-        except ValueError:  # another wrapping key: a mistake, which should not wait for the first connection
+        except TypeError:  # no store: a mistake, which should not wait for the first connection
             raise
         except Exception as error:
             ring._looked(error)
@@ -170,7 +172,7 @@ class TicketKeys(KeyRing):
 
     def rotate(self) -> TicketKey:
         """Makes a key now, and returns it; the others only open tickets from then on, even one that was to begin later.
-        A shared ring stores it first, and uses it when every process knows it.
+        A shared ring stores it first, and uses it when every process knows it, after twice `refresh`.
 
         Raises ValueError with `rotate_every=None` and for a ring of files; on a shared ring, what its store raises.
         Since 0.1.
@@ -211,8 +213,8 @@ class TicketKeys(KeyRing):
             raise ValueError("the keys of this ring are those that it was given: make another ring of others")
         begin = clock()
         end = begin + self._rotate_every
-        if rotates:  # or one that begins later, or ends later, would come back
-            keys = keys.ended(begin)
+        if rotates:
+            keys = keys.ended(0)  # for ever: the clock may be set back
         return keys.with_new_key(begin, end, end + self._accept_for, _FOREVER)
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 from base64 import b64decode, b64encode
 from contextlib import contextmanager
+from time import monotonic, sleep
 from typing import TYPE_CHECKING, Protocol
 
 from wiretight._core.base.files import read_file
@@ -20,8 +22,8 @@ if TYPE_CHECKING:
 class TicketKeyStore(Protocol):
     """Where the processes of a fleet share their ticket keys: see TicketKeys.shared(). One value, of a few kilobytes.
 
-    Any thread may call either method, never an event loop's. What they raise goes to sys.unraisablehook, once.
-    Since 0.1. Source: an addition to `ssl`.
+    Any thread may call either method, but that of an asyncio loop only in shared() and rotate(). What they raise goes
+    to sys.unraisablehook, once. Since 0.1. Source: an addition to `ssl`.
     """
 
     def load(self) -> tuple[object, bytes] | None:
@@ -38,10 +40,13 @@ class FileTicketKeyStore:
     """A TicketKeyStore in a file, for the processes of one user on one host.
 
     It is replaced as a whole, so that nobody reads a half of it. Beside it are `PATH.lock`, which writers lock, and
-    `PATH.new`. Raises OSError where a file cannot be read or written. Since 0.1. Source: an addition to `ssl`.
+    `PATH.new`. Raises OSError where a file cannot be read or written, TimeoutError if it stays locked for five seconds.
+    Since 0.1. Source: an addition to `ssl`.
     """
 
     __module__ = "wiretight"
+
+    _PATIENCE = 5.0  # seconds for the lock: who was forked while a thread had it keeps it, if the parent dies then
 
     def __init__(self, path: _Path) -> None:
         self._path = os.path.abspath(os.fsdecode(path))
@@ -73,12 +78,26 @@ class FileTicketKeyStore:
     @contextmanager
     def _lock(self) -> Iterator[None]:
         descriptor = self._open(".lock", 0)
+        end = monotonic() + self._PATIENCE
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)  # which a process that dies unlocks
+            while not _locks(descriptor):
+                if monotonic() > end:
+                    message = f"another process has it locked for {self._PATIENCE:g} seconds"
+                    raise TimeoutError(errno.ETIMEDOUT, message, self._path + ".lock")
+                sleep(0.01)
             yield
         finally:
             fcntl.flock(descriptor, fcntl.LOCK_UN)  # a process that was forked meanwhile has the descriptor open, too
             os.close(descriptor)
+
+
+def _locks(descriptor: int) -> bool:
+    """Whether it does: a process that dies unlocks it."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 class RedisTicketKeyStore:

@@ -55,40 +55,53 @@ class Sharing:
         except RuntimeError:  # the executor has ended, and the loop is about to
             ring._looked(None)
         else:  # an executor may end before it has begun: shutdown(cancel_futures=True)
-            future.add_done_callback(lambda done: ring._looked(None) if done.cancelled() else None)
+            future.add_done_callback(lambda done: ring._looked(None) if done.cancelled() else done.exception())
 
     def _look_here(self, ring: KeyRing) -> None:
-        problem = None
         try:
             self.synchronize(ring)
-        except Exception as error:
-            problem = error
-        finally:
-            ring._looked(problem)
+        except BaseException as error:
+            ring._looked(error)
+            if not isinstance(error, Exception):
+                raise
+        else:
+            ring._looked(None)
 
     def synchronize(self, ring: KeyRing, *, rotates: bool = False) -> KeySet:
         """Has the ring learn what the store has, and stores what that lacks: a new key, if one is due or `rotates`.
 
-        Returns all keys, a new one as the last. Raises what the store raises; ValueError if its keys were sealed under
-        another wrapping key; RuntimeError if others were always faster. Since 0.1.
+        Returns all keys, a new one as the last. Raises what the store raises; ValueError for a value that does not open
+        under the wrapping key; RuntimeError if others were always faster. Since 0.1.
         """
         for _ in range(_ATTEMPTS):
-            loaded = no_coroutine(self._store.load(), "load() of a TicketKeyStore")
-            version, theirs = None, KeySet()
-            if loaded is not None:
-                version, theirs = loaded[0], opened(loaded[1], self._wrapping_key)[0]
+            version, theirs = self._load()
             wanted = self._learn(ring, theirs)
+            begin = self._begin(wanted)
+            if rotates:  # also what has expired here, if it is our clock that is wrong
+                wanted, theirs = wanted.ended(begin), theirs.ended(begin)
             if rotates or wanted.ends() < clock() + _MARGIN * self._refresh:
-                wanted = self._with_new_key(wanted, rotates)
+                wanted = self._with_new_key(wanted, begin)
             elif not theirs.lacks(wanted, self._refresh):
                 return wanted
             # What had expired when it was seen first is not removed: then it may be our clock that is wrong.
             stored = wanted.with_expired(theirs, self._outlived, self._latest_begin())
-            data = sealed(stored, self._wrapping_key, self._rotate_every, self._accept_for)
+            data = sealed(stored, self._wrapping_key, self._rotate_every, self._accept_for, True)
             if no_coroutine(self._store.store(data, version), "store() of a TicketKeyStore"):
                 self._learn(ring, wanted)
                 return wanted
         raise RuntimeError(f"the store of the ticket keys has changed {_ATTEMPTS} times while they were to be stored")
+
+    def _load(self) -> tuple[object, KeySet]:
+        """(a version, the keys). An empty value has no keys. One that does not open is never overwritten: it may be
+        ours that is the wrong wrapping key.
+        """
+        loaded: Any = no_coroutine(self._store.load(), "load() of a TicketKeyStore")
+        if loaded is None:
+            return None, KeySet()
+        if not isinstance(loaded, tuple) or len(loaded) != 2:
+            raise TypeError(f"load() of a TicketKeyStore must return (version, data) or None, not {_kind_of(loaded)}")
+        version, data = loaded
+        return version, KeySet() if data == b"" else opened(data, self._wrapping_key, True)[0]
 
     def _latest_begin(self) -> float:
         """The last moment at which a key begins that is made now, by every clock that is not wrong. One that begins
@@ -96,19 +109,19 @@ class Sharing:
         """
         return clock() + (_LEAD + 1) * self._refresh
 
-    def _with_new_key(self, keys: KeySet, rotates: bool) -> KeySet:
-        """The first key, and one after a pause of all processes, begins at once, by every clock: there is no other."""
-        begin = clock() + (_LEAD if keys.encrypts() else -1) * self._refresh
+    def _with_new_key(self, keys: KeySet, begin: float) -> KeySet:
         end = begin + self._rotate_every + (_MARGIN - _LEAD) * self._refresh  # if nobody could store the next one
-        if rotates:
-            keys = keys.ended(begin)
         return keys.with_new_key(begin, end, end + self._accept_for, self._latest_begin())
+
+    def _begin(self, keys: KeySet) -> float:
+        """Of a new key. The first one, and one after a pause of all processes, begins at once, by every clock."""
+        return clock() + (_LEAD if keys.encrypts() else -1) * self._refresh
 
     def _learn(self, ring: KeyRing, keys: KeySet) -> KeySet:
         """What the ring has known stays until it expires, so that a store may lose its data."""
         while True:
             before = ring._keys()
-            after = before.merged(keys, self._latest_begin())
+            after = before.merged(keys, self._latest_begin()).settled(self._refresh)
             if ring._replace(before, after):
                 outlived = before.names() - after.names()
                 self._outlived = (self._outlived | outlived) & keys.names()

@@ -4,11 +4,9 @@ OpenSSL tells of it in no other way than by its callback for information, which 
 handshake: some thirty times, each of which costs as much as a comparison.
 """
 
-from wiretight._core.callbacks.serversessions cimport end_in_time
 from wiretight._core.connection.connection cimport Connection
 from wiretight._core.openssl.ssl cimport (
-    SSL, SSL3_AL_FATAL, SSL_CB_HANDSHAKE_DONE, SSL_CB_WRITE_ALERT, SSL_CTX_set_info_callback, SSL_get_app_data,
-    SSL_is_server, SSL_version, TLS1_3_VERSION,
+    SSL, SSL3_AL_FATAL, SSL_CB_WRITE_ALERT, SSL_CTX_set_info_callback, SSL_get_app_data,
 )
 
 
@@ -25,5 +23,3 @@ cdef void on_event(const SSL *ssl, int event, int value) noexcept nogil:
         connection = SSL_get_app_data(ssl)
         if connection != NULL:
             (<Connection>connection).sent_alert = value
-    elif event == SSL_CB_HANDSHAKE_DONE and SSL_is_server(ssl) and SSL_version(ssl) < TLS1_3_VERSION:
-        end_in_time(<SSL *>ssl)     # of a session without a ticket, for which OpenSSL has no other callback

@@ -1,22 +1,19 @@
 """Server sessions: how long a server's sessions last, and what they are bound to."""
 
-cimport cython
-
 from wiretight._core.callbacks.ticketcounts cimport count_sent, note_offered
 from wiretight._core.connection.connection cimport Connection
 from wiretight._core.context.context cimport settings_of, update_settings
 from wiretight._core.context.settings cimport Settings
 from wiretight._core.context.versions cimport PROTOCOL_TLS_CLIENT
 from wiretight._core.openssl.ssl cimport (
-    SSL_CTX, SSL_CTX_set_session_ticket_cb, SSL_SESSION, SSL_SESSION_get_timeout, SSL_TICKET_EMPTY,
+    SSL_CTX_add_session, SSL_CTX_remove_session, SSL_CTX_sess_get_new_cb, SSL_CTX_sess_set_new_cb,
+    SSL_CTX_set_session_cache_mode, SSL_CTX_set_session_ticket_cb, SSL_OP_NO_TICKET, SSL_SESSION,
+    SSL_SESSION_get_timeout, SSL_SESS_CACHE_NO_INTERNAL_STORE, SSL_SESS_CACHE_SERVER, SSL_TICKET_EMPTY,
     SSL_TICKET_NO_DECRYPT, SSL_TICKET_RETURN_IGNORE_RENEW, SSL_TICKET_RETURN_USE, SSL_TICKET_RETURN_USE_RENEW,
-    SSL_TICKET_SUCCESS_RENEW, SSL_get0_session, SSL_get0_verified_chain, SSL_get_app_data, SSL_session_reused,
-    SSL_version, TLS1_3_VERSION,
+    SSL_TICKET_SUCCESS_RENEW, SSL_get0_session, SSL_get0_verified_chain, SSL_get_app_data, SSL_get_options,
+    SSL_session_reused, SSL_version, TLS1_3_VERSION,
 )
-from wiretight._core.session.expiry cimport end_after, has_ended, keep_end
-
-cdef extern from "compat.h" nogil:
-    void wt_forget_sessions(SSL_CTX *ctx)
+from wiretight._core.session.expiry cimport end_after, has_ended, keep_end, note_shortened, times_shortened
 
 
 cdef int check_server(Context context, str name, object value) except -1:
@@ -34,25 +31,48 @@ def session_timeout(Context context not None, /):
 def set_session_timeout(Context context not None, seconds, /):
     """See SSLContext.session_timeout. Since 0.1.
 
-    OpenSSL: SSL_CTX_flush_sessions(3)
+    OpenSSL: SSL_CTX_set_timeout(3)
     """
-    cdef bint is_less
+    cdef dict change = {"seconds": seconds}
     check_server(context, "session_timeout", seconds)
-    is_less = seconds < settings_of(context).values.session_timeout
-    update_settings(context, put_timeout, seconds)
-    if is_less:     # OpenSSL asks nobody about what is in its own cache
-        with cython.critical_section(context):      # until the first connection, a policy may replace the SSL_CTX
-            wt_forget_sessions(context.ctx)
+    update_settings(context, put_timeout, change)
+    if change["is_less"]:       # by now no connection begins with the longer one
+        note_shortened()
 
 
-cdef int put_timeout(Context _, Settings settings, object seconds) except -1:
-    settings.values.session_timeout = seconds
+cdef int put_timeout(Context _, Settings settings, object change) except -1:
+    change["is_less"] = change["seconds"] < settings.values.session_timeout
+    settings.values.session_timeout = change["seconds"]
     return 0
 
 
 cdef int install(Context context) noexcept:
-    """OpenSSL: SSL_CTX_set_session_ticket_cb(3)"""
+    """OpenSSL: SSL_CTX_set_session_ticket_cb(3), SSL_CTX_sess_set_new_cb(3), SSL_CTX_set_session_cache_mode(3)"""
     SSL_CTX_set_session_ticket_cb(context.ctx, on_ticket, on_offered, NULL)
+    # A copy has the hooks of its original by now: a server_session_cache has a callback of its own.
+    if context._protocol != PROTOCOL_TLS_CLIENT and SSL_CTX_sess_get_new_cb(context.ctx) == NULL:
+        SSL_CTX_sess_set_new_cb(context.ctx, on_new_session)
+        SSL_CTX_set_session_cache_mode(context.ctx, SSL_SESS_CACHE_SERVER | SSL_SESS_CACHE_NO_INTERNAL_STORE)
+    return 0
+
+
+cdef int on_new_session(SSL *ssl, SSL_SESSION *session) noexcept nogil:
+    """Puts it into OpenSSL's own cache, as OpenSSL would: with TLS 1.3 only without tickets. Not sooner, because there
+    other threads have the session, and may free it, and its time must not change any more.
+
+    Returns 0: OpenSSL keeps its reference. OpenSSL: SSL_CTX_sess_set_new_cb(3), SSL_CTX_add_session(3)
+    """
+    cdef void *connection = SSL_get_app_data(ssl)
+    if connection == NULL:
+        return 0
+    if SSL_version(ssl) < TLS1_3_VERSION:       # otherwise on_ticket() has
+        end_in_time(ssl)
+    elif not SSL_get_options(ssl) & SSL_OP_NO_TICKET:
+        return 0
+    SSL_CTX_add_session((<Connection>connection).cache, session)
+    # Looked at only now, because a cache that has been emptied before this was not emptied of it.
+    if times_shortened() != (<Connection>connection).shortened:
+        SSL_CTX_remove_session((<Connection>connection).cache, session)
     return 0
 
 
@@ -76,7 +96,11 @@ cdef bint keep_end_of_client(SSL *ssl) noexcept nogil:
 
 
 cdef void end_in_time(SSL *ssl) noexcept nogil:
-    """OpenSSL: SSL_get_session(3)"""
+    """Nobody else has the session yet: it is new, or was made of the client's ticket. One that comes from OpenSSL's own
+    cache gets no ticket.
+
+    OpenSSL: SSL_get_session(3)
+    """
     cdef SSL_SESSION *session = SSL_get0_session(ssl)
     cdef void *connection = SSL_get_app_data(ssl)
     cdef long seconds

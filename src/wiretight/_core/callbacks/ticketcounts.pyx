@@ -3,11 +3,15 @@
 from wiretight._core.connection.connection cimport Connection
 from wiretight._core.context.tally cimport wt_add
 from wiretight._core.openssl.ssl cimport SSL, SSL_get_app_data
+from wiretight._core.session.ticketkeys cimport can_encrypt
 
 
 cdef void count_sent(SSL *ssl) noexcept nogil:
+    """Not if the keys of the ring have all ended: then none is sent."""
     cdef void *connection = SSL_get_app_data(ssl)
-    if connection != NULL:
+    if connection == NULL:
+        return
+    if (<Connection>connection).ticket_keys is None or can_encrypt((<Connection>connection).ticket_keys):
         wt_add(&(<Connection>connection).account.tally.tickets_sent, 1)
 
 

@@ -1,12 +1,14 @@
 """Connection: one SSL*, its context and its peer's name."""
 
+from libc.stdint cimport uint64_t
+
 from wiretight._core.base.errors cimport Failure
 from wiretight._core.connection.accounting cimport Account
 from wiretight._core.context.context cimport Context
 from wiretight._core.context.settings cimport Settings
 from wiretight._core.context.tally cimport Tally
 from wiretight._core.openssl.bio cimport BIO
-from wiretight._core.openssl.ssl cimport SSL
+from wiretight._core.openssl.ssl cimport SSL, SSL_CTX
 from wiretight._core.openssl.x509 cimport X509
 from wiretight._core.session.terms cimport Terms
 from wiretight._core.session.ticketkeys cimport KeySet
@@ -21,6 +23,8 @@ cdef object FROM_CONTEXT
 
 cdef class Connection:
     cdef SSL *ssl
+    cdef SSL_CTX *cache                 # OpenSSL's own, for a server: of the context that it was made with
+    cdef uint64_t shortened             # times_shortened() when it was made, on a server
     # Its lock and turn are the connection's; a Stream's is its Wire, or that of the connection which carries it.
     cdef Descriptor descriptor
     cdef Context _context

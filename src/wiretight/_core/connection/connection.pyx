@@ -22,6 +22,7 @@ from wiretight._core.openssl.ssl cimport (
 from wiretight._core.openssl.x509 cimport (
     X509_VERIFY_PARAM_set1_host, X509_VERIFY_PARAM_set1_ip, X509_free, a2i_IPADDRESS,
 )
+from wiretight._core.session.expiry cimport empty_if_shortened, times_shortened
 from wiretight._core.session.terms cimport Terms, digest_of, terms_of
 from wiretight._core.session.ticketkeys cimport can_encrypt, ticket_keys_of
 
@@ -56,10 +57,15 @@ cdef class Connection:
         OpenSSL: SSL_new(3), SSL_set_bio(3), SSL_set_tlsext_host_name(3), X509_VERIFY_PARAM_set1_host(3)
         """
         forget_errors()
+        self.shortened = times_shortened()      # before the settings are read
         self.settings = fresh_settings(context)
         if server_side:
             self.ticket_keys = ticket_keys_of(self.settings)
         self.ssl = new_connection(context, self.settings, server_side)
+        if server_side:
+            self.cache = context.ctx
+            with critical_section(context):
+                empty_if_shortened(self.cache, &context.emptied, self.shortened)
         self._context = context
         self.tally = context.tally
         self.account.tally = self.tally.numbers

@@ -218,7 +218,7 @@ cdef class Negotiated(Connection):
     def session(self):
         """The session, to resume with another connection of the same context, or None. Settable on a client before the
         handshake; one that is bound to other terms is not offered. With TLS 1.3 it has its ticket when the client has
-        read something. Since 0.1.
+        read something. A server's is a copy, as it is now. Since 0.1.
 
         OpenSSL: SSL_get1_session(3), SSL_set_session(3)
         """

@@ -9,7 +9,8 @@ from wiretight._core.base.errors cimport check, forget_errors
 from wiretight._core.context.context cimport Context
 from wiretight._core.openssl.evp cimport SHA256, SHA256_DIGEST_LENGTH
 from wiretight._core.openssl.ssl cimport (
-    SSL_SESSION, SSL_SESSION_free, SSL_get1_session, SSL_in_before, SSL_is_init_finished, SSL_set_session,
+    SSL_SESSION, SSL_SESSION_dup, SSL_SESSION_free, SSL_get0_session, SSL_get1_session, SSL_in_before,
+    SSL_is_init_finished, SSL_set_session,
 )
 from wiretight._core.session.session cimport adopt_session, expires_at, is_another_process
 from wiretight._core.session.terms cimport Terms, are_equal, digest_of
@@ -20,19 +21,27 @@ cdef enum:
     BEGUN = -3
 
 
+cdef struct Shown:
+    SSL_SESSION *session
+    bint lacks_memory
+
+
 cdef SSLSession session_of(Connection connection):
-    """OpenSSL: SSL_get1_session(3)"""
-    cdef SSL_SESSION *session
+    """OpenSSL: SSL_get1_session(3), SSL_SESSION_dup(3)"""
+    cdef Shown shown
     cdef Context context
     cdef Terms terms
     while True:
         with cython.critical_section(connection):
             context, terms = connection._context, connection.terms
-        session = NULL
-        connection.ask(ask_session, &session)
+        shown.session, shown.lacks_memory = NULL, False
+        connection.ask(ask_session, &shown)
+        if shown.lacks_memory:
+            forget_errors()
+            raise MemoryError
         if is_bound_to(connection, context, terms):     # so that all three belong together
-            return None if session == NULL else adopt_session(session, context, terms)
-        SSL_SESSION_free(session)
+            return None if shown.session == NULL else adopt_session(shown.session, context, terms)
+        SSL_SESSION_free(shown.session)
 
 
 cdef bint is_bound_to(Connection connection, Context context, Terms terms) noexcept:
@@ -41,7 +50,16 @@ cdef bint is_bound_to(Connection connection, Context context, Terms terms) noexc
 
 
 cdef void ask_session(Connection self, void *answer) noexcept nogil:
-    (<SSL_SESSION **>answer)[0] = SSL_get1_session(self.ssl)
+    """Of a server a copy: what it has may still change, before its next ticket, while another thread reads it."""
+    cdef Shown *shown = <Shown *>answer
+    cdef SSL_SESSION *session = SSL_get0_session(self.ssl)
+    if session == NULL:
+        return
+    if not self.server_side:
+        shown.session = SSL_get1_session(self.ssl)
+        return
+    shown.session = SSL_SESSION_dup(session)
+    shown.lacks_memory = shown.session == NULL
 
 
 cdef int offer_session(Connection connection, SSLSession offered) except -1:

@@ -1,5 +1,7 @@
 """Context: an SSL_CTX and the settings of the connections made from it."""
 
+from libc.stdint cimport uint64_t
+
 from wiretight._core.context.settings cimport Settings
 from wiretight._core.context.tally cimport Tally
 from wiretight._core.openssl.ssl cimport SSL, SSL_CTX
@@ -14,6 +16,7 @@ cdef class Context:
     cdef Settings settings                  # the current ones; read by settings_of(), replaced by update_settings()
     cdef Settings sealed                    # those written into `ctx`
     cdef bint is_sealed                     # since the first connection: only hooks write into `ctx` any more
+    cdef uint64_t emptied                   # times_shortened() when OpenSSL's own cache was last emptied
     cdef tuple installed                    # the hooks that have
     cdef Tally tally                        # what its connections have done; not shared with a copy
     cdef object looks                       # how context/reloading.pyx stands with it; None: it has never looked

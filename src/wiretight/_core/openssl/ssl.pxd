@@ -239,11 +239,14 @@ cdef extern from "openssl/ssl.h" nogil:
     # context: sessions and their statistics
     ctypedef int (*new_session_cb)(SSL *ssl, SSL_SESSION *session) noexcept
     void SSL_CTX_sess_set_new_cb(SSL_CTX *ctx, new_session_cb cb)
+    new_session_cb SSL_CTX_sess_get_new_cb(SSL_CTX *ctx)
+    int SSL_CTX_add_session(SSL_CTX *ctx, SSL_SESSION *c)
+    int SSL_CTX_remove_session(SSL_CTX *ctx, SSL_SESSION *c)
     ctypedef SSL_SESSION *(*get_session_cb)(SSL *ssl, const unsigned char *data, int len, int *copy) noexcept
     void SSL_CTX_sess_set_get_cb(SSL_CTX *ctx, get_session_cb cb)
     long SSL_CTX_get_timeout(const SSL_CTX *ctx)
     long SSL_CTX_set_session_cache_mode(SSL_CTX *ctx, long mode)
-    int SSL_SESS_CACHE_CLIENT, SSL_SESS_CACHE_SERVER, SSL_SESS_CACHE_NO_INTERNAL
+    int SSL_SESS_CACHE_CLIENT, SSL_SESS_CACHE_SERVER, SSL_SESS_CACHE_NO_INTERNAL, SSL_SESS_CACHE_NO_INTERNAL_STORE
     int SSL_set_session_id_context(SSL *ssl, const unsigned char *sid_ctx, unsigned int sid_ctx_len)
     int SSL_CTX_set_tlsext_ticket_key_evp_cb(
         SSL_CTX *sslctx,
@@ -276,6 +279,7 @@ cdef extern from "openssl/ssl.h" nogil:
 
     # session
     int SSL_SESSION_up_ref(SSL_SESSION *ses)
+    SSL_SESSION *SSL_SESSION_dup(const SSL_SESSION *src)
     void SSL_SESSION_free(SSL_SESSION *session)
     SSL_SESSION *d2i_SSL_SESSION(SSL_SESSION **a, const unsigned char **pp, long length)
     int i2d_SSL_SESSION(SSL_SESSION *in_, unsigned char **pp)

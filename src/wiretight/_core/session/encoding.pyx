@@ -18,7 +18,7 @@ from wiretight._core.openssl.ssl cimport (
     d2i_SSL_SESSION, i2d_SSL_SESSION,
 )
 
-cdef bytes FORMAT = b"WTS\x01"
+cdef bytes FORMAT = b"WTS\x02"
 
 cdef enum:
     FORMAT_SIZE = 4

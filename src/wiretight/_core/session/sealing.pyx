@@ -1,9 +1,10 @@
 """Sealing: ticket keys as bytes that may be stored anywhere, encrypted and authenticated under a wrapping key.
 
-The format is a header (four letters and a version), a nonce of 12 bytes, the ciphertext and a tag of 16 bytes, all of
-AES-256-GCM, which authenticates the header, too. The plaintext has two times, then 105 bytes for each key, in the order
-of the functions below; numbers are big-endian. A nonce is random: a wrapping key is good for some 2**32 sealings (NIST
-SP 800-38D, section 8.3), which a ring with a key every second would need a century for.
+The format is a header (four letters, which are others for the keys of a store, and a version), a nonce of 12 bytes, the
+ciphertext and a tag of 16 bytes, all of AES-256-GCM, which authenticates the header, too. The plaintext has two times,
+then 105 bytes for each key, in the order of the functions below; numbers are big-endian. A nonce is random: a wrapping
+key is good for some 2**32 sealings (NIST SP 800-38D, section 8.3), which a ring with a key every second would need a
+century for.
 """
 
 cimport cython
@@ -30,6 +31,7 @@ cdef enum:
     KEY_SIZE = 105
 
 cdef const char *MAGIC = "WTTK"
+cdef const char *SHARED_MAGIC = "WTTS"      # or who writes to a store could put any other ring there
 
 
 @cython.final
@@ -119,8 +121,11 @@ cdef Plaintext plaintext_of(size_t size):
     return made
 
 
-def sealed(KeySet keys not None, WrappingKey wrapping_key not None, double rotate_every, double accept_for, /):
-    """The keys and the two times as bytes. Since 0.1.
+def sealed(
+    KeySet keys not None, WrappingKey wrapping_key not None, double rotate_every, double accept_for, bint shared=False,
+    /
+):
+    """The keys and the two times as bytes, for a store if they are `shared`. Since 0.1.
 
     OpenSSL: EVP_EncryptUpdate(3)
     """
@@ -133,7 +138,7 @@ def sealed(KeySet keys not None, WrappingKey wrapping_key not None, double rotat
     plaintext.write_number(accept_for)
     for i in range(keys.count):
         plaintext.write_key(&keys.keys[i])
-    memcpy(header, MAGIC, HEADER_SIZE - 1)
+    memcpy(header, SHARED_MAGIC if shared else MAGIC, HEADER_SIZE - 1)
     header[HEADER_SIZE - 1] = VERSION
     ERR_clear_error()
     check(RAND_bytes(nonce, NONCE_SIZE))
@@ -142,10 +147,10 @@ def sealed(KeySet keys not None, WrappingKey wrapping_key not None, double rotat
     return bytes(result)
 
 
-def opened(data, WrappingKey wrapping_key not None, /):
+def opened(data, WrappingKey wrapping_key not None, bint shared=False, /):
     """(the keys, and the two times) of sealed(). Since 0.1.
 
-    Raises ValueError for anything else, and under another wrapping key.
+    Raises ValueError for anything else, under another wrapping key, and for what is not, but has to be, `shared`.
 
     OpenSSL: EVP_DecryptUpdate(3)
     """
@@ -155,13 +160,16 @@ def opened(data, WrappingKey wrapping_key not None, /):
     cdef KeySet keys
     cdef double rotate_every, accept_for
     cdef int i
-    if octets.length < HEADER_SIZE or memcmp(octets.data, MAGIC, HEADER_SIZE - 1) != 0:
+    cdef bint of_store = octets.length >= HEADER_SIZE and memcmp(octets.data, SHARED_MAGIC, HEADER_SIZE - 1) == 0
+    if octets.length < HEADER_SIZE or not (of_store or memcmp(octets.data, MAGIC, HEADER_SIZE - 1) == 0):
         raise ValueError("these are no ticket keys: pass what TicketKeys.to_bytes() returned")
     if octets.data[HEADER_SIZE - 1] != VERSION:
         raise ValueError(
             f"these ticket keys are in version {octets.data[HEADER_SIZE - 1]} of the format, and this wiretight knows "
             f"version {VERSION}: use the same wiretight everywhere"
         )
+    if shared and not of_store:
+        raise ValueError("this is a ring of to_bytes(), not the keys of a fleet: choose another place in the store")
     if size < TIMES_SIZE or (size - TIMES_SIZE) % KEY_SIZE or size > TIMES_SIZE + MOST_KEYS * KEY_SIZE:
         raise ValueError("these ticket keys are damaged: a part is missing, or there is one too many")
     plaintext = plaintext_of(size)

@@ -40,7 +40,7 @@ from wiretight._core.x509.digests cimport fingerprint
 from wiretight._core.x509.distrusted cimport distrusted_keys
 
 cdef enum:
-    FORMAT = 2          # of the terms: another one resumes nothing that this one has negotiated
+    FORMAT = 3          # of the terms: another one resumes nothing that this one has negotiated
     SETTINGS = 8
     PARTS = 9
     CACHE_SIZE = 16     # terms per context: most serve one name, or connect to a few

@@ -41,6 +41,8 @@ cdef enum:
     OPENED = 1
     RENEW = 2
 
+cdef double NEVER = 0       # the end of a key that only opens tickets: 1970, which no clock shows
+
 cdef double offset = 0      # of the clocks here, for tests
 cdef double fault = 0       # of the time of day alone
 
@@ -118,14 +120,29 @@ cdef class KeySet:
         return end
 
     def ended(self, double time, /):
-        """The same keys, of which none encrypts from that time on: they open tickets for as long as before. Since 0.1.
+        """The same keys, of which none encrypts from that time on: they open tickets for as long as before. One that
+        does not encrypt now, and not before that time either, never will, by any clock. Since 0.1.
         """
-        cdef KeySet result = new_key_set(self.count)
+        cdef KeySet result = copy_of(self)
+        cdef double present = now()
         cdef Key *key
-        for i in range(self.count):
+        for i in range(result.count):
             key = &result.keys[i]
-            key[0] = self.keys[i]
-            end_key(key, time, time)
+            if key.not_before >= time or key.encrypt_until <= present:
+                end_key(key, NEVER, NEVER)
+            else:
+                end_key(key, key.not_before, time)
+        return result
+
+    def settled(self, double seconds, /):
+        """The same keys: one that has ended so long ago, as another began, never encrypts again, even if the clock is
+        set back. Only ended() makes times meet like that. Since 0.1.
+        """
+        cdef KeySet result = copy_of(self)
+        cdef double present = now()
+        for i in range(self.count):
+            if self.keys[i].encrypt_until + seconds <= present and begins_one(self, self.keys[i].encrypt_until):
+                end_key(&result.keys[i], NEVER, NEVER)
         return result
 
     def with_new_key(self, double not_before, double encrypt_until, double expires, double latest_begin, /):
@@ -199,6 +216,13 @@ cdef double end_of(KeySet keys, double time) noexcept:
     return end
 
 
+cdef bint begins_one(KeySet keys, double time) noexcept:
+    for i in range(keys.count):
+        if keys.keys[i].not_before == time:
+            return True
+    return False
+
+
 cdef void end_key(Key *key, double not_before, double encrypt_until) noexcept nogil:
     """Neither time is later than that."""
     key.not_before = min(key.not_before, not_before)
@@ -224,6 +248,13 @@ cdef KeySet new_key_set(int count):
     cdef KeySet keys = KeySet.__new__(KeySet)
     allocate(keys, count)
     return keys
+
+
+cdef KeySet copy_of(KeySet keys):
+    cdef KeySet copy = new_key_set(keys.count)
+    for i in range(keys.count):
+        copy.keys[i] = keys.keys[i]
+    return copy
 
 
 cdef int find(KeySet keys, const unsigned char *name) noexcept nogil:
