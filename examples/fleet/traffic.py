@@ -65,7 +65,7 @@ def fill(client, accept_for):
     """
     store = wiretight.RedisTicketKeyStore(client)
     ring = wiretight.TicketKeys.shared(store, WRAPPING_KEY, refresh=FAST, rotate_every=HALF_DAY, accept_for=accept_for)
-    for _ in range((HALF_DAY + 5 * REFRESH + accept_for) // HALF_DAY + 1):
+    for _ in range((HALF_DAY + 5 * REFRESH + accept_for) // HALF_DAY):
         ring.rotate()
     return client.strlen("wiretight:ticket-keys"), len(ring.keys)
 
