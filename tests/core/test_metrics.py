@@ -348,8 +348,6 @@ def test_a_transport_counts_its_timeout_and_its_end(certificates: Certificates) 
     assert metrics.connections_open == server.metrics().connections_open == 0
 
 
-
-
 def test_the_text_names_every_context_and_ends(client_context: Any, server_context: Any) -> None:
     Pair(client_context, server_context).handshake()
     text = wiretight.openmetrics({"out": client_context, 'in "quotes"\\\n': server_context})
