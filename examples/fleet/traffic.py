@@ -64,9 +64,12 @@ def fill(client, accept_for):
     A key is in the store until another one is written there after its end.
     """
     store = wiretight.RedisTicketKeyStore(client)
-    ring = wiretight.TicketKeys.shared(store, WRAPPING_KEY, refresh=FAST, rotate_every=HALF_DAY, accept_for=accept_for)
-    for _ in range((HALF_DAY + 5 * REFRESH + accept_for) // HALF_DAY + 1):
+    times = {"refresh": FAST, "rotate_every": HALF_DAY, "accept_for": accept_for}
+    ring = wiretight.TicketKeys.shared(store, WRAPPING_KEY, **times)
+    for _ in range((HALF_DAY + 5 * REFRESH + accept_for) // HALF_DAY):
         ring.rotate()
+    time.sleep(4 * FAST)
+    wiretight.TicketKeys.shared(store, WRAPPING_KEY, **times)  # which writes that the others have ended
     return client.strlen("wiretight:ticket-keys"), len(ring.keys)
 
 

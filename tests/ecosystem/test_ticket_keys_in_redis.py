@@ -140,8 +140,8 @@ def test_a_look_of_a_ring_is_one_get_and_writes_nothing() -> None:
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()
     assert [line for line in lines if "accept_for" in line] == [
-        "accept_for=7200: 3 keys, a value of 488 bytes",
-        "accept_for=604800: 17 keys, a value of 2,448 bytes",
+        "accept_for=7200: 2 keys, a value of 348 bytes",
+        "accept_for=604800: 16 keys, a value of 2,308 bytes",
     ]
     looks = [re.fullmatch(r"  (\d+) looks in 0\.6 s, 0 of them wrote", line) for line in (lines[1], lines[5])]
     assert all(look is not None and int(look[1]) >= 2 for look in looks)

@@ -209,11 +209,11 @@ def test_a_session_of_a_clock_that_was_far_ahead_is_not_resumed(
     cache: Cache, client_context: Any, server_context: Any, seconds: int, is_resumed: bool
 ) -> None:
     pair = visit(client_context, server_context)
-    [(id, data)] = list(cache.held.items())[-1:]
+    last, data = list(cache.held.items())[-1]
     made = pair.server.session.time
     ahead = data.replace(made.to_bytes(4, "big"), (made + seconds).to_bytes(4, "big"))
     assert ahead != data
-    cache.held[id] = ahead
+    cache.held[last] = ahead
     assert resumes(client_context, server_context, pair.client.session) is is_resumed
 
 

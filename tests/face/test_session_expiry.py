@@ -216,10 +216,10 @@ def test_a_server_looks_at_the_end_that_is_in_the_session(tmp_path: Path, versio
     client_context, server_context = ends.context("client"), ends.context("server")
     server_context.server_session_cache = cache = Cache()
     pair = visit(client_context, server_context)
-    for id, data in cache.held.items():
+    for number, data in cache.held.items():
         kept, past = (int(end.timestamp()).to_bytes(8, "big") for end in (HOUR, NOW - dt.timedelta(hours=1)))
         assert kept in data
-        cache.held[id] = data.replace(kept, past)
+        cache.held[number] = data.replace(kept, past)
     assert not visit(client_context, server_context, pair.client.session).server.session_reused
 
 

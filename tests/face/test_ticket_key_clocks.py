@@ -248,6 +248,14 @@ def test_what_those_with_the_time_have_outlived_leaves_the_store(store: FileTick
     assert len(names & stored(store)) <= 4  # one that encrypts, and twenty minutes of those that did
 
 
+def test_a_server_that_is_always_behind_does_not_fill_the_store(store: FileTicketKeyStore) -> None:
+    good = Member(store)
+    for time in range(0, 80 * ROTATE_EVERY, ROTATE_EVERY // 2):
+        Member(store, -YEAR, time=time).ring.rotate()
+        assert good.look(time + 1) is not None
+    assert len(stored(store)) <= 30
+
+
 def test_a_process_that_starts_beside_a_wrong_clock_issues_tickets_that_all_open(store: FileTicketKeyStore) -> None:
     wrong = Member(store, YEAR)
     good = Member(store)

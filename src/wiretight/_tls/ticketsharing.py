@@ -26,7 +26,7 @@ _ATTEMPTS = 100
 class Sharing:
     """What a shared ring knows of its store."""
 
-    __slots__ = ("_accept_for", "_outlived", "_refresh", "_rotate_every", "_store", "_wrapping_key")
+    __slots__ = ("_accept_for", "_most_expired", "_outlived", "_refresh", "_rotate_every", "_store", "_wrapping_key")
 
     def __init__(
         self, store: TicketKeyStore, wrapping_key: Buffer, refresh: float, rotate_every: float, accept_for: float
@@ -42,6 +42,7 @@ class Sharing:
         self._refresh = refresh
         self._rotate_every = rotate_every
         self._accept_for = accept_for
+        self._most_expired = int(min(1000, 16 + 2 * accept_for / rotate_every))  # twice as many as a fleet has
         self._outlived: set[bytes] = set()  # the names of keys that have expired here, and are in the store
 
     def look(self, ring: KeyRing) -> None:
@@ -83,8 +84,9 @@ class Sharing:
                 wanted = self._with_new_key(wanted, begin)
             elif not theirs.lacks(wanted, self._refresh):
                 return wanted
-            # What had expired when it was seen first is not removed: then it may be our clock that is wrong.
-            stored = wanted.with_expired(theirs, self._outlived, self._latest_begin())
+            # What had expired when it was seen first is not removed: it may be our clock that is wrong. But not all of
+            # it stays, or a server that is always behind would fill the store.
+            stored = wanted.with_expired(theirs, self._outlived, self._latest_begin(), self._most_expired)
             data = sealed(stored, self._wrapping_key, self._rotate_every, self._accept_for, True)
             if no_coroutine(self._store.store(data, version), "store() of a TicketKeyStore"):
                 self._learn(ring, wanted)

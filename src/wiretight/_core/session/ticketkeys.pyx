@@ -180,8 +180,10 @@ cdef class KeySet:
             result.add(<bytes>self.keys[i].name[:NAME_SIZE])
         return result
 
-    def with_expired(self, KeySet other not None, names, double latest_begin, /):
-        """This set, and the keys of `other` that have expired and do not have one of these names. Since 0.1."""
+    def with_expired(self, KeySet other not None, names, double latest_begin, int most, /):
+        """This set, and the keys of `other` that have expired and do not have one of these names: of too many, the last
+        to do so. Since 0.1.
+        """
         cdef KeySet expired = new_key_set(other.count)
         cdef double time = now()
         cdef int count = 0
@@ -189,6 +191,8 @@ cdef class KeySet:
             if other.keys[i].expires <= time and <bytes>other.keys[i].name[:NAME_SIZE] not in names:
                 expired.keys[count] = other.keys[i]
                 count += 1
+        while count > most:
+            count = without_least(expired.keys, count, latest_begin)
         expired.count = count
         return merged(self, expired, -HUGE_VAL, latest_begin, MOST_KEYS)
 
