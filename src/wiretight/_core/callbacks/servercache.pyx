@@ -170,5 +170,6 @@ cdef bint has_removed(object cache, bytes id) except -1:
     if removed is None:
         return True
     if not isinstance(removed, int):        # a future is true, too, whatever will come of it
-        raise TypeError(f"server_session_cache.remove() must return None, a bool or an int, not {type(removed).__name__}")
+        kind = type(removed).__name__
+        raise TypeError(f"server_session_cache.remove() must return None, a bool or an int, not {kind}")
     return bool(removed)
