@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import gc
+import socket
 import sys
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
 from tests.kit.certificates import ADDRESS, HOST, Certificates
-from tests.kit.pair import Pair, attempt
+from tests.kit.pair import WANT, Pair, attempt
 from tests.kit.sockets import tcp_pair, tls_sockets
 from tests.kit.subject import tls
 from wiretight import HandshakeEvent
@@ -167,6 +171,134 @@ def test_a_transport_tells_with_its_ssl_object(certificates: Certificates, execu
             client.handshake_executor = server.handshake_executor = threads
         asyncio.run(main())
     assert sorted(event.server_side for _, event in told.events) == [False, True]
+
+
+@contextlib.contextmanager
+def unshaken(client_context: Any, server_context: Any) -> Iterator[tuple[Any, Any]]:
+    """Two sockets before their handshake."""
+    near, far = tcp_pair()
+    with (
+        client_context.wrap_socket(near, server_hostname=HOST, do_handshake_on_connect=False) as client,
+        server_context.wrap_socket(far, server_side=True, do_handshake_on_connect=False) as server,
+    ):
+        yield client, server
+
+
+class Stop(BaseException): ...
+
+
+def stop(*_: Any) -> None:
+    raise Stop
+
+
+def test_close_closes_and_then_raises(client_context: Any) -> None:
+    client_context.handshake_callback = stop
+    near, far = tcp_pair()
+    with far:
+        near.settimeout(0)
+        sock = client_context.wrap_socket(near, server_hostname=HOST, do_handshake_on_connect=False)
+        with pytest.raises(tls.SSLWantReadError):
+            sock.do_handshake()
+        with pytest.raises(Stop):
+            sock.close()
+        assert sock.fileno() == -1
+        while far.recv(4096):
+            pass
+        sock.close()
+
+
+@pytest.mark.parametrize("end", ["cancel", "end", "timeout"])
+@pytest.mark.parametrize("kind", [KeyboardInterrupt, Stop])
+def test_a_transport_closes_its_socket_whatever_it_raises(
+    certificates: Certificates, end: str, kind: type[BaseException]
+) -> None:
+    client = certificates.client_context()
+
+    def fail(*_: Any) -> None:
+        raise kind
+
+    client.handshake_callback = fail
+    near, far = tcp_pair()
+    near.setblocking(False)
+
+    async def main() -> None:
+        limit = 0.05 if end == "timeout" else 30
+        connecting = asyncio.ensure_future(
+            native.create_connection(
+                asyncio.Protocol, sock=near, ssl=client, server_hostname=HOST, ssl_handshake_timeout=limit
+            )
+        )
+        await asyncio.get_running_loop().run_in_executor(None, far.recv, 4096)
+        if end == "cancel":
+            connecting.cancel()
+        elif end == "end":
+            far.close()
+        await asyncio.wait([connecting])
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+
+    loop = asyncio.new_event_loop()
+    loop.set_exception_handler(lambda *_: None)
+    with far:
+        with contextlib.suppress(kind):  # which may end the loop first
+            loop.run_until_complete(main())
+        with contextlib.suppress(kind):
+            loop.run_until_complete(asyncio.sleep(0.01))
+        assert near.fileno() == -1
+        loop.close()
+
+
+def test_what_a_write_has_sent_is_not_sent_again(client_context: Any, server_context: Any) -> None:
+    """The write returns, and the next call raises, once, before it does anything."""
+    client_context.handshake_callback = stop
+    with unshaken(client_context, server_context) as (client, server):
+        with ThreadPoolExecutor(1) as thread:
+            accepting = thread.submit(server.do_handshake)
+            client.sendall(b"once")
+            accepting.result()
+        with pytest.raises(Stop):
+            client.sendall(b"twice")
+        client.sendall(b".")
+        client.shutdown(socket.SHUT_WR)
+        assert b"".join(iter(lambda: server.recv(100), b"")) == b"once."
+
+
+def test_or_close_raises_it(client_context: Any, server_context: Any) -> None:
+    client_context.handshake_callback = stop
+    with unshaken(client_context, server_context) as (client, server):
+        with ThreadPoolExecutor(1) as thread:
+            accepting = thread.submit(server.do_handshake)
+            client.sendall(b"once")
+            accepting.result()
+        with pytest.raises(Stop):
+            client.close()
+        assert client.fileno() == -1
+
+
+def test_what_is_dropped_reports_it(client_context: Any, server_context: Any, unraisable: list[Any]) -> None:
+    client_context.handshake_callback = stop
+    pair = Pair(client_context, server_context)
+    for _ in range(3):
+        if attempt(pair.client.write, b"once") is not WANT:
+            break
+        pair.pump()
+        attempt(pair.server.do_handshake)
+        pair.pump()
+    assert not unraisable
+    del pair
+    gc.collect()
+    assert [type(error) for error in unraisable] == [Stop]
+
+
+def test_what_a_read_has_got_is_for_the_next_one(client_context: Any, server_context: Any) -> None:
+    server_context.handshake_callback = stop
+    with unshaken(client_context, server_context) as (client, server):
+        with ThreadPoolExecutor(1) as thread:
+            sending = thread.submit(client.sendall, b"once")
+            with pytest.raises(Stop):
+                server.recv(100)
+            sending.result()
+        assert server.recv(100) == b"once"
 
 
 def test_it_is_read_as_it_was_set(client_context: Any, told: Told) -> None:

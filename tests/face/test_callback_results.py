@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import concurrent.futures
 import functools
 import gc
 import socket
 import sys
+import types
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 import pytest
 
 from tests.kit.caches import Cache
-from tests.kit.certificates import Certificates
+from tests.kit.certificates import HOST, Certificates
 from tests.kit.pair import Pair
 from tests.kit.sockets import tls_sockets
 from tests.kit.subject import tls
@@ -127,6 +129,15 @@ def unraisable(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
 async def later(*_: Any) -> None: ...
 
 
+@types.coroutine
+def legacy(*_: Any) -> Any:
+    yield
+
+
+async def one_by_one(*_: Any) -> Any:
+    yield
+
+
 @pytest.mark.parametrize("name", [*OURS, *AS_IN_SSL, *THAT_MAY_WAIT])
 def test_a_coroutine_is_refused_and_nobody_waits_for_it(
     contexts: tuple[Any, Any], unraisable: list[Any], name: str
@@ -190,20 +201,105 @@ def test_so_it_is_with_a_store_of_ticket_keys(unraisable: list[Any], method: str
     assert not [each for each in unraisable if isinstance(each, Warning)]
 
 
-def test_but_not_where_it_says_whether_a_ticket_was_used(certificates: Certificates, unraisable: list[Any]) -> None:
-    class Task:
-        def __await__(self) -> Any: ...
+class Task:
+    def __await__(self) -> Any: ...
 
+
+@pytest.mark.parametrize(
+    "answer",
+    [lambda: Task(), concurrent.futures.Future, lambda: legacy(), lambda: one_by_one(), object, str, lambda: 1.0],
+    ids=["awaitable", "future", "types.coroutine", "async generator", "object", "str", "float"],
+)
+def test_only_none_and_a_number_say_whether_a_ticket_was_used(
+    certificates: Certificates, unraisable: list[Any], answer: Callable[[], Any]
+) -> None:
     version = tls.TLSVersion.TLSv1_3
     client, server = certificates.client_context(version), certificates.server_context(version)
     server.server_session_cache = Cache()
     session = visit((client, server))
-    OURS["server_session_cache.remove()"](client, server, lambda _: Task())
-    pair = Pair(client, server, session=session)
-    pair.handshake()
-    assert not pair.server.session_reused
-    [error] = unraisable
-    assert isinstance(error, TypeError)
+    OURS["server_session_cache.remove()"](client, server, lambda _: answer())
+    for _ in range(2):
+        pair = Pair(client, server, session=session)
+        pair.handshake()
+        assert not pair.server.session_reused
+    assert [type(error) for error in unraisable] == [TypeError, TypeError]
+
+
+@pytest.mark.parametrize("answer", [None, "yes", concurrent.futures.Future()], ids=["None", "str", "future"])
+def test_only_a_bool_says_whether_ticket_keys_are_stored(unraisable: list[Any], answer: Any) -> None:
+    class Store:
+        def load(self) -> Any: ...
+
+        def store(self, data: bytes, version: object) -> Any:
+            return answer
+
+    with pytest.raises(TypeError, match=r"store\(\) of a TicketKeyStore must return a bool, not"):
+        tls.TicketKeys.shared(Store(), bytes(32)).rotate()
+    assert [type(error) for error in unraisable] == [TypeError]
+
+
+@pytest.mark.parametrize("name", NO_ANSWER)
+def test_what_a_program_can_await_and_close_stays_open(
+    contexts: tuple[Any, Any], unraisable: list[Any], name: str
+) -> None:
+    class Pool(Task):
+        def close(self) -> None:
+            raise AssertionError("it was closed")
+
+    visit_with(contexts, name, lambda *_: Pool())
+    assert not unraisable
+
+
+@pytest.mark.parametrize("close", [5, None, len], ids=str)
+def test_what_has_no_close_of_its_kind_does_not_hide_what_is_wrong(
+    client_context: Any, server_context: Any, unraisable: list[Any], close: Any
+) -> None:
+    awaitable = type("Awaitable", (Task,), {"close": close})()
+    visit_with((client_context, server_context), "session_store.take()", lambda *_: awaitable)
+    assert ["session_store.take() cannot be a coroutine function" in str(error) for error in unraisable] == [True]
+
+
+def test_a_coroutine_that_does_not_close_does_not_hide_it(
+    client_context: Any, server_context: Any, unraisable: list[Any]
+) -> None:
+    class Stubborn(Coroutine[Any, Any, None]):
+        def __await__(self) -> Any: ...
+
+        def send(self, value: Any) -> Any: ...
+
+        def throw(self, *_: Any) -> Any: ...
+
+        def close(self) -> None:
+            raise OSError("it does not close")
+
+    visit_with((client_context, server_context), "session_store.take()", lambda *_: Stubborn())
+    assert {type(error) for error in unraisable} == {OSError, TypeError}
+
+
+@pytest.mark.parametrize("kind", ["types.coroutine", "async generator"])
+@pytest.mark.parametrize("name", OURS)
+def test_every_kind_of_coroutine_function_is_refused(
+    contexts: tuple[Any, Any], unraisable: list[Any], name: str, kind: str
+) -> None:
+    function = legacy if kind == "types.coroutine" else one_by_one
+    with pytest.raises(TypeError, match="cannot be a coroutine function: nobody awaits it"):
+        OURS[name](*contexts, function)
+    try:
+        visit_with(contexts, name, functools.partial(function))
+    except (TypeError, tls.SSLError) as error:
+        unraisable += [error, error.__context__]
+    assert [error for error in unraisable if "cannot be a coroutine function" in str(error)]
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_a_callable_that_has_no_attributes_can_be_set(contexts: tuple[Any, Any], name: str) -> None:
+    class Proxy:
+        def __call__(self, *_: Any) -> None: ...
+
+        def __getattr__(self, name: str) -> Any:
+            raise RuntimeError(f"{name} of what is not there")
+
+    OURS[name](*contexts, Proxy())
 
 
 @pytest.mark.parametrize("kind", [KeyboardInterrupt, SystemExit])
@@ -231,6 +327,44 @@ def test_so_does_whatever_is_no_exception_from_a_callback_that_ssl_lacks(
     with pytest.raises(TimeoutOfGevent):
         visit_with(contexts, name, run_out)
     assert not unraisable
+
+
+@pytest.mark.parametrize("kind", [KeyboardInterrupt, SystemExit])
+def test_what_is_raised_after_it_is_behind_it(
+    client_context: Any, server_context: Any, kind: type[BaseException]
+) -> None:
+    errors = [kind("first"), ValueError("second"), KeyError("third")]
+
+    def fail(*_: Any) -> None:
+        if errors:
+            raised.append(errors.pop(0))
+            raise raised[-1]
+
+    raised: list[BaseException] = []
+    client_context.keylog_callback = lambda *_: len(errors) == 3 and fail()
+    client_context._msg_callback = lambda *_: len(errors) < 3 and fail()
+    with pytest.raises(kind, match="first") as caught:
+        visit((client_context, server_context))
+    behind = []
+    error = caught.value.__context__
+    while error is not None:
+        behind.append(error)
+        error = error.__context__
+    assert set(behind) & set(raised[1:])
+
+
+@pytest.mark.parametrize("kind", [KeyboardInterrupt, SystemExit])
+def test_so_it_is_with_a_bio_of_the_program(
+    certificates: Certificates, client_context: Any, kind: type[BaseException]
+) -> None:
+    class Outgoing:
+        def write(self, data: bytes) -> None:
+            raise OSError("no space")
+
+    client_context._msg_callback = lambda *_: (_ for _ in ()).throw(kind("first"))
+    client = client_context.wrap_bio(tls.MemoryBIO(), Outgoing(), server_hostname=HOST)
+    with pytest.raises(kind, match="first"):
+        client.do_handshake()
 
 
 @pytest.mark.parametrize("kind", [KeyboardInterrupt, SystemExit])

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from wiretight._asyncio.flow import Flow
 from wiretight._asyncio.state import CHECKED, TRANSITIONS, State
-from wiretight._core.callbacks.suspension import take_awaitable
+from wiretight._core.callbacks.suspension import drop_awaitable
 from wiretight._core.drivers.channel import (
     STATUS_CLOSED,
     STATUS_DONE,
@@ -114,9 +114,7 @@ class Ending(Flow):
 
     def _drop_awaitable(self) -> None:
         """What a callback has returned, and nobody awaits any more: a coroutine would warn of that."""
-        awaitable: Any = take_awaitable(self._ssl_object._sslobj)
-        if hasattr(awaitable, "close"):
-            awaitable.close()
+        drop_awaitable(self._ssl_object._sslobj)
 
     def _wake(self, error: BaseException | None = None) -> None:
         """Ends the wait for the handshake. Can be called again if it fails for lack of memory.
@@ -358,9 +356,11 @@ class Ending(Flow):
             self._enter(State.LOST)
         if self._timed_out:
             self._note_timeout()
-        self._ssl_object._sslobj.release()
-        self._take_back()  # of a loop that was closed, or of a fork
-        self._close_socket()
+        try:
+            self._ssl_object._sslobj.release()  # raises what ends the program, from a handshake_callback
+        finally:
+            self._take_back()  # of a loop that was closed, or of a fork
+            self._close_socket()
 
     # --- The server ---------------------------------------------------------------------------------------------------
 

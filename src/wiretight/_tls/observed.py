@@ -48,9 +48,13 @@ class Observed:
         it is the callback of the context that `sni_callback` has chosen. An SSLObject or a socket that is dropped amid
         its handshake, without close(), is counted in metrics(), and not told.
 
-        What it raises goes to sys.unraisablehook: the handshake is over, and the call has a result. KeyboardInterrupt
-        and SystemExit come out of the call. Setting it raises TypeError if it is not callable, or a coroutine function.
-        Since 0.1. Source: an addition to `ssl`.
+        What it raises goes to sys.unraisablehook: the handshake is over, and the call has a result. KeyboardInterrupt,
+        SystemExit and whatever else is no Exception come out of the call, which has done its work: close() has closed,
+        and what a read has got is for the next one. A call that has sent data returns all the same, because a program
+        that handles them would send it again: they come out of the next call, or of close().
+
+        Setting it raises TypeError if it is not callable, or a coroutine function. Since 0.1. Source: an addition to
+        `ssl`.
         """
         callback: Callable[[Any, HandshakeEvent], object] | None = _handshakes.handshake_callback(self)
         return callback

@@ -39,5 +39,6 @@ class ServerSessionCache(Protocol):
 
     def remove(self, id: bytes, /) -> object:
         """Forgets it. If this returns 0 or False, it was not there, and a ticket of TLS 1.3 is not accepted: somebody
-        else has used it. None says nothing. Since 0.1.
+        else has used it. None says nothing, any other int or bool that it was. What is none of these, such as a
+        future, is a TypeError, and the ticket is not accepted. Since 0.1.
         """

@@ -333,33 +333,31 @@ class SSLSocket(Connects, MoreVerbs, StreamOnly, MakesFiles, _Standard, metaclas
 
     def detach(self) -> int:
         """Returns the descriptor, which the caller owns from now on, without TLS. Since 0.1."""
-        if not self._release(False):
-            return -1
+        sslobj = self._sslobj
+        if sslobj is not None:
+            sslobj.release(False)
+            if not sslobj.claim_descriptor():
+                return -1
         descriptor = PlainSocket.detach(self)
         self._sslobj = None
         return descriptor
 
     def _real_close(self) -> None:  # called once the socket and the last file of makefile() are closed
-        if self._release(True):
-            PlainSocket._real_close(self)  # type: ignore[attr-defined]
-            self._sslobj = None
+        # Threads inside a call return first. `_sslobj` stays until the descriptor is gone: without it, another thread's
+        # send() would go out in plaintext. Of several threads that close or detach the socket, only one does: without a
+        # GIL, both would close one number, which may be another file's by then.
+        sslobj = self._sslobj
+        try:
+            if sslobj is not None:
+                sslobj.release()  # raises what ends the program, from a handshake_callback
+        finally:
+            if sslobj is None or sslobj.claim_descriptor():
+                PlainSocket._real_close(self)  # type: ignore[attr-defined]
+                self._sslobj = None
 
     def __del__(self) -> None:
         if self.fileno() >= 0:
             close_unclosed("", self, self._real_close)
-
-    def _release(self, shut_down: bool) -> bool:
-        """Has the connection release the descriptor, before somebody else owns it.
-
-        Threads inside a call return first; `shut_down` shuts the socket down to wake them. `_sslobj` stays until the
-        descriptor is gone: without it, another thread's send() would go out in plaintext. False where another thread
-        closes or detaches the socket: without a GIL, both would close one number, which may be another file's by then.
-        """
-        sslobj = self._sslobj
-        if sslobj is None:
-            return True
-        sslobj.release(shut_down)
-        return sslobj.claim_descriptor()
 
     # --- Properties ---------------------------------------------------------------------------------------------------
 

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from time import monotonic, sleep
 from typing import TYPE_CHECKING, Protocol
 
+from wiretight._core.base.coroutines import no_coroutine
 from wiretight._core.base.files import read_file
 from wiretight._standard.system import os
 
@@ -142,7 +143,8 @@ class RedisTicketKeyStore:
 
 
 def _answer(value: Any) -> Any:
-    if hasattr(value, "__await__"):
-        value.close()
-        raise TypeError("RedisTicketKeyStore needs a client that waits: redis.Redis, not that of redis.asyncio")
-    return value
+    try:
+        return no_coroutine(value, "a command of Redis")
+    except TypeError:
+        problem = "RedisTicketKeyStore needs a client that waits: redis.Redis, not that of redis.asyncio"
+        raise TypeError(problem) from None

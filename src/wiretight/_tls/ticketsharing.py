@@ -88,7 +88,11 @@ class Sharing:
             # it stays, or a server that is always behind would fill the store.
             stored = wanted.with_expired(theirs, self._outlived, self._latest_begin(), self._most_expired)
             data = sealed(stored, self._wrapping_key, self._rotate_every, self._accept_for, True)
-            if no_coroutine(self._store.store(data, version), "store() of a TicketKeyStore"):
+            has_stored: Any = no_coroutine(self._store.store(data, version), "store() of a TicketKeyStore")
+            if not isinstance(has_stored, int):  # a future is true, too, whatever will come of it
+                kind = type(has_stored).__name__
+                raise TypeError(f"store() of a TicketKeyStore must return a bool, not {kind}")
+            if has_stored:
                 self._learn(ring, wanted)
                 return wanted
         raise RuntimeError(f"the store of the ticket keys has changed {_ATTEMPTS} times while they were to be stored")

@@ -167,4 +167,9 @@ cdef int get(Connection connection, object cache, void *argument) except -1:
 
 cdef bint has_removed(object cache, bytes id) except -1:
     removed = no_coroutine(cache.remove(id), "server_session_cache.remove()")
-    return removed is None or bool(removed)
+    if removed is None:
+        return True
+    if not isinstance(removed, int):        # a future is true, too, whatever will come of it
+        kind = type(removed).__name__
+        raise TypeError(f"server_session_cache.remove() must return None, a bool or an int, not {kind}")
+    return bool(removed)

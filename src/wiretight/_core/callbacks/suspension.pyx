@@ -82,6 +82,11 @@ def take_awaitable(Connection connection not None, /):
     return awaitable
 
 
+def drop_awaitable(Connection connection not None, /):
+    """The same, which nobody will await. Since 0.1."""
+    close_coroutine(take_awaitable(connection))
+
+
 def put_decision(Connection connection not None, result, error, /):
     """What has come of it: the next call of the verb goes on with that. Since 0.1."""
     cdef Awaited awaited = connection.awaited

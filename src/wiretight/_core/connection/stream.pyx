@@ -65,7 +65,8 @@ cdef class Stream(Negotiated):
     #    decides what was sent. A read reports neither: a failed flush must not hide data that was read, and the next
     #    call meets the failure again.
     # 4. What a callback raised belongs to the verb that ran it. The wire has it while other callbacks may replace it
-    #    (the last exception counts, as in `ssl`); the verb gets it before anybody else gets the lock.
+    #    (the last exception counts, as in `ssl`, but not over what ends the program); the verb gets it before anybody
+    #    else gets the lock.
     #
     # A write of more than a batch takes several such rounds, and yields the lock to waiting threads between them.
 

@@ -35,6 +35,7 @@ cdef class Driver(Stream):
     cdef bint follows_socket            # which closes its descriptor without telling this connection
     cdef char *unread                   # read by a call that a callback's exception ended, for the next read
     cdef size_t unread_start, unread_end
+    cdef object owed                    # what ends the program, after a call that has sent: for the next call
     cdef int sends                      # that have begun and are not over
     cdef atomic_llong last_read         # these two are guesses, read without the lock
     cdef atomic_llong last_timeout
@@ -42,6 +43,7 @@ cdef class Driver(Stream):
     # One call
     cdef size_t drive(self, Verb verb, char *data, size_t size, object deadline) except? 0xFFFFFFFF
     cdef size_t run(self, Call *call, object deadline) except? 0xFFFFFFFF
+    cdef int raise_owed(self) except -1
     cdef bint could_suspend(self) noexcept nogil
     cdef bint keeps_gil_for(self, Call *call) noexcept nogil
     cdef void advance(self, Call *call) noexcept nogil

@@ -6,8 +6,8 @@ waits. Every call reads the socket's timeout: None waits for ever, 0 never, and 
 the whole call.
 """
 
-from cython cimport no_gc_clear
-from cpython.exc cimport PyErr_CheckSignals
+from cython cimport critical_section, no_gc_clear
+from cpython.exc cimport PyErr_CheckSignals, PyErr_SetObject, PyErr_WriteUnraisable
 from cpython.ref cimport Py_XDECREF
 from libc.errno cimport EAGAIN
 from libc.math cimport ceil
@@ -58,6 +58,9 @@ cdef class Driver(Stream):
 
     def __dealloc__(self):
         free(self.unread)
+        if self.owed is not None:
+            PyErr_SetObject(type(self.owed), self.owed)
+            PyErr_WriteUnraisable(None)
 
     cdef size_t drive(self, Verb verb, char *data, size_t size, object deadline) except? 0xFFFFFFFF:
         """Runs `verb` to its end, or until the socket's timeout or `deadline`. Returns the number of bytes moved.
@@ -74,6 +77,7 @@ cdef class Driver(Stream):
         cdef Verb verb = call.op.verb
         cdef object sock = None
         cdef object problem
+        self.raise_owed()
         call.status = AGAIN
         call.knows_timeout = True
         if deadline is not None:
@@ -117,14 +121,31 @@ cdef class Driver(Stream):
             raise
         try:
             tell_of_handshake(self)
-        except BaseException:
-            if call.op.got and not call.op.peeks:
+        except BaseException as error:
+            if problem is None and call.op.got and not call.op.peeks:
                 with nogil:
                     self.put_back(call)
-            raise
-        if problem is not None:
+            if problem is None or isinstance(problem, Exception):
+                error.__context__ = problem
+                problem = error
+            else:
+                problem = chained(problem, error)
+        if problem is not None and (
+            call.op.writing.sent == 0 or call.status == FAILED or isinstance(problem, Exception)
+        ):
             raise problem
+        if problem is not None:     # who heard of it now would send again what the peer gets
+            with critical_section(self):
+                self.owed = problem
         return call.op.got if verb == READ else call.op.writing.sent
+
+    cdef int raise_owed(self) except -1:
+        """Raises what a call has left for the next one, because it has sent data."""
+        with critical_section(self):
+            owed, self.owed = self.owed, None
+        if owed is not None:
+            raise owed
+        return 0
 
     cdef bint could_suspend(self) noexcept nogil:
         """Whether this connection has a callback that asks how its caller waits."""

@@ -33,6 +33,7 @@ def key_update(Driver connection not None, /, *, bint request_peer=False):
     cdef Status status = FAILED
     cdef int error = EAGAIN
     check_readiness(connection)
+    connection.raise_owed()
     while error == EAGAIN:
         PyErr_CheckSignals()
         with nogil:

@@ -257,7 +257,9 @@ cdef class _SSLSocket(Driver):
         May be called again. Does nothing while this connection carries another one, whose descriptor it is.
 
         Without `shutdown`, somebody else goes on with the descriptor: raises SSLError, and changes nothing, if bytes of
-        it were read ahead, OSError (EBUSY) if another thread is about to. Since 0.1.
+        it were read ahead, OSError (EBUSY) if another thread is about to.
+
+        Raises what ends the program, from a handshake_callback, once all this is done. Since 0.1.
         """
         if self.wire.carries:
             return
@@ -265,6 +267,7 @@ cdef class _SSLSocket(Driver):
             self.check_release()
         self.wire.release(shutdown)
         count_end(self)
+        self.raise_owed()
 
     cdef int check_release(self) except -1:
         """Gives up the descriptor, unless that would lose bytes which were read ahead."""

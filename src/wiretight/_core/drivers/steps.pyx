@@ -115,7 +115,10 @@ cdef class Steps:
             self.raised = <object>op.raised
             Py_XDECREF(op.raised)
         self.has_failed = status == FAILED
-        tell_of_handshake(connection)
+        try:
+            tell_of_handshake(connection)
+        except BaseException as problem:    # after what else this step raises
+            self.raised = problem if self.raised is None else chained(self.raised, problem)
         return status if self.raised is None else FAILED
 
     cdef Status attempt_locked(self, Operation *op) noexcept nogil:
