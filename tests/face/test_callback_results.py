@@ -226,7 +226,7 @@ def test_only_none_and_a_number_say_whether_a_ticket_was_used(
 
 
 @pytest.mark.parametrize("answer", [None, "yes", concurrent.futures.Future()], ids=["None", "str", "future"])
-def test_only_a_bool_says_whether_ticket_keys_are_stored(unraisable: list[Any], answer: Any) -> None:
+def test_only_a_bool_says_whether_ticket_keys_are_stored(answer: Any) -> None:
     class Store:
         def load(self) -> Any: ...
 
@@ -234,8 +234,7 @@ def test_only_a_bool_says_whether_ticket_keys_are_stored(unraisable: list[Any], 
             return answer
 
     with pytest.raises(TypeError, match=r"store\(\) of a TicketKeyStore must return a bool, not"):
-        tls.TicketKeys.shared(Store(), bytes(32)).rotate()
-    assert [type(error) for error in unraisable] == [TypeError]
+        tls.TicketKeys.shared(Store(), bytes(32))
 
 
 @pytest.mark.parametrize("name", NO_ANSWER)
