@@ -97,4 +97,4 @@ def with_cache(context: Any) -> Any:
 
 def a_session(it: Any) -> bytes:
     """As far as it is looked at before the context."""
-    return b"WTS\x01" + bytes(40)
+    return b"WTS\x02" + bytes(40)

@@ -58,7 +58,8 @@ cdef class Driver(Stream):
 
     def __dealloc__(self):
         free(self.unread)
-        if self.owed is not None:
+        # NULL if what comes before it, in making the object, has failed.
+        if <void *>self.owed != NULL and self.owed is not None:
             PyErr_SetObject(type(self.owed), self.owed)
             PyErr_WriteUnraisable(None)
 
