@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import ssl as standard
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -90,3 +91,11 @@ def mode(request: pytest.FixtureRequest) -> Mode:
 def deadline(record_property: Callable[[str, object], None]) -> Deadline:
     """`with deadline():` around a call that must end by TimeoutError."""
     return Deadline(record_property)
+
+
+@pytest.fixture
+def unraisable(monkeypatch: pytest.MonkeyPatch) -> list[BaseException]:
+    """The exceptions that sys.unraisablehook gets."""
+    found: list[BaseException] = []
+    monkeypatch.setattr(sys, "unraisablehook", lambda report: found.append(report.exc_value))
+    return found

@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import gc
 import socket
-import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -40,13 +39,6 @@ class Told:
 @pytest.fixture
 def told(client_context: Any) -> Told:
     return Told(client_context)
-
-
-@pytest.fixture
-def unraisable(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
-    seen: list[Any] = []
-    monkeypatch.setattr(sys, "unraisablehook", lambda what: seen.append(what.exc_value))
-    return seen
 
 
 def test_it_gets_the_connection_and_what_was_agreed_on(

@@ -6,7 +6,6 @@ import concurrent.futures
 import functools
 import gc
 import socket
-import sys
 import types
 import warnings
 from collections.abc import Callable, Coroutine
@@ -117,13 +116,6 @@ def fail_with(contexts: tuple[Any, Any], session: Any) -> None:
     pair.pump_altered(lambda record: record.damaged())
     with pytest.raises(tls.SSLError):
         pair.server.read()
-
-
-@pytest.fixture
-def unraisable(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
-    reported: list[Any] = []
-    monkeypatch.setattr(sys, "unraisablehook", lambda event: reported.append(event.exc_value))
-    return reported
 
 
 async def later(*_: Any) -> None: ...

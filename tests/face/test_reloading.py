@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import socket
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -53,14 +52,6 @@ def looks(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Any]]:
         return stat(path, *args, **options)
 
     monkeypatch.setattr(system.os, "stat", watching)
-    return found
-
-
-@pytest.fixture
-def unraisable(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
-    """What sys.unraisablehook gets: the exceptions."""
-    found: list[Any] = []
-    monkeypatch.setattr(sys, "unraisablehook", lambda report: found.append(report.exc_value))
     return found
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import ssl as standard
-import sys
 import time
 from collections.abc import Callable
 from typing import Any
@@ -26,13 +25,6 @@ WEEK = 604_800
 def cache(server_context: Any) -> Cache:
     server_context.server_session_cache = Cache()
     return server_context.server_session_cache  # type: ignore[no-any-return]
-
-
-@pytest.fixture
-def unraisable(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
-    reported: list[Any] = []
-    monkeypatch.setattr(sys, "unraisablehook", lambda event: reported.append(event.exc_value))
-    return reported
 
 
 def visit(client_context: Any, server_context: Any, **options: Any) -> Pair:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import os
-import sys
 import threading
 from collections.abc import Iterator
 from typing import Any
@@ -30,13 +29,6 @@ from wiretight._core.session.ticketkeys import shift_clock
 def running_clock() -> Iterator[None]:
     yield
     shift_clock(0)
-
-
-@pytest.fixture
-def unraisable(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
-    caught: list[Any] = []
-    monkeypatch.setattr(sys, "unraisablehook", lambda report: caught.append(report.exc_value))
-    return caught
 
 
 def test_all_processes_start_with_the_key_of_the_first() -> None:

@@ -8,7 +8,6 @@ import json
 import os
 import re
 import stat
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -28,13 +27,6 @@ FOREVER = float("inf")
 def running_clock() -> Iterator[None]:
     yield
     shift_clock(0)
-
-
-@pytest.fixture
-def unraisable(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
-    caught: list[Any] = []
-    monkeypatch.setattr(sys, "unraisablehook", lambda report: caught.append(report.exc_value))
-    return caught
 
 
 # --- A store that has something else ----------------------------------------------------------------------------------
