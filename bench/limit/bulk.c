@@ -25,7 +25,7 @@ void bulk(void)
 {
     size_t mib = option("mib"), recv_size = option("recv_size");
     int ends[2], report[2];
-    char *chunk = zeroed(MIB), answer, parts[128];
+    char *chunk = random_bytes(MIB), answer, parts[128];
     double receiver;
 
     tcp_pair(ends);

@@ -25,6 +25,7 @@ const char *text_option(const char *name);
 void fail(const char *what);
 void need(int ok, const char *what);
 void *zeroed(size_t size);
+void *random_bytes(size_t size);
 double cpu_seconds(void);
 long resident_kib(void);
 /* The first or the last CPU that this process may use, as endpoints.py chooses them. */

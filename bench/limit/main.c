@@ -8,6 +8,7 @@
  */
 #include "limit.h"
 #include <openssl/err.h>
+#include <openssl/rand.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -52,6 +53,14 @@ void *zeroed(size_t size)
 {
     void *memory = calloc(1, size);
     need(memory != NULL, "calloc");
+    return memory;
+}
+
+/* Zeros that nobody has written are one page of the kernel's, which stays in the cache whatever their number. */
+void *random_bytes(size_t size)
+{
+    void *memory = zeroed(size);
+    need(RAND_bytes(memory, (int)size) == 1, "RAND_bytes");
     return memory;
 }
 
