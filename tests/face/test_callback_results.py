@@ -345,6 +345,26 @@ def test_what_is_raised_after_it_is_behind_it(
 
 
 @pytest.mark.parametrize("kind", [KeyboardInterrupt, SystemExit])
+def test_what_was_behind_it_stays_there_beside_the_failure_of_the_call(
+    client_context: Any, server_context: Any, kind: type[BaseException]
+) -> None:
+    def interrupt(*_: Any) -> None:
+        try:
+            raise LookupError
+        except LookupError:
+            raise kind
+
+    client_context.verify_callback = interrupt
+    with pytest.raises(kind) as caught:
+        Pair(client_context, server_context).handshake()
+    error, behind = caught.value.__context__, []
+    while error is not None:
+        behind.append(type(error))
+        error = error.__context__
+    assert behind == [LookupError, tls.SSLCertVerificationError]
+
+
+@pytest.mark.parametrize("kind", [KeyboardInterrupt, SystemExit])
 def test_so_it_is_with_a_bio_of_the_program(
     certificates: Certificates, client_context: Any, kind: type[BaseException]
 ) -> None:

@@ -159,10 +159,25 @@ cdef object chained(object problem, object cause):
     if problem is None or isinstance(problem, (SSLWantCallbackError, SSLWantReadError, SSLWantWriteError)):
         return cause
     if isinstance(cause, (KeyboardInterrupt, SystemExit)):
-        cause.__context__ = problem
+        put_behind(cause, problem)
         return cause
-    problem.__context__ = cause
+    put_behind(problem, cause)
     return problem
+
+
+cdef void put_behind(object error, object other) noexcept:
+    """Makes `other` the context of the last error behind `error`, unless that would close a circle."""
+    cdef set seen = set()
+    each = other
+    while each is not None and id(each) not in seen:
+        seen.add(id(each))
+        each = each.__context__
+    while id(error) not in seen:
+        seen.add(id(error))
+        if error.__context__ is None:
+            error.__context__ = other
+            return
+        error = error.__context__
 
 
 cdef object turn_refused(int turn):

@@ -16,7 +16,7 @@ from cpython.ref cimport Py_INCREF, Py_XDECREF
 from libc.errno cimport EAGAIN, EBADF, ECONNRESET, EPIPE
 from libc.stdint cimport int64_t
 
-from wiretight._core.base.errors cimport OWN_CALLBACK, turn_refused
+from wiretight._core.base.errors cimport OWN_CALLBACK, put_behind, turn_refused
 from wiretight._core.base.mutex cimport (
     WT_LEVEL_CONNECTION, wt_announce, wt_check_holds_none, wt_mutex_await, wt_mutex_await_caller, wt_mutex_init,
     wt_mutex_is_contended, wt_mutex_is_orphaned, wt_mutex_lock, wt_mutex_lock_with_gil, wt_mutex_try, wt_mutex_unlock,
@@ -245,21 +245,6 @@ cdef int severity(object error) noexcept:
     if isinstance(error, (KeyboardInterrupt, SystemExit)):
         return 2
     return 0 if isinstance(error, Exception) else 1
-
-
-cdef void put_behind(object error, object other) noexcept:
-    """Makes `other` the context of the last error behind `error`, unless that would close a circle."""
-    cdef set seen = set()
-    each = other
-    while each is not None and id(each) not in seen:
-        seen.add(id(each))
-        each = each.__context__
-    while id(error) not in seen:
-        seen.add(id(error))
-        if error.__context__ is None:
-            error.__context__ = other
-            return
-        error = error.__context__
 
 
 cdef void lock_in_callback(Descriptor descriptor) noexcept with gil:
