@@ -95,6 +95,14 @@ def test_a_message_and_its_answer_take_two_system_calls(client_context: Any, ser
         assert calls(client) - before == 20
 
 
+def test_a_look_is_good_for_several_reads(ahead: Peer) -> None:
+    records = [os.urandom(16384) for _ in range(3)]
+    ahead.deliver(b"".join(map(ahead.encrypt, records)))
+    before = calls(ahead.sock)
+    assert [ahead.sock.recv(16384) for _ in records] == records
+    assert calls(ahead.sock) - before == 1
+
+
 def test_both_ends_in_every_mode_and_every_delivery(
     client_context: Any, server_context: Any, mode: Any, delivery: Any
 ) -> None:

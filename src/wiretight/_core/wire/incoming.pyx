@@ -10,10 +10,10 @@ too. They are `undiscarded`, and the next read drops them. So is the last byte o
 and that of the end, while other threads wait in the kernel for something to read, or a connection inside ours has not
 read the rest.
 
-A wire that `reads_ahead` takes what it sees from the kernel, which saves the second system call. It is for whoever asks
-the connection, not select(), whether there is more: transports, and sockets of a context with `read_ahead`. A copy of
-what a step leaves over is the window of the next one (`owns_window`). While the connection carries another one, whose
-own program may ask select(), nothing is taken.
+A wire that `reads_ahead` takes what it sees from the kernel, which saves the second system call, and as much as a lent
+buffer has space for. It is for whoever asks the connection, not select(), whether there is more: transports, and
+sockets of a context with `read_ahead`. What a step leaves over is the window of the next one; if it is little, as a
+copy (`owns_window`). While the connection carries another one, whose own program may ask select(), nothing is taken.
 """
 
 from cython cimport no_gc_clear
@@ -42,6 +42,7 @@ cdef enum:
     # How much longer than its plaintext a record can be (RFC 5246, 6.2.3; RFC 8446, 5.2), and the next header.
     OVERHEAD = 512
     LOOK = 4096 - OVERHEAD      # a look costs what it copies, and a handshake's flight is seldom longer
+    MOST_COPIED = 16384 + 64    # of what a step leaves over: a part of a record, not what the next steps will read
 
 
 @no_gc_clear
@@ -156,6 +157,8 @@ cdef class Incoming(Outgoing):
 
     cdef size_t look_size(self, size_t needed) noexcept nogil:
         """How many bytes to look at: the `needed` ones, and what fills the caller's space."""
+        if takes(self):
+            return WT_LENT_SIZE     # more than the caller asked for saves the next call its own look
         return min(<size_t>WT_LENT_SIZE, max(needed, max(self.space, <size_t>LOOK)) + OVERHEAD)
 
     cdef void show(self, unsigned char *window, size_t size, size_t asked, bint taken) noexcept nogil:
@@ -221,7 +224,7 @@ cdef class Incoming(Outgoing):
         if not self.taken or self.consumed == self.window_size:
             self.settle_window()
             close_window(self)
-        elif not self.owns_window:
+        elif not self.owns_window and self.window_size - self.consumed < MOST_COPIED:
             self.hold(self.window + self.consumed, self.window_size - self.consumed)
 
     cdef void settle_window(self) noexcept nogil:
