@@ -65,9 +65,13 @@ static inline void wt_count_kind(wt_tally *tally, uint64_t key) {
     wt_add(&tally->others[(key >> 56) % WT_FAMILIES], 1);
 }
 
+static inline int wt_has_news(atomic_uint *news) {
+    return atomic_load_explicit(news, memory_order_relaxed) != 0;
+}
+
 /* Whether there is news that nobody has taken, which this call does. */
 static inline int wt_take_news(atomic_uint *news) {
-    return atomic_load_explicit(news, memory_order_relaxed) && atomic_exchange_explicit(news, 0, memory_order_acq_rel);
+    return wt_has_news(news) && atomic_exchange_explicit(news, 0, memory_order_acq_rel);
 }
 
 static inline void wt_count_duration(wt_tally *tally, int64_t nanoseconds) {

@@ -27,6 +27,7 @@ cdef extern from "tally.h" nogil:
     void wt_add(wt_number *number, uint64_t more)
     uint64_t wt_read(const wt_number *number)
     void wt_count_kind(wt_tally *tally, uint64_t key)
+    bint wt_has_news(atomic_uint *news)
     bint wt_take_news(atomic_uint *news)
     void wt_count_duration(wt_tally *tally, int64_t nanoseconds)
 

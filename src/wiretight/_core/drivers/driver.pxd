@@ -4,6 +4,7 @@ from libc.stdint cimport int64_t
 from libc.string cimport memset
 
 from wiretight._core.base.errors cimport Failure, Status
+from wiretight._core.base.mutex cimport atomic_uint
 from wiretight._core.connection.stream cimport Operation, Stream, Verb
 
 cdef extern from "<stdatomic.h>" nogil:
@@ -36,6 +37,8 @@ cdef class Driver(Stream):
     cdef char *unread                   # read by a call that a callback's exception ended, for the next read
     cdef size_t unread_start, unread_end
     cdef object owed                    # what ends the program, after a call that has sent: for the next call
+    cdef atomic_uint owes               # it does; read without the lock
+    cdef bint is_unprepared             # for a handshake that has not begun
     cdef int sends                      # that have begun and are not over
     cdef atomic_llong last_read         # these two are guesses, read without the lock
     cdef atomic_llong last_timeout
@@ -43,6 +46,9 @@ cdef class Driver(Stream):
     # One call
     cdef size_t drive(self, Verb verb, char *data, size_t size, object deadline) except? 0xFFFFFFFF
     cdef size_t run(self, Call *call, object deadline) except? 0xFFFFFFFF
+    cdef int prepare_handshake(self) except -1
+    cdef object problem_of_telling(self, Call *call, object problem)
+    cdef int raise_or_owe(self, Call *call, object problem) except -1
     cdef int raise_owed(self) except -1
     cdef bint could_suspend(self) noexcept nogil
     cdef bint keeps_gil_for(self, Call *call) noexcept nogil

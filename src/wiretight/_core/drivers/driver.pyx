@@ -24,7 +24,7 @@ from wiretight._core.base.mutex cimport wt_mutex_lock, wt_mutex_unlock
 from wiretight._core.connection.accounting cimport note_timeout
 from wiretight._core.connection.connection cimport Connection
 from wiretight._core.connection.stream cimport HANDSHAKE, READ, WRITE, Stream, Verb, lose, plaintext
-from wiretight._core.connection.telling cimport tell_of_handshake
+from wiretight._core.connection.telling cimport has_news, tell_of_handshake
 from wiretight._core.openssl.ssl cimport SSL_SENT_SHUTDOWN, SSL_get_shutdown, SSL_pending
 from wiretight._core.wire.wire cimport READY, TIMED_OUT, Wake
 from wiretight._standard.errors import (
@@ -78,7 +78,10 @@ cdef class Driver(Stream):
         cdef Verb verb = call.op.verb
         cdef object sock = None
         cdef object problem
-        self.raise_owed()
+        if self.owes:
+            self.raise_owed()
+        if self.is_unprepared and verb <= WRITE:
+            self.prepare_handshake()
         call.status = AGAIN
         call.knows_timeout = True
         if deadline is not None:
@@ -120,6 +123,14 @@ cdef class Driver(Stream):
                     # The caller does not learn how far it came, and would send or expect the wrong bytes next.
                     lose(self)
             raise
+        if has_news(self):
+            problem = self.problem_of_telling(call, problem)
+        if problem is not None:
+            self.raise_or_owe(call, problem)
+        return call.op.got if verb == READ else call.op.writing.sent
+
+    cdef object problem_of_telling(self, Call *call, object problem):
+        """What the call raises once the program's handshake_callback has been told; `problem` without it."""
         try:
             tell_of_handshake(self)
         except BaseException as error:
@@ -128,24 +139,30 @@ cdef class Driver(Stream):
                     self.put_back(call)
             if problem is None or isinstance(problem, Exception):
                 error.__context__ = problem
-                problem = error
-            else:
-                problem = chained(problem, error)
-        if problem is not None and (
-            call.op.writing.sent == 0 or call.status == FAILED or isinstance(problem, Exception)
-        ):
+                return error
+            return chained(problem, error)
+        return problem
+
+    cdef int raise_or_owe(self, Call *call, object problem) except -1:
+        """Raises it, or leaves it for the next call: who heard of it now would send again what the peer gets."""
+        if call.op.writing.sent == 0 or call.status == FAILED or isinstance(problem, Exception):
             raise problem
-        if problem is not None:     # who heard of it now would send again what the peer gets
-            with critical_section(self):
-                self.owed = problem
-        return call.op.got if verb == READ else call.op.writing.sent
+        with critical_section(self):
+            self.owed = problem
+            self.owes = True
+        return 0
 
     cdef int raise_owed(self) except -1:
-        """Raises what a call has left for the next one, because it has sent data."""
+        """Raises what a call has left for the next one."""
         with critical_section(self):
             owed, self.owed = self.owed, None
+            self.owes = False
         if owed is not None:
             raise owed
+        return 0
+
+    cdef int prepare_handshake(self) except -1:
+        """Called once, before a read, a write or the handshake itself begins it, if `is_unprepared` says so."""
         return 0
 
     cdef bint could_suspend(self) noexcept nogil:

@@ -8,7 +8,6 @@ from wiretight._core.wire.wire cimport Wire
 
 cdef class _SSLSocket(Driver):
     cdef bint descriptor_is_claimed
-    cdef bint may_ask_store         # its handshake has not begun
 
     cdef object read_bytes(self, size_t size, bint peeks)
     cdef int check_release(self) except -1

@@ -203,11 +203,9 @@ cdef class _SSLSocket(Driver):
         _sock = self.socket_to_use() if self.wire.on_socket else None       # kept until the end
         notify(self, outwards)
 
-    cdef size_t run(self, Call *call, object deadline) except? 0xFFFFFFFF:
-        """A read or a write may be what begins the handshake."""
-        if self.may_ask_store and call.op.verb <= WRITE:
-            self.ask_session_store()
-        return Driver.run(self, call, deadline)
+    cdef int prepare_handshake(self) except -1:
+        self.ask_session_store()
+        return 0
 
     def ask_session_store(self):
         """Before the handshake: has the session_store of a client offer a session, unless the program has set one.
@@ -216,16 +214,16 @@ cdef class _SSLSocket(Driver):
         the store has given away. Since 0.1.
         """
         cdef object peer = None
-        if not self.may_ask_store:
+        if not self.is_unprepared:
             return
         if self.wire.on_socket and self.descriptor is self.wire:    # inside another connection, it is that one's peer
             peer = peer_of(self.underlying_socket())
             if peer is None:
                 return
         with critical_section(self):
-            if not self.may_ask_store:
+            if not self.is_unprepared:
                 return
-            self.may_ask_store = False
+            self.is_unprepared = False
         use_store(self, peer or None)       # a UNIX socket may be without a name: ""
 
     # --- What has passed ----------------------------------------------------------------------------------------------
@@ -330,7 +328,7 @@ cdef _SSLSocket new_connection(
     cdef _SSLSocket connection = _SSLSocket.__new__(_SSLSocket, FROM_CONTEXT, wire, descriptor)
     connection.bind(wire.bio, context, server_side, hostname)
     connection.owner = owner
-    connection.may_ask_store = not server_side
+    connection.is_unprepared = not server_side
     if session is not None:
         connection.session = session
     return connection

@@ -10,7 +10,7 @@ from wiretight._core.base.mutex cimport wt_mutex_unlock, wt_process
 from wiretight._core.connection.accounting cimport note_timeout
 from wiretight._core.connection.connection cimport Connection
 from wiretight._core.connection.stream cimport HANDSHAKE, NOTIFY, READ, WRITE, Operation, Stream, lose, operation
-from wiretight._core.connection.telling cimport tell_of_handshake
+from wiretight._core.connection.telling cimport has_news, tell_of_handshake
 from wiretight._core.wire.wire cimport Wire
 
 from wiretight._standard.system import os
@@ -115,10 +115,11 @@ cdef class Steps:
             self.raised = <object>op.raised
             Py_XDECREF(op.raised)
         self.has_failed = status == FAILED
-        try:
-            tell_of_handshake(connection)
-        except BaseException as problem:    # after what else this step raises
-            self.raised = problem if self.raised is None else chained(self.raised, problem)
+        if has_news(connection):
+            try:
+                tell_of_handshake(connection)
+            except BaseException as problem:    # after what else this step raises
+                self.raised = problem if self.raised is None else chained(self.raised, problem)
         return status if self.raised is None else FAILED
 
     cdef Status attempt_locked(self, Operation *op) noexcept nogil:
