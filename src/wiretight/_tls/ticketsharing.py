@@ -134,8 +134,8 @@ class Sharing:
 
 
 class _Look:
-    """A look in an executor, which may drop it before it has begun: shutdown(cancel_futures=True), also after the end of
-    the loop, which calls nobody then. So the look itself says that it is over, or nobody would ever look again.
+    """A look in an executor, which may drop it before it has begun: shutdown(cancel_futures=True), also after the end
+    of the loop, which calls nobody then. So the look itself says that it is over, or nobody would ever look again.
     """
 
     __slots__ = ("_has_begun", "_ring", "_sharing")
