@@ -240,6 +240,24 @@ def test_a_transport_closes_its_socket_whatever_it_raises(
         loop.close()
 
 
+@pytest.mark.parametrize("way", ["socket", "transport"])
+def test_it_comes_before_the_failure_of_the_handshake(client_context: Any, way: str) -> None:
+    client_context.handshake_callback = stop
+    near, far = tcp_pair()
+    far.sendall(b"HTTP/1.1 400 Bad Request\r\n")
+
+    def connect() -> None:
+        client_context.wrap_socket(near, server_hostname=HOST)
+
+    async def connect_transport() -> None:
+        near.setblocking(False)
+        await native.create_connection(asyncio.Protocol, sock=near, ssl=client_context, server_hostname=HOST)
+
+    with far, pytest.raises(Stop) as caught:
+        connect() if way == "socket" else asyncio.run(connect_transport())
+    assert isinstance(caught.value.__context__, tls.SSLError)
+
+
 def test_what_a_write_has_sent_is_not_sent_again(client_context: Any, server_context: Any) -> None:
     """The write returns, and the next call raises, once, before it does anything."""
     client_context.handshake_callback = stop
@@ -265,6 +283,20 @@ def test_or_close_raises_it(client_context: Any, server_context: Any) -> None:
         with pytest.raises(Stop):
             client.close()
         assert client.fileno() == -1
+
+
+def test_or_who_wraps_the_connection_raises_it(client_context: Any, server_context: Any) -> None:
+    client_context.handshake_callback = stop
+    with unshaken(client_context, server_context) as (client, server):
+        with ThreadPoolExecutor(1) as thread:
+            accepting = thread.submit(server.do_handshake)
+            client.sendall(b"once")
+            accepting.result()
+        options = {"server_hostname": HOST, "do_handshake_on_connect": False}
+        with pytest.raises(Stop):
+            client_context.wrap_socket(client, **options)
+        assert server.recv(100) == b"once"
+        client_context.wrap_socket(client, **options).close()
 
 
 def test_what_is_dropped_reports_it(client_context: Any, server_context: Any, unraisable: list[Any]) -> None:

@@ -9,6 +9,7 @@ from cpython.exc cimport PyErr_SetObject
 from libc.errno cimport EAGAIN, EBADF
 from libc.string cimport memset
 
+from wiretight._core.base.ranking cimport put_behind
 from wiretight._core.base.tables cimport library_name, reason_name
 from wiretight._core.openssl.err cimport (
     ERR_GET_LIB, ERR_GET_REASON, ERR_LIB_SSL, ERR_RFLAG_COMMON, ERR_R_MALLOC_FAILURE, ERR_R_NESTED_ASN1_ERROR,
@@ -159,9 +160,9 @@ cdef object chained(object problem, object cause):
     if problem is None or isinstance(problem, (SSLWantCallbackError, SSLWantReadError, SSLWantWriteError)):
         return cause
     if isinstance(cause, (KeyboardInterrupt, SystemExit)):
-        cause.__context__ = problem
+        put_behind(cause, problem)
         return cause
-    problem.__context__ = cause
+    put_behind(problem, cause)
     return problem
 
 

@@ -22,6 +22,7 @@ from wiretight._core.base.mutex cimport (
     wt_mutex_is_contended, wt_mutex_is_orphaned, wt_mutex_lock, wt_mutex_lock_with_gil, wt_mutex_try, wt_mutex_unlock,
     wt_process,
 )
+from wiretight._core.base.ranking cimport foremost_of
 
 cdef extern from "pythread.h" nogil:
     unsigned long PyThread_get_thread_ident()
@@ -155,24 +156,12 @@ cdef class Descriptor:
             wt_announce()
 
     cdef void keep_raised(self, object error) noexcept:
-        """For the verb in the middle of which a callback raises it: OpenSSL goes on first.
-
-        The last one counts, as in `ssl`, unless an earlier one ends more. The others are its context.
-        """
+        """For the verb in the middle of which a callback raises it: OpenSSL goes on first."""
         cdef PyObject *before = self.raised
-        cdef object earlier
-        if before == NULL:
-            Py_INCREF(error)
-            self.raised = <PyObject *>error
-            return
-        earlier = <object>before
-        if severity(earlier) > severity(error):
-            put_behind(earlier, error)
-            return
-        Py_INCREF(error)
-        self.raised = <PyObject *>error
+        foremost = error if before == NULL else foremost_of(<object>before, error)
+        Py_INCREF(foremost)
+        self.raised = <PyObject *>foremost
         Py_XDECREF(before)
-        put_behind(error, earlier)
 
     cdef PyObject *take_raised(self) noexcept nogil:
         """Transfers the reference to the caller; NULL if there is none."""
@@ -238,28 +227,6 @@ cdef class Descriptor:
                 wt_mutex_await(&self.lock)
             wt_mutex_unlock(&self.lock)
         return 0
-
-
-cdef int severity(object error) noexcept:
-    """How much it ends: the program, a task of some kind, or nothing but a call."""
-    if isinstance(error, (KeyboardInterrupt, SystemExit)):
-        return 2
-    return 0 if isinstance(error, Exception) else 1
-
-
-cdef void put_behind(object error, object other) noexcept:
-    """Makes `other` the context of the last error behind `error`, unless that would close a circle."""
-    cdef set seen = set()
-    each = other
-    while each is not None and id(each) not in seen:
-        seen.add(id(each))
-        each = each.__context__
-    while id(error) not in seen:
-        seen.add(id(error))
-        if error.__context__ is None:
-            error.__context__ = other
-            return
-        error = error.__context__
 
 
 cdef void lock_in_callback(Descriptor descriptor) noexcept with gil:
