@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import gc
 import socket
+import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -312,6 +313,30 @@ def test_what_is_dropped_reports_it(client_context: Any, server_context: Any, un
     del pair
     gc.collect()
     assert [type(error) for error in unraisable] == [Stop]
+
+
+def test_what_is_collected_as_garbage_reports_it_as_it_was(client_context: Any, server_context: Any) -> None:
+    """The collector clears the exception, which is garbage, too, before the connection is freed."""
+
+    def fail(*_: Any) -> None:
+        raise Stop("an argument")
+
+    client_context.handshake_callback = fail
+    pair = Pair(client_context, server_context)
+    for _ in range(3):
+        if attempt(pair.client.write, b"once") is not WANT:
+            break
+        pair.pump()
+        attempt(pair.server.do_handshake)
+        pair.pump()
+    circle: list[Any] = [pair.client, pair.client._sslobj]
+    circle.append(circle)
+    told: list[str] = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "unraisablehook", lambda report: told.append(str(report.exc_value)))
+        del pair, circle
+        gc.collect()
+    assert told == ["an argument"]
 
 
 def test_what_a_read_has_got_is_for_the_next_one(client_context: Any, server_context: Any) -> None:

@@ -59,9 +59,13 @@ cdef class Driver(Stream):
 
     def __dealloc__(self):
         free(self.unread)
+
+    def __del__(self):
+        """Not in __dealloc__(): the collector of garbage has cleared the exception by then, and who printed it crashed."""
         # NULL if what comes before it, in making the object, has failed.
         if <void *>self.owed != NULL and self.owed is not None:
-            PyErr_SetObject(type(self.owed), self.owed)
+            owed, self.owed = self.owed, None
+            PyErr_SetObject(type(owed), owed)
             PyErr_WriteUnraisable(None)
 
     cdef size_t drive(self, Verb verb, char *data, size_t size, object deadline) except? 0xFFFFFFFF:
