@@ -61,7 +61,7 @@ cdef class Driver(Stream):
         free(self.unread)
 
     def __del__(self):
-        """Not in __dealloc__(): the collector of garbage has cleared the exception by then, and who printed it crashed."""
+        """Not in __dealloc__(): the collector has cleared the exception by then, and whoever prints it crashes."""
         # NULL if what comes before it, in making the object, has failed.
         if <void *>self.owed != NULL and self.owed is not None:
             owed, self.owed = self.owed, None
