@@ -385,6 +385,38 @@ def test_the_end_of_a_transport_does_not_wait_for_the_step(loops, ends, held, si
 
 
 @sides
+@pytest.mark.parametrize("kind", [KeyboardInterrupt, SystemExit])
+def test_what_ends_the_program_is_not_lost_to_the_end_of_its_transport(loops, ends, side, kind):
+    class Ending(Held):
+        def context(self, context):
+            context = super().context(context)
+            hold = context.message_callback
+
+            def end(*message):
+                hold(*message)
+                raise kind
+
+            context.message_callback = end
+            return context
+
+    peers = []
+
+    async def main():
+        begun = await Begun.reach(Ending("in a callback"), ends, side)
+        peers.append(begun.peer)
+        begun.transport.abort()
+        with pytest.raises(ConnectionAbortedError):
+            await begun.waiter
+        await begun.let_go()
+        await released(begun.transport)
+
+    with pytest.raises(kind):
+        loops.run_reporting(main)
+    assert not loops.reports
+    peers[0].close()
+
+
+@sides
 def test_a_step_that_was_not_begun_is_not_run_after_the_end(loops, ends, side):
     async def main():
         begun = await Begun.reach(Held("queued"), ends, side)

@@ -11,9 +11,19 @@ from types import FrameType
 from tests.kit.threads import Task
 
 
+def in_wiretight(frame: FrameType) -> bool:
+    """Before the call and after it the test itself would be interrupted."""
+    name: str = frame.f_globals["__name__"]
+    return name.startswith("wiretight")
+
+
 @contextlib.contextmanager
-def ringing(handler: Callable[[], object], then: Callable[[], object] = lambda: None) -> Iterator[None]:
-    """SIGUSR1 comes until one has met the main thread inside wiretight: `handler` runs there, once.
+def ringing(
+    handler: Callable[[], object],
+    then: Callable[[], object] = lambda: None,
+    when: Callable[[FrameType], bool] = in_wiretight,
+) -> Iterator[None]:
+    """SIGUSR1 comes until one has met the main thread inside wiretight, or `when`: `handler` runs there, once.
 
     Then `then` runs in another thread.
     """
@@ -21,8 +31,7 @@ def ringing(handler: Callable[[], object], then: Callable[[], object] = lambda: 
     over = threading.Event()
 
     def on_signal(number: int, frame: FrameType | None) -> None:
-        # Before the call and after it the test itself would be interrupted.
-        if not rung and frame is not None and frame.f_globals["__name__"].startswith("wiretight"):
+        if not rung and frame is not None and when(frame):
             rung.append(number)
             handler()
 

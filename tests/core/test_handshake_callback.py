@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import gc
 import socket
+import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -240,6 +241,24 @@ def test_a_transport_closes_its_socket_whatever_it_raises(
         loop.close()
 
 
+@pytest.mark.parametrize("way", ["socket", "transport"])
+def test_it_comes_before_the_failure_of_the_handshake(client_context: Any, way: str) -> None:
+    client_context.handshake_callback = stop
+    near, far = tcp_pair()
+    far.sendall(b"HTTP/1.1 400 Bad Request\r\n")
+
+    def connect() -> None:
+        client_context.wrap_socket(near, server_hostname=HOST)
+
+    async def connect_transport() -> None:
+        near.setblocking(False)
+        await native.create_connection(asyncio.Protocol, sock=near, ssl=client_context, server_hostname=HOST)
+
+    with far, pytest.raises(Stop) as caught:
+        connect() if way == "socket" else asyncio.run(connect_transport())
+    assert isinstance(caught.value.__context__, tls.SSLError)
+
+
 def test_what_a_write_has_sent_is_not_sent_again(client_context: Any, server_context: Any) -> None:
     """The write returns, and the next call raises, once, before it does anything."""
     client_context.handshake_callback = stop
@@ -267,6 +286,20 @@ def test_or_close_raises_it(client_context: Any, server_context: Any) -> None:
         assert client.fileno() == -1
 
 
+def test_or_who_wraps_the_connection_raises_it(client_context: Any, server_context: Any) -> None:
+    client_context.handshake_callback = stop
+    with unshaken(client_context, server_context) as (client, server):
+        with ThreadPoolExecutor(1) as thread:
+            accepting = thread.submit(server.do_handshake)
+            client.sendall(b"once")
+            accepting.result()
+        options = {"server_hostname": HOST, "do_handshake_on_connect": False}
+        with pytest.raises(Stop):
+            client_context.wrap_socket(client, **options)
+        assert server.recv(100) == b"once"
+        client_context.wrap_socket(client, **options).close()
+
+
 def test_what_is_dropped_reports_it(client_context: Any, server_context: Any, unraisable: list[Any]) -> None:
     client_context.handshake_callback = stop
     pair = Pair(client_context, server_context)
@@ -280,6 +313,30 @@ def test_what_is_dropped_reports_it(client_context: Any, server_context: Any, un
     del pair
     gc.collect()
     assert [type(error) for error in unraisable] == [Stop]
+
+
+def test_what_is_collected_as_garbage_reports_it_as_it_was(client_context: Any, server_context: Any) -> None:
+    """The collector clears the exception, which is garbage, too, before the connection is freed."""
+
+    def fail(*_: Any) -> None:
+        raise Stop("an argument")
+
+    client_context.handshake_callback = fail
+    pair = Pair(client_context, server_context)
+    for _ in range(3):
+        if attempt(pair.client.write, b"once") is not WANT:
+            break
+        pair.pump()
+        attempt(pair.server.do_handshake)
+        pair.pump()
+    circle: list[Any] = [pair.client, pair.client._sslobj]
+    circle.append(circle)
+    told: list[str] = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "unraisablehook", lambda report: told.append(str(report.exc_value)))
+        del pair, circle
+        gc.collect()
+    assert told == ["an argument"]
 
 
 def test_what_a_read_has_got_is_for_the_next_one(client_context: Any, server_context: Any) -> None:

@@ -90,6 +90,28 @@ def test_a_send_can_be_retried_after_a_signal_handler_raises(client_context, ser
         assert arrived == sent + part
 
 
+@pytest.mark.parametrize("kind", [KeyboardInterrupt, SystemExit])
+def test_what_a_callback_ended_the_program_with_is_not_lost_to_a_signal_handler(client_context, kind):
+    """The handler raises while the call, which raises it at its end, waits for the peer."""
+    ended = []
+
+    def end(*_):
+        ended.append(kind())
+        raise ended[-1]
+
+    client_context.message_callback = end
+    near, far = unix_pair()
+    with far, client_context.wrap_socket(near, server_hostname=HOST, do_handshake_on_connect=False) as client:
+        waits = ringing(bell, when=lambda frame: bool(ended) and frame.f_code.co_name == "do_handshake")
+        with waits, pytest.raises(kind) as caught:
+            client.do_handshake()
+    assert caught.value is ended[-1]
+    behind = [caught.value.__context__]
+    while behind[-1] is not None:
+        behind.append(behind[-1].__context__)
+    assert Bell in map(type, behind)
+
+
 def test_a_handshake_can_be_resumed_after_a_signal_handler_raises(client_context, server_context):
     near, far = unix_pair()
     with client_context.wrap_socket(near, server_hostname=HOST, do_handshake_on_connect=False) as client:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import concurrent.futures
+import contextlib
 import functools
 import gc
 import socket
@@ -15,7 +16,7 @@ import pytest
 
 from tests.kit.caches import Cache
 from tests.kit.certificates import HOST, Certificates
-from tests.kit.pair import Pair
+from tests.kit.pair import Pair, attempt
 from tests.kit.sockets import tls_sockets
 from tests.kit.subject import tls
 
@@ -342,6 +343,24 @@ def test_what_is_raised_after_it_is_behind_it(
         behind.append(error)
         error = error.__context__
     assert set(behind) & set(raised[1:])
+
+
+def test_an_exception_that_two_callbacks_raise_is_not_behind_itself(client_context: Any, server_context: Any) -> None:
+    """Whoever goes from one to the next would never end, as contextlib.ExitStack does."""
+    only = KeyboardInterrupt()
+
+    def interrupt(*_: Any) -> None:
+        raise only
+
+    client_context.handshake_callback = client_context._msg_callback = interrupt
+    pair = Pair(client_context, server_context)
+    for _ in range(5):
+        with contextlib.suppress(KeyboardInterrupt):
+            attempt(pair.client.do_handshake)
+        attempt(pair.server.do_handshake)
+        pair.pump()
+    assert pair.client.version() is not None
+    assert only.__context__ is not only
 
 
 @pytest.mark.parametrize("kind", [KeyboardInterrupt, SystemExit])

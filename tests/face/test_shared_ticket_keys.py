@@ -282,6 +282,29 @@ def test_a_look_that_an_executor_has_cancelled_is_left_to_others() -> None:
     assert store.loads == loads + 1
 
 
+def test_so_is_one_that_is_cancelled_when_its_loop_has_ended() -> None:
+    store = Shelf()
+    ring = shared(store)
+    shift_clock(REFRESH + 1)
+    finish = threading.Event()
+    executor = concurrent.futures.ThreadPoolExecutor(1)
+    loop = asyncio.new_event_loop()
+
+    async def main() -> None:
+        loop.set_default_executor(executor)
+        executor.submit(finish.wait, PATIENCE)
+        use(ring)
+
+    loop.run_until_complete(main())
+    loop.close()
+    executor.shutdown(wait=False, cancel_futures=True)
+    finish.set()
+    loads = store.loads
+    shift_clock(2 * REFRESH + 2)
+    use(ring)
+    assert store.loads == loads + 1
+
+
 @pytest.mark.parametrize("error", [SystemExit(3), KeyboardInterrupt()])
 def test_what_ends_a_program_and_a_store_raises_under_asyncio_is_no_success(
     error: BaseException, unraisable: list[Any]

@@ -236,6 +236,12 @@ class Handshake(Ending):
         except RuntimeError:  # the loop is closed: nothing on it will be called any more
             self._step = None
 
+    def _end_program(self, step: Step[int]) -> None:
+        """Raises what ends the program, of a step whose other results nobody waits for any more."""
+        error = None if step.cancelled() else step.exception() or self._failure()
+        if isinstance(error, (SystemExit, KeyboardInterrupt)):
+            raise error
+
     def _step_came_back(self, step: Step[int]) -> None:
         self._take_back()
         self._step = None
@@ -243,6 +249,7 @@ class Handshake(Ending):
             self._drop_awaitable()
             self._drop_output()
             self._loop.call_soon(self._call_connection_lost, self._reason)
+            self._end_program(step)
             return
         if step.cancelled():
             self._fail(RuntimeError("the handshake_executor has cancelled a step of this handshake"), _FAILED)

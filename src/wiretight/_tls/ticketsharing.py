@@ -52,11 +52,10 @@ class Sharing:
             self._look_here(ring)
             return
         try:
-            future = loop.run_in_executor(None, self._look_here, ring)
+            future = loop.run_in_executor(None, _Look(self, ring))
         except RuntimeError:  # the executor has ended, and the loop is about to
-            ring._looked(None)
-        else:  # an executor may end before it has begun: shutdown(cancel_futures=True)
-            future.add_done_callback(lambda done: ring._looked(None) if done.cancelled() else done.exception())
+            return
+        future.add_done_callback(lambda done: done.cancelled() or done.exception())  # which has been reported
 
     def _look_here(self, ring: KeyRing) -> None:
         try:
@@ -132,6 +131,27 @@ class Sharing:
                 outlived = before.names() - after.names()
                 self._outlived = (self._outlived | outlived) & keys.names()
                 return after
+
+
+class _Look:
+    """A look in an executor, which may drop it before it has begun: shutdown(cancel_futures=True), also after the end
+    of the loop, which calls nobody then. So the look itself says that it is over, or nobody would ever look again.
+    """
+
+    __slots__ = ("_has_begun", "_ring", "_sharing")
+
+    def __init__(self, sharing: Sharing, ring: KeyRing) -> None:
+        self._sharing = sharing
+        self._ring = ring
+        self._has_begun = False
+
+    def __call__(self) -> None:
+        self._has_begun = True
+        self._sharing._look_here(self._ring)
+
+    def __del__(self) -> None:
+        if not self._has_begun:
+            self._ring._looked(None)
 
 
 def _running_loop() -> Any:

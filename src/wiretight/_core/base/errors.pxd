@@ -44,7 +44,6 @@ cdef int alert_in(unsigned long code) noexcept nogil        # of the peer; -1: n
 cdef object failure_exception(const Failure *failure, object hostname, str refusal=*)
 cdef str verify_message(long code, object hostname)     # what an X509_V_ERR_* means
 cdef object chained(object problem, object cause)
-cdef void put_behind(object error, object other) noexcept
 cdef object turn_refused(int turn)
 
 # --- everything else: one checker per return convention of OpenSSL; each raises the error on the queue

@@ -9,6 +9,7 @@ from cpython.exc cimport PyErr_SetObject
 from libc.errno cimport EAGAIN, EBADF
 from libc.string cimport memset
 
+from wiretight._core.base.ranking cimport put_behind
 from wiretight._core.base.tables cimport library_name, reason_name
 from wiretight._core.openssl.err cimport (
     ERR_GET_LIB, ERR_GET_REASON, ERR_LIB_SSL, ERR_RFLAG_COMMON, ERR_R_MALLOC_FAILURE, ERR_R_NESTED_ASN1_ERROR,
@@ -163,21 +164,6 @@ cdef object chained(object problem, object cause):
         return cause
     put_behind(problem, cause)
     return problem
-
-
-cdef void put_behind(object error, object other) noexcept:
-    """Makes `other` the context of the last error behind `error`, unless that would close a circle."""
-    cdef set seen = set()
-    each = other
-    while each is not None and id(each) not in seen:
-        seen.add(id(each))
-        each = each.__context__
-    while id(error) not in seen:
-        seen.add(id(error))
-        if error.__context__ is None:
-            error.__context__ = other
-            return
-        error = error.__context__
 
 
 cdef object turn_refused(int turn):

@@ -8,7 +8,7 @@ the whole call.
 
 from cython cimport critical_section, no_gc_clear
 from cpython.exc cimport PyErr_CheckSignals, PyErr_SetObject, PyErr_WriteUnraisable
-from cpython.ref cimport Py_XDECREF
+from cpython.ref cimport Py_DECREF
 from libc.errno cimport EAGAIN
 from libc.math cimport ceil
 from libc.stdint cimport int64_t
@@ -21,6 +21,7 @@ from wiretight._core.base.errors cimport (
     AGAIN, CLOSED, DONE, FAILED, WANT_CALLBACK, WANT_READ, WANT_WRITE, chained, plain_error,
 )
 from wiretight._core.base.mutex cimport wt_mutex_lock, wt_mutex_unlock
+from wiretight._core.base.ranking cimport foremost_of
 from wiretight._core.connection.accounting cimport note_timeout
 from wiretight._core.connection.connection cimport Connection
 from wiretight._core.connection.stream cimport HANDSHAKE, READ, WRITE, Stream, Verb, lose, plaintext
@@ -58,9 +59,13 @@ cdef class Driver(Stream):
 
     def __dealloc__(self):
         free(self.unread)
+
+    def __del__(self):
+        """Not in __dealloc__(): the collector has cleared the exception by then, and whoever prints it crashes."""
         # NULL if what comes before it, in making the object, has failed.
         if <void *>self.owed != NULL and self.owed is not None:
-            PyErr_SetObject(type(self.owed), self.owed)
+            owed, self.owed = self.owed, None
+            PyErr_SetObject(type(owed), owed)
             PyErr_WriteUnraisable(None)
 
     cdef size_t drive(self, Verb verb, char *data, size_t size, object deadline) except? 0xFFFFFFFF:
@@ -77,7 +82,7 @@ cdef class Driver(Stream):
         """The same for a call whose `op` says what is to be done, and of which nothing else is set."""
         cdef Verb verb = call.op.verb
         cdef object sock = None
-        cdef object problem
+        cdef object problem = None
         if self.owes:
             self.raise_owed()
         if self.is_unprepared and verb <= WRITE:
@@ -110,11 +115,14 @@ cdef class Driver(Stream):
                     if not call.knows_timeout:
                         call.timeout = self.timeout_of(sock)
                         call.knows_timeout = True
-        except BaseException:
+        except BaseException as error:
             with nogil:
                 self.give_up(call)
-            Py_XDECREF(call.op.raised)
-            raise
+            if call.op.raised == NULL:
+                raise
+            problem = foremost_of(raised_in(call), error)
+        if problem is not None:
+            raise problem
         try:
             problem = self.problem_of(call)
         except MemoryError:
@@ -137,10 +145,7 @@ cdef class Driver(Stream):
             if problem is None and call.op.got and not call.op.peeks:
                 with nogil:
                     self.put_back(call)
-            if problem is None or isinstance(problem, Exception):
-                error.__context__ = problem
-                return error
-            return chained(problem, error)
+            return error if problem is None else foremost_of(problem, error)
         return problem
 
     cdef int raise_or_owe(self, Call *call, object problem) except -1:
@@ -294,9 +299,7 @@ cdef class Driver(Stream):
         cdef object cause = None
         cdef object problem = None
         if call.op.raised != NULL:
-            cause = <object>call.op.raised
-            Py_XDECREF(call.op.raised)
-            call.op.raised = NULL
+            cause = raised_in(call)
         if call.status != DONE and not call.is_end and (
             call.op.verb == READ or call.op.writing.sent == 0 or call.status == FAILED
         ):
@@ -412,6 +415,14 @@ cdef class Driver(Stream):
         cdef bint has = False
         self.ask(ask_has_pending, &has)
         return has
+
+
+cdef object raised_in(Call *call):
+    """What callbacks have raised, which the call has a reference to no longer."""
+    raised = <object>call.op.raised
+    Py_DECREF(raised)
+    call.op.raised = NULL
+    return raised
 
 
 cdef void ask_pending(Connection connection, void *answer) noexcept nogil:

@@ -25,6 +25,7 @@ cdef class Steps:
     cdef int attempt(self, Operation *op, bint keeps_gil) except -1
     cdef Status attempt_locked(self, Operation *op) noexcept nogil
     cdef int ran_out(self) except -1
+    cdef object failure_of_step(self)
     cdef bint has_more(self) noexcept
     cdef bint is_lent(self) noexcept
 

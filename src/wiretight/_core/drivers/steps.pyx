@@ -7,6 +7,7 @@ from libc.errno cimport EAGAIN, EBADF
 
 from wiretight._core.base.errors cimport AGAIN, DONE, FAILED, Status, chained, turn_refused
 from wiretight._core.base.mutex cimport wt_mutex_unlock, wt_process
+from wiretight._core.base.ranking cimport foremost_of
 from wiretight._core.connection.accounting cimport note_timeout
 from wiretight._core.connection.connection cimport Connection
 from wiretight._core.connection.stream cimport HANDSHAKE, NOTIFY, READ, WRITE, Operation, Stream, lose, operation
@@ -119,7 +120,9 @@ cdef class Steps:
             try:
                 tell_of_handshake(connection)
             except BaseException as problem:    # after what else this step raises
-                self.raised = problem if self.raised is None else chained(self.raised, problem)
+                before = self.failure_of_step()
+                self.raised = problem if before is None else foremost_of(before, problem)
+                self.has_failed = False
         return status if self.raised is None else FAILED
 
     cdef Status attempt_locked(self, Operation *op) noexcept nogil:
@@ -185,6 +188,9 @@ cdef class Steps:
 
     def _failure(self):
         """The exception for a FAILED status. Since 0.1."""
+        return self.failure_of_step()
+
+    cdef object failure_of_step(self):
         raised, self.raised = self.raised, None
         if not self.has_failed:
             return raised

@@ -221,10 +221,13 @@ def begin_carrying(_SSLSocket carrier not None):
     """Reserves a connection for another one inside it: its own verbs raise OSError (EBADF) from now on.
 
     Raises ValueError if its handshake or a send is not complete, or in a callback of it, OSError if it carries one
-    already or is closed; then nothing has changed. Since 0.1. OpenSSL: SSL_is_init_finished(3)
+    already or is closed, and what a call of it has left for the next one; then nothing has changed. Since 0.1.
+
+    OpenSSL: SSL_is_init_finished(3)
     """
     if carrier.descriptor.is_callback():
         raise turn_refused(OWN_CALLBACK)
+    carrier.raise_owed()
     cdef int refusal = carrier.change(begin, NULL)
     if refusal == UNFINISHED_HANDSHAKE:
         raise ValueError("the connection that is to carry another one has not shaken hands: call do_handshake() first")

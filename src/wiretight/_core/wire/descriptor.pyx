@@ -16,12 +16,13 @@ from cpython.ref cimport Py_INCREF, Py_XDECREF
 from libc.errno cimport EAGAIN, EBADF, ECONNRESET, EPIPE
 from libc.stdint cimport int64_t
 
-from wiretight._core.base.errors cimport OWN_CALLBACK, put_behind, turn_refused
+from wiretight._core.base.errors cimport OWN_CALLBACK, turn_refused
 from wiretight._core.base.mutex cimport (
     WT_LEVEL_CONNECTION, wt_announce, wt_check_holds_none, wt_mutex_await, wt_mutex_await_caller, wt_mutex_init,
     wt_mutex_is_contended, wt_mutex_is_orphaned, wt_mutex_lock, wt_mutex_lock_with_gil, wt_mutex_try, wt_mutex_unlock,
     wt_process,
 )
+from wiretight._core.base.ranking cimport foremost_of
 
 cdef extern from "pythread.h" nogil:
     unsigned long PyThread_get_thread_ident()
@@ -155,24 +156,12 @@ cdef class Descriptor:
             wt_announce()
 
     cdef void keep_raised(self, object error) noexcept:
-        """For the verb in the middle of which a callback raises it: OpenSSL goes on first.
-
-        The last one counts, as in `ssl`, unless an earlier one ends more. The others are its context.
-        """
+        """For the verb in the middle of which a callback raises it: OpenSSL goes on first."""
         cdef PyObject *before = self.raised
-        cdef object earlier
-        if before == NULL:
-            Py_INCREF(error)
-            self.raised = <PyObject *>error
-            return
-        earlier = <object>before
-        if severity(earlier) > severity(error):
-            put_behind(earlier, error)
-            return
-        Py_INCREF(error)
-        self.raised = <PyObject *>error
+        foremost = error if before == NULL else foremost_of(<object>before, error)
+        Py_INCREF(foremost)
+        self.raised = <PyObject *>foremost
         Py_XDECREF(before)
-        put_behind(error, earlier)
 
     cdef PyObject *take_raised(self) noexcept nogil:
         """Transfers the reference to the caller; NULL if there is none."""
@@ -238,13 +227,6 @@ cdef class Descriptor:
                 wt_mutex_await(&self.lock)
             wt_mutex_unlock(&self.lock)
         return 0
-
-
-cdef int severity(object error) noexcept:
-    """How much it ends: the program, a task of some kind, or nothing but a call."""
-    if isinstance(error, (KeyboardInterrupt, SystemExit)):
-        return 2
-    return 0 if isinstance(error, Exception) else 1
 
 
 cdef void lock_in_callback(Descriptor descriptor) noexcept with gil:
