@@ -3,6 +3,9 @@
 from PyInstaller import isolated
 from PyInstaller.utils.hooks import collect_data_files, collect_submodules
 
+# A program that imports the command line has it frozen; and the modules of the core are in the library, which is _native.
+_LEFT_OUT = ("wiretight.__main__", "wiretight._cli", "wiretight._core", "wiretight._pyinstaller")
+
 
 @isolated.decorate
 def _imported() -> list[str]:
@@ -12,15 +15,12 @@ def _imported() -> list[str]:
     import wiretight
 
     wiretight.SSLContext(wiretight.PROTOCOL_TLS_SERVER)  # which imports what is imported late
-    others = ("PyInstaller", "__main__", "wiretight._core.")  # of the core, the last line has the library
-    return [name for name in sys.modules if not name.startswith(others)] + ["wiretight._core._native"]
+    return [name for name, module in sys.modules.items() if getattr(module, "__file__", None)]
 
 
-# The command line is frozen if a program imports it.
-hiddenimports = sorted(
-    {
-        *_imported(),
-        *collect_submodules("wiretight", filter=lambda name: not name.startswith(("wiretight._cli", "wiretight._core"))),
-    }
-)
-datas = collect_data_files("wiretight", excludes=["**/*.pyi", "**/*.pyx", "**/*.pxd", "**/*.h", "py.typed"])
+hiddenimports = [
+    "wiretight._core._native",
+    *collect_submodules("wiretight", filter=lambda name: not name.startswith(_LEFT_OUT)),
+    *(name for name in _imported() if not name.startswith(("wiretight.", "PyInstaller", "__main__"))),
+]
+datas = collect_data_files("wiretight", excludes=["**/*.pyi", "py.typed"])
