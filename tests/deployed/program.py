@@ -1,4 +1,4 @@
-"""A program that is deployed: a handshake, and what else needs a file of the package or a module that is imported late."""
+"""A program that is deployed: a handshake, and what needs a data file, or a module that is imported late."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""A program that PyInstaller has frozen: wiretight's hook tells it of the native library, and of the files beside it."""
+"""A program that PyInstaller has frozen: wiretight's hook names the native library and the data files."""
 
 from __future__ import annotations
 

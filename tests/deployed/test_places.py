@@ -1,4 +1,4 @@
-"""Where a program with wiretight may run: without site-packages, a HOME or a disk to write to, but not from an archive."""
+"""Where a program with wiretight runs: without site-packages, a HOME or a disk to write to; not from an archive."""
 
 from __future__ import annotations
 
@@ -78,6 +78,6 @@ def test_an_archive_says_that_it_must_be_unpacked(tmp_path: Path) -> None:
     ran = run(sys.executable, "-I", "-S", archive)
     assert ran.returncode == 1
     assert ran.stderr.splitlines()[-1] == (
-        f"ImportError: wiretight cannot be imported from the archive {archive}, because no system loads a native library "
-        "from one: install it outside of the archive, or make one that unpacks itself, as shiv and pex do"
+        f"ImportError: wiretight cannot be imported from the archive {archive}, because no system loads a native "
+        "library from one: install it outside of the archive, or make one that unpacks itself, as shiv and pex do"
     )

@@ -12,8 +12,8 @@ SETS_UP = "it sets something up, as a program does before it serves"
 PREPARED = "import_for_operators() has imported it, where the context may serve"
 OPTIONAL = "it makes an object of that library"
 
-# Each function that imports, and why no running connection meets it without a descriptor. The command line imports what a
-# command needs, when it needs it.
+# Each function that imports, and why no running connection meets it without a descriptor. The command line imports what
+# a command needs, when it needs it.
 LATE = {
     "_install/import_hook.py: _install_in_loops": SETS_UP,
     "_tls/hello.py: _set_client_hello_callback": SETS_UP,

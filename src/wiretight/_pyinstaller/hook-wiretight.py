@@ -3,7 +3,7 @@
 from PyInstaller import isolated
 from PyInstaller.utils.hooks import collect_data_files, collect_submodules
 
-# A program that imports the command line has it frozen; and the modules of the core are in the library, which is _native.
+# The command line is frozen if a program imports it, and the modules of the core are in the library, _native.
 _LEFT_OUT = ("wiretight.__main__", "wiretight._cli", "wiretight._core", "wiretight._pyinstaller")
 
 

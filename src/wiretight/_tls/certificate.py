@@ -58,7 +58,7 @@ def cert_time_to_seconds(cert_time: str) -> int:
 
 
 def _days(year: int, month: int) -> int:
-    """From the Epoch to the first of a month, 0 for January. It imports nothing: calendar takes longer than all of us."""
+    """From the Epoch to the first of a month, 0 for January. Unlike calendar, it costs no import."""
     year, month = divmod(year * 12 + month - 2, 12)  # of a year that begins in March, and ends with the leap day
     return year * 365 + year // 4 - year // 100 + year // 400 + (month * 153 + 2) // 5 - 719468
 

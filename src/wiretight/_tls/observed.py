@@ -28,7 +28,7 @@ def import_for_operators() -> None:
 
     Whoever makes a context that may serve calls it: ARCHITECTURE.md, "What is imported when". Since 0.1.
     """
-    import datetime  # noqa: F401  of certificates
+    import datetime as dt  # noqa: F401  of certificates
 
     from wiretight._tls import information, metrics, openmetrics  # noqa: F401
 
