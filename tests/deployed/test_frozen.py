@@ -15,6 +15,7 @@ pytest.importorskip("PyInstaller", reason="PyInstaller is not installed: pip ins
 PROGRAM = Path(__file__).with_name("program.py")
 
 
+@pytest.mark.timeout(900)  # PyInstaller computes for ten seconds, and has to share the machine
 @pytest.mark.skipif(
     not sysconfig.get_config_var("Py_ENABLE_SHARED"), reason="PyInstaller needs a Python with a shared library"
 )
