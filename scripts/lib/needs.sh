@@ -10,6 +10,7 @@ need_room() {
       [ -n "$bare" ] || apart+=(scanner)
       ;;
     tests/face | tests/incidents | tests/install | tests/static) commands+=(openssl) ;;
+    tests/deployed) [ -n "$bare" ] || groups+=(frozen) ;;
     tests/compat) commands+=(testsuite) ;;
     tests/repo) commands+=(make) ;;
     tests/cli)

@@ -141,12 +141,10 @@ _LAZY = {
 
 
 def __getattr__(name: str) -> object:
-    from importlib import import_module
-
     if name == "_ssl":
-        return import_module("wiretight._ssl")
+        return __import__("wiretight._ssl", fromlist=["x"])
     if name in _LAZY:
-        return getattr(import_module(f"wiretight.{_LAZY[name]}"), name)
+        return getattr(__import__(f"wiretight.{_LAZY[name]}", fromlist=["x"]), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

@@ -29,6 +29,7 @@ NO_DATES = [
     "Jan  5 09:34:43 2018",
     "Jan  5 09:34:43 2018 UTC",
     "Foo  5 09:34:43 2018 GMT",
+    "Jan  5 09:34:43 0000 GMT",
     "Jan 32 00:00:00 2000 GMT",
     "Jan  0 00:00:00 2000 GMT",
     "Jan  1 24:00:00 2000 GMT",
@@ -41,6 +42,13 @@ NO_DATES = [
 @pytest.mark.parametrize("date", DATES)
 def test_a_date_converts_to_the_standard_librarys_seconds(date: str) -> None:
     assert tls.cert_time_to_seconds(date) == standard.cert_time_to_seconds(date)
+
+
+@pytest.mark.parametrize("year", [1, 1600, 1900, 1969, 1970, 2000, 2023, 2024, 2100])
+def test_every_month_begins_where_the_standard_library_has_it(year: int) -> None:
+    for month in ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"):
+        date = f"{month}  1 00:00:00 {year:04} GMT"
+        assert tls.cert_time_to_seconds(date) == standard.cert_time_to_seconds(date), date
 
 
 @pytest.mark.parametrize("text", NO_DATES)

@@ -29,7 +29,7 @@ LAYERS = (
     {"_asyncio", "_ssl", "selectors"},
     {"_install", "asyncio"},
     {""},
-    {"_cli"},
+    {"_cli", "_pyinstaller"},
     {"__main__"},
 )
 
@@ -46,11 +46,13 @@ ONLY = {
 }
 
 # Circles for a type checker alone. A context makes connections, and a connection has a `context`, whose type a program
-# relies on: `connection.context.handshake_timeout` is ours. A ClientHello has fingerprints, which are made of it.
+# relies on: `connection.context.handshake_timeout` is ours; and openmetrics() takes contexts. A ClientHello has
+# fingerprints, which are made of it.
 # ARCHITECTURE.md says so.
 FOR_CHECKERS = {
     ("_tls.fingerprints", "_tls.clienthello"),
     ("_tls.object", "_tls.context"),
+    ("_tls.openmetrics", "_tls.context"),
     ("_tls.socket", "_tls.context"),
 }
 

@@ -18,6 +18,12 @@ def _library() -> ModuleType:
     try:
         return __import__(f"{__name__}._native", fromlist=["MODULES"])
     except ModuleNotFoundError as error:
+        archive = getattr(__spec__.loader, "archive", None)
+        if archive is not None:
+            raise ImportError(
+                f"wiretight cannot be imported from the archive {archive}, because no system loads a native library "
+                "from one: install it outside of the archive, or make one that unpacks itself, as shiv and pex do"
+            ) from error
         raise ImportError(
             "wiretight's native library is missing for this Python; install the package (pip install .) "
             "instead of importing it from its source tree"

@@ -49,14 +49,18 @@ def cert_time_to_seconds(cert_time: str) -> int:
     Raises ValueError for anything else; month names are English whatever the locale.
     Since 0.1. Source: RFC 5280, section 4.1.2.5.
     """
-    from calendar import timegm  # here, because it is slow to import, and few programs need it
-
     parts = re.fullmatch(_CERT_TIME, cert_time.lower(), re.ASCII)  # compiled for the first date
     if parts is not None and parts[1] in _MONTHS:
         day, hour, minute, second, year = map(int, parts.group(2, 3, 4, 5, 6))
-        if 1 <= day <= 31 and hour < 24 and minute < 60 and second < 62:
-            return timegm((year, _MONTHS.index(parts[1]) + 1, day, hour, minute, second))
+        if year and 1 <= day <= 31 and hour < 24 and minute < 60 and second < 62:
+            return ((_days(year, _MONTHS.index(parts[1])) + day - 1) * 24 + hour) * 3600 + minute * 60 + second
     raise ValueError(f'time data {cert_time!r} does not match format "%b %d %H:%M:%S %Y GMT"')
+
+
+def _days(year: int, month: int) -> int:
+    """From the Epoch to the first of a month, 0 for January. Unlike calendar, it costs no import."""
+    year, month = divmod(year * 12 + month - 2, 12)  # of a year that begins in March, and ends with the leap day
+    return year * 365 + year // 4 - year // 100 + year // 400 + (month * 153 + 2) // 5 - 719468
 
 
 class CertificateBytes(bytes):

@@ -18,6 +18,7 @@ from wiretight._standard.typing import TYPE_CHECKING, Any, ClassVar
 from wiretight._tls.constants import (
     HOSTFLAG_NEVER_CHECK_SUBJECT,
     PROTOCOL_TLS,
+    PROTOCOL_TLS_CLIENT,
     OP_NO_SSLv3,
     Options,
     Purpose,
@@ -34,7 +35,7 @@ from wiretight._tls.credentials import HoldsCredentials
 from wiretight._tls.hello import DecidesByHello
 from wiretight._tls.lifecycle import HasLifecycle
 from wiretight._tls.object import SSLObject
-from wiretight._tls.observed import Observed
+from wiretight._tls.observed import Observed, import_for_operators
 from wiretight._tls.peer import check_parameters, encode_hostname
 from wiretight._tls.policies import HasPolicy
 from wiretight._tls.seconds import seconds_or_none
@@ -158,6 +159,8 @@ class SSLContext(  # type: ignore[misc, override]
         if protocol is None:
             warnings.warn("ssl.SSLContext() without protocol argument is deprecated.", DeprecationWarning, stacklevel=2)
             protocol = PROTOCOL_TLS
+        if protocol != PROTOCOL_TLS_CLIENT:
+            import_for_operators()
         return _SSLContext.__new__(cls, protocol)
 
     @property

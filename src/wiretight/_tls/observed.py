@@ -15,13 +15,22 @@ if TYPE_CHECKING:
 _handshakes: Any = handshakes  # its functions take a context, which a mixin is not
 
 
-def _event_of(connection: Any, outcome: int, nanoseconds: int, cipher: str | None) -> HandshakeEvent:
+def set_handshake_callback(context: Any, callback: Callable[[Any, HandshakeEvent], object] | None) -> None:
+    """Sets it, and has it get events. Since 0.1."""
     from wiretight._tls.handshakes import event_of  # which imports dataclasses
 
-    return event_of(connection, outcome, nanoseconds, cipher)
+    make_events_with(event_of)
+    _handshakes.set_handshake_callback(context, callback)
 
 
-make_events_with(_event_of)
+def import_for_operators() -> None:
+    """Imports what is asked of a running server, maybe first when no descriptor is left to read a module with.
+
+    Whoever makes a context that may serve calls it: ARCHITECTURE.md, "What is imported when". Since 0.1.
+    """
+    import datetime as dt  # noqa: F401  of certificates
+
+    from wiretight._tls import information, metrics, openmetrics  # noqa: F401
 
 
 class Observed:
@@ -61,4 +70,4 @@ class Observed:
 
     @handshake_callback.setter
     def handshake_callback(self, callback: Callable[[Any, HandshakeEvent], object] | None) -> None:
-        _handshakes.set_handshake_callback(self, callback)
+        set_handshake_callback(self, callback)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from wiretight._core.sslcontext import _SSLContext
+
 if TYPE_CHECKING:
     from wiretight._tls.context import SSLContext
     from wiretight._tls.handshakes import HandshakeFailure
@@ -43,11 +45,9 @@ def _items(contexts: Any) -> Iterable[tuple[Any, Any]]:
 
 
 def _metrics_of(name: Any, context: Any) -> Metrics:
-    from wiretight._tls.context import SSLContext
-
     if not isinstance(name, str):
         raise TypeError(f"the name of a context must be a string, not {type(name).__name__}")
-    if SSLContext not in type(context).__mro__:
+    if _SSLContext not in type(context).__mro__:
         raise TypeError(f"{name!r} must be an SSLContext of wiretight, not {type(context).__name__}")
     metrics: Metrics = context.metrics()
     return metrics

@@ -8,14 +8,14 @@ from __future__ import annotations
 from functools import partial
 from pathlib import Path
 
-from wiretight._core.callbacks import handshakes
 from wiretight._core.callbacks import serversessions as _server_sessions
 from wiretight._core.context import canames, credentials, lifecycle, reloading
 from wiretight._core.sslcontext import _SSLContext
 from wiretight._core.trust import addition, locations
 from wiretight._standard.system import os
 from wiretight._standard.typing import TYPE_CHECKING, Any
-from wiretight._tls import hello
+from wiretight._tls import hello, observed
+from wiretight._tls.constants import PROTOCOL_TLS_CLIENT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -33,7 +33,7 @@ _CALLBACKS: dict[str, Callable[[Any, Any], Any]] = {
     "reload_error_callback": reloading.set_reload_error_callback,
     "new_session_callback": _native.new_session_callback.__set__,
     **hello.CALLBACKS,
-    "handshake_callback": handshakes.set_handshake_callback,
+    "handshake_callback": observed.set_handshake_callback,
 }
 
 
@@ -115,6 +115,8 @@ def _check_function(name: str, function: Any) -> None:
 
 def made_again(kind: Any, protocol: int, properties: bytes) -> Any:
     """A context with the defaults, for follow(). Since 0.1."""
+    if protocol != PROTOCOL_TLS_CLIENT:
+        observed.import_for_operators()
     return _native.__new__(kind, protocol, None, properties)
 
 
