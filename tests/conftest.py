@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
+import hypothesis
 import pytest
 
 from tests.incidents.references import link
@@ -17,6 +18,10 @@ from tests.kit.deliveries import DELIVERIES, Delivery
 from tests.kit.pair import Pair
 from tests.kit.sockets import MODES, Mode
 from tests.kit.subject import NAME, tls
+
+# No test asserts how long an example takes: hypothesis would, by 200 ms.
+hypothesis.settings.register_profile("without deadlines", deadline=None)
+hypothesis.settings.load_profile("without deadlines")
 
 
 def pytest_report_header() -> str:

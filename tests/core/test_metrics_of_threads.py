@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import gc
+import itertools
+from pathlib import Path
 from typing import Any
 
 from tests.core.failures import FAILURES, is_expected
+from tests.incidents.service import Service
 from tests.kit.certificates import Certificates
 from tests.kit.pair import Pair, attempt
 from tests.kit.threads import Task
@@ -78,3 +81,10 @@ def test_each_failure_of_each_thread_moves_one_counter_on_each_end(certificates:
             assert [is_expected(counted, failure) for counted in metrics.handshakes_failed] == [True]
             assert metrics.handshakes_done == metrics.handshakes_open == metrics.connections_open == 0
             assert not metrics.connections_failed
+
+
+def test_sums_hold_while_eight_threads_use_and_change_a_server(tmp_path: Path) -> None:
+    service = Service(tmp_path)
+    service.batch(itertools.count(1), 10)
+    assert service.done["accepted"] > 0
+    assert service.done["refused"] > 0

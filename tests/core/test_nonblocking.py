@@ -360,7 +360,6 @@ def test_sends_and_drains_in_any_order(client_context, server_context):
     run_state_machine_as_test(
         machine,
         settings=settings(
-            deadline=None,
             max_examples=60,
             stateful_step_count=30,
             suppress_health_check=[HealthCheck.too_slow],

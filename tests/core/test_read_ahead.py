@@ -41,7 +41,7 @@ from tests.kit.threads import PATIENCE, Task
 READ = selectors.EVENT_READ
 
 waiting = pytest.mark.parametrize("mode", [BLOCKING, WITH_TIMEOUT], ids=lambda mode: mode.name)
-many = settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+many = settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 def reading_ahead(context: Any) -> Any:

@@ -17,7 +17,7 @@ from tests.kit.records import records
 from tests.kit.sockets import WITH_TIMEOUT
 
 # The contexts and the transport are the same in every example; the connection is new in each.
-many = settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+many = settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 record_sizes = st.one_of(st.integers(1, 300), st.integers(1, 16384), st.sampled_from([1, 16383, 16384]))
 read_sizes = st.one_of(st.integers(1, 300), st.integers(1, 70000), st.sampled_from([16384, 16385, 32768, 65536]))

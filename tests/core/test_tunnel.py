@@ -46,7 +46,7 @@ from tests.kit.sockets import (
 from tests.kit.subject import tls
 from tests.kit.threads import PATIENCE, Task
 
-many = settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+many = settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 BROKEN = b"\x17\x03\x03\x00\x20" + bytes(32)  # a record that nobody has encrypted
 

@@ -11,8 +11,12 @@ malloc() keep one arena: with one for each thread it grows for as long as thread
 
 `--kind pairs`: connections on each of which eight threads make two calls at once, every pair of calls on every kind of
 connection (pairs.py), in an order of chance. When a round fails, or nothing moves for a minute, the stacks of all
-threads are printed and the process ends. `--lock-checks`: on a core that aborts where a thread breaks the rule
-of the locks.
+threads are printed and the process ends.
+
+`--kind service`: eight threads use and change one server context with all that it can have for sessions, and with all
+that watches it (service.py), and what its metrics count is compared with what was done.
+
+`--lock-checks`: on a core that aborts where a thread breaks the rule of the locks.
 """
 
 from __future__ import annotations
@@ -20,6 +24,7 @@ from __future__ import annotations
 import argparse
 import faulthandler
 import hashlib
+import itertools
 import json
 import logging
 import os
@@ -34,6 +39,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.incidents.pairs import Contexts, every_round
+from tests.incidents.service import Service
 from tests.kit.certificates import Certificates
 from tests.kit.memory import Samples, allocated, resident
 from tests.kit.servers import Server, echo_messages, message
@@ -160,7 +166,32 @@ class Pairs:
         }  # fmt: skip
 
 
-KINDS = {"connections": Soak, "pairs": Pairs}
+class Crowd:
+    """Batch after batch of a Service."""
+
+    def __init__(self, folder: Path, seed: int) -> None:
+        self.service = Service(folder)
+        self.seeds = itertools.count(seed)
+
+    def run(self, seconds: float) -> dict[str, Any]:
+        start = time.monotonic()
+        open_before = -1
+        while time.monotonic() - start < seconds:
+            faulthandler.dump_traceback_later(5 * STANDSTILL, exit=True)
+            self.service.batch(self.seeds)
+            open_before = open_before if open_before >= 0 else descriptors()
+        faulthandler.cancel_dump_traceback_later()
+        opened = descriptors() - open_before
+        assert opened == 0, f"{opened} descriptors stayed open"
+        return {
+            "target": "soak: service", "openssl": tls.OPENSSL_VERSION, "python": sys.version.split()[0],
+            "lock checks": "WIRETIGHT_LOCK_CHECKS" in os.environ,
+            "minutes": round((time.monotonic() - start) / 60, 1), **dict(sorted(self.service.done.items())),
+            "descriptors left open": opened,
+        }  # fmt: skip
+
+
+KINDS = {"connections": Soak, "pairs": Pairs, "service": Crowd}
 
 
 def main() -> None:
@@ -169,7 +200,8 @@ def main() -> None:
     options.add_argument("--kind", choices=KINDS, default="connections")
     options.add_argument("--seed", type=int, default=1, help="of chance: another one is another order")
     given = options.parse_args()
-    assert os.environ.get("PYTHONMALLOC") == "malloc", "run me by scripts/soak: what Python allocates is not counted"
+    counted = os.environ.get("PYTHONMALLOC") == "malloc"
+    assert counted or given.kind != "connections", "run me by scripts/soak: what Python allocates is not counted"
     with tempfile.TemporaryDirectory() as folder:
         print(json.dumps(KINDS[given.kind](Path(folder), given.seed).run(60 * given.minutes)))
 

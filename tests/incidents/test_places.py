@@ -187,7 +187,7 @@ def test_every_byte_arrives_at_its_position(client_context, server_context, roun
     run_state_machine_as_test(
         functools.partial(Machine, client_context, server_context),
         settings=settings(
-            max_examples=rounds(120, 5000), stateful_step_count=40, deadline=None, derandomize=True, database=None,
+            max_examples=rounds(120, 5000), stateful_step_count=40, derandomize=True, database=None,
             suppress_health_check=list(HealthCheck),
         ),
     )  # fmt: skip

@@ -6,6 +6,7 @@ from cpython.ref cimport Py_XDECREF
 from libc.errno cimport EAGAIN, EBADF
 
 from wiretight._core.base.errors cimport AGAIN, DONE, FAILED, Status, chained, turn_refused
+from wiretight._core.base.handover cimport wt_hand_over, wt_take_over
 from wiretight._core.base.mutex cimport wt_mutex_unlock, wt_process
 from wiretight._core.base.ranking cimport foremost_of
 from wiretight._core.connection.accounting cimport note_timeout
@@ -50,12 +51,14 @@ cdef class Steps:
         self.duplicate = duplicate
         self.lent_in = wt_process
         self.lent = True
+        wt_hand_over(<void *>self)
         return True
 
     def _take_back(self):
         """After that step, or if there will be none. Since 0.1."""
-        cdef int duplicate = self.duplicate
-        cdef int own
+        cdef int duplicate, own
+        wt_take_over(<void *>self)
+        duplicate = self.duplicate
         self.lent = False
         self.duplicate = 0
         if duplicate == 0:
@@ -154,9 +157,13 @@ cdef class Steps:
         """
         cdef Operation op = operation(HANDSHAKE, NULL, 0)
         cdef int status = AGAIN
-        while status == AGAIN:      # OpenSSL bounds a flight's size
-            op.raised = NULL
-            status = self.attempt(&op, False)
+        wt_take_over(<void *>self)
+        try:
+            while status == AGAIN:      # OpenSSL bounds a flight's size
+                op.raised = NULL
+                status = self.attempt(&op, False)
+        finally:
+            wt_hand_over(<void *>self)
         return status
 
     def _note_timeout(self):

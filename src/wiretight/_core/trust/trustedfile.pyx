@@ -6,9 +6,12 @@ two threads that miss at the same time both read. A fork waits for threads that 
 """
 
 cimport cython
+from cpython.dict cimport PyDict_Next
+from cpython.object cimport PyObject
 
 from wiretight._core.base.errors cimport raise_queue, ssl_error
 from wiretight._core.base.files cimport file_content_and_status, identity_of, is_settled, path_of
+from wiretight._core.base.handover cimport wt_hand_over, wt_take_over
 from wiretight._core.base.mutex cimport wt_gate_enter, wt_gate_leave
 from wiretight._core.openssl.err cimport ERR_LIB_X509, ERR_PACK
 from wiretight._core.openssl.x509 cimport (
@@ -52,8 +55,11 @@ cdef TrustedFile trusted_file(object path, str argument):
 cdef TrustedFile cached(bytes name):
     """Cython's dict.get() borrows what it finds, and another thread may free it where there is no GIL."""
     cdef dict entries = cache
+    cdef TrustedFile found
     with cython.critical_section(entries):
-        return entries.get(name)
+        found = entries.get(name)
+    wt_take_over(<void *>found)
+    return found
 
 
 def clear_trust_cache():
@@ -62,6 +68,24 @@ def clear_trust_cache():
     Changed files are noticed without it. Contexts keep what they have loaded. Since 0.1.
     """
     cache.clear()
+
+
+def renew_cache():
+    """In the child of a fork, where a thread that it lacks may have had the dictionary's own lock, if there is no GIL.
+
+    PyDict_Next() takes none. Since 0.1.
+    """
+    global cache
+    cdef dict renewed = {}
+    cdef Py_ssize_t at = 0
+    cdef PyObject *name = NULL
+    cdef PyObject *trusted = NULL
+    while PyDict_Next(cache, &at, &name, &trusted):
+        renewed[<object>name] = <object>trusted
+    cache = renewed
+
+
+os.register_at_fork(after_in_child=renew_cache)
 
 
 cdef TrustedFile read(object path, str argument):
@@ -82,11 +106,13 @@ cdef int keep(bytes name, TrustedFile trusted) except -1:
     cdef Py_ssize_t total = trusted.size
     cdef list names = list(cache)
     for kept in cache.copy().values():
+        wt_take_over(<void *>kept)
         total += kept.size
     while total > CACHE_SIZE and names:
         kept = cache.pop(names.pop(0), None)
         total -= kept.size if kept is not None else 0
     if total <= CACHE_SIZE:
+        wt_hand_over(<void *>trusted)
         cache[name] = trusted
     return 0
 
