@@ -64,6 +64,9 @@ OPTIONS_OF_MACHINE = {
 # are is found out at run time.
 COMPILED_IN = ("--prefix=/usr/lib/wiretight", "--libdir=lib", "--openssldir=/etc/wiretight")
 
+# Of Perl's standard library, what OpenSSL's Configure and Makefile load; the smallest Perl of a system lacks them.
+PERL_MODULES = ("File::Compare", "File::Copy", "FindBin", "IPC::Cmd", "Time::Piece")
+
 
 class Release(NamedTuple):
     """One line of openssl-releases.json."""
@@ -164,10 +167,25 @@ def built(release: Release) -> Path:
     finished = cache() / f"openssl-{release.version}-{digest}"
     with locked(finished.name):
         if not finished.is_dir():
+            check_programs(release)
             tarball = tarball_of(release)
             with tempfile.TemporaryDirectory(dir=finished.parent, prefix="building-") as folder:
                 compile_in(Path(folder), tarball, release, made_of).replace(finished)
     return finished
+
+
+def check_programs(release: Release) -> None:
+    """Ends the program unless there is what builds OpenSSL, which would say so late and at length."""
+    missing = [program for program in ("perl", "make") if shutil.which(program) is None]
+    if "perl" not in missing:
+        modules = (f"-M{module}" for module in PERL_MODULES)
+        if not said(["perl", *modules, "-e", "1"], Path("/"))[0]:
+            missing.insert(0, "Perl's standard modules")
+    if missing:
+        fail(
+            f"building OpenSSL {release.version} needs {' and '.join(missing)}: apt install perl make, or what these "
+            "are called here (Fedora: perl-core make)"
+        )
 
 
 def compile_in(folder: Path, tarball: Path, release: Release, made_of: dict[str, object]) -> Path:
@@ -182,8 +200,7 @@ def compile_in(folder: Path, tarball: Path, release: Release, made_of: dict[str,
         ["make", "-j", str(processors()), "build_libs"],
         ["make", "install_dev", f"DESTDIR={stage}"],
     ]
-    what = f"OpenSSL {release.version} (it needs perl, make and a C compiler)"
-    build(commands, folder / f"openssl-{release.version}", what)
+    build(commands, folder / f"openssl-{release.version}", f"OpenSSL {release.version}")
     installed = stage / "usr/lib/wiretight"
     for file in (installed / "lib/pkgconfig").iterdir():  # they name the compiled-in prefix, where nothing is
         file.write_text(re.sub("(?m)^prefix=.*", "prefix=${pcfiledir}/../..", file.read_text()))
@@ -211,7 +228,8 @@ def main() -> None:
     try:
         print(built(release))
     except OutOfReachError as error:
-        say(f"no source of OpenSSL {release.version} in reach: {error}; WIRETIGHT_OPENSSL_TARBALL can name one")
+        name = f"openssl-{release.version}.tar.gz"
+        say(f"no source of OpenSSL {release.version} in reach ({error}): name {name} in WIRETIGHT_OPENSSL_TARBALL")
         raise SystemExit(OUT_OF_REACH) from None
 
 

@@ -1,10 +1,14 @@
-"""Try the README's commands where nothing is but Python: on a bare Debian 12, Debian 13 and Ubuntu 24.04.
+"""Try wiretight where nothing is but Python: on a bare Debian 12, Debian 13 and Ubuntu 24.04.
 
-Usage: machines.py [--folder FOLDER] [--json] [--keep] [SYSTEM...] [-- ARGUMENTS OF PYTEST]
+Usage: machines.py [--dist] [--folder FOLDER] [--json] [--keep] [SYSTEM...] [-- ARGUMENTS OF PYTEST]
 
 Each system is unpacked by debootstrap into a folder, with a clone of what is committed here. There, an ordinary user
-runs scripts/demo and scripts/test, which must name what is missing, and then root does, which must succeed. All of it
-is run with mounts and processes of its own (unshare): however it ends, nothing stays mounted and nothing goes on.
+runs scripts/demo and scripts/test, which must name what is missing, and then root does, which must succeed.
+
+--dist: no clone, but the wheels of dist/. The one that suits is installed, and must work; dist/ notes that.
+
+All of it is run with mounts and processes of its own (unshare): however it ends, nothing stays mounted and nothing goes
+on.
 """
 
 import argparse
@@ -23,7 +27,11 @@ from typing import NamedTuple
 
 from builders import archives, cache, say
 
+import dist
+
 ROOT = Path(__file__).resolve().parents[1]
+DIST = ROOT / "dist"
+PROGRAM = ROOT / "tools" / "fetch_installed.py"
 WIDTH = 80
 UBUNTU_KEYRING = Path("/usr/share/keyrings/ubuntu-archive-keyring.gpg")
 USER = 1000
@@ -64,6 +72,15 @@ VERSIONS = (
 )
 
 
+# What a user of the index does, in a folder with the wheels and the program.
+INSTALLED = {
+    "install": "python3 -m venv env && "
+    "env/bin/pip install --only-binary wiretight --find-links . 'wiretight[demo]' requests",
+    "demo": "env/bin/python -m wiretight demo",
+    "requests": f"env/bin/python {PROGRAM.name}",
+}
+
+
 class Row(NamedTuple):
     """One command on one system."""
 
@@ -102,13 +119,17 @@ class Machine:
         command = [*ALONE, "debootstrap", *options, self.system.release, str(self.root), mirror, script]
         return logged(command, self.logs / "debootstrap.log") == 0
 
-    def prepare(self) -> None:
-        """A clone for root and one for a user, and this machine's way to the network."""
+    def clone(self) -> None:
+        """One for root and one for a user."""
         for owner, home in ((0, "root"), (USER, "home/user")):
             place = self.root / home / "wiretight"
             place.parent.mkdir(parents=True, exist_ok=True)
             subprocess.run(["git", "clone", "--quiet", "--no-hardlinks", ROOT, place], check=True)
             subprocess.run(["chown", "-R", f"{owner}:{owner}", place.parent], check=True)
+
+    def connect(self) -> None:
+        """This machine's way to the network; and what is there."""
+        (self.root / "root/wiretight").mkdir(exist_ok=True)
         shutil.copy("/etc/resolv.conf", self.root / "etc/resolv.conf")
         if os.environ.get("PIP_CERT"):
             (self.root / CERTIFICATES[1:]).parent.mkdir(parents=True, exist_ok=True)
@@ -117,7 +138,7 @@ class Machine:
         self.versions = (self.logs / "versions.log").read_text().strip()
 
     def run(self, user: int, command: str, log: str) -> int:
-        """The status of the command, in the clone."""
+        """The status of the command, in the user's folder wiretight: a clone, or the wheels."""
         home = "/root" if user == 0 else "/home/user"
         environment = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
         if os.environ.get("PIP_CERT"):
@@ -140,6 +161,24 @@ class Machine:
                 ok, outcome = judge(status, (self.logs / f"{log}.log").read_text(errors="replace"))
                 seconds = round(time.monotonic() - began)
                 yield Row(self.system.name, who, command, outcome, seconds, ok, self.versions)
+
+    def rows_of_dist(self) -> Iterator[Row]:
+        """A wheel of dist/, installed and used by root; without one that suits, the first of them fails."""
+        for file in (*DIST.glob("*.whl"), PROGRAM):
+            shutil.copy(file, self.root / "root/wiretight")
+        wheel = None
+        for name, command in INSTALLED.items():
+            began = time.monotonic()
+            status = self.run(0, command, f"dist-{name}")
+            output = (self.logs / f"dist-{name}.log").read_text(errors="replace")
+            ok, outcome = succeeds(status, output)
+            if name == "install" and (found := re.search(r"^Processing .*?([^/\s]+\.whl)$", output, re.MULTILINE)):
+                wheel = DIST / found[1]
+            if wheel and name != "install":
+                dist.note(wheel, f"{self.system.name}, bare: {self.versions}", command, outcome)
+            yield Row(self.system.name, "root", name, outcome, round(time.monotonic() - began), ok, self.versions)
+            if not ok:
+                return
 
 
 def logged(command: list[str], log: Path) -> int:
@@ -200,19 +239,22 @@ def keyring_of(system: System, folder: Path) -> Path | None:
     return helper.root / UBUNTU_KEYRING.relative_to("/")
 
 
-def tried(name: str, folder: Path, arguments: str, *, keep: bool) -> Iterator[Row]:
+def tried(name: str, folder: Path, arguments: str, *, from_dist: bool, keep: bool) -> Iterator[Row]:
     """The rows of one system, as they are known."""
     system = SYSTEMS[name]
     machine = Machine(system, folder / name)
     machine.logs.mkdir(parents=True, exist_ok=True)
     try:
         began = time.monotonic()
-        if not machine.install(keyring_of(system, folder)):
+        include = "python3,python3-venv" if from_dist else "python3"
+        if not machine.install(keyring_of(system, folder), include):
             outcome = f"{system.distribution}'s archive does not answer"
             yield Row(system.name, "root", "debootstrap", outcome, round(time.monotonic() - began), None)
             return
-        machine.prepare()
-        yield from machine.rows(arguments)
+        if not from_dist:
+            machine.clone()
+        machine.connect()
+        yield from machine.rows_of_dist() if from_dist else machine.rows(arguments)
     finally:
         if not keep:
             for root in (machine.root, folder / "keyring"):
@@ -223,6 +265,7 @@ def main() -> None:
     """Print a row as soon as it is known."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("systems", nargs="*", metavar="SYSTEM", help=f"all of them, or of {', '.join(SYSTEMS)}")
+    parser.add_argument("--dist", action="store_true", help="install a wheel of dist/, and use it")
     parser.add_argument("--folder", type=Path, default=cache() / "machines", help="of the systems and their logs")
     parser.add_argument("--json", action="store_true", help="lines of JSON instead of a table, for scripts/reliability")
     parser.add_argument("--keep", action="store_true", help="leave the systems in the folder")
@@ -234,11 +277,13 @@ def main() -> None:
     unknown = [name for name in options.systems if name not in SYSTEMS]
     if unknown:
         parser.error(f"no such system: {', '.join(unknown)}; there are {', '.join(SYSTEMS)}")
+    if options.dist and not list(DIST.glob("*.whl")):
+        parser.error("no wheel is in dist/: scripts/wheel makes them")
     failed, versions = False, {}
     if not options.json:
         show(["system", "as", "command", "outcome", "seconds"])
     for name in options.systems or SYSTEMS:
-        for row in tried(name, options.folder, given, keep=options.keep):
+        for row in tried(name, options.folder, given, from_dist=options.dist, keep=options.keep):
             failed = failed or row.ok is False
             versions[row.system] = row.versions
             if options.json:
@@ -247,6 +292,8 @@ def main() -> None:
                 show([row.system, row.who, row.command, row.outcome, str(row.seconds)])
     if not options.json:
         print(*(f"{system}: {has}" for system, has in versions.items() if has), sep="\n")
+    if options.dist:
+        dist.main(DIST)
     say(f"the logs are in {options.folder}")
     raise SystemExit(failed)
 

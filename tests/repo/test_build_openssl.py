@@ -62,7 +62,7 @@ def run(tmp_path: Path, tarball: Path) -> Run:
     (tools / RELEASES).write_text(json.dumps({"default": "9.8", "releases": made_up}))
     programs = tmp_path / "bin"
     programs.mkdir()
-    for name in ("sh", "make", "cc", "mkdir", "cp", "cat"):
+    for name in ("sh", "make", "perl", "cc", "mkdir", "cp", "cat"):
         found = next(folder for folder in os.get_exec_path() if Path(folder, name).exists())
         (programs / name).symlink_to(Path(found, name))
 
@@ -130,11 +130,35 @@ def test_a_different_tarball_is_rejected(run: Run, tarball: Path) -> None:
     assert refused.stdout == ""
 
 
+@pytest.mark.parametrize("missing", ["perl", "make"])
+def test_a_missing_program_is_named_before_anything_is_built(
+    run: Run, tarball: Path, tmp_path: Path, missing: str
+) -> None:
+    (tmp_path / "bin" / missing).unlink()
+    refused = run(WIRETIGHT_OPENSSL_TARBALL=str(tarball))
+
+    assert refused.returncode == 1
+    assert refused.stderr.startswith(f"build_openssl.py: building OpenSSL 9.8.7 needs {missing}: apt install perl make")
+    assert refused.stderr.count("\n") == 1
+
+
+def test_a_perl_without_its_standard_modules_is_not_enough(run: Run, tarball: Path, tmp_path: Path) -> None:
+    """As the smallest Perl of a system is."""
+    perl = tmp_path / "bin" / "perl"
+    perl.unlink()
+    perl.write_text("#!/bin/sh\nexit 2\n")
+    perl.chmod(0o755)
+    refused = run(WIRETIGHT_OPENSSL_TARBALL=str(tarball))
+
+    assert refused.returncode == 1
+    assert " needs Perl's standard modules: apt install perl make" in refused.stderr
+
+
 def test_an_unreachable_source_is_reported_in_one_line_with_its_own_status(run: Run) -> None:
     skipped = run()
 
     assert skipped.returncode == 77
-    assert skipped.stderr.startswith("build_openssl.py: no source of OpenSSL 9.8.7 in reach: ")
+    assert skipped.stderr.startswith("build_openssl.py: no source of OpenSSL 9.8.7 in reach (")
     assert "WIRETIGHT_OPENSSL_TARBALL" in skipped.stderr
     assert skipped.stderr.count("\n") == 1
 

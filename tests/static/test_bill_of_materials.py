@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import importlib.metadata
 import json
 from pathlib import Path
 from typing import Any
@@ -53,3 +56,16 @@ def test_everything_that_it_refers_to_is_in_it(bill: dict[str, Any]) -> None:
 
     assert {entry["ref"] for entry in bill["dependencies"]} == known
     assert {ref for entry in bill["dependencies"] for ref in entry.get("dependsOn", [])} <= known
+
+
+def test_the_record_of_the_package_has_the_digest_of_every_file() -> None:
+    """Which tools look at that rewrite a wheel, and those that verify an installation."""
+    installed = importlib.metadata.files("wiretight")
+    assert installed
+    recorded = {str(file): file.hash.value for file in installed if file.hash}
+    assert any("_native" in name for name in recorded)
+    for file in installed:
+        if file.hash:
+            assert file.hash.mode == "sha256"
+            digest = hashlib.sha256(file.read_binary()).digest()
+            assert base64.urlsafe_b64encode(digest).rstrip(b"=").decode() == file.hash.value, file
