@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import struct
 import subprocess
 import sys
 from collections.abc import Callable
@@ -13,6 +15,7 @@ from tests.kit.certificates import ELSEWHERE, HOST, Certificates
 from tests.kit.pair import Pair
 from tests.kit.servers import Server
 from tests.kit.subject import tls
+from wiretight._core.x509 import distrusted
 
 HEAD = 37  # a format, the digest of the terms, the length of the name
 
@@ -100,6 +103,24 @@ def test_another_process_resumes_it(
         command = [sys.executable, "-c", RESUMED_IN_ANOTHER_PROCESS, str(certificates.ca_file), str(server.port)]
         child = subprocess.run([*command, str(int(version))], input=session.to_bytes(), capture_output=True, check=True)
     assert child.stdout.strip() == b"True"
+
+
+def test_its_terms_are_the_same_on_a_machine_of_another_byte_order(
+    certificates: Certificates, version: Any, server_context: Any
+) -> None:
+    """Else no machine would resume what it got from such a one: each number has its lowest byte first."""
+    context = certificates.client_context(version)
+    context.check_hostname = False
+    context.verify_mode = tls.CERT_NONE
+    data = session_of(context, server_context).to_bytes()
+    name = HOST.encode()
+    ciphers = [cipher["id"] for cipher in context.get_ciphers()]
+    settings = [3, False, tls.CERT_NONE, context.verify_flags, context._host_flags, False, context.security_level]
+    parts = [len(name) + 1, 0, 0, 0, 0, 1, 0, 0, 0]  # lengths, and one more; 0: there is none. The policy is empty
+    terms = struct.pack(f"<{17 + len(ciphers)}Q", *settings, len(ciphers), *parts, *ciphers) + name
+    trust = context.trust_store.fingerprint + bytes.fromhex("".join(distrusted.KEYS))
+    text = b"%d:%b0:%b" % (len(terms), terms, trust)
+    assert data[len(b"WTS?") : HEAD - 1] == hashlib.sha256(text).digest()
 
 
 # --- What is refused -------------------------------------------------------------------------------------------------

@@ -104,6 +104,7 @@ cdef Terms new_terms(SSL *ssl, Settings settings, str server_name, bint is_name_
             number[i] = len(part) + 1       # so that no part can be taken for a part of the next one
             texts.append(part)
         i += 1
+    in_one_order(number, SETTINGS + PARTS + count)
     text = b"".join(texts)
     terms = known_terms(settings.terms, text)
     if terms is None:
@@ -117,6 +118,19 @@ cdef Terms new_terms(SSL *ssl, Settings settings, str server_name, bint is_name_
             settings.terms.clear()
         settings.terms[text] = terms
     return terms
+
+
+cdef void in_one_order(uint64_t *numbers, size_t count) noexcept:
+    """Their bytes from the lowest to the highest: other machines of a fleet may have another order."""
+    cdef uint64_t number
+    cdef unsigned char *octets
+    cdef size_t i
+    cdef int place
+    for i in range(count):
+        number = numbers[i]
+        octets = <unsigned char *>&numbers[i]
+        for place in range(8):
+            octets[place] = number >> 8 * place & 0xFF
 
 
 cdef Terms known_terms(dict terms, bytes text):
