@@ -25,9 +25,8 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import NamedTuple
 
-from builders import archives, cache, say
-
 import dist
+from builders import archives, cache, say
 
 ROOT = Path(__file__).resolve().parents[1]
 DIST = ROOT / "dist"

@@ -368,10 +368,9 @@ def test_what_was_behind_it_stays_there_beside_the_failure_of_the_call(
     client_context: Any, server_context: Any, kind: type[BaseException]
 ) -> None:
     def interrupt(*_: Any) -> None:
-        try:
-            raise LookupError
-        except LookupError:
-            raise kind
+        error = kind()
+        error.__context__ = LookupError()
+        raise error
 
     client_context.verify_callback = interrupt
     with pytest.raises(kind) as caught:

@@ -1,5 +1,8 @@
 """PyInstaller reads Python source, and finds what that imports; of the rest it has to be told."""
 
+# mypy: ignore-errors
+# PyInstaller has no types.
+
 from PyInstaller import isolated
 from PyInstaller.utils.hooks import collect_data_files, collect_submodules
 
