@@ -121,4 +121,6 @@ def test_a_check_that_does_not_exist_is_named() -> None:
     )
 
     assert done.returncode == 1
-    assert done.stderr == "check: no such check: ruf; they are ruff format mypy cython-lint workflows rules types docs\n"
+    assert (
+        done.stderr == "check: no such check: ruf; they are ruff format mypy cython-lint workflows rules types docs\n"
+    )
