@@ -103,6 +103,7 @@ cdef class Channel(Steps):
         cdef int status = DONE
         cdef int steps = 0
         cdef uint64_t most
+        cdef bint is_done = False
         self.bound()
         if not self.delivers:       # a thread of the executor may be at it
             self._progress()
@@ -116,12 +117,13 @@ cdef class Channel(Steps):
             steps += 1
             most += self.last_read
             # A full step has not emptied the kernel: another look is cheaper than another call by the loop.
-            if status == DONE and self.last_read < ROOM and not self.has_more():
+            is_done = status == DONE and self.last_read < ROOM and not self.has_more()
+            if is_done:
                 break
         if status == CLOSED or status == FAILED or status == WANT_WRITE:
             if self.delivers or status == FAILED:       # a failure is reported once, even to a protocol that has paused
                 self._read_ended(status)
-        elif status == DONE and self.delivers and self.has_more():
+        elif status == DONE and not is_done and self.delivers and self.has_more():
             self._read_later()
         elif status == WANT_CALLBACK:
             self._suspended()

@@ -20,6 +20,7 @@ from wiretight._standard.system import os
 
 cdef extern from "sockets.h" nogil:
     int wt_duplicate(int fd)
+    bint wt_has_failed(int fd)
     int close_descriptor "close"(int fd)
 
 
@@ -191,7 +192,11 @@ cdef class Steps:
         return more or self.edge_triggered
 
     cdef bint has_more(self) noexcept:
-        return self.edge_triggered or self.more
+        """Whether, after a step, there may be data that the loop will not report."""
+        if self.more or not self.edge_triggered or not self.connection.wire.on_socket:
+            return self.more or self.edge_triggered
+        # A loop on libuv will, unless the descriptor is in error: then it has stopped watching it.
+        return wt_has_failed(self.connection.wire.fd)
 
     def _failure(self):
         """The exception for a FAILED status. Since 0.1."""

@@ -106,12 +106,17 @@ static inline int wt_ends_connection(int error) {
     return error == ECONNRESET || error == ETIMEDOUT || error == EHOSTUNREACH || error == ENETUNREACH;
 }
 
+/* Whether the kernel has an error to report, or both directions are at their end. */
+static inline int wt_has_failed(int fd) {
+    struct pollfd entry = {fd, 0, 0};
+    return poll(&entry, 1, 0) == 1 && entry.revents & (POLLHUP | POLLERR);
+}
+
 /* The errno with which a send would fail because the peer is gone; or 0. Like a send, it clears the socket's error. */
 static inline int wt_refusal(int fd) {
-    struct pollfd entry = {fd, 0, 0};
     int error = 0;
     socklen_t size = sizeof error;
-    if (poll(&entry, 1, 0) != 1 || !(entry.revents & (POLLHUP | POLLERR)))
+    if (!wt_has_failed(fd))
         return 0;
     return getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size) == 0 && error ? error : EPIPE;
 }
