@@ -138,5 +138,5 @@ def built(machine: Machine, processor: Processor) -> bool:
     set_up = [*meson, "setup", f"--cross-file={cross}", str(build), str(root / "root/wiretight")]
     return (
         logged(set_up, machine.logs / "setup.log") == 0
-        and logged([*meson, "install", "-C", str(build)], machine.logs / "build.log") == 0
+        and logged([*meson, "install", "-C", str(build), f"--destdir={root}"], machine.logs / "build.log") == 0
     )
