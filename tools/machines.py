@@ -44,6 +44,7 @@ class System(NamedTuple):
     release: str
     script: str  # of debootstrap, which need not know the release
     components: str
+    architecture: str = ""  # as its distribution calls it; empty: this machine's
 
 
 SYSTEMS = {
@@ -109,6 +110,7 @@ class Machine:
         script = f"/usr/share/debootstrap/scripts/{self.system.script}"
         trust = [f"--keyring={keyring}"] if keyring else []
         options = [
+            *([f"--arch={self.system.architecture}"] if self.system.architecture else []),
             "--variant=minbase",
             "--force-check-gpg",
             f"--include={include}",
@@ -118,10 +120,16 @@ class Machine:
         command = [*ALONE, "debootstrap", *options, self.system.release, str(self.root), mirror, script]
         return logged(command, self.logs / "debootstrap.log") == 0
 
+    @property
+    def is_installed(self) -> bool:
+        """Whether an earlier run has left it here whole."""
+        return (self.root / "etc/debian_version").exists() and not (self.root / "debootstrap").exists()
+
     def clone(self) -> None:
         """One for root and one for a user."""
         for owner, home in ((0, "root"), (USER, "home/user")):
             place = self.root / home / "wiretight"
+            shutil.rmtree(place, ignore_errors=True)
             place.parent.mkdir(parents=True, exist_ok=True)
             subprocess.run(["git", "clone", "--quiet", "--no-hardlinks", ROOT, place], check=True)
             subprocess.run(["chown", "-R", f"{owner}:{owner}", place.parent], check=True)
@@ -180,11 +188,11 @@ class Machine:
                 return
 
 
-def logged(command: list[str], log: Path) -> int:
+def logged(command: list[str], log: Path, environment: dict[str, str] | None = None) -> int:
     """The status of a command whose output goes into a file."""
     with log.open("wb") as file:
         return subprocess.run(
-            command, stdin=subprocess.DEVNULL, stdout=file, stderr=subprocess.STDOUT, check=False
+            command, env=environment, stdin=subprocess.DEVNULL, stdout=file, stderr=subprocess.STDOUT, check=False
         ).returncode
 
 

@@ -63,6 +63,12 @@ MACHINES = """\
 The README's two commands where nothing was but Python: `scripts/machines`, on systems as debootstrap unpacks them. A
 user who may install nothing hears which packages are missing; root gets them, and then everything is built and tested.
 """
+PLATFORMS = """\
+## Other platforms
+
+What was built and run for platforms other than x86-64 Linux with CPython: `scripts/platforms`. What each row shows, and
+what it does not, is in [platforms.md](platforms.md).
+"""
 SOURCES = """\
 ## The public references of each family
 
@@ -259,6 +265,7 @@ def main() -> None:
         GUIDED: listed(results, "guided", GUIDED),
         SOAKED: listed(results, "soak", SOAKED),
         MACHINES: listed(results, "machines", MACHINES),
+        PLATFORMS: listed(results, "platforms", PLATFORMS),
         SUITES: listed(results, "suites", SUITES),
         SOURCES: sources(tests),
     }

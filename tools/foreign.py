@@ -1,0 +1,143 @@
+"""Linux on another processor: a Debian of its own in a folder, wiretight by a cross-compiler, and its tests under QEMU.
+
+The compiler is this machine's, and takes headers and libraries from the other Debian. What is of the other processor,
+its Python included, runs under qemu-user, which the kernel starts for such programs (binfmt_misc).
+"""
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import NamedTuple
+
+from builders import processors
+from machines import SYSTEMS, Machine, logged, succeeds
+from steps import Step
+
+# The next one where an archive does not have the whole of this for a processor.
+RELEASES = (SYSTEMS["debian-13"], SYSTEMS["debian-13"]._replace(name="Debian testing", release="testing"))
+BINFMT = Path("/proc/sys/fs/binfmt_misc")
+
+# Of Debian: to build some of it under an emulator takes longer than the tests.
+PACKAGES = (
+    *("python3-dev", "libssl-dev", "openssl", "ca-certificates", "curl", "python3-rich", "python3-cryptography"),
+    *("python3-pytest", "python3-pytest-timeout", "python3-pytest-xdist", "python3-hypothesis", "python3-trustme"),
+    *("python3-openssl", "python3-cffi-backend", "python3-uvloop"),
+)
+# A test may take long here, but none waits for ever.
+PYTEST = "python3 -m pytest -q -p no:cacheprovider --dist loadfile --timeout 900"
+CROSS = """\
+[binaries]
+c = [{compiler}]
+cython = ['{meson}/cython']
+pkg-config = 'pkg-config'
+python = '{python}'
+
+[properties]
+sys_root = '{root}'
+pkg_config_libdir = ['{root}/usr/lib/{gnu}-linux-gnu/pkgconfig', '{root}/usr/share/pkgconfig']
+
+[built-in options]
+c_args = ['--sysroot={root}']
+c_link_args = ['--sysroot={root}']
+
+[host_machine]
+system = 'linux'
+cpu_family = '{gnu}'
+cpu = '{gnu}'
+endian = '{endian}'
+"""
+
+
+class Processor(NamedTuple):
+    """What Debian calls it, and what GCC, QEMU and meson do."""
+
+    debian: str
+    gnu: str
+    endian: str
+    rooms: str  # the tests that are run unless others are named
+
+
+PROCESSORS = {
+    "arm64": Processor("arm64", "aarch64", "little", "tests/core tests/face"),
+    "s390x": Processor("s390x", "s390x", "big", "tests/core"),
+    "riscv64": Processor("riscv64", "riscv64", "little", "tests/core"),
+}
+# What cannot be asked of an emulator, and why.
+NOT_EMULATED: dict[str, str] = {}
+
+
+def missing(name: str) -> list[str]:
+    """The packages that this machine lacks for it."""
+    gnu = PROCESSORS[name].gnu
+    commands = {
+        "debootstrap": "debootstrap",
+        f"qemu-{gnu}-static": "qemu-user-static",
+        f"{gnu}-linux-gnu-gcc": f"gcc-{gnu}-linux-gnu",
+    }
+    return [package for command, package in commands.items() if not shutil.which(command)]
+
+
+def tried(name: str, folder: Path, arguments: str) -> Iterator[Step]:
+    """The build, the demo and the tests, each as soon as it is known."""
+    processor = PROCESSORS[name]
+    machines = [Machine(release._replace(architecture=processor.debian), folder) for release in RELEASES]
+    machine = machines[0]
+    if not is_started(processor):
+        yield Step("emulator", f"this kernel starts no {processor.gnu}", None)
+        return
+    if not machine.is_installed and not any(it.install(None, include=",".join(PACKAGES)) for it in machines):
+        yield Step("debootstrap", "Debian's archive does not answer", None)
+        return
+    machine.clone()
+    machine.connect()
+    ok = built(machine, processor)
+    yield Step("build", "works" if ok else "FAILED", ok, machine.versions)
+    if not ok:
+        return
+    tests = arguments or " ".join([processor.rooms, f"-n {processors()}", *(f"--deselect {it}" for it in NOT_EMULATED)])
+    for what, command in (("demo", "python3 -m wiretight demo --size 8M"), (arguments or processor.rooms, tests)):
+        log = what.partition(" ")[0].replace("/", "-")
+        status = machine.run(0, command if what == "demo" else f"{PYTEST} {command}", log)
+        ok, outcome = succeeds(status, (folder / f"{log}.log").read_text(errors="replace"))
+        yield Step(what, outcome, ok, machine.versions)
+
+
+def is_started(processor: Processor) -> bool:
+    """Whether the kernel starts its programs under QEMU; until the next boot, as the package of QEMU would have it."""
+    known = BINFMT / f"qemu-{processor.gnu}"
+    with suppress(OSError):
+        if not (BINFMT / "register").exists():
+            subprocess.run(["mount", "-t", "binfmt_misc", "binfmt_misc", BINFMT], capture_output=True, check=False)
+        if not known.exists():
+            (BINFMT / "register").write_bytes(Path(f"/usr/lib/binfmt.d/{known.name}.conf").read_bytes().strip())
+    return known.exists()
+
+
+def built(machine: Machine, processor: Processor) -> bool:
+    """What is committed here, compiled and put where the Python of the other system has its packages."""
+    root, scripts = machine.root, Path(sys.executable).parent
+    python = machine.logs / "python"
+    python.write_text(f'#!/bin/sh\nexec qemu-{processor.gnu}-static -L {root} {root}/usr/bin/python3 "$@"\n')
+    python.chmod(0o755)
+    compiler = [f"{processor.gnu}-linux-gnu-gcc"]
+    if shutil.which("ccache"):
+        compiler.insert(0, "ccache")
+    cross = machine.logs / "cross.ini"
+    cross.write_text(
+        CROSS.format(
+            compiler=", ".join(f"'{word}'" for word in compiler), meson=scripts, python=python, root=root,
+            gnu=processor.gnu, endian=processor.endian,
+        )
+    )  # fmt: skip
+    build = machine.logs / "build"
+    for old in (build, *root.glob("usr/**/dist-packages/wiretight*")):
+        shutil.rmtree(old, ignore_errors=True)
+    meson = [sys.executable, "-m", "mesonbuild.mesonmain"]
+    set_up = [*meson, "setup", f"--cross-file={cross}", str(build), str(root / "root/wiretight")]
+    return (
+        logged(set_up, machine.logs / "setup.log") == 0
+        and logged([*meson, "install", "-C", str(build), f"--destdir={root}"], machine.logs / "build.log") == 0
+    )
