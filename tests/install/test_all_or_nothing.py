@@ -23,6 +23,7 @@ STATE = """
         found.update({("context", key): id(value) for key, value in vars(standard.SSLContext).items()})
         for kind in loops.BaseSelectorEventLoop.__mro__:
             found.update({(kind.__name__, key): id(value) for key, value in vars(kind).items()})
+        del found[("sys", "meta_path")]  # another list with the same finders will do
         found.update({("meta_path", at): id(finder) for at, finder in enumerate(sys.meta_path)})
         return found
 """

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from contextlib import suppress
 from os import register_at_fork
 from threading import RLock
 from typing import TYPE_CHECKING, Any
@@ -120,5 +119,6 @@ def _add_hook() -> None:
 
 
 def _remove_hook() -> None:
-    with suppress(ValueError):
-        sys.meta_path.remove(_hook)
+    with _lock:
+        # Another list: a thread that goes through this one, for an import of its own, would miss the finder after ours.
+        sys.meta_path = [finder for finder in sys.meta_path if finder is not _hook]
