@@ -75,7 +75,7 @@ def pypy(folder: Path, _: str) -> Iterator[Step]:
     machine.clone()
     machine.connect()
     machine.run(0, PYPY_VERSION, "pypy")
-    machine.run(0, "pypy3 -m venv /root/pypy && /root/pypy/bin/python -m pip install .", "install")
+    machine.run(0, "pypy3 -m venv ~/pypy && ~/pypy/bin/python -m pip install .", "install")
     yield refused(machine.logs / "install.log", "wiretight needs CPython")._replace(
         versions=(machine.logs / "pypy.log").read_text().strip()
     )
