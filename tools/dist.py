@@ -121,10 +121,9 @@ def described(folder: Path) -> str:
         ([path.name, made_for(path.name), engine_of(path), f"{path.stat().st_size / 2**20:.1f}"] for path in files),
     )
     tests = table(TESTED, ([known.file, known.where, known.what, known.outcome] for known in notes(folder)))
-    symbols = sorted(path.name for path in folder.glob("symbols/*.debug"))
     beside = f"{SUMS} has the digests."
-    if symbols:
-        beside += f" Symbols for debuggers are in symbols/, a file for each of {len(symbols)} wheels."
+    if any(folder.glob("symbols/*.debug")):
+        beside += " Symbols for debuggers are in symbols/, a file for each wheel."
     return f"# What is in this folder\n\n{contents}\n\n{beside}\n\n# What was tested where\n\n{tests}\n"
 
 

@@ -300,8 +300,8 @@ def test_or_who_wraps_the_connection_raises_it(client_context: Any, server_conte
         client_context.wrap_socket(client, **options).close()
 
 
-def test_what_is_dropped_reports_it(client_context: Any, server_context: Any, unraisable: list[Any]) -> None:
-    client_context.handshake_callback = stop
+def after_a_write(client_context: Any, server_context: Any) -> Pair:
+    """Whose client has shaken hands by a write: what its handshake_callback raised is left for its next call."""
     pair = Pair(client_context, server_context)
     for _ in range(3):
         if attempt(pair.client.write, b"once") is not WANT:
@@ -309,6 +309,12 @@ def test_what_is_dropped_reports_it(client_context: Any, server_context: Any, un
         pair.pump()
         attempt(pair.server.do_handshake)
         pair.pump()
+    return pair
+
+
+def test_what_is_dropped_reports_it(client_context: Any, server_context: Any, unraisable: list[Any]) -> None:
+    client_context.handshake_callback = stop
+    pair = after_a_write(client_context, server_context)
     assert not unraisable
     del pair
     gc.collect()
@@ -322,13 +328,7 @@ def test_what_is_collected_as_garbage_reports_it_as_it_was(client_context: Any, 
         raise Stop("an argument")
 
     client_context.handshake_callback = fail
-    pair = Pair(client_context, server_context)
-    for _ in range(3):
-        if attempt(pair.client.write, b"once") is not WANT:
-            break
-        pair.pump()
-        attempt(pair.server.do_handshake)
-        pair.pump()
+    pair = after_a_write(client_context, server_context)
     circle: list[Any] = [pair.client, pair.client._sslobj]
     circle.append(circle)
     told: list[str] = []

@@ -120,5 +120,7 @@ def _add_hook() -> None:
 
 def _remove_hook() -> None:
     with _lock:
-        # Another list: a thread that goes through this one, for an import of its own, would miss the finder after ours.
-        sys.meta_path = [finder for finder in sys.meta_path if finder is not _hook]
+        others = [finder for finder in sys.meta_path if finder is not _hook]
+        if len(others) < len(sys.meta_path):
+            # Not in place: a thread that goes through the list, for an import of its own, would miss a finder.
+            sys.meta_path = others
