@@ -213,8 +213,8 @@ MEASURES = (
         "https",
         https.UNIT,
         (SUBJECT, ON_UVLOOP, *LOOPS, "no TLS"),
+        {"seconds": 3},
         {"seconds": 1},
-        {},
         (
             Goal(1.4, ("asyncio",), at_least=True),
             Goal(0.97, ("no TLS",), at_least=True),
