@@ -102,21 +102,22 @@ class Machine:
         self.logs = folder
         self.versions = ""
 
-    def install(self, keyring: Path | None, include: str = "python3") -> bool:
+    def install(self, keyring: Path | None, include: str = "python3", *options: str) -> bool:
         """Unpacks it; False: its archive does not answer, or not with what is signed."""
         shutil.rmtree(self.root, ignore_errors=True)
         self.root.mkdir(parents=True)
         mirror = next((address for whose, address in archives() if whose == self.system.distribution), "")
         script = f"/usr/share/debootstrap/scripts/{self.system.script}"
         trust = [f"--keyring={keyring}"] if keyring else []
-        options = [
+        options = (
+            *options,
             *([f"--arch={self.system.architecture}"] if self.system.architecture else []),
             "--variant=minbase",
             "--force-check-gpg",
             f"--include={include}",
             f"--components={self.system.components}",
             *trust,
-        ]
+        )
         command = [*ALONE, "debootstrap", *options, self.system.release, str(self.root), mirror, script]
         return logged(command, self.logs / "debootstrap.log") == 0
 
