@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NoReturn
+from urllib.parse import quote
 
 OUT_OF_REACH = 77  # what a build or test system takes for "skipped"
 
@@ -43,7 +44,8 @@ def from_archives(package: str, file: str, sha256: str, target: Path) -> None:
         raise OutOfReachError("this is neither Debian nor Ubuntu (no apt)")
     configured = [address for label, address in archives() if label in ("Debian", "Ubuntu", "")]
     for archive in (*configured, *archives_of_debootstrap()):
-        address = f"{archive.rstrip('/')}/pool/main/{package[0]}/{package}/{file}"
+        shelf = package[:4] if package.startswith("lib") else package[0]
+        address = f"{archive.rstrip('/')}/pool/main/{shelf}/{package}/{quote(file)}"
         options = ["-oAcquire::Retries=2", "-oAPT::Sandbox::User="]
         if said([helper, *options, "download-file", address, str(target), f"SHA256:{sha256}"], target.parent)[0]:
             return
