@@ -56,7 +56,8 @@ OPTIONS_OF_SYSTEM = {
 }
 OPTIONS_OF_MACHINE = {
     "x86_64": ("enable-ec_nistp_64_gcc_128", "-fcf-protection=full"),
-    "aarch64": ("enable-ec_nistp_64_gcc_128", "-mbranch-protection=standard"),
+    # Named, because Perl would ask the kernel, and that is of another processor where this one is emulated.
+    "aarch64": ("linux-aarch64", "enable-ec_nistp_64_gcc_128", "-mbranch-protection=standard"),
     "arm64": ("enable-ec_nistp_64_gcc_128",),
 }
 # The paths that are compiled in. Whoever could write there could configure OpenSSL, so only root may. The system's own
@@ -143,7 +144,7 @@ def fetch_packaged(release: Release, folder: Path) -> Path:
 def recipe(release: Release) -> dict[str, object]:
     """Everything that the libraries depend on."""
     compiler = os.environ.get("CC", "cc")
-    given = ("CC", "CFLAGS", "CPPFLAGS", "MACOSX_DEPLOYMENT_TARGET")
+    given = ("CC", "AR", "RANLIB", "CFLAGS", "CPPFLAGS", "MACOSX_DEPLOYMENT_TARGET")
     return {
         "version": release.version,
         "sha256": release.sha256,

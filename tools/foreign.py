@@ -4,6 +4,7 @@ The compiler is this machine's, and takes headers and libraries from the other D
 its Python included, runs under qemu-user, which the kernel starts for such programs (binfmt_misc).
 """
 
+import os
 import shutil
 import subprocess
 import sys
@@ -13,7 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from builders import processors
-from machines import SYSTEMS, Machine, logged, succeeds
+from machines import DIST, ROOT, SYSTEMS, Machine, logged, succeeds
 from steps import Step
 
 # The next one where an archive does not have the whole of this for a processor.
@@ -24,7 +25,7 @@ BINFMT = Path("/proc/sys/fs/binfmt_misc")
 PACKAGES = (
     *("python3-dev", "libssl-dev", "openssl", "ca-certificates", "curl", "python3-rich", "python3-cryptography"),
     *("python3-pytest", "python3-pytest-timeout", "python3-pytest-xdist", "python3-hypothesis", "python3-trustme"),
-    *("python3-openssl", "python3-cffi-backend", "python3-uvloop"),
+    *("python3-openssl", "python3-cffi-backend", "python3-uvloop", "python3-venv"),
 )
 # A test may take long here, but none waits for ever.
 PYTEST = "python3 -m pytest -q -p no:cacheprovider --dist loadfile --timeout 900"
@@ -83,13 +84,9 @@ def missing(name: str) -> list[str]:
 def tried(name: str, folder: Path, arguments: str) -> Iterator[Step]:
     """The build, the demo and the tests, each as soon as it is known."""
     processor = PROCESSORS[name]
-    if not is_started(processor):
-        yield Step("emulator", f"this kernel starts no {processor.gnu}", None)
-        return
-    machines = [Machine(release._replace(architecture=processor.debian), folder) for release in RELEASES]
-    machine = machines[0]
-    if not machine.is_installed and not any(unpacked(machine) for machine in machines):
-        yield Step("debootstrap", "Debian's archive does not answer", None)
+    machine = there(processor, folder)
+    if isinstance(machine, Step):
+        yield machine
         return
     machine.clone()
     machine.connect()
@@ -105,6 +102,32 @@ def tried(name: str, folder: Path, arguments: str) -> Iterator[Step]:
         yield Step(what, outcome, ok, machine.versions)
 
 
+def packed(name: str, folder: Path, _: str) -> Iterator[Step]:
+    """The wheel, from the sdist of dist/ and into it; and what comes of it there."""
+    processor = PROCESSORS[name]
+    machine = there(processor, folder)
+    if isinstance(machine, Step):
+        yield machine
+        return
+    machine.connect()
+    (machine.root / "root/wiretight").mkdir(exist_ok=True)
+    ok = wheel_for(machine, processor)
+    yield Step("wheel", "works" if ok else "FAILED", ok, machine.versions)
+    for row in machine.rows_of_dist() if ok else ():
+        yield Step(row.command, row.outcome, row.ok, row.versions)
+
+
+def there(processor: Processor, folder: Path) -> Machine | Step:
+    """The other Debian, unpacked unless it is there; or why it is not."""
+    if not is_started(processor):
+        return Step("emulator", f"this kernel starts no {processor.gnu}", None)
+    machines = [Machine(release._replace(architecture=processor.debian), folder) for release in RELEASES]
+    if machines[0].is_installed:
+        return machines[0]
+    found = next((machine for machine in machines if unpacked(machine)), None)
+    return found or Step("debootstrap", "Debian's archive does not answer", None)
+
+
 def is_started(processor: Processor) -> bool:
     """Whether the kernel starts its programs under QEMU; until the next boot, as the package of QEMU would have it."""
     known = BINFMT / f"qemu-{processor.gnu}"
@@ -117,7 +140,7 @@ def is_started(processor: Processor) -> bool:
 
 
 def unpacked(machine: Machine) -> bool:
-    """The system by the files of its packages alone: to run their scripts under an emulator takes longer than the tests."""
+    """The files of its packages alone: to run their scripts under an emulator takes longer than the tests."""
     if not machine.install(None, ",".join(PACKAGES), "--foreign"):
         return False
     root = machine.root
@@ -138,20 +161,8 @@ def unpacked(machine: Machine) -> bool:
 
 def built(machine: Machine, processor: Processor) -> bool:
     """What is committed here, compiled and put where the Python of the other system has its packages."""
-    root, scripts = machine.root, Path(sys.executable).parent
-    python = machine.logs / "python"
-    python.write_text(f'#!/bin/sh\nexec qemu-{processor.gnu}-static -L {root} {root}/usr/bin/python3 "$@"\n')
-    python.chmod(0o755)
-    compiler = [f"{processor.gnu}-linux-gnu-gcc"]
-    if shutil.which("ccache"):
-        compiler.insert(0, "ccache")
-    cross = machine.logs / "cross.ini"
-    cross.write_text(
-        CROSS.format(
-            compiler=", ".join(f"'{word}'" for word in compiler), meson=scripts, python=python, root=root,
-            gnu=processor.gnu, endian=processor.endian,
-        )
-    )  # fmt: skip
+    root = machine.root
+    cross = cross_file(machine, processor)
     build = machine.logs / "build"
     for old in (build, *root.glob("usr/**/dist-packages/wiretight*")):
         shutil.rmtree(old, ignore_errors=True)
@@ -161,3 +172,54 @@ def built(machine: Machine, processor: Processor) -> bool:
         logged(set_up, machine.logs / "setup.log") == 0
         and logged([*meson, "install", "-C", str(build), f"--destdir={root}"], machine.logs / "build.log") == 0
     )
+
+
+def wheel_for(machine: Machine, processor: Processor) -> bool:
+    """One with an OpenSSL of its own. This Python, of the same version as the other, is told that it is that one."""
+    root, gnu = machine.root, f"{processor.gnu}-linux-gnu"
+    made, name = machine.logs / "wheel", f"_sysconfigdata__linux_{gnu}"
+    shutil.rmtree(made, ignore_errors=True)
+    (made / "python").mkdir(parents=True)
+    (found,) = root.glob(f"usr/lib/python3.*/_sysconfigdata__{gnu}.py")
+    shutil.copy(found, made / "python" / f"{name}.py")
+    environment = os.environ | {
+        "_PYTHON_HOST_PLATFORM": f"linux-{processor.gnu}",
+        "_PYTHON_SYSCONFIGDATA_NAME": name,
+        "PYTHONPATH": str(made / "python"),
+        **{
+            variable: f"{gnu}-{tool}"
+            for variable, tool in {"CC": "gcc", "AR": "ar", "RANLIB": "ranlib", "OBJCOPY": "objcopy"}.items()
+        },
+    }
+    (sdist,) = DIST.glob("*.tar.gz")
+    options = [f"--cross-file={cross_file(machine, processor)}", "-Dopenssl=static"]
+    command = [
+        *(sys.executable, "-m", "pip", "wheel", "-v", "--no-build-isolation", "--no-deps"),
+        *(f"--wheel-dir={made}", *(f"-Csetup-args={option}" for option in options), str(sdist)),
+    ]
+    if logged(command, machine.logs / "wheel.log", environment):
+        return False
+    (wheel,) = made.glob("*.whl")
+    repair = [sys.executable, ROOT / "tools/repair_wheel.py", wheel, DIST, DIST / "symbols"]
+    environment["PATH"] = f"{Path(sys.executable).parent}:{environment['PATH']}"
+    return logged([*map(str, repair)], machine.logs / "repair.log", environment) == 0
+
+
+def cross_file(machine: Machine, processor: Processor) -> Path:
+    """What meson has to know of the other system."""
+    python = machine.logs / "python"
+    python.write_text(
+        f'#!/bin/sh\nexec qemu-{processor.gnu}-static -L {machine.root} {machine.root}/usr/bin/python3 "$@"\n'
+    )
+    python.chmod(0o755)
+    compiler = [f"{processor.gnu}-linux-gnu-gcc"]
+    if shutil.which("ccache"):
+        compiler.insert(0, "ccache")
+    cross = machine.logs / "cross.ini"
+    cross.write_text(
+        CROSS.format(
+            compiler=", ".join(f"'{word}'" for word in compiler), meson=Path(sys.executable).parent, python=python,
+            root=machine.root, gnu=processor.gnu, endian=processor.endian,
+        )
+    )  # fmt: skip
+    return cross

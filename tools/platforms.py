@@ -1,10 +1,12 @@
 """Try wiretight on platforms that this machine is not: other processors, other Pythons, other systems.
 
-Usage: platforms.py [--folder FOLDER] [--json] [--keep] [PLATFORM...] [-- ARGUMENTS OF PYTEST]
+Usage: platforms.py [--dist] [--folder FOLDER] [--json] [--keep] [PLATFORM...] [-- ARGUMENTS OF PYTEST]
 
 Linux on another processor is a Debian in a folder, under an emulator (foreign.py). For macOS, the C files are compiled
 (zig.py). On PyPy and for Windows, the build must refuse, and say why. It takes what is committed here, as
 scripts/machines does, except for macOS and Windows.
+
+--dist: for other processors, makes a wheel of the sdist in dist/, and installs and uses it; dist/ notes that.
 """
 
 import argparse
@@ -20,10 +22,12 @@ from datetime import datetime, timezone
 from functools import partial
 from pathlib import Path
 
+import dist
 import foreign
+import musl
 import zig
 from builders import cache, say
-from machines import ROOT, SYSTEMS, WIDTH, Machine, logged, succeeds
+from machines import DIST, ROOT, SYSTEMS, WIDTH, Machine, logged, succeeds
 from steps import Step
 
 PYPY_VERSION = """pypy3 -c 'import sys; print("PyPy %d.%d.%d" % sys.pypy_version_info[:3], sys.version.split()[0])'"""
@@ -96,15 +100,17 @@ def refused(log: Path, sentence: str) -> Step:
     return Step("build", f"refused: {said[1]}" if said else "FAILED: not refused in a sentence", said is not None)
 
 
-PLATFORMS: dict[str, Callable[[Path, str], Iterator[Step]]] = {
+Tried = dict[str, Callable[[Path, str], Iterator[Step]]]
+PLATFORMS: Tried = {
     **{name: partial(foreign.tried, name) for name in foreign.PROCESSORS},
+    "musl": musl.tried,
     "3.14t": free_threaded,
     "pypy": pypy,
     **{name: partial(zig.tried, name) for name in zig.TARGETS},
     "windows": windows,
 }
 # What those need of this machine's system, beside what scripts/lib/setup.sh sees to.
-NEEDED = {name: partial(foreign.missing, name) for name in foreign.PROCESSORS}
+NEEDED = {**{name: partial(foreign.missing, name) for name in foreign.PROCESSORS}, "musl": musl.missing}
 
 
 # --- the table --------------------------------------------------------------------------------------------------------
@@ -126,10 +132,11 @@ def described(platform: str, step: Step, seconds: int) -> dict[str, object]:
     }
 
 
-def main() -> None:
-    """Print a row as soon as it is known."""
+def asked() -> tuple[argparse.Namespace, Tried, str]:
+    """The options, what is to be tried, and the arguments of pytest."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("platforms", nargs="*", metavar="PLATFORM", help=f"all of them, or of {', '.join(PLATFORMS)}")
+    parser.add_argument("--dist", action="store_true", help="make a wheel of the sdist in dist/, and use it")
     parser.add_argument("--folder", type=Path, default=cache() / "platforms", help="of the systems, builds and logs")
     parser.add_argument("--json", action="store_true", help="lines of JSON instead of a table, for scripts/reliability")
     parser.add_argument("--keep", action="store_true", help="leave the systems in the folder, for the next run")
@@ -139,21 +146,29 @@ def main() -> None:
         at = arguments.index("--")
         arguments, given = arguments[:at], " ".join(arguments[at + 1 :])
     options = parser.parse_args(arguments)
-    unknown = [name for name in options.platforms if name not in PLATFORMS]
+    known = {name: partial(foreign.packed, name) for name in foreign.PROCESSORS} if options.dist else PLATFORMS
+    unknown = [name for name in options.platforms if name not in known]
     if unknown:
-        parser.error(f"no such platform: {', '.join(unknown)}; there are {', '.join(PLATFORMS)}")
-    chosen = options.platforms or list(PLATFORMS)
+        parser.error(f"no such platform: {', '.join(unknown)}; there are {', '.join(known)}")
+    if options.dist and not list(DIST.glob("*.tar.gz")):
+        parser.error("no sdist is in dist/: scripts/wheel makes it")
+    return options, {name: known[name] for name in options.platforms or known}, given
+
+
+def main() -> None:
+    """Print a row as soon as it is known."""
+    options, chosen, given = asked()
     if options.missing:
         print(*dict.fromkeys(package for name in chosen for package in NEEDED.get(name, list)()))
         return
     failed, versions = False, {}
     if not options.json:
         show("platform", "what", "outcome", "seconds")
-    for name in chosen:
+    for name, tried in chosen.items():
         folder = options.folder.resolve() / name
         folder.mkdir(parents=True, exist_ok=True)
         began = time.monotonic()
-        for step in PLATFORMS[name](folder, given):
+        for step in tried(folder, given):
             seconds = round(time.monotonic() - began)
             began = time.monotonic()
             failed = failed or step.ok is False
@@ -164,7 +179,9 @@ def main() -> None:
                 show(name, step.what, step.outcome, str(seconds))
         if not options.keep:
             shutil.rmtree(folder / "root", ignore_errors=True)
-    if not options.json:
+    if options.dist:
+        dist.main(DIST)
+    elif not options.json:
         print(*(f"{name}: {has}" for name, has in versions.items() if has), sep="\n")
     say(f"the logs are in {options.folder}")
     raise SystemExit(failed)

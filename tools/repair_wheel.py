@@ -2,10 +2,12 @@
 """Make a built wheel one for others: `repair_wheel.py WHEEL FOLDER [SYMBOLS]` writes it into the folder. For Linux.
 
 The symbols leave its library for a file in the folder SYMBOLS, where a debugger finds them; without one, they are
-dropped. Then auditwheel names the oldest system that the wheel runs on, and fails if it needs what no such system has.
+dropped. The environment's OBJCOPY names the one of another processor. Then auditwheel names the oldest system that the
+wheel runs on, and fails if it needs what no such system has.
 scripts/wheel and cibuildwheel ([tool.cibuildwheel.linux] in pyproject.toml) both call this.
 """
 
+import os
 import shutil
 import subprocess
 import sys
@@ -14,6 +16,7 @@ import zipfile
 from pathlib import Path
 
 LIBRARY = "wiretight/_core/_native"
+OBJCOPY = os.environ.get("OBJCOPY", "objcopy")
 
 
 def stripped(wheel: Path, folder: Path, symbols: Path | None) -> Path:
@@ -36,10 +39,10 @@ def strip(library: Path, symbols: Path | None) -> None:
     link = []
     if symbols:
         symbols.parent.mkdir(parents=True, exist_ok=True)
-        run("objcopy", "--only-keep-debug", library, symbols)
+        run(OBJCOPY, "--only-keep-debug", library, symbols)
         link = [f"--add-gnu-debuglink={symbols.name}"]
     folder = symbols.parent if symbols else library.parent  # the name is looked up there, and kept without a folder
-    run("objcopy", "--strip-unneeded", *link, library.resolve(), folder=folder)
+    run(OBJCOPY, "--strip-unneeded", *link, library.resolve(), folder=folder)
 
 
 def run(*command: str | Path, folder: Path | None = None) -> None:
@@ -50,7 +53,7 @@ def run(*command: str | Path, folder: Path | None = None) -> None:
 
 def main(wheel: Path, folder: Path, symbols: Path | None = None) -> None:
     """Write the wheel."""
-    missing = [program for program in ("objcopy", "auditwheel") if shutil.which(program) is None]
+    missing = [program for program in (OBJCOPY, "auditwheel") if shutil.which(program) is None]
     if missing:
         raise SystemExit(
             f"repair_wheel.py: needs {' and '.join(missing)}: apt install binutils, pip install auditwheel"
