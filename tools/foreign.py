@@ -167,7 +167,8 @@ def built(machine: Machine, processor: Processor) -> bool:
     for old in (build, *root.glob("usr/**/dist-packages/wiretight*")):
         shutil.rmtree(old, ignore_errors=True)
     meson = [sys.executable, "-m", "mesonbuild.mesonmain"]
-    set_up = [*meson, "setup", f"--cross-file={cross}", str(build), str(root / "root/wiretight")]
+    places = [f"-Dpython.{kind}libdir=/usr/lib/python3/dist-packages" for kind in ("plat", "pure")]
+    set_up = [*meson, "setup", f"--cross-file={cross}", *places, str(build), str(root / "root/wiretight")]
     return (
         logged(set_up, machine.logs / "setup.log") == 0
         and logged([*meson, "install", "-C", str(build), f"--destdir={root}"], machine.logs / "build.log") == 0

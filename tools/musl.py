@@ -64,6 +64,7 @@ def tried(folder: Path, arguments: str) -> Iterator[Step]:
         or logged(
             [
                 *("env", f"PATH={environment / 'bin'}:{os.environ['PATH']}", f"CC={os.environ['CC']}"),
+                f"PKG_CONFIG_LIBDIR={python.parents[1] / 'lib/pkgconfig'}",  # where meson looks for Python
                 *(*pip, "--no-build-isolation", "-Csetup-args=-Dopenssl=static", f"{ROOT}[demo]"),
             ],
             folder / "build.log",
