@@ -1,6 +1,7 @@
-"""Linux with musl in place of glibc: a CPython and an OpenSSL by musl-gcc, and wiretight and its tests on them.
+"""Linux with musl in place of glibc: an OpenSSL and a CPython by musl-gcc, and wiretight and its tests on them.
 
-It stands for Alpine Linux and its like; only the C library is theirs.
+It stands for Alpine Linux and its like; only the C library is theirs. It is compiled here, too, because wheels for musl
+need the relocations that it knows since 1.2.4 (DT_RELR), and Debian 12 has an older one.
 """
 
 import os
@@ -18,6 +19,7 @@ from machines import ROOT, logged, succeeds
 from steps import Step
 
 VERSION = "3.13"
+LIBC = ("musl_1.2.5.orig.tar.gz", "a9a118bbe84d8764da0ea0d28b3ab3fae8477fc7e4085d90102b8596fc7c75e4")
 # What CPython cannot be used without, from the archives: pip unpacks by zlib, and the kit of the tests asks ctypes.
 LIBRARIES = {
     "zlib": (
@@ -32,7 +34,7 @@ KERNEL = ("linux", "asm", "asm-generic")
 COMPILER = """\
 #!/bin/sh
 [ "$*" != --print-multiarch ] || exec echo {machine}-linux-musl
-exec musl-gcc -idirafter {headers} "$@"
+exec {musl}/bin/musl-gcc -idirafter {headers} "$@"
 """
 PROOF = "import ctypes, pip, sys, ssl, venv, zlib; print(sys.version.split()[0], ssl.OPENSSL_VERSION.split()[1])"
 TESTS = "tests/core"
@@ -40,7 +42,7 @@ TESTS = "tests/core"
 
 def missing() -> list[str]:
     """The packages that this machine lacks for it."""
-    commands = {"musl-gcc": "musl-tools", "debootstrap": "debootstrap", "xz": "xz-utils", "make": "make"}
+    commands = {"debootstrap": "debootstrap", "xz": "xz-utils", "make": "make"}
     return [package for command, package in commands.items() if not shutil.which(command)]
 
 
@@ -99,16 +101,29 @@ def built() -> Path:
 
 def compiler_in(home: Path) -> Path:
     """musl-gcc with the kernel's headers, which OpenSSL and CPython include."""
-    headers = home / "kernel"
+    headers, musl = home / "kernel", home / "musl"
     shutil.rmtree(headers, ignore_errors=True)
     headers.mkdir(parents=True)
     for name in KERNEL:
         found = next(Path("/usr/include").glob(f"*/{name}"), Path("/usr/include") / name)
         (headers / name).symlink_to(found)
+    if not (musl / "bin/musl-gcc").exists():
+        with tempfile.TemporaryDirectory(dir=cache(), prefix="building-") as folder:
+            configure = ["./configure", f"--prefix={musl}", f"--syslibdir={musl / 'lib'}", "--enable-wrapper=gcc"]
+            make = ["make", "-j", str(processors())]
+            build([configure, make, ["make", "install"]], unpacked("musl", *LIBC, Path(folder)), "musl")
     compiler = home / "cc"
-    compiler.write_text(COMPILER.format(machine=platform.machine(), headers=headers))
+    compiler.write_text(COMPILER.format(machine=platform.machine(), headers=headers, musl=musl))
     compiler.chmod(0o755)
     return compiler
+
+
+def unpacked(name: str, file: str, sha256: str, folder: Path) -> Path:
+    """The source of a library, in a folder of its own."""
+    from_archives(name, file, sha256, folder / file)
+    unpack(folder / file, folder)
+    (source,) = folder.glob(f"{name}*/")
+    return source
 
 
 def compile_in(folder: Path, home: Path, engine: Path) -> None:
@@ -116,9 +131,7 @@ def compile_in(folder: Path, home: Path, engine: Path) -> None:
     jobs = ["make", "-j", str(processors())]
     os.environ["CFLAGS"] = "-fPIC"
     for name, (file, sha256) in LIBRARIES.items():
-        from_archives(name, file, sha256, folder / file)
-        unpack(folder / file, folder)
-        (source,) = folder.glob(f"{name}*/")
+        source = unpacked(name, file, sha256, folder)
         static = ["--static"] if name == "zlib" else ["--disable-shared", "--disable-docs"]
         build([["./configure", f"--prefix={home}", *static], [*jobs, "install"]], source, name)
     del os.environ["CFLAGS"]
