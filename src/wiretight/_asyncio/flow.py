@@ -149,8 +149,8 @@ class Flow(Channel):
     def _watch_again(self) -> None:
         """Called when the loop reports a descriptor in error, which libuv then no longer watches.
 
-        That need not be its end: messages in the error queue, which may be time stamps, are such an error until somebody
-        reads them. Not at once, because uvloop forgets both callbacks after it has called them.
+        That need not be its end: messages in the error queue, which may be time stamps, are such an error until
+        somebody reads them. Not at once, because uvloop forgets both callbacks after it has called them.
         """
         if not self._watches_again:
             self._loop.call_soon(self._guarded, self._watch_anew)

@@ -61,7 +61,8 @@ cdef class Channel(Steps):
         """Takes `connection` over: nobody else reads from its descriptor.
 
         With `edge_triggered`, what is left unread is not reported again, so that reading goes on until there is
-        nothing. With `stops_in_error`, the loop reports a descriptor in error, and then no longer watches it. Since 0.1.
+        nothing. With `stops_in_error`, the loop reports a descriptor in error, and then no longer watches it.
+        Since 0.1.
         """
         self.connection = connection
         self.edge_triggered = edge_triggered
