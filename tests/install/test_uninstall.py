@@ -328,6 +328,25 @@ def test_our_finder_is_removed_and_others_stay() -> None:
     succeeds(FINDER + "    wiretight.uninstall()\n    assert sys.meta_path == [Finder, *before]\n")
 
 
+def test_what_another_thread_changes_among_the_finders_meanwhile_stays() -> None:
+    succeeds(
+        FINDER
+        + """
+    class Other(Finder): pass
+    class Changing(list):
+        def __iter__(self):
+            yield from [*super().__iter__()]
+            if Finder in self:  # what a thread would do that runs now
+                self.remove(Finder)
+                self.insert(0, Other)
+    uninstall = wiretight.uninstall  # which imports
+    sys.meta_path = Changing(sys.meta_path)
+    uninstall()
+    assert sys.meta_path == [Other, *before], sys.meta_path
+    """
+    )
+
+
 @pytest.mark.parametrize("uninstalled", [False, True], ids=["installed", "uninstalled"])
 def test_asyncio_may_be_half_imported(uninstalled: bool) -> None:
     succeeds(

@@ -18,7 +18,7 @@ class Descriptors:
     loops know their transports, and have private calls for them; on other loops, the public calls get the same check.
     """
 
-    __slots__ = ("add_reader", "add_writer", "edge_triggered", "remove_reader", "remove_writer", "transports")
+    __slots__ = ("add_reader", "add_writer", "remove_reader", "remove_writer", "stops_in_error", "transports")
 
     add_reader: Callable[..., Any]
     add_writer: Callable[..., Any]
@@ -29,8 +29,8 @@ class Descriptors:
     def __init__(self, loop: AbstractEventLoop) -> None:
         known: Any = loop
         is_asyncios = isinstance(loop, BaseSelectorEventLoop)
-        # libuv reports a descriptor in error once, and then stops watching it.
-        self.edge_triggered = not is_asyncios
+        # libuv reports a descriptor in error once, and then no longer watches it.
+        self.stops_in_error = not is_asyncios
         self.transports = known._transports if is_asyncios else WeakValueDictionary()
         for name in _GUARDED:
             setattr(self, name, getattr(known, f"_{name}" if is_asyncios else name))

@@ -31,7 +31,12 @@ class Flow(Channel):
         "_number",
         "_protocol_paused",
         "_sock",
+        "_watches_again",
+        "_writer",
     )
+
+    _watches_again: bool  # _watch_anew() is scheduled
+    _writer: Callable[[], None] | None  # what is called when the descriptor is writable, while that is watched
 
     def _take_over(self, loop: AbstractEventLoop, sock: PlainSocket) -> None:
         """Takes the socket over. It stays the program's object, which may be closed under us."""
@@ -49,7 +54,8 @@ class Flow(Channel):
         """Starts with nothing watched and nothing written."""
         self._loop = loop
         self._sock = sock
-        self._has_reader = self._has_writer = self._protocol_paused = False
+        self._has_reader = self._has_writer = self._protocol_paused = self._watches_again = False
+        self._writer = None
         self._high_water, self._low_water = HIGH_WATER, HIGH_WATER // 4
 
     # --- The write buffer ---------------------------------------------------------------------------------------------
@@ -125,12 +131,40 @@ class Flow(Channel):
         if not self._has_writer:
             number = self._open_number()
             self._has_writer = True
-            self._descriptors.add_writer(number, self._guarded, callback)
+            self._writer = callback
+            self._descriptors.add_writer(number, self._writable)
 
     def _unwatch_writing(self) -> None:
         if self._has_writer:
             self._descriptors.remove_writer(self._number)
             self._has_writer = False
+            self._writer = None
+
+    def _writable(self) -> None:
+        if self._is_in_error():
+            self._guarded(self._watch_again)
+        if self._writer is not None:
+            self._guarded(self._writer)
+
+    def _watch_again(self) -> None:
+        """Called when the loop reports a descriptor in error, which libuv then no longer watches.
+
+        That need not be its end: messages in the error queue, which may be time stamps, are such an error until
+        somebody reads them. Not at once, because uvloop forgets both callbacks after it has called them.
+        """
+        if not self._watches_again:
+            self._loop.call_soon(self._guarded, self._watch_anew)
+            self._watches_again = True
+
+    def _watch_anew(self) -> None:
+        self._watches_again = False
+        has_reader, writer = self._has_reader, self._writer
+        self._unwatch_reading()
+        self._unwatch_writing()
+        if has_reader:
+            self._watch_reading()
+        if writer is not None:
+            self._watch_writing(writer)
 
     def _open_number(self) -> int:
         """The descriptor. Raises OSError (EBADF) if the program has closed the socket."""
@@ -159,5 +193,6 @@ class Flow(Channel):
     def _close_socket(self) -> None:
         """Closes our descriptor, without informing the loop or the peer."""
         self._has_reader = self._has_writer = False
+        self._writer = None
         sock, self._sock = self._sock, None
         sock.close()

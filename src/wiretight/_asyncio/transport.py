@@ -73,7 +73,7 @@ class SSLTransport(Handshake):
         self._take_over(loop, sock)
         self._extra = addresses(sock, extra)
         self._attach_to(server)
-        self._start(protocol, waiter, edge_triggered=self._descriptors.edge_triggered)
+        self._start(protocol, waiter, stops_in_error=self._descriptors.stops_in_error)
 
     def _prepare(
         self,
@@ -97,12 +97,19 @@ class SSLTransport(Handshake):
         self._step = self._reason = self._decision = None
         self._negotiated = {}
 
-    def _start(self, protocol: BaseProtocol, waiter: Future[None] | None, *, edge_triggered: bool) -> None:
+    def _start(
+        self,
+        protocol: BaseProtocol,
+        waiter: Future[None] | None,
+        *,
+        edge_triggered: bool = False,
+        stops_in_error: bool = False,
+    ) -> None:
         """Starts the handshake."""
         self._waiter = waiter
         self._waiter_callbacks = []
         self._ssl_object._sslobj.ask_session_store()
-        self._bind(self._ssl_object._sslobj, edge_triggered)
+        self._bind(self._ssl_object._sslobj, edge_triggered, stops_in_error)
         self.set_protocol(protocol)
         self._enter(State.HANDSHAKING)
         self._is_over = False

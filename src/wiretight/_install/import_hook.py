@@ -120,7 +120,16 @@ def _add_hook() -> None:
 
 def _remove_hook() -> None:
     with _lock:
-        others = [finder for finder in sys.meta_path if finder is not _hook]
-        if len(others) < len(sys.meta_path):
-            # Not in place: a thread that goes through the list, for an import of its own, would miss a finder.
-            sys.meta_path = others
+        left = sys.meta_path
+        others = _without_hook(left)
+        if len(others) == len(left):
+            return
+        # Not in place: a thread that goes through the list, for an import of its own, would miss a finder.
+        before, sys.meta_path = [*others], others
+        now = _without_hook(left)
+        if now != before:  # another thread has changed the list until it was left
+            others[:] = now
+
+
+def _without_hook(finders: list[Any]) -> list[Any]:
+    return [finder for finder in finders if finder is not _hook]

@@ -2,7 +2,8 @@
 
 It moves the bytes between protocol and kernel. Everything that happens seldom it leaves to the transport, a subclass in
 Python, by calling its methods: `_progress` (the descriptor is ready, but the connection is not open), `_read_ended`,
-`_write_blocked`, `_drained`, `_write_failed`, `_write_refused`, `_protocol_failed`, and `_broke` if one of them fails.
+`_write_blocked`, `_drained`, `_write_failed`, `_write_refused`, `_protocol_failed`, `_watch_again` (the loop may have
+stopped watching), and `_broke` if one of them fails.
 
 What the protocol writes is encrypted and sent at once. If the kernel is full, the wire owns the encrypted records, and
 the rest waits here as it was written.
@@ -56,14 +57,16 @@ cdef class Channel(Steps):
 
     # --- Set up -------------------------------------------------------------------------------------------------------
 
-    def _bind(self, Stream connection not None, bint edge_triggered):
+    def _bind(self, Stream connection not None, bint edge_triggered, bint stops_in_error):
         """Takes `connection` over: nobody else reads from its descriptor.
 
-        With `edge_triggered`, the loop may not report again what is left unread, so that reading goes on until there is
-        nothing. Since 0.1.
+        With `edge_triggered`, what is left unread is not reported again, so that reading goes on until there is
+        nothing. With `stops_in_error`, the loop reports a descriptor in error, and then no longer watches it.
+        Since 0.1.
         """
         self.connection = connection
         self.edge_triggered = edge_triggered
+        self.stops_in_error = stops_in_error
         connection.is_awaited = True
         connection.wire.reads_ahead = True  # nobody else knows the connection yet
 
@@ -103,8 +106,9 @@ cdef class Channel(Steps):
         cdef int status = DONE
         cdef int steps = 0
         cdef uint64_t most
-        cdef bint is_done = False
         self.bound()
+        if self.is_in_error():
+            self._watch_again()
         if not self.delivers:       # a thread of the executor may be at it
             self._progress()
             return 0
@@ -117,13 +121,12 @@ cdef class Channel(Steps):
             steps += 1
             most += self.last_read
             # A full step has not emptied the kernel: another look is cheaper than another call by the loop.
-            is_done = status == DONE and self.last_read < ROOM and not self.has_more()
-            if is_done:
+            if status == DONE and self.last_read < ROOM and not self.has_more():
                 break
         if status == CLOSED or status == FAILED or status == WANT_WRITE:
             if self.delivers or status == FAILED:       # a failure is reported once, even to a protocol that has paused
                 self._read_ended(status)
-        elif status == DONE and not is_done and self.delivers and self.has_more():
+        elif status == DONE and self.delivers and self.has_more():
             self._read_later()
         elif status == WANT_CALLBACK:
             self._suspended()

@@ -8,7 +8,8 @@ from wiretight._core.connection.stream cimport Operation, Stream
 
 cdef class Steps:
     cdef Stream connection
-    cdef bint edge_triggered        # what is left unread may not be reported again
+    cdef bint edge_triggered        # what is left unread is not reported again
+    cdef bint stops_in_error        # nor is anything, of a descriptor in error that has been reported
     cdef bint more                  # after the last step: see Stream.has_more()
     cdef uint64_t bytes_in          # of the wire, after that step: other threads may read, too
     cdef Failure failure            # of the last step that FAILED
@@ -27,6 +28,7 @@ cdef class Steps:
     cdef int ran_out(self) except -1
     cdef object failure_of_step(self)
     cdef bint has_more(self) noexcept
+    cdef bint is_in_error(self) noexcept
     cdef bint is_lent(self) noexcept
 
 

@@ -193,10 +193,14 @@ cdef class Steps:
 
     cdef bint has_more(self) noexcept:
         """Whether, after a step, there may be data that the loop will not report."""
-        if self.more or not self.edge_triggered or not self.connection.wire.on_socket:
-            return self.more or self.edge_triggered
-        # A loop on libuv will, unless the descriptor is in error: then it has stopped watching it.
-        return wt_has_failed(self.connection.wire.fd)
+        return self.more or self.edge_triggered
+
+    def _is_in_error(self):
+        """Whether the loop may have stopped watching the descriptor. Since 0.1."""
+        return self.is_in_error()
+
+    cdef bint is_in_error(self) noexcept:
+        return self.stops_in_error and wt_has_failed(self.connection.wire.fd)
 
     def _failure(self):
         """The exception for a FAILED status. Since 0.1."""
