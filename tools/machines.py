@@ -75,7 +75,7 @@ VERSIONS = (
 # What a user of the index does, in a folder with the wheels and the program.
 INSTALLED = {
     "install": "python3 -m venv env && "
-    "env/bin/pip install --only-binary wiretight --find-links . 'wiretight[demo]' requests",
+    "env/bin/pip install {index} --only-binary wiretight --find-links . 'wiretight[demo]' requests",
     "demo": "env/bin/python -m wiretight {demo}",
     "requests": f"env/bin/python {PROGRAM.name}",
 }
@@ -170,13 +170,13 @@ class Machine:
                 seconds = round(time.monotonic() - began)
                 yield Row(self.system.name, who, command, outcome, seconds, ok, self.versions)
 
-    def rows_of_dist(self, demo: str = "demo") -> Iterator[Row]:
+    def rows_of_dist(self, demo: str = "demo", index: str = "") -> Iterator[Row]:
         """A wheel of dist/, installed and used by root; without one that suits, the first of them fails."""
         for file in (*DIST.glob("*.whl"), PROGRAM):
             shutil.copy(file, self.root / "root/wiretight")
         wheel = None
         for name, template in INSTALLED.items():
-            command = template.format(demo=demo)
+            command = template.format(demo=demo, index=index)
             began = time.monotonic()
             status = self.run(0, command, f"dist-{name}")
             output = (self.logs / f"dist-{name}.log").read_text(errors="replace")
