@@ -125,7 +125,8 @@ def fetched(machine: Machine, processor: Processor) -> int:
     """What the wheel and the fetch need, for that processor; the status of pip."""
     platforms = [f"--platform=manylinux{glibc}_{processor.gnu}" for glibc in ("2014", "_2_28", "_2_34")]
     pip = [sys.executable, "-m", "pip", "download", "--only-binary=:all:", *platforms]
-    return logged([*pip, f"--dest={machine.root / 'root/wiretight'}", "rich", "requests"], machine.logs / "fetch.log")
+    wanted = [f"--find-links={DIST}", f"--dest={machine.root / 'root/wiretight'}", "wiretight[demo]", "requests"]
+    return logged([*pip, *wanted], machine.logs / "fetch.log")
 
 
 def there(processor: Processor, folder: Path) -> Machine | Step:
