@@ -181,7 +181,9 @@ class Machine:
             status = self.run(0, command, f"dist-{name}")
             output = (self.logs / f"dist-{name}.log").read_text(errors="replace")
             ok, outcome = succeeds(status, output)
-            if name == "install" and (found := re.search(r"^Processing .*?([^/\s]+\.whl)$", output, re.MULTILINE)):
+            if name == "install" and (
+                found := re.search(r"^Processing .*?(wiretight-[^/\s]+\.whl)$", output, re.MULTILINE)
+            ):
                 wheel = DIST / found[1]
             if wheel and name != "install":
                 dist.note(wheel, f"{self.system.name}, bare: {self.versions}", command, outcome)
