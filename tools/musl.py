@@ -48,12 +48,17 @@ def missing() -> list[str]:
 
 def tried(folder: Path, arguments: str) -> Iterator[Step]:
     """The build, the demo and the tests, each as soon as it is known."""
+    before = os.environ.copy()
     try:
         python = built()
+        compiler = os.environ["CC"]
     except OutOfReachError as error:
         say(str(error))
         yield Step("build", "no source of Python in reach", None)
         return
+    finally:
+        os.environ.clear()  # the next platforms have compilers of their own
+        os.environ.update(before)
     version, openssl = subprocess.run([python, "-c", PROOF], capture_output=True, text=True, check=True).stdout.split()
     versions = f"Python {version}, OpenSSL {openssl}, musl"
     environment = folder / "env"
@@ -65,7 +70,7 @@ def tried(folder: Path, arguments: str) -> Iterator[Step]:
         or logged(["env", "-C", str(ROOT), *pip, "--group", "build", "--group", "test"], folder / "groups.log")
         or logged(
             [
-                *("env", f"PATH={environment / 'bin'}:{os.environ['PATH']}", f"CC={os.environ['CC']}"),
+                *("env", f"PATH={environment / 'bin'}:{os.environ['PATH']}", f"CC={compiler}"),
                 f"PKG_CONFIG_LIBDIR={python.parents[1] / 'lib/pkgconfig'}",  # where meson looks for Python
                 *(*pip, "--no-build-isolation", "-Csetup-args=-Dopenssl=static", f"{ROOT}[demo]"),
             ],
@@ -85,7 +90,7 @@ def tried(folder: Path, arguments: str) -> Iterator[Step]:
 
 
 def built() -> Path:
-    """The interpreter, built now unless it is there; its compiler is in the environment (CC) from here on."""
+    """The interpreter, built now unless it is there; its compiler is in the environment (CC) after it."""
     exact = free_threaded_python.RELEASES[VERSION][0]
     home = cache() / f"python-{exact}-musl-{platform.machine()}"
     python = home / "bin/python3"
