@@ -1,14 +1,13 @@
 """main: arguments in, exit status out; the only place that turns a failure into a line on stderr."""
 
 import argparse
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import wiretight as ssl
-from wiretight._cli import doctor, info
+from wiretight._cli import doctor, info, streams
 from wiretight._cli import run as program
 from wiretight._cli.bench import command as bench
 from wiretight._cli.ca import command as ca
@@ -32,6 +31,10 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Raise `UsageError`."""
         raise UsageError(f"{message} (see `{self.prog} --help`)")
+
+    def _print_message(self, message: str, file: Any = None) -> None:
+        # Help and the version are output as any other: argparse hides that it cannot be written.
+        print(message, end="", file=file or sys.stderr)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -57,20 +60,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     arguments = sys.argv[1:] if arguments is None else arguments
     if arguments[:1] == ["run"] and arguments[1:] not in (["-h"], ["--help"]):
         return _run_program(arguments[1:])
-    if sys.stdout is None:  # it was closed
-        sys.stdout = open(os.devnull, "w")  # noqa: SIM115, PTH123
-    _accept_any_text()
+    streams.prepare()
     end_by_exception()
     try:
-        status = _run(arguments)
-        sys.stdout.flush()
-        return status
+        try:
+            return _run(arguments)
+        finally:  # --help and --version end by SystemExit
+            sys.stdout.flush()
     except KeyboardInterrupt:
         return INTERRUPTED
     except OSError as error:
-        # Commands turn the errors of networks and files into a CommandError, so this one is about our output. The
-        # interpreter flushes stdout once more when it exits: that has to succeed.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        # Commands turn the errors of networks and files into a CommandError, so this one is about our output.
+        streams.discard_output()
         if isinstance(error, BrokenPipeError):
             return PIPE_CLOSED
         print(f"wiretight: the output cannot be written: {error.strerror or error}", file=sys.stderr)
@@ -96,14 +97,7 @@ def _run_program(arguments: Sequence[str]) -> int:
     try:
         program.run(arguments)
     except CommandError as failure:
+        streams.prepare()
         print(f"wiretight: {clean(str(failure))}", file=sys.stderr)
         return WRONG_USAGE
     return 0
-
-
-def _accept_any_text() -> None:
-    # A certificate may contain any character, which must not be an error on an ASCII terminal.
-    for stream in (sys.stdout, sys.stderr):
-        reconfigure = getattr(stream, "reconfigure", None)
-        if reconfigure is not None:
-            reconfigure(errors="backslashreplace")

@@ -1,0 +1,106 @@
+"""streams: a command whose stdin, stdout or stderr is closed, full, or has no reader."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import socket
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.cli.command import COMMAND, Result, assert_one_line, started
+from tests.kit.certificates import ADDRESS, HOST, Certificates
+from tests.kit.sockets import receive_all
+from tests.kit.threads import PATIENCE
+
+BUFFERED = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+BUFFERS = pytest.mark.parametrize(
+    "environment", [BUFFERED, {**BUFFERED, "PYTHONUNBUFFERED": "1"}], ids=["buffered", "unbuffered"]
+)
+
+
+def redirected(arguments: str, redirections: str, environment: dict[str, str] = BUFFERED) -> Result:
+    """The command as a shell starts it: stderr is in `stderr` unless it is redirected, too."""
+    command = f"{shlex.join(COMMAND)} {arguments} {redirections}"
+    return subprocess.run(command, shell=True, capture_output=True, text=True, check=False, env=environment)
+
+
+@BUFFERS
+@pytest.mark.parametrize("arguments", ["--version", "--help", "cert --help", "info", "info --json"])
+def test_output_that_cannot_be_written_is_one_line(arguments: str, environment: dict[str, str]) -> None:
+    result = redirected(arguments, ">/dev/full", environment)
+
+    assert_one_line(result, "the output cannot be written: No space left on device")
+
+
+@BUFFERS
+@pytest.mark.parametrize("arguments", ["--version", "cert --help", "info"])
+def test_output_without_a_reader_ends_quietly(arguments: str, environment: dict[str, str]) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    command = [*COMMAND, *arguments.split()]
+    done = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, check=False, env=environment)
+    os.close(writing)
+
+    assert (done.returncode, done.stderr) == (141, b"")
+
+
+@pytest.mark.parametrize("redirections", ["2>/dev/full", "2>&-", "2</dev/null"])
+class TestErrorsThatNobodyReads:
+    """They change nothing else: neither the exit status, nor the result, nor what is on stdout."""
+
+    @pytest.mark.parametrize("arguments", ["connect", "run", "run /no/such"])
+    def test_wrong_usage_has_its_status(self, arguments: str, redirections: str) -> None:
+        result = redirected(arguments, redirections)
+
+        assert (result.returncode, result.stdout) == (2, "")
+
+    def test_a_document_stays_one(self, redirections: str) -> None:
+        result = redirected(f"connect {ADDRESS}:1 --json", redirections)
+
+        assert "refused" in json.loads(result.stdout)["error"]
+        assert result.returncode == 1
+
+    def test_progress_goes_nowhere(self, redirections: str) -> None:
+        pytest.importorskip("cryptography", reason="the demo makes a certificate: pip install 'wiretight[demo]'")
+        result = redirected("demo --size 64K --way blocking --json", redirections)
+
+        assert [row["result"] for row in json.loads(result.stdout)] == ["ok"]
+        assert result.returncode == 0
+
+
+def test_a_command_without_any_stream_does_its_work() -> None:
+    result = redirected("doctor --json json", "<&- >&- 2>&-")
+
+    assert result.returncode == 0
+
+
+def test_a_closed_stdin_cannot_be_read() -> None:
+    assert_one_line(redirected("cert -", "<&-"), "the standard input cannot be read: Bad file descriptor")
+
+
+def test_a_server_serves_on_when_nobody_reads_its_notes(certificates: Certificates, tmp_path: Path) -> None:
+    """As behind `2>&1 | head`."""
+    server = certificates.server
+    context = certificates.client_context()
+    with started("serve", tmp_path, "--cert", server.chain, "--key", server.key, "--port", 0) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        port = int(process.stdout.readline().rstrip("/\n").rpartition(":")[2])
+        process.stderr.close()
+        try:
+            answers = [get(context, port) for _ in range(2)]
+        finally:
+            process.terminate()
+
+    assert [answer.split()[1] for answer in answers] == [b"200", b"200"]
+
+
+def get(context: Any, port: int) -> bytes:
+    with context.wrap_socket(socket.create_connection((ADDRESS, port), PATIENCE), server_hostname=HOST) as client:
+        client.sendall(f"GET / HTTP/1.1\r\nHost: {HOST}\r\nConnection: close\r\n\r\n".encode())
+        return receive_all(client)
