@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import platform
+import signal
 import ssl
+import time
 from pathlib import Path
 
 import pytest
 
-from tests.cli.command import COLOUR, in_terminal, wiretight, wiretight_without
+from tests.cli.command import COLOUR, in_terminal, started, wiretight, wiretight_without
 from tests.kit.subject import tls
+from tests.kit.threads import PATIENCE
 from wiretight._cli.bench import command as bench
 from wiretight._cli.bench.certificate import NAME, write_certificate
 from wiretight._cli.bench.measures import MEASURES, Ends
@@ -32,6 +35,17 @@ def test_both_are_measured_and_said_to_be_what_they_are() -> None:
         assert measure["ratio"] == pytest.approx(measure["median"]["wiretight"] / measure["median"]["ssl"])
         assert "of ssl" in measure["verdict"]
     assert [line.partition(" (")[0] for line in result.stderr.splitlines()] == NAMES
+
+
+def test_ctrl_c_ends_it_at_once() -> None:
+    """In a measurement, whose other end has somebody to wait for."""
+    with started("bench", "--rounds", 1000) as process:
+        assert process.stderr is not None
+        assert process.stderr.readline().startswith(NAMES[0])
+        time.sleep(0.2)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(PATIENCE) == 130
+        assert process.stderr.read() == ""
 
 
 def test_bars_fit_into_80_columns() -> None:

@@ -172,8 +172,8 @@ def _running(serve: Callable[[], None], sockets: list[socket.socket]) -> Iterato
     thread.start()
     try:
         yield
+        thread.join(_SECONDS)  # but not after Ctrl-C: the other end would wait for what does not come
     finally:
-        thread.join(_SECONDS)
         for sock in sockets:
             sock.close()
     if failures:
