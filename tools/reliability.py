@@ -238,13 +238,27 @@ def numbers(group: list[dict[str, Any]]) -> Iterator[str]:
 
 
 def listed(results: list[dict[str, Any]], kind: str, head: str) -> str:
-    """The runs of a kind as they are: what their lines say, in their order."""
+    """The runs of a kind as they are: what their lines say, in their order. Those that say the same share a table."""
     runs = [result for result in results if result["target"].partition(":")[0] == kind]
-    if not runs:
-        return ""
-    titles = [title for title in runs[0] if title != "target" or kind == "guided"]
-    rows = [[f"{run[title]:,}" if isinstance(run[title], int) else run[title] for title in titles] for run in runs]
-    return head.strip() + "\n\n" + table(titles, rows)
+    tables: dict[tuple[str, ...], list[dict[str, Any]]] = defaultdict(list)
+    for run in runs:
+        tables[tuple(run)].append(run)
+    parts = [head.strip()] if runs else []
+    for columns, alike in tables.items():
+        titles = [title for title in columns if title != "target" or kind == "guided"]
+        named = sorted({run["target"] for run in alike} - {kind}) if kind != "guided" else []
+        parts += [f"{', '.join(f'`{name}`' for name in named)}:"] if named else []
+        parts.append(table(titles, ([cell(run[title]) for title in titles] for run in alike)))
+    return "\n\n".join(parts)
+
+
+def cell(value: Any) -> Any:
+    """What table() does not know."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, dict):
+        return ", ".join(f"{name}: {count:,}" for name, count in value.items())
+    return value
 
 
 def kept(page: str, new: list[str]) -> list[str]:

@@ -29,3 +29,16 @@ def test_a_section_with_new_results_is_replaced(tmp_path: Path) -> None:
     before, after = ({part.partition("\n")[0]: part for part in text.split("\n## ")} for text in (PAGE, page))
     assert before.keys() <= after.keys()
     assert [title for title in before if before[title].strip() != after[title].strip()] == ["Other projects' suites"]
+
+
+def test_runs_that_say_other_things_have_tables_of_their_own(tmp_path: Path) -> None:
+    runs = [
+        {"target": "soak", "minutes": 25.0, "connections": 63750},
+        {"target": "soak: pairs", "minutes": 1.0, "lock checks": True, "said": {"data": 1200, "end": 3}},
+        {"target": "soak", "minutes": 5.0, "connections": 1000},
+    ]
+    (tmp_path / "results").write_text("".join(json.dumps(run) + "\n" for run in runs))
+    page = written(tmp_path / "results")
+
+    assert "\n| minutes | connections |\n| --- | --- |\n| 25.0 | 63,750 |\n| 5.0 | 1,000 |\n\n`soak: pairs`:\n" in page
+    assert "\n| minutes | lock checks | said |\n| --- | --- | --- |\n| 1.0 | yes | data: 1,200, end: 3 |\n" in page
