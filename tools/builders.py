@@ -7,13 +7,14 @@ import subprocess
 import sys
 import tarfile
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NoReturn
 from urllib.parse import quote
 
 OUT_OF_REACH = 77  # what a build or test system takes for "skipped"
+PIPE_CLOSED = 141  # what a shell reports for a program ended by SIGPIPE
 
 
 class OutOfReachError(Exception):
@@ -33,6 +34,18 @@ def locked(name: str) -> Iterator[None]:
     cache().mkdir(parents=True, exist_ok=True)
     with (cache() / f"{name}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+@contextmanager
+def claimed(folder: Path) -> Iterator[None]:
+    """While one process works in the folder, which is made, there is no other: it raises BlockingIOError."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise BlockingIOError(f"another run is at work in {folder}") from None
         yield
 
 
@@ -109,6 +122,18 @@ def said(command: list[str], folder: Path, patience: float | None = None) -> tup
 def processors() -> int:
     """How many this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def run(main: Callable[[], None]) -> None:
+    """The whole of a program, which ends quietly where nobody reads its stdout any more, as by SIGPIPE."""
+    try:
+        try:
+            main()
+        finally:
+            sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the interpreter flushes it once more
+        raise SystemExit(PIPE_CLOSED) from None
 
 
 def say(text: str) -> None:

@@ -16,18 +16,18 @@ import tarfile
 import venv
 import xml.etree.ElementTree as ET
 from collections import Counter
-from contextlib import suppress
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import NamedTuple
 
-from builders import cache, fail, processors, said, say
+from builders import cache, fail, processors, run, said, say
 
 INSTALL = "import wiretight\n\nwiretight.install()\n"
 VERSIONS = "import ssl, sys; print(sys.version.split()[0], '/', ' '.join(ssl.OPENSSL_VERSION.split()[:2]))"
 MODULES = {"ssl": "ssl", "install": "wiretight"}  # by way, where SSLContext comes from
 WITH, AFTER = "with `ssl`", "after `install()`"
 KINDS = ("failure", "error", "skipped")  # as JUnit's XML names them
+RAN = (0, 1)  # pytest's status: all passed, some failed; others, and signals, are of runs that say nothing
 
 
 class Suite(NamedTuple):
@@ -115,12 +115,15 @@ class Tree:
         tests = [f"tests/{name}.py" for name in self.suite.files.split()] or ["tests"]
         found: dict[str, str] = {}
         for again in ([], ["--last-failed", "--last-failed-no-failures=none"]):
+            results.unlink(missing_ok=True)  # of a run before, which this one need not come to replace
             with log.open("ab" if again else "wb") as file:
-                subprocess.run(
+                status = subprocess.run(
                     [self.python, "-m", "pytest", "-v", *options, *again, *self.suite.options.split(), *tests],
                     cwd=self.source, env=environment, stdin=subprocess.DEVNULL, stdout=file, stderr=subprocess.STDOUT,
                     check=False,
-                )  # fmt: skip
+                ).returncode  # fmt: skip
+            if status not in RAN or not results.exists():
+                fail(f"the tests of {self.name} did not run (status {status}): see {log}")
             found |= outcomes(results)
             if not {"failed", "error"} & set(found.values()):
                 break
@@ -194,5 +197,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    with suppress(BrokenPipeError):
-        main()
+    run(main)
