@@ -127,16 +127,21 @@ def described(folder: Path) -> str:
     return f"# What is in this folder\n\n{contents}\n\n{beside}\n\n# What was tested where\n\n{tests}\n"
 
 
+def write(folder: Path) -> str:
+    """Write both files; what README.md says."""
+    (folder / SUMS).write_text("".join(f"{digest(path)}  {path.name}\n" for path in packages(folder)))
+    text = described(folder)
+    (folder / README).write_text(text)
+    return text
+
+
 def main(folder: Path, *arguments: str) -> None:
     """Note a test, or write the files."""
     if arguments:
         _, file, *rest = arguments
         note(folder / Path(file).name, *rest)
         return
-    (folder / SUMS).write_text("".join(f"{digest(path)}  {path.name}\n" for path in packages(folder)))
-    text = described(folder)
-    (folder / README).write_text(text)
-    print(text, end="")
+    print(write(folder), end="")
 
 
 if __name__ == "__main__":

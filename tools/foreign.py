@@ -5,6 +5,7 @@ its Python included, runs under qemu-user, which the kernel starts for such prog
 """
 
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -83,13 +84,20 @@ def missing(name: str) -> list[str]:
     return [package for command, package in commands.items() if not shutil.which(command)]
 
 
-def tried(name: str, folder: Path, arguments: str) -> Iterator[Step]:
-    """The build, the demo and the tests, each as soon as it is known."""
+def tried(name: str, folder: Path, arguments: str, *, from_dist: bool = False) -> Iterator[Step]:
+    """What is tried there, each step as soon as it is known."""
     processor = PROCESSORS[name]
     machine = there(processor, folder)
     if isinstance(machine, Step):
         yield machine
         return
+    # An earlier run may have left an environment, whose wiretight would be taken for the one of now.
+    shutil.rmtree(machine.root / "root/wiretight", ignore_errors=True)
+    yield from packed(machine, processor) if from_dist else tested(machine, processor, arguments)
+
+
+def tested(machine: Machine, processor: Processor, arguments: str) -> Iterator[Step]:
+    """The build, the demo and the tests."""
     machine.clone()
     machine.connect()
     ok = built(machine, processor)
@@ -100,32 +108,31 @@ def tried(name: str, folder: Path, arguments: str) -> Iterator[Step]:
     for what, command in (("demo", f"python3 -m wiretight {DEMO}"), (arguments or processor.rooms, tests)):
         log = what.partition(" ")[0].replace("/", "-")
         status = machine.run(0, command if what == "demo" else f"{PYTEST} {command}", log)
-        ok, outcome = succeeds(status, (folder / f"{log}.log").read_text(errors="replace"))
+        ok, outcome = succeeds(status, (machine.logs / f"{log}.log").read_text(errors="replace"))
         yield Step(what, outcome, ok, machine.versions)
 
 
-def packed(name: str, folder: Path, _: str) -> Iterator[Step]:
+def packed(machine: Machine, processor: Processor) -> Iterator[Step]:
     """The wheel, from the sdist of dist/ and into it; and what comes of it there."""
-    processor = PROCESSORS[name]
-    machine = there(processor, folder)
-    if isinstance(machine, Step):
-        yield machine
-        return
     machine.connect()
-    (machine.root / "root/wiretight").mkdir(exist_ok=True)
-    ok = wheel_for(machine, processor)
-    yield Step("wheel", "works" if ok else "FAILED", ok, machine.versions)
+    wheel = wheel_for(machine, processor)
+    yield Step("wheel", "works" if wheel else "FAILED", wheel is not None, machine.versions)
+    if wheel is None:
+        return
     # Fetched by this machine: an index need not wait for an emulated handshake.
-    ok = ok and fetched(machine, processor) == 0
-    for row in machine.rows_of_dist(DEMO, "--no-index") if ok else ():
+    status = fetched(machine, processor, wheel)
+    if status:
+        yield Step("fetch", f"FAILED (status {status})", False, machine.versions)
+        return
+    for row in machine.rows_of_dist(DEMO, "--no-index"):
         yield Step(row.command, row.outcome, row.ok, row.versions)
 
 
-def fetched(machine: Machine, processor: Processor) -> int:
-    """What the wheel and the fetch need, for that processor; the status of pip."""
+def fetched(machine: Machine, processor: Processor, wheel: Path) -> int:
+    """What this wheel, and no other of the index, and the fetch need, for that processor; the status of pip."""
     platforms = [f"--platform=manylinux{glibc}_{processor.gnu}" for glibc in ("2014", "_2_28", "_2_34")]
     pip = [sys.executable, "-m", "pip", "download", "--only-binary=:all:", *platforms]
-    wanted = [f"--find-links={DIST}", f"--dest={machine.root / 'root/wiretight'}", "wiretight[demo]", "requests"]
+    wanted = [f"--dest={machine.root / 'root/wiretight'}", f"{wheel}[demo]", "requests"]
     return logged([*pip, *wanted], machine.logs / "fetch.log")
 
 
@@ -135,7 +142,9 @@ def there(processor: Processor, folder: Path) -> Machine | Step:
         return Step("emulator", f"this kernel starts no {processor.gnu}", None)
     machines = [Machine(release._replace(architecture=processor.debian), folder) for release in RELEASES]
     if machines[0].is_installed:
-        return machines[0]
+        has = (machines[0].root / "etc/os-release").read_text()
+        *named, newest = machines  # the testing release does not call itself so
+        return next((machine for machine in named if f"CODENAME={machine.system.release}\n" in has), newest)
     found = next((machine for machine in machines if unpacked(machine)), None)
     return found or Step("debootstrap", "Debian's archive does not answer", None)
 
@@ -187,8 +196,8 @@ def built(machine: Machine, processor: Processor) -> bool:
     )
 
 
-def wheel_for(machine: Machine, processor: Processor) -> bool:
-    """One with an OpenSSL of its own. This Python, of the same version as the other, is told that it is that one."""
+def wheel_for(machine: Machine, processor: Processor) -> Path | None:
+    """One with an OpenSSL of its own, in dist/. This Python, of the other's version, is told that it is that one."""
     root, gnu = machine.root, f"{processor.gnu}-linux-gnu"
     made, name = machine.logs / "wheel", f"_sysconfigdata__linux_{gnu}"
     shutil.rmtree(made, ignore_errors=True)
@@ -211,19 +220,21 @@ def wheel_for(machine: Machine, processor: Processor) -> bool:
         *(f"--wheel-dir={made}", *(f"-Csetup-args={option}" for option in options), str(sdist)),
     ]
     if logged(command, machine.logs / "wheel.log", environment):
-        return False
+        return None
     (wheel,) = made.glob("*.whl")
-    repair = [sys.executable, ROOT / "tools/repair_wheel.py", wheel, DIST, DIST / "symbols"]
+    repaired = made / "repaired"
+    repair = [sys.executable, ROOT / "tools/repair_wheel.py", wheel, repaired, DIST / "symbols"]
     environment["PATH"] = f"{Path(sys.executable).parent}:{environment['PATH']}"
-    return logged([*map(str, repair)], machine.logs / "repair.log", environment) == 0
+    if logged([*map(str, repair)], machine.logs / "repair.log", environment):
+        return None
+    (wheel,) = repaired.glob("*.whl")
+    return Path(shutil.copy(wheel, DIST))
 
 
 def cross_file(machine: Machine, processor: Processor) -> Path:
     """What meson has to know of the other system."""
-    python = machine.logs / "python"
-    python.write_text(
-        f'#!/bin/sh\nexec qemu-{processor.gnu}-static -L {machine.root} {machine.root}/usr/bin/python3 "$@"\n'
-    )
+    python, root = machine.logs / "python", shlex.quote(str(machine.root))
+    python.write_text(f'#!/bin/sh\nexec qemu-{processor.gnu}-static -L {root} {root}/usr/bin/python3 "$@"\n')
     python.chmod(0o755)
     compiler = [f"{processor.gnu}-linux-gnu-gcc"]
     if shutil.which("ccache"):

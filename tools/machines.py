@@ -301,10 +301,10 @@ def main() -> None:
                 print(json.dumps(described(row)), flush=True)
             else:
                 show([row.system, row.who, row.command, row.outcome, str(row.seconds)])
+    tables = dist.write(DIST) if options.dist else ""
     if not options.json:
         print(*(f"{system}: {has}" for system, has in versions.items() if has), sep="\n")
-    if options.dist:
-        dist.main(DIST)
+        print(tables, end="")
     say(f"the logs are in {options.folder}")
     raise SystemExit(failed)
 

@@ -6,6 +6,7 @@ need the relocations that it knows since 1.2.4 (DT_RELR), and Debian 12 has an o
 
 import os
 import platform
+import shlex
 import shutil
 import subprocess
 import tempfile
@@ -81,7 +82,7 @@ def tried(folder: Path, arguments: str) -> Iterator[Step]:
     if status:
         return
     demo = ["-m", "wiretight", "demo"]
-    tests = ["-m", "pytest", "-q", "-p", "no:cacheprovider", *(arguments or TESTS).split()]
+    tests = ["-m", "pytest", "-q", "-p", "no:cacheprovider", *shlex.split(arguments or TESTS)]
     for what, command in (("demo", demo), (arguments or TESTS, tests)):
         log = folder / f"{what.partition(' ')[0].replace('/', '-')}.log"
         status = logged(["env", "-C", str(ROOT), str(environment / "bin/python"), *command], log)
@@ -107,20 +108,21 @@ def built() -> Path:
 def compiler_in(home: Path) -> Path:
     """musl-gcc with the kernel's headers, which OpenSSL and CPython include."""
     headers, musl = home / "kernel", home / "musl"
-    shutil.rmtree(headers, ignore_errors=True)
-    headers.mkdir(parents=True)
+    headers.mkdir(parents=True, exist_ok=True)
     for name in KERNEL:
         found = next(Path("/usr/include").glob(f"*/{name}"), Path("/usr/include") / name)
-        (headers / name).symlink_to(found)
+        if not (headers / name).exists():  # what is there may be in use by another run
+            (headers / name).unlink(missing_ok=True)
+            (headers / name).symlink_to(found)
     if not (musl / "bin/musl-gcc").exists():
         with tempfile.TemporaryDirectory(dir=cache(), prefix="building-") as folder:
             configure = ["./configure", f"--prefix={musl}", f"--syslibdir={musl / 'lib'}", "--enable-wrapper=gcc"]
             make = ["make", "-j", str(processors())]
             build([configure, make, ["make", "install"]], unpacked("musl", *LIBC, Path(folder)), "musl")
-    compiler = home / "cc"
-    compiler.write_text(COMPILER.format(machine=platform.machine(), headers=headers, musl=musl))
-    compiler.chmod(0o755)
-    return compiler
+    compiler, new = home / "cc", home / "cc.new"
+    new.write_text(COMPILER.format(machine=platform.machine(), headers=headers, musl=musl))
+    new.chmod(0o755)
+    return new.replace(compiler)
 
 
 def unpacked(name: str, file: str, sha256: str, folder: Path) -> Path:

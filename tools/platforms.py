@@ -4,7 +4,8 @@ Usage: platforms.py [--dist] [--folder FOLDER] [--json] [--keep] [PLATFORM...] [
 
 Linux on another processor is a Debian in a folder, under an emulator (foreign.py). For macOS, the C files are compiled
 (zig.py). On PyPy and for Windows, the build must refuse, and say why. It takes what is committed here, as
-scripts/machines does, except for macOS and Windows.
+scripts/machines does, except for macOS and Windows. Status 1: something failed; 77: nothing did, but something could
+not be tried.
 
 --dist: for other processors, makes a wheel of the sdist in dist/, and installs and uses it; dist/ notes that.
 """
@@ -12,12 +13,12 @@ scripts/machines does, except for macOS and Windows.
 import argparse
 import json
 import re
+import shlex
 import shutil
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from datetime import datetime, timezone
 from functools import partial
 from pathlib import Path
@@ -26,7 +27,7 @@ import dist
 import foreign
 import musl
 import zig
-from builders import cache, say
+from builders import OUT_OF_REACH, cache, claimed, run, say
 from machines import DIST, ROOT, SYSTEMS, WIDTH, Machine, logged, succeeds
 from steps import Step
 
@@ -49,7 +50,8 @@ def free_threaded(folder: Path, arguments: str) -> Iterator[Step]:
     builder = [sys.executable, ROOT / "tools/free_threaded_python.py"]
     built = subprocess.run(builder, stdout=subprocess.PIPE, check=False)
     if built.returncode:
-        yield Step("build", "no source of Python in reach", None)
+        is_tried = built.returncode != OUT_OF_REACH
+        yield Step("build", "FAILED" if is_tried else "no source of Python in reach", False if is_tried else None)
         return
     python = built.stdout.decode().strip()
     test = [str(ROOT / "scripts/test"), "--python", python]
@@ -63,7 +65,7 @@ def free_threaded(folder: Path, arguments: str) -> Iterator[Step]:
     environment = ROOT / f".venv/{version}t/bin/python"
     demo = [str(environment), "-m", "wiretight", "demo"]
     tests = arguments or "tests/core"
-    for what, command in (("demo", demo), (tests, [*test, "-q", *tests.split()])):
+    for what, command in (("demo", demo), (tests, [*test, "-q", *shlex.split(tests)])):
         log = folder / f"{what.partition(' ')[0].replace('/', '-')}.log"
         status = logged(command, log)
         ok, outcome = succeeds(status, log.read_text(errors="replace"))
@@ -114,6 +116,22 @@ NEEDED = {**{name: partial(foreign.missing, name) for name in foreign.PROCESSORS
 
 
 # --- the table --------------------------------------------------------------------------------------------------------
+def steps_of(tried: Callable[[Path, str], Iterator[Step]], folder: Path, given: str, *, keep: bool) -> Iterator[Step]:
+    """Its steps. If it cannot be prepared, that is one of them, and the others are tried all the same."""
+    try:
+        with claimed(folder):
+            try:
+                yield from tried(folder, given)
+            finally:
+                if not keep:
+                    shutil.rmtree(folder / "root", ignore_errors=True)
+    except (OSError, ValueError, subprocess.CalledProcessError) as error:
+        say(f"{folder.name}: {error}")  # in the table it is cut
+        yield Step("set-up", f"FAILED: {error}", False)
+    except SystemExit:  # fail() has said why
+        yield Step("set-up", "FAILED", False)
+
+
 def show(platform: str, what: str, outcome: str, seconds: str) -> None:
     """Cells in columns, and no wider than 80."""
     print(f"{platform:12} {what:22} {outcome:35} {seconds:>7}"[:WIDTH].rstrip(), flush=True)
@@ -144,9 +162,12 @@ def asked() -> tuple[argparse.Namespace, Tried, str]:
     arguments, given = sys.argv[1:], ""
     if "--" in arguments:
         at = arguments.index("--")
-        arguments, given = arguments[:at], " ".join(arguments[at + 1 :])
+        arguments, given = arguments[:at], shlex.join(arguments[at + 1 :])
     options = parser.parse_args(arguments)
-    known = {name: partial(foreign.packed, name) for name in foreign.PROCESSORS} if options.dist else PLATFORMS
+    if options.dist and given:
+        parser.error("--dist runs no tests that arguments after -- could choose")
+    wheels: Tried = {name: partial(foreign.tried, name, from_dist=True) for name in foreign.PROCESSORS}
+    known = wheels if options.dist else PLATFORMS
     unknown = [name for name in options.platforms if name not in known]
     if unknown:
         parser.error(f"no such platform: {', '.join(unknown)}; there are {', '.join(known)}")
@@ -161,32 +182,27 @@ def main() -> None:
     if options.missing:
         print(*dict.fromkeys(package for name in chosen for package in NEEDED.get(name, list)()))
         return
-    failed, versions = False, {}
+    outcomes: set[bool | None] = set()
+    versions = {}
     if not options.json:
         show("platform", "what", "outcome", "seconds")
     for name, tried in chosen.items():
-        folder = options.folder.resolve() / name
-        folder.mkdir(parents=True, exist_ok=True)
         began = time.monotonic()
-        for step in tried(folder, given):
+        for step in steps_of(tried, options.folder.resolve() / name, given, keep=options.keep):
             seconds = round(time.monotonic() - began)
             began = time.monotonic()
-            failed = failed or step.ok is False
+            outcomes.add(step.ok)
             versions[name] = step.versions
             if options.json:
                 print(json.dumps(described(name, step, seconds)), flush=True)
             else:
                 show(name, step.what, step.outcome, str(seconds))
-        if not options.keep:
-            shutil.rmtree(folder / "root", ignore_errors=True)
-    if options.dist:
-        dist.main(DIST)
-    elif not options.json:
-        print(*(f"{name}: {has}" for name, has in versions.items() if has), sep="\n")
+    tables = dist.write(DIST) if options.dist else ""
+    if not options.json:
+        print(tables or "".join(f"{name}: {has}\n" for name, has in versions.items() if has), end="")
     say(f"the logs are in {options.folder}")
-    raise SystemExit(failed)
+    raise SystemExit(1 if False in outcomes else OUT_OF_REACH if None in outcomes else 0)
 
 
 if __name__ == "__main__":
-    with suppress(BrokenPipeError):
-        main()
+    run(main)
