@@ -154,11 +154,18 @@ install_system() {
     die "missing system packages; install them first: apt install $* (or what they are called here)"
   fi
   export DEBIAN_FRONTEND=noninteractive
-  exec 7>/run/lock/wiretight-packages
-  flock 7
+  exec 7>>/run/lock/wiretight-packages  # a folder where anybody may have put a link of that name
+  wait_for 7 'installs system packages'
   run 'package lists' apt-get -q update
   run "installing $*" apt-get -q -o DPkg::Lock::Timeout=300 install -y --no-install-recommends "$@"
   exec 7>&-
+}
+
+# wait_for DESCRIPTOR WHAT: locks it; where another run has, that does WHAT, and the reader hears what is waited for.
+wait_for() {
+  flock -n "$1" && return
+  say "waiting for another run, which $2"
+  flock "$1"
 }
 
 # once STAMP STATE COMMAND...: runs the command unless it has succeeded in this environment with the same state.
@@ -219,7 +226,7 @@ prepare() {
   log=$env/setup.log
   mkdir -p "$env/stamps"
   exec 9>"$env/lock"
-  flock 9
+  wait_for 9 "sets up ${env#"$root"/}"
   : >"$log"
   need_system "$base" "${commands[@]}"
   once venv "$base" run "virtual environment for Python $tag" environment "$base" "$env"
