@@ -7,6 +7,8 @@ import os
 import shlex
 import socket
 import subprocess
+import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -104,3 +106,40 @@ def get(context: Any, port: int) -> bytes:
     with context.wrap_socket(socket.create_connection((ADDRESS, port), PATIENCE), server_hostname=HOST) as client:
         client.sendall(f"GET / HTTP/1.1\r\nHost: {HOST}\r\nConnection: close\r\n\r\n".encode())
         return receive_all(client)
+
+
+@pytest.mark.parametrize("json_option", ["", "--json"], ids=["text", "json"])
+@pytest.mark.parametrize("arguments", ["info", f"connect {ADDRESS}:1", f"trace {ADDRESS}:1"])
+def test_what_the_system_refuses_is_not_said_of_the_output(arguments: str, json_option: str) -> None:
+    result = redirected(arguments, json_option, {**BUFFERED, "SSLKEYLOGFILE": "/no/such/log"})
+
+    assert_one_line(result, "cannot go on: No such file or directory (/no/such/log)")
+    if json_option:
+        assert "/no/such/log" in json.loads(result.stdout)["error"]
+
+
+@pytest.mark.parametrize("arguments", ["run -c 'print([])'", "doctor --json json"])
+def test_a_folder_that_was_removed_is_no_hindrance(arguments: str, tmp_path: Path) -> None:
+    command = f"cd '{tmp_path}' && rmdir '{tmp_path}' && exec {shlex.join(COMMAND)} {arguments}"
+    result = subprocess.run(command, shell=True, capture_output=True, text=True, check=False)
+
+    assert (result.returncode, result.stdout, result.stderr) == (0, "[]\n", "")
+
+
+def test_a_program_in_a_folder_that_was_removed_cannot_be_read(tmp_path: Path) -> None:
+    command = f"cd '{tmp_path}' && rmdir '{tmp_path}' && exec {shlex.join(COMMAND)} run program.py"
+    result = subprocess.run(command, shell=True, capture_output=True, text=True, check=False)
+
+    assert_one_line(result, "program.py cannot be read: No such file or directory", status=2)
+
+
+def test_a_pipe_that_does_not_block_loses_nothing() -> None:
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    program = "from wiretight._cli import streams; streams.prepare(); print('x' * 1_000_000, flush=True)"
+    with subprocess.Popen([sys.executable, "-c", program], stdout=writing, stderr=subprocess.PIPE) as process:
+        os.close(writing)
+        with os.fdopen(reading, "rb") as pipe:
+            time.sleep(0.1)
+            assert len(pipe.read()) == 1_000_001
+    assert process.returncode == 0

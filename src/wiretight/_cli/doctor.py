@@ -9,7 +9,7 @@ import textwrap
 from collections.abc import Iterator
 
 from wiretight._cli.errors import CommandError, Terminated, UsageError, installed
-from wiretight._cli.run import first_on_path
+from wiretight._cli.run import current_folder, first_on_path
 from wiretight._cli.terminal import print_json, print_table
 
 FOUND = 1
@@ -37,7 +37,7 @@ def add_arguments(commands: "argparse._SubParsersAction[argparse.ArgumentParser]
 
 def run(options: argparse.Namespace) -> int:
     """Run the command."""
-    first_on_path(os.getcwd())  # noqa: PTH109
+    first_on_path(current_folder())
     with _prints_elsewhere() if options.json else contextlib.nullcontext():
         for module in options.modules:
             _load(module)

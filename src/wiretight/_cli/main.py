@@ -4,7 +4,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import NoReturn
 
 import wiretight as ssl
 from wiretight._cli import doctor, info, streams
@@ -31,10 +31,6 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Raise `UsageError`."""
         raise UsageError(f"{message} (see `{self.prog} --help`)")
-
-    def _print_message(self, message: str, file: Any = None) -> None:
-        # Help and the version are output as any other: argparse hides that it cannot be written.
-        print(message, end="", file=file or sys.stderr)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -69,12 +65,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
             sys.stdout.flush()
     except KeyboardInterrupt:
         return INTERRUPTED
-    except OSError as error:
-        # Commands turn the errors of networks and files into a CommandError, so this one is about our output.
+    except streams.OutputError as lost:
         streams.discard_output()
-        if isinstance(error, BrokenPipeError):
+        if isinstance(lost.error, BrokenPipeError):
             return PIPE_CLOSED
-        print(f"wiretight: the output cannot be written: {error.strerror or error}", file=sys.stderr)
+        print(f"wiretight: the output cannot be written: {lost.error.strerror}", file=sys.stderr)
         return 1
 
 
@@ -84,12 +79,19 @@ def _run(arguments: Sequence[str]) -> int:
         parser().parse_args(arguments, options)
         status: int = options.run(options)
         return status
-    except CommandError as failure:
+    except (CommandError, OSError) as failure:
+        what = str(failure) if isinstance(failure, CommandError) else _of_the_system(failure)
         if getattr(options, "json", False) or "--json" in arguments:
-            print_json({"error": str(failure)})
+            print_json({"error": what})
             sys.stdout.flush()
-        print(f"wiretight: {clean(str(failure))}", file=sys.stderr)
+        print(f"wiretight: {clean(what)}", file=sys.stderr)
         return WRONG_USAGE if isinstance(failure, UsageError) else 1
+
+
+def _of_the_system(error: OSError) -> str:
+    """The sentence for an error that no command expects: they have their own for those of files and connections."""
+    named = "" if error.filename is None else f" ({error.filename})"
+    return f"cannot go on: {error.strerror or error}{named}"
 
 
 def _run_program(arguments: Sequence[str]) -> int:

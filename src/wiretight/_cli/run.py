@@ -72,13 +72,13 @@ def _parsed(arguments: Sequence[str]) -> tuple[str, str, list[str]]:
 
 
 def _code(_main: ModuleType, source: str, arguments: list[str]) -> CodeType:
-    first_on_path(os.getcwd())  # noqa: PTH109
+    first_on_path(current_folder())
     sys.argv = ["-c", *arguments]
     return compile(source, "<string>", "exec")
 
 
 def _module(main: ModuleType, name: str, arguments: list[str]) -> CodeType:
-    first_on_path(os.getcwd())  # noqa: PTH109
+    first_on_path(current_folder())
     sys.argv = ["-m", *arguments]  # while the packages above it are imported
     try:
         spec = importlib.util.find_spec(name)
@@ -97,7 +97,7 @@ def _module(main: ModuleType, name: str, arguments: list[str]) -> CodeType:
 
 def _path(main: ModuleType, path: str, arguments: list[str]) -> CodeType:
     sys.argv = [path, *arguments]
-    path = os.path.abspath(path)  # noqa: PTH100
+    path = os.path.normpath(os.path.join(current_folder(), path))  # noqa: PTH118
     if get_importer(path) is not None:  # a folder or a zip file
         first_on_path(path)
         spec = importlib.machinery.PathFinder.find_spec("__main__", [path])
@@ -124,6 +124,14 @@ def _from_spec(main: ModuleType, spec: importlib.machinery.ModuleSpec) -> CodeTy
     if spec.has_location and spec.origin is not None:
         main.__file__ = spec.origin
     return code
+
+
+def current_folder() -> str:
+    """Its path; the empty one, in which nothing is found, where it has been removed."""
+    try:
+        return os.getcwd()  # noqa: PTH109
+    except FileNotFoundError:
+        return ""
 
 
 def first_on_path(folder: str) -> None:

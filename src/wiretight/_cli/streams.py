@@ -2,24 +2,28 @@
 
 import io
 import os
+import select
 import sys
 from typing import Any
 
 
+class OutputError(Exception):
+    """Stdout cannot be written to; `error` says why."""
+
+    def __init__(self, error: OSError) -> None:
+        super().__init__(str(error))
+        self.error = error
+
+
 def prepare() -> None:
-    """From now on each of the three is open, both outputs take any text, and stderr takes it whatever becomes of it."""
+    """From now on each of the three is open, both outputs take any text, and stderr takes it whatever becomes of it.
+
+    An error of stdout is an `OutputError`: any other may be that of a file or a connection.
+    """
     for descriptor in range(3):
         _open(descriptor)
-    if sys.stdout is None:  # it was closed
-        sys.stdout = open(os.devnull, "w")  # noqa: SIM115, PTH123
-    if sys.stderr is None:
-        sys.stderr = open(os.devnull, "w")  # noqa: SIM115, PTH123
-    elif isinstance(sys.stderr, io.TextIOWrapper):
-        sys.stderr = _unfailing(sys.stderr)
-    # A certificate may contain any character, which must not be an error on an ASCII terminal.
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")
+    sys.stdout = _stream(sys.stdout, _Output)
+    sys.stderr = _stream(sys.stderr, _Report)
 
 
 def discard_output() -> None:
@@ -27,7 +31,24 @@ def discard_output() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-class _Unfailing(io.FileIO):
+class _Waiting(io.FileIO):
+    """Waits for its reader even where another process has made the descriptor a non-blocking one."""
+
+    def write(self, data: Any, /) -> int:
+        while (count := super().write(data)) is None:
+            select.select([], [self], [])
+        return count
+
+
+class _Output(_Waiting):
+    def write(self, data: Any, /) -> int:
+        try:
+            return super().write(data)
+        except OSError as error:
+            raise OutputError(error) from error
+
+
+class _Report(_Waiting):
     """Drops what cannot be written: that nobody reads a report is no failure of what it is about."""
 
     def write(self, data: Any, /) -> int:
@@ -45,7 +66,17 @@ def _open(descriptor: int) -> None:
         os.open(os.devnull, os.O_WRONLY)  # which takes the lowest number that is free
 
 
-def _unfailing(stream: io.TextIOWrapper) -> io.TextIOWrapper:
-    stream.flush()
-    file = io.BufferedWriter(_Unfailing(stream.fileno(), "w", closefd=False))
-    return io.TextIOWrapper(file, stream.encoding, line_buffering=True)
+def _stream(stream: Any, kind: type[_Waiting]) -> Any:
+    if stream is None:  # it was closed
+        return open(os.devnull, "w")  # noqa: PTH123
+    if not isinstance(stream, io.TextIOWrapper):
+        return stream  # of a program that calls main()
+    file = io.BufferedWriter(kind(stream.fileno(), "w", closefd=False))
+    # A certificate may contain any character, which must not be an error on an ASCII terminal.
+    return io.TextIOWrapper(
+        file,
+        stream.encoding,
+        "backslashreplace",
+        line_buffering=stream.line_buffering,
+        write_through=stream.write_through,
+    )

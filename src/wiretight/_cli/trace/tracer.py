@@ -14,6 +14,7 @@ from typing import Any, TextIO
 from weakref import WeakKeyDictionary
 
 import wiretight as ssl
+from wiretight._cli.streams import OutputError
 from wiretight._cli.terminal import BAD, FAINT, GOOD, NOTE, prepare, print_styled, width
 from wiretight._cli.trace.messages import Details, name_and_details
 from wiretight._cli.trace.names import RECORDS, VERSIONS, alert_name, cipher_name, name_of
@@ -81,7 +82,7 @@ class Tracer:
                 return
             try:
                 self._print(event)
-            except (OSError, ValueError):  # nobody reads it any more, which is nothing to the connection
+            except (OSError, OutputError, ValueError):  # nobody reads it any more, which is nothing to the connection
                 self._is_over = True
 
     def _described(self, version: int, content_type: int, data: bytes) -> tuple[str, str, Details] | None:
