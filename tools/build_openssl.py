@@ -20,6 +20,7 @@ import shutil
 import tarfile
 import tempfile
 import urllib.request
+from http.client import HTTPException
 from pathlib import Path
 from typing import NamedTuple
 
@@ -128,7 +129,7 @@ def fetch_release(release: Release, folder: Path) -> Path:
     try:
         with urllib.request.urlopen(ADDRESS.format(version=release.version), timeout=30) as answer:  # noqa: S310
             target.write_bytes(answer.read())
-    except OSError as error:
+    except (OSError, HTTPException) as error:  # the other one: it ends in the middle, or is no HTTP
         raise OutOfReachError(f"OpenSSL's release address does not answer ({error})") from error
     return target
 

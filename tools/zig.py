@@ -39,7 +39,7 @@ includedir=${{prefix}}/include
 Name: OpenSSL
 Description: its headers alone
 Version: {version}
-Cflags: -I${{includedir}}
+Cflags: "-I${{includedir}}"
 """
 MESON = [sys.executable, "-m", "mesonbuild.mesonmain"]
 

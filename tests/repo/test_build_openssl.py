@@ -5,9 +5,11 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import socket
 import subprocess
 import sys
 import tarfile
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -152,6 +154,23 @@ def test_a_perl_without_its_standard_modules_is_not_enough(run: Run, tarball: Pa
 
     assert refused.returncode == 1
     assert " needs Perl's standard modules: apt install perl make" in refused.stderr
+
+
+def test_an_address_that_answers_with_something_else_than_http_is_out_of_reach(run: Run) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as proxy:
+
+        def answer() -> None:
+            with proxy.accept()[0] as asked:
+                asked.recv(1000)
+                asked.sendall(b"something else\r\n\r\n")
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        result = run(https_proxy=f"http://127.0.0.1:{proxy.getsockname()[1]}")
+        thread.join()
+
+    assert "no source of OpenSSL 9.8.7 in reach (OpenSSL's release address does not answer" in result.stderr
+    assert result.returncode == 77
 
 
 def test_an_unreachable_source_is_reported_in_one_line_with_its_own_status(run: Run) -> None:
