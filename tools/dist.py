@@ -15,6 +15,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from builders import run
+
 NOTES = "tested.jsonl"
 SUMS = "SHA256SUMS"
 README = "README.md"
@@ -147,4 +149,4 @@ def main(folder: Path, *arguments: str) -> None:
 if __name__ == "__main__":
     if len(sys.argv) not in (2, 7):
         raise SystemExit(__doc__)
-    main(Path(sys.argv[1]), *sys.argv[2:])
+    run(lambda: main(Path(sys.argv[1]), *sys.argv[2:]))

@@ -17,6 +17,8 @@ from pathlib import Path
 from typing import NamedTuple
 from xml.etree import ElementTree as ET
 
+from builders import OUT_OF_REACH, run
+
 ROOT = Path(__file__).resolve().parents[1]
 # What depends on the version of OpenSSL or of Python, without what only takes long: threads, and bytes one by one.
 SELECTION = [
@@ -25,7 +27,6 @@ SELECTION = [
     *("--ignore=tests/core/test_threads.py", "--ignore=tests/core/test_select_truth.py"),
     *("-k", "not byte_by_byte and not collects"),
 ]
-OUT_OF_REACH = 77  # tools/build_openssl.py
 FREE_THREADED = "free-threaded"
 VERSIONS = ["3.10", "3.11", "3.12", "3.13", "3.14", "3.15", FREE_THREADED]
 NOT_FOUND = "skipped: no such Python found; WIRETIGHT_PYTHONS can name one"
@@ -128,4 +129,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

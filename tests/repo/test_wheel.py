@@ -50,7 +50,7 @@ esac
 def tree(tmp_path: Path) -> Path:
     """A repository that has the script, and what it runs."""
     root = tmp_path / "a tree"
-    for name in ("scripts/wheel", "tools/dist.py", "tools/openssl-releases.json"):
+    for name in ("scripts/wheel", "tools/dist.py", "tools/builders.py", "tools/openssl-releases.json"):
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, root / name)
     (root / "scripts/lib").mkdir()
