@@ -103,6 +103,19 @@ def notes(folder: Path) -> Iterator[Note]:
     yield from kept.values()
 
 
+def compared(made: Path, folder: Path) -> tuple[bool, str]:
+    """Whether all that was made is in the folder, and the same."""
+    if not packages(made):
+        return False, "FAILED: nothing was made"
+    for package in packages(made):
+        kept = folder / package.name
+        if not kept.exists():
+            return False, f"FAILED: dist/ has no {package.name}"
+        if digest(kept) != digest(package):
+            return False, f"FAILED: other bytes in {package.name}"
+    return True, "the same bytes"
+
+
 # --- the tables -------------------------------------------------------------------------------------------------------
 def table(columns: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
     """In Markdown, with columns that also line up as plain text."""

@@ -1,11 +1,13 @@
 """Try wiretight where nothing is but Python: on a bare Debian 12, Debian 13 and Ubuntu 24.04.
 
-Usage: machines.py [--dist] [--folder FOLDER] [--json] [--keep] [SYSTEM...] [-- ARGUMENTS OF PYTEST]
+Usage: machines.py [--dist | --rebuild] [--folder FOLDER] [--json] [--keep] [SYSTEM...] [-- ARGUMENTS OF PYTEST]
 
 Each system is unpacked by debootstrap into a folder, with a clone of what is committed here. There, an ordinary user
 runs scripts/demo and scripts/test, which must name what is missing, and then root does, which must succeed.
 
 --dist: no clone, but the wheels of dist/. The one that suits is installed, and must work; dist/ notes that.
+--rebuild: root runs scripts/wheel in the clone, OpenSSL included, and must get the bytes that are in dist/. That takes
+the compiler that dist/ was made with: without a SYSTEM, it is the release of this machine.
 
 All of it is run with mounts and processes of its own (unshare): however it ends, nothing stays mounted and nothing goes
 on.
@@ -14,6 +16,7 @@ on.
 import argparse
 import json
 import os
+import platform
 import re
 import shutil
 import subprocess
@@ -170,6 +173,20 @@ class Machine:
                 seconds = round(time.monotonic() - began)
                 yield Row(self.system.name, who, command, outcome, seconds, ok, self.versions)
 
+    def rebuilt(self) -> Iterator[Row]:
+        """The wheel for its Python, from nothing; the sdist is tested too."""
+        began = time.monotonic()
+        status = self.run(0, "scripts/wheel --python python3 tests/static", "rebuild")
+        ok, outcome = succeeds(status, (self.logs / "rebuild.log").read_text(errors="replace"))
+        if ok:
+            made = self.root / "root/wiretight/dist"
+            ok, outcome = dist.compared(made, DIST)
+            for package in dist.packages(made) if ok else ():
+                where = f"{self.system.name}, bare: {self.versions}"
+                dist.note(DIST / package.name, where, "built from nothing", outcome)
+        seconds = round(time.monotonic() - began)
+        yield Row(self.system.name, "root", "scripts/wheel", outcome, seconds, ok, self.versions)
+
     def rows_of_dist(self, demo: str = "demo", index: str = "") -> Iterator[Row]:
         """A wheel of dist/, installed and used by root; without one that suits, the first of them fails."""
         for file in (*DIST.glob("*.whl"), PROGRAM):
@@ -250,33 +267,51 @@ def keyring_of(system: System, folder: Path) -> Path | None:
     return helper.root / UBUNTU_KEYRING.relative_to("/")
 
 
-def tried(name: str, folder: Path, arguments: str, *, from_dist: bool, keep: bool) -> Iterator[Row]:
+def here() -> str:
+    """The name in SYSTEMS of the system that this machine has; empty: none of them."""
+    try:
+        release = platform.freedesktop_os_release()
+    except OSError:
+        return ""
+    name = f"{release['ID']}-{release.get('VERSION_ID', '')}"
+    return name if name in SYSTEMS else ""
+
+
+def tried(name: str, options: argparse.Namespace, arguments: str) -> Iterator[Row]:
     """The rows of one system, as they are known."""
+    folder = options.folder
     system = SYSTEMS[name]
     machine = Machine(system, folder / name)
     machine.logs.mkdir(parents=True, exist_ok=True)
     try:
         began = time.monotonic()
-        include = "python3,python3-venv" if from_dist else "python3"
+        include = "python3,python3-venv" if options.dist else "python3"
         if not machine.install(keyring_of(system, folder), include):
             outcome = f"{system.distribution}'s archive does not answer"
             yield Row(system.name, "root", "debootstrap", outcome, round(time.monotonic() - began), None)
             return
-        if not from_dist:
+        if not options.dist:
             machine.clone()
         machine.connect()
-        yield from machine.rows_of_dist() if from_dist else machine.rows(arguments)
+        if options.dist:
+            yield from machine.rows_of_dist()
+        elif options.rebuild:
+            yield from machine.rebuilt()
+        else:
+            yield from machine.rows(arguments)
     finally:
-        if not keep:
+        if not options.keep:
             for root in (machine.root, folder / "keyring"):
                 shutil.rmtree(root, ignore_errors=True)
 
 
-def main() -> None:
-    """Print a row as soon as it is known."""
+def asked() -> tuple[argparse.Namespace, str]:
+    """The options, the systems among them, and the arguments of pytest."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("systems", nargs="*", metavar="SYSTEM", help=f"all of them, or of {', '.join(SYSTEMS)}")
-    parser.add_argument("--dist", action="store_true", help="install a wheel of dist/, and use it")
+    instead = parser.add_mutually_exclusive_group()
+    instead.add_argument("--dist", action="store_true", help="install a wheel of dist/, and use it")
+    instead.add_argument("--rebuild", action="store_true", help="build a wheel of dist/ again, from nothing")
     parser.add_argument("--folder", type=Path, default=cache() / "machines", help="of the systems and their logs")
     parser.add_argument("--json", action="store_true", help="lines of JSON instead of a table, for scripts/reliability")
     parser.add_argument("--keep", action="store_true", help="leave the systems in the folder")
@@ -288,20 +323,29 @@ def main() -> None:
     unknown = [name for name in options.systems if name not in SYSTEMS]
     if unknown:
         parser.error(f"no such system: {', '.join(unknown)}; there are {', '.join(SYSTEMS)}")
-    if options.dist and not list(DIST.glob("*.whl")):
+    if (options.dist or options.rebuild) and not list(DIST.glob("*.whl")):
         parser.error("no wheel is in dist/: scripts/wheel makes them")
+    if options.rebuild and not (options.systems or here()):
+        parser.error(f"this machine's system is none of {', '.join(SYSTEMS)}: name the one that dist/ was made on")
+    options.systems = options.systems or ([here()] if options.rebuild else list(SYSTEMS))
+    return options, given
+
+
+def main() -> None:
+    """Print a row as soon as it is known."""
+    options, given = asked()
     failed, versions = False, {}
     if not options.json:
         show(["system", "as", "command", "outcome", "seconds"])
-    for name in options.systems or SYSTEMS:
-        for row in tried(name, options.folder, given, from_dist=options.dist, keep=options.keep):
+    for name in options.systems:
+        for row in tried(name, options, given):
             failed = failed or row.ok is False
             versions[row.system] = row.versions
             if options.json:
                 print(json.dumps(described(row)), flush=True)
             else:
                 show([row.system, row.who, row.command, row.outcome, str(row.seconds)])
-    tables = dist.write(DIST) if options.dist else ""
+    tables = dist.write(DIST) if options.dist or options.rebuild else ""
     if not options.json:
         print(*(f"{system}: {has}" for system, has in versions.items() if has), sep="\n")
         print(tables, end="")
