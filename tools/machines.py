@@ -18,18 +18,18 @@ import json
 import os
 import platform
 import re
+import shlex
 import shutil
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import suppress
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import NamedTuple
 
 import dist
-from builders import archives, cache, say
+from builders import OUT_OF_REACH, archives, cache, claimed, run, say
 
 ROOT = Path(__file__).resolve().parents[1]
 DIST = ROOT / "dist"
@@ -78,7 +78,7 @@ VERSIONS = (
 # What a user of the index does, in a folder with the wheels and the program.
 INSTALLED = {
     "install": "python3 -m venv env && "
-    "env/bin/pip install {index} --only-binary wiretight --find-links . 'wiretight[demo]' requests",
+    "env/bin/pip install {index} --only-binary wiretight --find-links . 'wiretight[demo]=={version}' requests",
     "demo": "env/bin/python -m wiretight {demo}",
     "requests": f"env/bin/python {PROGRAM.name}",
 }
@@ -191,18 +191,18 @@ class Machine:
         """A wheel of dist/, installed and used by root; without one that suits, the first of them fails."""
         for file in (*DIST.glob("*.whl"), PROGRAM):
             shutil.copy(file, self.root / "root/wiretight")
-        wheel = None
+        wheel, version = None, next(DIST.glob("*.whl")).name.split("-")[1]
         for name, template in INSTALLED.items():
-            command = template.format(demo=demo, index=index)
+            command = template.format(demo=demo, index=index, version=version)
             began = time.monotonic()
             status = self.run(0, command, f"dist-{name}")
             output = (self.logs / f"dist-{name}.log").read_text(errors="replace")
             ok, outcome = succeeds(status, output)
-            if name == "install" and (
-                found := re.search(r"^Processing .*?(wiretight-[^/\s]+\.whl)$", output, re.MULTILINE)
-            ):
-                wheel = DIST / found[1]
-            if wheel and name != "install":
+            if name == "install" and ok:
+                found = re.search(r"^Processing .*?(wiretight-[^/\s]+\.whl)$", output, re.MULTILINE)
+                ok, outcome = (True, outcome) if found else (False, "FAILED: it is not a wheel of dist/")
+                wheel = DIST / found[1] if found else None
+            elif wheel:
                 dist.note(wheel, f"{self.system.name}, bare: {self.versions}", command, outcome)
             yield Row(self.system.name, "root", name, outcome, round(time.monotonic() - began), ok, self.versions)
             if not ok:
@@ -282,27 +282,36 @@ def tried(name: str, options: argparse.Namespace, arguments: str) -> Iterator[Ro
     folder = options.folder
     system = SYSTEMS[name]
     machine = Machine(system, folder / name)
-    machine.logs.mkdir(parents=True, exist_ok=True)
     try:
-        began = time.monotonic()
-        include = "python3,python3-venv" if options.dist else "python3"
-        if not machine.install(keyring_of(system, folder), include):
-            outcome = f"{system.distribution}'s archive does not answer"
-            yield Row(system.name, "root", "debootstrap", outcome, round(time.monotonic() - began), None)
-            return
-        if not options.dist:
-            machine.clone()
-        machine.connect()
-        if options.dist:
-            yield from machine.rows_of_dist()
-        elif options.rebuild:
-            yield from machine.rebuilt()
-        else:
-            yield from machine.rows(arguments)
-    finally:
-        if not options.keep:
-            for root in (machine.root, folder / "keyring"):
-                shutil.rmtree(root, ignore_errors=True)
+        with claimed(machine.logs):
+            try:
+                yield from rows_of(machine, folder, options, arguments)
+            finally:
+                if not options.keep:
+                    for root in (machine.root, folder / "keyring"):
+                        shutil.rmtree(root, ignore_errors=True)
+    except (OSError, subprocess.CalledProcessError) as error:
+        say(f"{name}: {error}")  # in the table it is cut
+        yield Row(system.name, "root", "set-up", f"FAILED: {error}", 0, False)
+
+
+def rows_of(machine: Machine, folder: Path, options: argparse.Namespace, arguments: str) -> Iterator[Row]:
+    """The same, when nobody else works in its folder."""
+    began = time.monotonic()
+    include = "python3,python3-venv" if options.dist else "python3"
+    if not machine.install(keyring_of(machine.system, folder), include):
+        outcome = f"{machine.system.distribution}'s archive does not answer"
+        yield Row(machine.system.name, "root", "debootstrap", outcome, round(time.monotonic() - began), None)
+        return
+    if not options.dist:
+        machine.clone()
+    machine.connect()
+    if options.dist:
+        yield from machine.rows_of_dist()
+    elif options.rebuild:
+        yield from machine.rebuilt()
+    else:
+        yield from machine.rows(arguments)
 
 
 def asked() -> tuple[argparse.Namespace, str]:
@@ -318,8 +327,12 @@ def asked() -> tuple[argparse.Namespace, str]:
     arguments, given = sys.argv[1:], ""
     if "--" in arguments:
         at = arguments.index("--")
-        arguments, given = arguments[:at], " ".join(arguments[at + 1 :])
+        arguments, given = arguments[:at], shlex.join(arguments[at + 1 :])
     options = parser.parse_args(arguments)
+    if given and (options.dist or options.rebuild):
+        parser.error(
+            "arguments of pytest, after --, choose from the tests of a clone: neither --dist nor --rebuild runs them"
+        )
     unknown = [name for name in options.systems if name not in SYSTEMS]
     if unknown:
         parser.error(f"no such system: {', '.join(unknown)}; there are {', '.join(SYSTEMS)}")
@@ -334,12 +347,13 @@ def asked() -> tuple[argparse.Namespace, str]:
 def main() -> None:
     """Print a row as soon as it is known."""
     options, given = asked()
-    failed, versions = False, {}
+    outcomes: set[bool | None] = set()
+    versions = {}
     if not options.json:
         show(["system", "as", "command", "outcome", "seconds"])
     for name in options.systems:
         for row in tried(name, options, given):
-            failed = failed or row.ok is False
+            outcomes.add(row.ok)
             versions[row.system] = row.versions
             if options.json:
                 print(json.dumps(described(row)), flush=True)
@@ -350,9 +364,8 @@ def main() -> None:
         print(*(f"{system}: {has}" for system, has in versions.items() if has), sep="\n")
         print(tables, end="")
     say(f"the logs are in {options.folder}")
-    raise SystemExit(failed)
+    raise SystemExit(1 if False in outcomes else OUT_OF_REACH if None in outcomes else 0)
 
 
 if __name__ == "__main__":
-    with suppress(BrokenPipeError):
-        main()
+    run(main)
