@@ -104,6 +104,7 @@ class Machine:
         self.root = folder / "root"
         self.logs = folder
         self.versions = ""
+        self.environment: dict[str, str] = {}  # of every command there
 
     def install(self, keyring: Path | None, include: str = "python3", *options: str) -> bool:
         """Unpacks it; False: its archive does not answer, or not with what is signed."""
@@ -155,7 +156,7 @@ class Machine:
         if os.environ.get("PIP_CERT"):
             environment["PIP_CERT"] = CERTIFICATES
         environment |= {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME": home}
-        environment |= {"LANG": "C.UTF-8"}
+        environment |= {"LANG": "C.UTF-8", **self.environment}
         inside = ["env", "-i", *(f"{name}={value}" for name, value in environment.items())]
         inside += ["sh", "-c", f"cd {home}/wiretight && {command}"]
         entered = [*ALONE, "sh", "-ec", ENTER, "sh", str(self.root), str(user), *inside]
