@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,29 @@ class Unseekable:
 
     def read(self, size: int) -> bytes:
         return self.source.read(min(size, 1000))
+
+
+class Limited:
+    """A file of which only the beginning may be read. Everything but read() is that of the file inside."""
+
+    def __init__(self, data: bytes, limit: int) -> None:
+        self.inner = io.BytesIO(data)
+        self.left = limit
+
+    def read(self, size: int) -> bytes:
+        data = self.inner.read(min(size, self.left))
+        self.left -= len(data)
+        return data
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.inner, name)
+
+
+class Upper(io.BytesIO):
+    """A file whose class changes what is read."""
+
+    def read(self, size: int | None = -1) -> bytes:
+        return super().read(size).upper()
 
 
 class Taking:
@@ -66,6 +90,33 @@ def test_after_an_error_the_position_is_after_the_last_byte_sent(offset: int) ->
     with pytest.raises(TimeoutError):
         send_file(Taking(70_000, 150_000), file, offset, None)
     assert file.tell() == offset + 150_000
+
+
+def test_what_read_returns_is_sent_and_nothing_else(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(b"data")
+    with path.open("rb") as replaced:
+        replaced.read = io.BytesIO(b"other").read  # type: ignore[method-assign]
+        files = [(Limited(b"public, PRIVATE", 6), b"public"), (Upper(b"data"), b"DATA"), (replaced, b"other")]
+        for file, expected in files:
+            write = Taking(100)
+            assert send_file(write, file, 0, None) == len(expected)
+            assert write.taken == expected
+
+
+@pytest.mark.parametrize("buffering", [0, 1000])
+def test_a_non_blocking_pipe_that_is_empty_sends_no_bytes_that_were_not_in_it(buffering: int) -> None:
+    reading, writing = os.pipe()
+    os.set_blocking(reading, False)
+    with os.fdopen(reading, "rb", buffering) as file, os.fdopen(writing, "wb", 0) as source:
+        write = Taking(100)
+        with pytest.raises(TypeError, match="a file that blocks"):
+            send_file(write, file, 0, None)
+        assert write.taken == b""
+        source.write(b"data")
+        with pytest.raises(OSError, match="seek"):  # to the position after the last byte sent
+            send_file(write, file, 0, None)
+        assert write.taken == b"data"
 
 
 def test_an_offset_beyond_the_end_sends_nothing() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from time import monotonic_ns
 
+from wiretight._standard.system import io
 from wiretight._standard.typing import TYPE_CHECKING, Any
 from wiretight._tls.overrides import overrides
 
@@ -15,6 +16,10 @@ if TYPE_CHECKING:
 
 # What one write passes to the system: 8 records of 16 KiB.
 _CHUNK_SIZE = 128 * 1024
+
+# Their readinto() returns what their read() does. Of other files only read() is known to: a program's class may limit,
+# count or decode there, and inherit or delegate the rest.
+_FILLS_BUFFERS = (io.BufferedReader, io.BufferedRandom, io.FileIO, io.BytesIO)
 
 
 def part_sender(sock: Any, sslobj: _SSLSocket) -> Callable[[Buffer], int]:
@@ -62,13 +67,17 @@ def send_file(write: Callable[[memoryview], int], file: Any, offset: int, count:
 
 
 def _chunks(file: Any, count: int | None) -> Any:
-    """The file's bytes, in one buffer for all chunks if the file can read into one."""
+    """The file's bytes, in one buffer for all chunks if the file is known to read into one."""
     left = count
-    buffer = memoryview(bytearray(_CHUNK_SIZE if count is None else min(count, _CHUNK_SIZE)))
-    readinto = getattr(file, "readinto", None)
+    buffer = None
+    if type(file) in _FILLS_BUFFERS and "read" not in vars(file):
+        buffer = memoryview(bytearray(_CHUNK_SIZE if count is None else min(count, _CHUNK_SIZE)))
     while left is None or left > 0:
         wanted = _CHUNK_SIZE if left is None else min(left, _CHUNK_SIZE)
-        chunk = memoryview(file.read(wanted)) if readinto is None else buffer[: readinto(buffer[:wanted])]
+        got = file.read(wanted) if buffer is None else file.readinto(buffer[:wanted])
+        if got is None:
+            raise TypeError("sendfile() needs a file that blocks: this one has nothing to read yet")
+        chunk = memoryview(got) if buffer is None else buffer[:got]
         if not chunk:
             return
         yield chunk
