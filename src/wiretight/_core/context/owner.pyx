@@ -43,13 +43,19 @@ cdef object owner_of(const SSL_CTX *ctx):
 
 cdef void forget_owner(
     void *parent, void *reference, CRYPTO_EX_DATA *data, int index, long number, void *argument
-) noexcept with gil:
-    """Called when OpenSSL frees an SSL_CTX, which has no reference without set_owner().
+) noexcept nogil:
+    """Called for each SSL_CTX of the process that is freed, by whatever thread, also once the interpreter has ended.
+
+    Only one with a reference, which is ours, may wait for the GIL.
 
     OpenSSL: CRYPTO_EX_free(3)
     """
     if reference != NULL:
-        Py_DECREF(<object>reference)
+        drop(reference)
+
+
+cdef void drop(void *reference) noexcept with gil:
+    Py_DECREF(<object>reference)
 
 
 @cython.final
