@@ -47,25 +47,28 @@ def _load(qualified: str, library: str) -> ModuleType:
     loader = ExtensionFileLoader(qualified, library)
     spec = ModuleSpec(qualified, loader, origin=library)
     spec.has_location = True
-    try:
-        module = loader.create_module(spec)
-        module.__spec__ = spec
-        sys.modules[qualified] = module
-        loader.exec_module(module)
-    except BaseException as error:
-        sys.modules.pop(qualified, None)
-        if isinstance(error, ImportError) and "interpreter" in str(error):
-            raise ImportError(
-                "wiretight supports only one interpreter per process, because they would share its OpenSSL: "
-                "use threads or processes instead of subinterpreters, or the standard ssl in them"
-            ) from error
-        raise
+    module = loader.create_module(spec)
+    module.__spec__ = spec
+    sys.modules[qualified] = module
+    loader.exec_module(module)
     return module
+
+
+def _load_all(native: ModuleType) -> None:
+    """Imports all modules of the library, in their order, or leaves none of them behind."""
+    try:
+        for name in native.MODULES:
+            package, _, last = f"{__name__}.{name}".rpartition(".")
+            room = sys.modules.get(package) or _folder(package)
+            setattr(room, last, _load(f"{package}.{last}", str(native.__file__)))
+    except BaseException:
+        # Ctrl+C, or no memory. The next attempt would take the folders for complete, and miss modules in them.
+        for name in list(sys.modules):
+            if name.startswith(f"{__name__}."):
+                sys.modules.pop(name, None)
+        raise
 
 
 _native = _library()
 MODULES: tuple[str, ...] = _native.MODULES
-for _name in MODULES:
-    _package, _, _last = f"{__name__}.{_name}".rpartition(".")
-    _room = sys.modules.get(_package) or _folder(_package)
-    setattr(_room, _last, _load(f"{_package}.{_last}", str(_native.__file__)))
+_load_all(_native)
