@@ -236,3 +236,20 @@ def test_the_standard_ssl_can_be_imported_again() -> None:
         ssl.create_default_context()
         """
     )
+
+
+def test_importing_wiretight_anew_while_it_is_installed_says_what_to_do() -> None:
+    succeeds(
+        """
+        import ssl, sys, wiretight
+        wiretight.install()
+        removed = {name: sys.modules.pop(name) for name in list(sys.modules) if name.startswith("wiretight")}
+        try:
+            import wiretight
+        except ImportError as error:
+            assert "call its uninstall() before" in str(error)
+        sys.modules.update(removed)
+        removed["wiretight"].uninstall()
+        assert ssl.SSLContext.__module__ == "ssl"
+        """
+    )

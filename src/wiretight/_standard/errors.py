@@ -13,6 +13,9 @@ try:
 except ImportError:
     standard = None  # type: ignore[assignment]
 
+if getattr(standard, "__name__", None) == "wiretight":  # the program has removed it from sys.modules
+    raise ImportError("wiretight cannot be imported anew while it is installed as ssl: call its uninstall() before")
+
 HAS_STANDARD: bool = standard is not None
 
 if TYPE_CHECKING or HAS_STANDARD:
