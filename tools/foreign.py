@@ -71,8 +71,17 @@ PROCESSORS = {
     "s390x": Processor("s390x", "s390x", "big", "tests/core"),
     "riscv64": Processor("riscv64", "riscv64", "little", "tests/core"),
 }
-# What cannot be asked of an emulator, and why.
-NOT_EMULATED: dict[str, str] = {}
+# What cannot be asked of the emulator. s390x: QEMU 7.2 tells nanoseconds by stat(), but not by fstat(), so a file seems
+# to change when it is opened.
+NOT_EMULATED = {
+    "s390x": (
+        "tests/core/test_trustedfile.py::test_a_file_is_read_once_for_many_contexts",
+        "tests/core/test_trustedfile.py::test_default_contexts_share_the_default_file",
+        "tests/core/test_trustedfile.py::test_the_cache_is_bounded",
+        "tests/core/test_key_memory.py::test_no_copy_of_a_keys_text_is_left_in_memory[reload_cert_chain-]",
+        "tests/core/test_key_memory.py::test_no_copy_of_a_keys_text_is_left_in_memory[reload_cert_chain-encrypted]",
+    )
+}
 
 
 def missing(name: str) -> list[str]:
@@ -97,21 +106,27 @@ def tried(name: str, folder: Path, arguments: str, *, from_dist: bool = False) -
         machine.environment["QEMU_CPU"] = processor.cpu
     # An earlier run may have left an environment, whose wiretight would be taken for the one of now.
     shutil.rmtree(machine.root / "root/wiretight", ignore_errors=True)
-    yield from packed(machine, processor) if from_dist else tested(machine, processor, arguments)
+    yield from packed(machine, processor) if from_dist else tested(machine, name, arguments)
 
 
-def tested(machine: Machine, processor: Processor, arguments: str) -> Iterator[Step]:
+def tests_of(name: str) -> str:
+    """The arguments of pytest, unless others are given."""
+    left_out = (f"--deselect={shlex.quote(test)}" for test in NOT_EMULATED.get(name, ()))
+    return " ".join([PROCESSORS[name].rooms, f"-n {processors()}", *left_out])
+
+
+def tested(machine: Machine, name: str, arguments: str) -> Iterator[Step]:
     """The build, the demo and the tests."""
     machine.clone()
     machine.connect()
-    ok = built(machine, processor)
+    ok = built(machine, PROCESSORS[name])
     yield Step("build", "works" if ok else "FAILED", ok, machine.versions)
     if not ok:
         return
-    tests = arguments or " ".join([processor.rooms, f"-n {processors()}", *(f"--deselect {it}" for it in NOT_EMULATED)])
-    for what, command in (("demo", f"python3 -m wiretight {DEMO}"), (arguments or processor.rooms, tests)):
+    tests = f"{PYTEST} {arguments or tests_of(name)}"
+    for what, command in (("demo", f"python3 -m wiretight {DEMO}"), (arguments or PROCESSORS[name].rooms, tests)):
         log = what.partition(" ")[0].replace("/", "-")
-        status = machine.run(0, command if what == "demo" else f"{PYTEST} {command}", log)
+        status = machine.run(0, command, log)
         ok, outcome = succeeds(status, (machine.logs / f"{log}.log").read_text(errors="replace"))
         yield Step(what, outcome, ok, machine.versions)
 

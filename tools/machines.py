@@ -231,7 +231,7 @@ def names_what_is_missing(status: int, output: str) -> tuple[bool, str]:
 def succeeds(status: int, output: str) -> tuple[bool, str]:
     """What the last line counts, if it is pytest's."""
     last = (output.strip().splitlines() or ["nothing printed"])[-1]
-    counted = ", ".join(re.findall(r"\d+ (?:passed|failed|skipped|errors?)\b", last))
+    counted = ", ".join(re.findall(r"\d+ (?:passed|failed|skipped|deselected|errors?)\b", last))
     if status:
         return False, f"FAILED (status {status}): {counted or last}"
     return True, counted or "works"
