@@ -194,6 +194,7 @@ def unpacked(machine: Machine) -> bool:
     # What those scripts would have written.
     for name in ("passwd", "group"):
         shutil.copy(root / f"usr/share/base-passwd/{name}.master", root / f"etc/{name}")
+    (root / "etc/hosts").write_text("127.0.0.1 localhost\n::1 localhost\n")
     certificates = sorted((root / "usr/share/ca-certificates").rglob("*.crt"))
     trusted = root / "etc/ssl/certs/ca-certificates.crt"
     trusted.parent.mkdir(parents=True, exist_ok=True)
