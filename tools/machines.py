@@ -200,7 +200,7 @@ class Machine:
             output = (self.logs / f"dist-{name}.log").read_text(errors="replace")
             ok, outcome = succeeds(status, output)
             if name == "install" and ok:
-                found = re.search(r"^Processing .*?(wiretight-[^/\s]+\.whl)$", output, re.MULTILINE)
+                found = re.search(r"^Processing .*?(wiretight-[^/\s]+\.whl)(?: \(from .*)?$", output, re.MULTILINE)
                 ok, outcome = (True, outcome) if found else (False, "FAILED: it is not a wheel of dist/")
                 wheel = DIST / found[1] if found else None
             elif wheel:
