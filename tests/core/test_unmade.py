@@ -51,13 +51,18 @@ ODD: list[tuple[Any, ...]] = [
 
 
 def classes() -> list[type]:
-    """All that the native modules define, and the one that a Python class adds methods to."""
+    """All that the native modules define, and those that a Python class adds methods to; but no named tuple.
+
+    Its methods are Python's own: a tuple times 2**40 may be more than a machine has, and no more than it promises.
+    """
     found = {wiretight.asyncio.Transport, wiretight.SSLSocket, wiretight.SSLObject, wiretight.SSLContext}
     for module in _core.MODULES:
         found |= {
             value
             for value in vars(sys.modules[f"wiretight._core.{module}"]).values()
-            if isinstance(value, type) and value.__module__.startswith("wiretight._core.")
+            if isinstance(value, type)
+            and value.__module__.startswith("wiretight._core.")
+            and not issubclass(value, tuple)
         }
     return sorted(found, key=lambda cls: (cls.__module__, cls.__qualname__))
 
