@@ -89,13 +89,15 @@ LEFT_OUT = {
 
 def missing(name: str) -> list[str]:
     """The packages that this machine lacks for it."""
-    gnu = PROCESSORS[name].gnu
+    debian, gnu = PROCESSORS[name].debian, PROCESSORS[name].gnu
     commands = {
         "debootstrap": "debootstrap",
         f"qemu-{gnu}-static": "qemu-user-static",
         f"{gnu}-linux-gnu-gcc": f"gcc-{gnu}-linux-gnu",
     }
-    return [package for command, package in commands.items() if not shutil.which(command)]
+    lacking = [package for command, package in commands.items() if not shutil.which(command)]
+    # OpenSSL is compiled before the other system is: with the headers that Debian has for the compiler.
+    return lacking + ([] if Path(f"/usr/{gnu}-linux-gnu/include/limits.h").exists() else [f"libc6-dev-{debian}-cross"])
 
 
 def tried(name: str, folder: Path, arguments: str, *, from_dist: bool = False) -> Iterator[Step]:
