@@ -7,7 +7,8 @@ runs scripts/demo and scripts/test, which must name what is missing, and then ro
 
 --dist: no clone, but the wheels of dist/. The one that suits is installed, and must work; dist/ notes that.
 --rebuild: root runs scripts/wheel in the clone, OpenSSL included, and must get the bytes that are in dist/. That takes
-the compiler that dist/ was made with: without a SYSTEM, it is the release of this machine.
+the compiler and the Python that dist/ was made with, to the patch release, which is compiled into every module. Without
+a SYSTEM, it is the release of this machine: scripts/wheel --python /usr/bin/python3.
 
 All of it is run with mounts and processes of its own (unshare): however it ends, nothing stays mounted and nothing goes
 on.
