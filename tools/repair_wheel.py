@@ -9,6 +9,7 @@ scripts/wheel and cibuildwheel ([tool.cibuildwheel.linux] in pyproject.toml) bot
 
 import os
 import shutil
+import stat
 import subprocess
 import sys
 import tempfile
@@ -25,6 +26,9 @@ def stripped(wheel: Path, folder: Path, symbols: Path | None) -> Path:
     with zipfile.ZipFile(wheel) as given, zipfile.ZipFile(copy, "w", zipfile.ZIP_DEFLATED) as written:
         for member in given.infolist():
             content = given.read(member)
+            # What a group may do is of the machine: of its umask, and of how its Python unpacks OpenSSL.
+            mode = 0o755 if member.external_attr >> 16 & 0o100 else 0o644
+            member.external_attr = (stat.S_IFREG | mode) << 16
             if member.filename.startswith(LIBRARY):
                 library = folder / Path(member.filename).name
                 library.write_bytes(content)

@@ -111,7 +111,9 @@ def test_symbols_leave_the_wheel_for_a_file_that_a_debugger_finds(tmp_path: Path
     subprocess.run([program("cc", "gcc"), "-shared", "-fPIC", "-o", library, source], check=True)
     with zipfile.ZipFile(tmp_path / WHEEL, "w") as wheel:
         wheel.write(library, LIBRARY)
-        wheel.writestr("wiretight/__init__.py", "text = 1\n")
+        module = zipfile.ZipInfo("wiretight/__init__.py")
+        module.external_attr = 0o100664 << 16  # as a machine with another umask writes it
+        wheel.writestr(module, "text = 1\n")
     programs = tmp_path / "bin"
     programs.mkdir()
     (programs / "auditwheel").write_text('#!/bin/sh\n[ "$1 $2" = "repair --wheel-dir" ] && cp "$4" "$3"\n')
@@ -124,6 +126,7 @@ def test_symbols_leave_the_wheel_for_a_file_that_a_debugger_finds(tmp_path: Path
 
     with zipfile.ZipFile(tmp_path / "out" / WHEEL) as wheel:
         assert wheel.namelist() == [LIBRARY, "wiretight/__init__.py"]
+        assert [oct(member.external_attr >> 16) for member in wheel.infolist()] == ["0o100755", "0o100644"]
         library.write_bytes(wheel.read(LIBRARY))
     symbols = tmp_path / "symbols" / f"{WHEEL.removesuffix('.whl')}.debug"
     sections = subprocess.run(
