@@ -6,12 +6,12 @@ import json
 import platform
 import signal
 import ssl
-import time
 from pathlib import Path
 
 import pytest
 
 from tests.cli.command import COLOUR, in_terminal, started, wiretight, wiretight_without
+from tests.core.peer import until
 from tests.kit.subject import tls
 from tests.kit.threads import PATIENCE
 from wiretight._cli.bench import command as bench
@@ -37,12 +37,14 @@ def test_both_are_measured_and_said_to_be_what_they_are() -> None:
     assert [line.partition(" (")[0] for line in result.stderr.splitlines()] == NAMES
 
 
+@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="only Linux lists the threads of another process")
 def test_ctrl_c_ends_it_at_once() -> None:
     """In a measurement, whose other end has somebody to wait for."""
     with started("bench", "--rounds", 1000) as process:
         assert process.stderr is not None
         assert process.stderr.readline().startswith(NAMES[0])
-        time.sleep(0.2)
+        threads = Path(f"/proc/{process.pid}/task")
+        until(lambda: len(list(threads.iterdir())) > 1, "a thread is the other end")
         process.send_signal(signal.SIGINT)
         assert process.wait(PATIENCE) == 130
         assert process.stderr.read() == ""

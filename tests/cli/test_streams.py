@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import shlex
 import socket
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.cli.command import COMMAND, Result, assert_one_line, started
+from tests.core.peer import until
 from tests.kit.certificates import ADDRESS, HOST, Certificates
 from tests.kit.sockets import receive_all
 from tests.kit.threads import PATIENCE
@@ -138,8 +139,8 @@ def test_a_pipe_that_does_not_block_loses_nothing() -> None:
     os.set_blocking(writing, False)
     program = "from wiretight._cli import streams; streams.prepare(); print('x' * 1_000_000, flush=True)"
     with subprocess.Popen([sys.executable, "-c", program], stdout=writing, stderr=subprocess.PIPE) as process:
+        until(lambda: not select.select([], [writing], [], 0)[1], "the pipe is full")
         os.close(writing)
         with os.fdopen(reading, "rb") as pipe:
-            time.sleep(0.1)
             assert len(pipe.read()) == 1_000_001
     assert process.returncode == 0
