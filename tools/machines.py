@@ -30,7 +30,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 import dist
-from builders import OUT_OF_REACH, archives, cache, claimed, run, say
+from builders import archives, cache, claimed, run, say
+from steps import status
 
 ROOT = Path(__file__).resolve().parents[1]
 DIST = ROOT / "dist"
@@ -349,13 +350,13 @@ def asked() -> tuple[argparse.Namespace, str]:
 def main() -> None:
     """Print a row as soon as it is known."""
     options, given = asked()
-    outcomes: set[bool | None] = set()
+    outcomes: list[bool | None] = []
     versions = {}
     if not options.json:
         show(["system", "as", "command", "outcome", "seconds"])
     for name in options.systems:
         for row in tried(name, options, given):
-            outcomes.add(row.ok)
+            outcomes.append(row.ok)
             versions[row.system] = row.versions
             if options.json:
                 print(json.dumps(described(row)), flush=True)
@@ -366,7 +367,7 @@ def main() -> None:
         print(*(f"{system}: {has}" for system, has in versions.items() if has), sep="\n")
         print(tables, end="")
     say(f"the logs are in {options.folder}")
-    raise SystemExit(1 if False in outcomes else OUT_OF_REACH if None in outcomes else 0)
+    raise SystemExit(status(outcomes))
 
 
 if __name__ == "__main__":

@@ -29,7 +29,7 @@ import musl
 import zig
 from builders import OUT_OF_REACH, cache, claimed, run, say
 from machines import DIST, ROOT, SYSTEMS, WIDTH, Machine, logged, succeeds
-from steps import Step
+from steps import Step, status
 
 PYPY_VERSION = """pypy3 -c 'import sys; print("PyPy %d.%d.%d" % sys.pypy_version_info[:3], sys.version.split()[0])'"""
 WINDOWS = """\
@@ -182,7 +182,7 @@ def main() -> None:
     if options.missing:
         print(*dict.fromkeys(package for name in chosen for package in NEEDED.get(name, list)()))
         return
-    outcomes: set[bool | None] = set()
+    outcomes: list[bool | None] = []
     versions = {}
     if not options.json:
         show("platform", "what", "outcome", "seconds")
@@ -191,7 +191,7 @@ def main() -> None:
         for step in steps_of(tried, options.folder.resolve() / name, given, keep=options.keep):
             seconds = round(time.monotonic() - began)
             began = time.monotonic()
-            outcomes.add(step.ok)
+            outcomes.append(step.ok)
             versions[name] = step.versions
             if options.json:
                 print(json.dumps(described(name, step, seconds)), flush=True)
@@ -201,7 +201,7 @@ def main() -> None:
     if not options.json:
         print(tables or "".join(f"{name}: {has}\n" for name, has in versions.items() if has), end="")
     say(f"the logs are in {options.folder}")
-    raise SystemExit(1 if False in outcomes else OUT_OF_REACH if None in outcomes else 0)
+    raise SystemExit(status(outcomes))
 
 
 if __name__ == "__main__":

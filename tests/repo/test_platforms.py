@@ -147,7 +147,7 @@ foreign.fetched = lambda *_: {status}
         assert done.returncode == 1
 
     def test_what_an_earlier_run_has_installed_is_not_tried_again(self, tmp_path: Path) -> None:
-        (tmp_path / "arm64/root/root/wiretight/env").mkdir(parents=True)
+        tmp_path.joinpath("arm64", "root", "root", "wiretight", "env").mkdir(parents=True)
 
         assert rows(self.tried(tmp_path, 0, "--json", "--keep"))[1] == ("arm64", "install", "works")
 
