@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import gzip
 import json
 import os
 import select
@@ -19,6 +21,7 @@ from tests.core.peer import until
 from tests.kit.certificates import ADDRESS, HOST, Certificates
 from tests.kit.sockets import receive_all
 from tests.kit.threads import PATIENCE
+from wiretight._cli.main import main
 
 BUFFERED = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
 BUFFERS = pytest.mark.parametrize(
@@ -134,10 +137,56 @@ def test_a_program_in_a_folder_that_was_removed_cannot_be_read(tmp_path: Path) -
     assert_one_line(result, "program.py cannot be read: No such file or directory", status=2)
 
 
+def run(program: str, *options: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """A program that uses the streams."""
+    program = f"import os, sys\nfrom wiretight._cli import streams\nfrom wiretight._cli.main import main\n{program}"
+    command = [sys.executable, *options, "-c", program]
+    return subprocess.run(command, capture_output=True, text=True, check=False, env={**BUFFERED, **environment})
+
+
+def test_what_a_program_prints_before_it_calls_main_comes_before_it() -> None:
+    done = run("print('before'); main(['info', '--json']); print('after', sys.stdout is sys.__stdout__)")
+
+    assert done.stdout.startswith("before\n{")
+    assert done.stdout.endswith("}\nafter True\n")
+
+
+def test_a_stream_of_a_program_stays_its_own(capsys: pytest.CaptureFixture[str]) -> None:
+    """This one has no descriptor."""
+    print("before")
+    main(["info", "--json"])
+    print("after")
+
+    assert capsys.readouterr().out.startswith("before\n{")
+
+
+def test_a_stream_that_encodes_what_it_is_given_goes_on_doing_so(tmp_path: Path) -> None:
+    """It has a descriptor, and what is written there is not the text."""
+    with gzip.open(tmp_path / "out.gz", "wt") as file, contextlib.redirect_stdout(file):
+        main(["info", "--json"])
+
+    with gzip.open(tmp_path / "out.gz", "rt") as file:
+        assert "OpenSSL" in file.read()
+
+
+def test_unbuffered_output_is_written_at_once() -> None:
+    program = "with streams.prepared(): print('out'); print('err', file=sys.stderr); os._exit(0)"
+    done = run(program.replace(": ", ":\n  ", 1).replace("; ", "\n  "), "-u")
+
+    assert (done.stdout, done.stderr) == ("out\n", "err\n")
+
+
+def test_a_closed_stdout_takes_any_text() -> None:
+    ascii_alone = {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"}
+    done = run("os.close(1)\nsys.stdout = None\nwith streams.prepared(): print('\\xfc')", **ascii_alone)
+
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 def test_a_pipe_that_does_not_block_loses_nothing() -> None:
     reading, writing = os.pipe()
     os.set_blocking(writing, False)
-    program = "from wiretight._cli import streams; streams.prepare(); print('x' * 1_000_000, flush=True)"
+    program = "from wiretight._cli import streams; \nwith streams.prepared(): print('x' * 1_000_000, flush=True)"
     with subprocess.Popen([sys.executable, "-c", program], stdout=writing, stderr=subprocess.PIPE) as process:
         until(lambda: not select.select([], [writing], [], 0)[1], "the pipe is full")
         os.close(writing)

@@ -56,7 +56,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     arguments = sys.argv[1:] if arguments is None else arguments
     if arguments[:1] == ["run"] and arguments[1:] not in (["-h"], ["--help"]):
         return _run_program(arguments[1:])
-    streams.prepare()
+    with streams.prepared():
+        return _run_on_streams(arguments)
+
+
+def _run_on_streams(arguments: Sequence[str]) -> int:
     end_by_exception()
     try:
         try:
@@ -99,7 +103,7 @@ def _run_program(arguments: Sequence[str]) -> int:
     try:
         program.run(arguments)
     except CommandError as failure:
-        streams.prepare()
-        print(f"wiretight: {clean(str(failure))}", file=sys.stderr)
+        with streams.prepared():
+            print(f"wiretight: {clean(str(failure))}", file=sys.stderr)
         return WRONG_USAGE
     return 0

@@ -4,7 +4,11 @@ import io
 import os
 import select
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
+
+_ERRORS = "backslashreplace"  # a certificate may contain any character, which must be no error on an ASCII terminal
 
 
 class OutputError(Exception):
@@ -15,15 +19,21 @@ class OutputError(Exception):
         self.error = error
 
 
-def prepare() -> None:
-    """From now on each of the three is open, both outputs take any text, and stderr takes it whatever becomes of it.
+@contextmanager
+def prepared() -> Iterator[None]:
+    """Meanwhile each of the three is open, both outputs take any text, and stderr takes it whatever becomes of it.
 
-    An error of stdout is an `OutputError`: any other may be that of a file or a connection.
+    An error of stdout is an `OutputError`: any other may be that of a file or a connection. A program that calls main()
+    with streams of its own keeps them.
     """
+    kept = sys.stdout, sys.stderr
     for descriptor in range(3):
         _open(descriptor)
-    sys.stdout = _stream(sys.stdout, _Output)
-    sys.stderr = _stream(sys.stderr, _Report)
+    sys.stdout, sys.stderr = _stream(sys.stdout, _Output), _stream(sys.stderr, _Report)
+    try:
+        yield
+    finally:
+        sys.stdout, sys.stderr = kept
 
 
 def discard_output() -> None:
@@ -32,12 +42,18 @@ def discard_output() -> None:
 
 
 class _Waiting(io.FileIO):
-    """Waits for its reader even where another process has made the descriptor a non-blocking one."""
+    """Takes all that it is given, and waits for the reader even where another process has made it non-blocking."""
 
     def write(self, data: Any, /) -> int:
-        while (count := super().write(data)) is None:
-            select.select([], [self], [])
-        return count
+        left = memoryview(data).cast("B")
+        length = len(left)
+        while left:
+            count = super().write(left)
+            if count is None:
+                select.select([], [self], [])
+            else:
+                left = left[count:]
+        return length
 
 
 class _Output(_Waiting):
@@ -68,15 +84,17 @@ def _open(descriptor: int) -> None:
 
 def _stream(stream: Any, kind: type[_Waiting]) -> Any:
     if stream is None:  # it was closed
-        return open(os.devnull, "w")  # noqa: PTH123
-    if not isinstance(stream, io.TextIOWrapper):
-        return stream  # of a program that calls main()
-    file = io.BufferedWriter(kind(stream.fileno(), "w", closefd=False))
-    # A certificate may contain any character, which must not be an error on an ASCII terminal.
+        return open(os.devnull, "w", errors=_ERRORS)  # noqa: PTH123
+    if stream not in (sys.__stdout__, sys.__stderr__):  # of a program that calls main()
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors=_ERRORS)
+        return stream
+    stream.flush()
+    file = kind(stream.fileno(), "w", closefd=False)
     return io.TextIOWrapper(
-        file,
+        file if stream.write_through else io.BufferedWriter(file),  # type: ignore[type-var]  # it writes all, as those do
         stream.encoding,
-        "backslashreplace",
+        _ERRORS,
         line_buffering=stream.line_buffering,
         write_through=stream.write_through,
     )
