@@ -95,9 +95,11 @@ def test_after_an_error_the_position_is_after_the_last_byte_sent(offset: int) ->
 def test_what_read_returns_is_sent_and_nothing_else(tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.write_bytes(b"data")
-    with path.open("rb") as replaced:
+    with path.open("rb") as replaced, path.open("rb") as unread:
         replaced.read = io.BytesIO(b"other").read  # type: ignore[method-assign]
+        unread.readinto = lambda _: pytest.fail("it is not read()")  # type: ignore[method-assign]
         files = [(Limited(b"public, PRIVATE", 6), b"public"), (Upper(b"data"), b"DATA"), (replaced, b"other")]
+        files.append((unread, path.read_bytes()))
         for file, expected in files:
             write = Taking(100)
             assert send_file(write, file, 0, None) == len(expected)

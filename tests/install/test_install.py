@@ -247,7 +247,7 @@ def test_importing_wiretight_anew_while_it_is_installed_says_what_to_do() -> Non
         try:
             import wiretight
         except ImportError as error:
-            assert "call its uninstall() before" in str(error)
+            assert "put its modules back into sys.modules" in str(error)
         sys.modules.update(removed)
         removed["wiretight"].uninstall()
         assert ssl.SSLContext.__module__ == "ssl"

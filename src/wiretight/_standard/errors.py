@@ -14,7 +14,10 @@ except ImportError:
     standard = None  # type: ignore[assignment]
 
 if getattr(standard, "__name__", None) == "wiretight":  # the program has removed it from sys.modules
-    raise ImportError("wiretight cannot be imported anew while it is installed as ssl: call its uninstall() before")
+    raise ImportError(
+        "wiretight cannot be imported anew while it is installed as ssl: put its modules back into sys.modules, and "
+        "call wiretight.uninstall() before you remove them"
+    )
 
 HAS_STANDARD: bool = standard is not None
 

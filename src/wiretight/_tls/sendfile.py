@@ -70,7 +70,7 @@ def _chunks(file: Any, count: int | None) -> Any:
     """The file's bytes, in one buffer for all chunks if the file is known to read into one."""
     left = count
     buffer = None
-    if type(file) in _FILLS_BUFFERS and "read" not in vars(file):
+    if type(file) in _FILLS_BUFFERS and vars(file).keys().isdisjoint(("read", "readinto")):
         buffer = memoryview(bytearray(_CHUNK_SIZE if count is None else min(count, _CHUNK_SIZE)))
     while left is None or left > 0:
         wanted = _CHUNK_SIZE if left is None else min(left, _CHUNK_SIZE)
