@@ -92,7 +92,7 @@ def _stream(stream: Any, kind: type[_Waiting]) -> Any:
     stream.flush()
     file = kind(stream.fileno(), "w", closefd=False)
     return io.TextIOWrapper(
-        file if stream.write_through else io.BufferedWriter(file),  # type: ignore[type-var]  # it writes all, as those do
+        file if stream.write_through else io.BufferedWriter(file),
         stream.encoding,
         _ERRORS,
         line_buffering=stream.line_buffering,
