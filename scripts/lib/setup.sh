@@ -4,6 +4,17 @@
 # log, and stamps that let a second run skip what is still true. Deleting .venv is always safe.
 
 set -euo pipefail
+# --help, before anything is set up: the comment that the script begins with.
+for argument; do
+  case $argument in
+    --) break ;;
+    -h | --help)
+      sed -n '2,/^[^#]/s/^# \{0,1\}//p' "$0"
+      exit
+      ;;
+  esac
+done
+unset argument
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 cd "$root"
 openssl=system  # or the version of one that is built into wiretight

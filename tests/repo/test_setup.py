@@ -24,6 +24,28 @@ def bash(code: str, tmp_path: Path, **environment: str) -> subprocess.CompletedP
     )  # fmt: skip
 
 
+SCRIPTS = sorted(path.name for path in (ROOT / "scripts").iterdir() if path.is_file())
+
+
+@pytest.mark.parametrize("option", ["--help", "-h"])
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_every_script_explains_itself_and_sets_up_nothing(script: str, option: str, tmp_path: Path) -> None:
+    for command in ("bash", "dirname", "sed"):
+        found = shutil.which(command)
+        assert found is not None
+        (tmp_path / command).symlink_to(found)
+    done = subprocess.run(
+        [ROOT / "scripts" / script, option], env={"PATH": str(tmp_path), "HOME": str(tmp_path)},
+        stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+    assert (done.returncode, done.stderr) == (0, "")
+    usage, *rest = done.stdout.splitlines()
+    assert usage.startswith(f"scripts/{script}")
+    assert rest
+    assert max(map(len, done.stdout.splitlines())) <= 80
+
+
 @pytest.mark.parametrize("script", ["demo", "test", "check"])
 def test_a_missing_python_is_reported_in_one_line(script: str, tmp_path: Path) -> None:
     for command in ("bash", "dirname"):
