@@ -18,6 +18,8 @@ ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs/reliability.md"
 sys.path.insert(0, str(ROOT))
 
+from builders import fail  # noqa: E402
+
 from tests.incidents.references import link  # noqa: E402
 
 HEAD = """\
@@ -102,11 +104,11 @@ class Case(NamedTuple):
     references: frozenset[str]
 
 
-def cases(files: list[Path]) -> dict[str, dict[str, Case]]:
+def cases(runs: list[ET.Element]) -> dict[str, dict[str, Case]]:
     """By family and name. Of several runs of a case the last full one counts, or else the last."""
     found: dict[str, dict[str, Case]] = defaultdict(dict)
-    for path in files:
-        for entry in ET.parse(path).getroot().iter("testcase"):  # noqa: S314  # our own file
+    for run in runs:
+        for entry in run.iter("testcase"):
             family = "/".join(entry.get("classname", "").split(".")[-2:])
             name = entry.get("name", "")
             case, before = case_of(entry), found[family].get(name)
@@ -138,8 +140,8 @@ def guarantees() -> Iterator[tuple[str, str]]:
             yield f"{row[1] or 'incidents'}/{row[2]}", row[3]
 
 
-def families(files: list[Path]) -> str:
-    found = cases(files)
+def families(runs: list[ET.Element]) -> str:
+    found = cases(runs)
     titles = ["family", "what is guaranteed", "run", "cases", "tries", "failed", "skipped"]
     rows = [
         [f"[{name.partition('/')[2]}](../tests/{name}.py)", text, *family(found.get(name, {}))]
@@ -147,12 +149,12 @@ def families(files: list[Path]) -> str:
     ]
     reasons = Counter(case.reason for name, _ in guarantees() for case in found.get(name, {}).values() if case.reason)
     skipped = [f"- {count} skipped: {reason}" for reason, count in sorted(reasons.items())]
-    return "\n\n".join([FAMILIES.strip() + circumstances(files), table(titles, rows), "\n".join(skipped)]).strip()
+    return "\n\n".join([FAMILIES.strip() + circumstances(runs), table(titles, rows), "\n".join(skipped)]).strip()
 
 
-def circumstances(files: list[Path]) -> str:
+def circumstances(runs: list[ET.Element]) -> str:
     """When the tests ran, and with what."""
-    suites = [suite for path in files for suite in ET.parse(path).getroot().iter("testsuite")]  # noqa: S314
+    suites = [suite for run in runs for suite in run.iter("testsuite")]
     days = sorted({suite.get("timestamp", "").partition("T")[0] for suite in suites})
     builds = {item.get("value", "") for suite in suites for item in suite.iterfind("properties/property[@name='with']")}
     return "".join(
@@ -176,8 +178,8 @@ def family(ran: dict[str, Case]) -> list[Any]:
     ]
 
 
-def sources(files: list[Path]) -> str:
-    found = cases(files)
+def sources(runs: list[ET.Element]) -> str:
+    found = cases(runs)
     lines = []
     for name, _ in guarantees():
         references = sorted({source for case in found.get(name, {}).values() for source in case.references})
@@ -268,10 +270,16 @@ def kept(page: str, new: list[str]) -> list[str]:
 
 
 def main() -> None:
-    files = [Path(name) for name in sys.argv[1:]]
-    tests = [path for path in files if path.suffix == ".xml"]
-    lines = [line for path in files if path.suffix != ".xml" for line in path.read_text().splitlines()]
-    results = [json.loads(line) for line in lines]
+    tests: list[ET.Element] = []
+    results: list[dict[str, Any]] = []
+    for name in sys.argv[1:]:
+        try:
+            if name.endswith(".xml"):
+                tests.append(ET.parse(name).getroot())  # noqa: S314  # our own file
+            else:
+                results += map(json.loads, Path(name).read_text().splitlines())
+        except (OSError, ValueError, ET.ParseError) as error:
+            fail(f"{name} cannot be read as results: {error}; scripts/reliability --help says what makes them")
     parts = {
         HEAD: HEAD,
         FAMILIES: families(tests) if tests else "",

@@ -42,3 +42,20 @@ def test_runs_that_say_other_things_have_tables_of_their_own(tmp_path: Path) -> 
 
     assert "\n| minutes | connections |\n| --- | --- |\n| 25.0 | 63,750 |\n| 5.0 | 1,000 |\n\n`soak: pairs`:\n" in page
     assert "\n| minutes | lock checks | said |\n| --- | --- | --- |\n| 1.0 | yes | data: 1,200, end: 3 |\n" in page
+
+
+def test_what_cannot_be_read_as_results_is_said_in_one_sentence(tmp_path: Path) -> None:
+    texts = {
+        "missing": None,
+        "cut.json": '{"target": "soak", "min',
+        "tests.xml": "<testsuites><testsuite>",
+        "bytes": "\xff",
+    }
+    for name, text in texts.items():
+        if text is not None:
+            (tmp_path / name).write_text(text, encoding="latin-1")
+        command = [sys.executable, ROOT / "tools/reliability.py", tmp_path / name]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert (done.returncode, done.stdout) == (1, "")
+        assert done.stderr.startswith(f"reliability.py: {tmp_path / name} cannot be read as results: ")
+        assert done.stderr.count("\n") == 1
