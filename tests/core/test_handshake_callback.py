@@ -259,14 +259,21 @@ def test_it_comes_before_the_failure_of_the_handshake(client_context: Any, way: 
     assert isinstance(caught.value.__context__, tls.SSLError)
 
 
-def test_what_a_write_has_sent_is_not_sent_again(client_context: Any, server_context: Any) -> None:
-    """The write returns, and the next call raises, once, before it does anything."""
+@contextlib.contextmanager
+def owing(client_context: Any, server_context: Any) -> Iterator[tuple[Any, Any]]:
+    """A client that owes its program the exception of the callback, since a write that ended the handshake and sent."""
     client_context.handshake_callback = stop
     with unshaken(client_context, server_context) as (client, server):
         with ThreadPoolExecutor(1) as thread:
             accepting = thread.submit(server.do_handshake)
             client.sendall(b"once")
             accepting.result()
+        yield client, server
+
+
+def test_what_a_write_has_sent_is_not_sent_again(client_context: Any, server_context: Any) -> None:
+    """The write returns, and the next call raises, once, before it does anything."""
+    with owing(client_context, server_context) as (client, server):
         with pytest.raises(Stop):
             client.sendall(b"twice")
         client.sendall(b".")
@@ -275,24 +282,14 @@ def test_what_a_write_has_sent_is_not_sent_again(client_context: Any, server_con
 
 
 def test_or_close_raises_it(client_context: Any, server_context: Any) -> None:
-    client_context.handshake_callback = stop
-    with unshaken(client_context, server_context) as (client, server):
-        with ThreadPoolExecutor(1) as thread:
-            accepting = thread.submit(server.do_handshake)
-            client.sendall(b"once")
-            accepting.result()
+    with owing(client_context, server_context) as (client, _):
         with pytest.raises(Stop):
             client.close()
         assert client.fileno() == -1
 
 
 def test_or_who_wraps_the_connection_raises_it(client_context: Any, server_context: Any) -> None:
-    client_context.handshake_callback = stop
-    with unshaken(client_context, server_context) as (client, server):
-        with ThreadPoolExecutor(1) as thread:
-            accepting = thread.submit(server.do_handshake)
-            client.sendall(b"once")
-            accepting.result()
+    with owing(client_context, server_context) as (client, server):
         options = {"server_hostname": HOST, "do_handshake_on_connect": False}
         with pytest.raises(Stop):
             client_context.wrap_socket(client, **options)
