@@ -27,6 +27,7 @@ from rows import Row
 
 SIZE = 64
 PAUSE = 0.01  # between two echoes that are timed
+IP_BIND_ADDRESS_NO_PORT = 24  # socket has the name from Python 3.12 on
 
 
 class Crowd:
@@ -144,6 +145,8 @@ class Clients:
     def connect(self, session: ssl.SSLSession | None = None) -> ssl.SSLSocket:
         plain = socket.socket()
         plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        # The port is chosen by connect(), which may take one that is still held by an earlier crowd's server.
+        plain.setsockopt(socket.IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1)
         plain.bind((self.source, 0))
         plain.connect(self.address)
         conn = self.context.wrap_socket(plain, session=session)
