@@ -555,6 +555,16 @@ def test_an_argument_that_is_no_text_is_one_line() -> None:
     assert_one_line(wiretight_here("cert", os.fsdecode(b"/\xff\xfe.pem")), r"/\udcff\udcfe.pem cannot be read")
 
 
+@pytest.mark.parametrize("columns", [0, 1, 15])
+def test_a_terminal_of_no_width_gets_all_of_it(files: Files, columns: int) -> None:
+    status, seen = in_terminal(
+        "cert", files.chain(files.leaf), "--cafile", files.ca, environment={"COLUMNS": str(columns)}
+    )
+    assert status == 0
+    assert "Traceback" not in seen
+    assert "key pin" in seen
+
+
 def test_a_certificate_cannot_control_the_terminal(files: Files) -> None:
     leaf = issue("\x1b[2Jgone\nverified     yes", names=[HOST, x509.DNSName("a\x07b")])
     for arguments in ([], ["--insecure"], ["--insecure", "--warn", "1"]):

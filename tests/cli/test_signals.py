@@ -45,7 +45,7 @@ PLACES = {
 
 
 @pytest.mark.parametrize("place", PLACES.values(), ids=PLACES)
-@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
 def test_a_signal_is_not_lost_where_exceptions_are_only_printed(
     place: str, number: signal.Signals, status: int, tmp_path: Path
 ) -> None:
@@ -57,3 +57,36 @@ def test_a_signal_is_not_lost_where_exceptions_are_only_printed(
     assert done.returncode == status, done.stderr
     assert done.stderr == ""
     assert list(tmp_path.iterdir()) == []
+
+
+LEFT_ALONE = """
+import signal, sys
+from wiretight._cli import main
+from wiretight._cli.demo import command
+
+signals = signal.SIGTERM, signal.SIGHUP, signal.SIGINT
+signal.signal(signal.SIGHUP, signal.SIG_IGN)
+before = [*map(signal.getsignal, signals), sys.unraisablehook]
+
+class Destroyed:
+    def __del__(self):
+        signal.raise_signal(signal.SIGTERM)
+
+def run(options):
+    assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN, "that of nohup"
+    Destroyed()  # SIGTERM would come again after this
+    return 7
+
+command.run = run
+status = main.main(["demo"])
+assert [*map(signal.getsignal, signals), sys.unraisablehook] == before
+assert signal.getitimer(signal.ITIMER_REAL) == (0, 0)
+sys.exit(status)
+"""
+
+
+def test_a_command_that_is_over_leaves_signals_as_they_were() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", LEFT_ALONE], capture_output=True, text=True, check=False, timeout=PATIENCE
+    )
+    assert (done.returncode, done.stderr) == (7, "")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import Any
 import pytest
 from hypothesis import given, strategies
 
-from tests.cli.command import COLOUR, assert_one_line, in_terminal, wiretight
+from tests.cli.command import COLOUR, COMMAND, assert_one_line, in_terminal, wiretight
 from tests.cli.conftest import Serving
 from tests.kit.certificates import ADDRESS, HOST, Certificates
 from tests.kit.pair import Pair
@@ -251,6 +252,18 @@ def test_a_trace_that_nobody_reads_ends_and_keeps_nothing(certificates: Certific
     for _ in range(3):
         Pair(client, certificates.server_context()).handshake()
     assert tracer.events == []
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_a_trace_that_cannot_be_written_is_an_error(web_port: int, certificates: Certificates, unbuffered: str) -> None:
+    with Path("/dev/full").open("w", encoding="ascii") as full:
+        result = subprocess.run(
+            [*COMMAND, "trace", f"localhost:{web_port}", "--cafile", certificates.ca_file],
+            stdout=full, stderr=subprocess.PIPE, text=True, check=False,
+            env={**os.environ, "PYTHONUNBUFFERED": unbuffered},
+        )  # fmt: skip
+    assert result.returncode == 1
+    assert result.stderr == "wiretight: the output cannot be written: No space left on device\n"
 
 
 # --- What a peer may send ---------------------------------------------------------------------------------------------

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -63,3 +65,11 @@ def test_a_module_that_patches_ssl_is_reported_as_imported_too_early(tmp_path: P
     assert done.returncode == 1
     assert done.stderr.startswith("wiretight: the program has replaced ssl.create_default_context,")
     assert done.stderr.count("\n") == 1
+
+
+def test_what_a_module_prints_is_lost_where_stderr_takes_nothing(tmp_path: Path) -> None:
+    (tmp_path / "library.py").write_text("print('hello' * 10_000, flush=True)\n")
+    command = [sys.executable, *DOCTOR, "--json", "library"]
+    with Path("/dev/full").open("w", encoding="ascii") as full:
+        done = subprocess.run(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=full, text=True, check=False)
+    assert (done.returncode, json.loads(done.stdout)) == (0, [])

@@ -15,7 +15,8 @@ RUN = ("-m", "wiretight", "run")
 SHOW = """
 import sys, ssl
 print(sys.argv, __name__, __file__, __package__, sys.path[0], type(__loader__).__name__, __spec__ and __spec__.name)
-print(sys.modules["__main__"].__dict__ is globals(), __builtins__.__name__)
+print(sys.modules["__main__"].__dict__ is globals(), __builtins__.__name__, sorted(globals()))
+print(__annotations__, __cached__)
 """
 
 
@@ -58,6 +59,16 @@ def test_the_program_sees_no_difference(folder: Path, program: list[str]) -> Non
     # The program prints the name of its `ssl`.
     assert without(ours.stdout, "wiretight") == alone.stdout
     assert (ours.returncode, ours.stderr) == (alone.returncode, alone.stderr)
+
+
+def test_the_folder_above_one_behind_a_link_is_that_of_the_link_s_target(folder: Path) -> None:
+    (folder / "elsewhere" / "inner").mkdir(parents=True)
+    (folder / "link").symlink_to(folder / "elsewhere" / "inner")
+    (folder / "elsewhere" / "program.py").write_text("print(__file__)")
+    (folder / "program.py").write_text("print('another program')")
+    alone, ours = (python(*how, "link/../program.py", folder=folder) for how in ((), RUN))
+    assert alone.stdout.endswith("link/../program.py\n")
+    assert ours.stdout == alone.stdout
 
 
 def test_its_ssl_is_wiretight(folder: Path) -> None:

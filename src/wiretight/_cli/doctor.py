@@ -58,6 +58,7 @@ def _prints_elsewhere() -> Iterator[None]:
     stdout, ours = sys.stdout, os.dup(1)
     try:
         os.dup2(2, 1)
+        sys.stdout = sys.stderr  # which drops what it cannot write
         yield
         if sys.stdout is not None and not sys.stdout.closed:
             sys.stdout.flush()

@@ -18,7 +18,7 @@ class UsageError(CommandError):
 
 
 class Terminated(SystemExit):
-    """SIGTERM has come; it goes the way of any exit."""
+    """SIGTERM or SIGHUP has come; it goes the way of any exit."""
 
 
 def installed() -> "Installation":

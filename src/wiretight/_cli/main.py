@@ -17,7 +17,7 @@ from wiretight._cli.demo import command as demo
 from wiretight._cli.errors import CommandError, UsageError
 from wiretight._cli.scan import command as scan
 from wiretight._cli.serve import command as serve
-from wiretight._cli.signals import INTERRUPTED, end_by_exception
+from wiretight._cli.signals import INTERRUPTED, ended_by_exceptions
 from wiretight._cli.terminal import clean, print_json
 from wiretight._cli.trace import command as trace
 
@@ -61,12 +61,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run_on_streams(arguments: Sequence[str]) -> int:
-    end_by_exception()
     try:
-        try:
-            return _run(arguments)
-        finally:  # --help and --version end by SystemExit
-            sys.stdout.flush()
+        with ended_by_exceptions():
+            try:
+                return _run(arguments)
+            finally:  # --help and --version end by SystemExit
+                sys.stdout.flush()
     except KeyboardInterrupt:
         return INTERRUPTED
     except streams.OutputError as lost:

@@ -46,7 +46,7 @@ def run(arguments: Sequence[str]) -> None:
     if traces:
         trace_program()
     main = ModuleType("__main__")
-    vars(main)["__builtins__"] = builtins
+    vars(main).update(__builtins__=builtins, __annotations__={})
     try:
         code = {"-c": _code, "-m": _module, "": _path}[option](main, target, rest)
         sys.modules["__main__"] = main
@@ -97,7 +97,7 @@ def _module(main: ModuleType, name: str, arguments: list[str]) -> CodeType:
 
 def _path(main: ModuleType, path: str, arguments: list[str]) -> CodeType:
     sys.argv = [path, *arguments]
-    path = os.path.normpath(os.path.join(current_folder(), path))  # noqa: PTH118
+    path = os.path.join(current_folder(), path)  # noqa: PTH118  # as it is: behind a link, ".." is another folder
     if get_importer(path) is not None:  # a folder or a zip file
         first_on_path(path)
         spec = importlib.machinery.PathFinder.find_spec("__main__", [path])
@@ -110,7 +110,7 @@ def _path(main: ModuleType, path: str, arguments: list[str]) -> CodeType:
     except OSError as error:
         raise CommandError(f"{path} cannot be read: {error.strerror}") from error
     first_on_path(os.path.dirname(os.path.realpath(path)))  # noqa: PTH120
-    main.__file__ = path
+    main.__file__, main.__cached__ = path, None  # type: ignore[attr-defined]
     main.__loader__ = importlib.machinery.SourceFileLoader("__main__", path)
     return compile(source, path, "exec")
 
@@ -122,7 +122,7 @@ def _from_spec(main: ModuleType, spec: importlib.machinery.ModuleSpec) -> CodeTy
         raise CommandError(f"{spec.name} is no Python code")
     main.__spec__, main.__loader__, main.__package__ = spec, spec.loader, spec.parent
     if spec.has_location and spec.origin is not None:
-        main.__file__ = spec.origin
+        main.__file__, main.__cached__ = spec.origin, spec.cached  # type: ignore[attr-defined]
     return code
 
 

@@ -21,6 +21,7 @@ MIB = 1024 * 1024
 GOOD, CAUTION, BAD, NOTE, FAINT = "green", "bold magenta", "bold red", "bold blue", "dim"
 
 _PIPE = 80
+_NARROWEST = 20  # a terminal that says less, or 0, wraps the lines itself
 
 
 def clean(text: str) -> str:
@@ -45,7 +46,7 @@ def shortened(text: str, most: int) -> str:
 
 def width(stream: TextIO, most: int | None = None) -> int:
     """The columns of the terminal, up to `most`; 80 in a pipe."""
-    found = shutil.get_terminal_size((_PIPE, 24)).columns if stream.isatty() else _PIPE
+    found = max(_NARROWEST, shutil.get_terminal_size((_PIPE, 24)).columns) if stream.isatty() else _PIPE
     return found if most is None else min(found, most)
 
 
@@ -237,6 +238,7 @@ def _console(stream: TextIO) -> "rich.console.Console | None":
         return None
     theme = rich.theme.Theme(dict.fromkeys(("progress.remaining", "progress.elapsed", "progress.download"), FAINT))
     console = rich.console.Console(file=stream, highlight=False, theme=theme)
+    console.width = max(console.width, _NARROWEST)
     return None if console.is_dumb_terminal else console
 
 

@@ -41,7 +41,7 @@ def file_server(file: Path, certificate: Path, tls: str | None, fault: Fault) ->
     spawning = multiprocessing.get_context("spawn")
     ours, theirs = spawning.Pipe()
     process = spawning.Process(target=_serve, args=(theirs, file, certificate, tls, fault), daemon=True)
-    with _interrupts_ignored():
+    with _interrupts_blocked():
         process.start()
     theirs.close()
     try:
@@ -75,16 +75,14 @@ def limit_version(context: ssl.SSLContext, tls: str | None) -> None:
 
 
 @contextlib.contextmanager
-def _interrupts_ignored() -> Iterator[None]:
-    # Inherited by the process: Ctrl-C reaches the whole group, but only we may end the server.
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+def _interrupts_blocked() -> Iterator[None]:
+    # Inherited by the process: Ctrl-C reaches the whole group, but only we may end the server. One that comes meanwhile
+    # reaches us after it.
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _serve(pipe: Connection, file: Path, certificate: Path, tls: str | None, fault: Fault) -> None:
@@ -94,8 +92,8 @@ def _serve(pipe: Connection, file: Path, certificate: Path, tls: str | None, fau
     _Handler.content, _Handler.fault = memoryview(content), fault
     server = HTTPSServer((HOST, 0), _Handler, server_context(certificate, tls=tls), connections=_CONNECTIONS)
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    pipe.send(server.server_port)
-    with contextlib.suppress(EOFError):
+    with contextlib.suppress(EOFError, OSError):
+        pipe.send(server.server_port)
         pipe.recv()
 
 

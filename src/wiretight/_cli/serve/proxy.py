@@ -15,11 +15,11 @@ from typing import Any, NamedTuple
 
 import wiretight as ssl
 from wiretight import asyncio as tls
-from wiretight._cli.errors import PLAIN_HTTP, Terminated, what_happened
+from wiretight._cli.errors import PLAIN_HTTP, what_happened
 from wiretight._cli.serve import page, plainhttp
 from wiretight._cli.serve.handshakes import Handshakes
 from wiretight._cli.serve.httpsserver import CLOSE_SECONDS, CONNECTIONS, HANDSHAKE_SECONDS
-from wiretight._cli.signals import TERMINATED
+from wiretight._cli.signals import ENDING, terminated
 
 _CONNECT_SECONDS = 10.0
 _LINGER_SECONDS = 60.0  # that one direction may rest once the other has ended
@@ -67,8 +67,10 @@ class Proxy:
         loop = asyncio.get_running_loop()
         loop.set_exception_handler(self._note_unexpected)
         signalled: asyncio.Future[BaseException] = loop.create_future()
-        for number, error in ((signal.SIGINT, KeyboardInterrupt()), (signal.SIGTERM, Terminated(TERMINATED))):
-            loop.add_signal_handler(number, _set, signalled, error)
+        loop.add_signal_handler(signal.SIGINT, _set, signalled, KeyboardInterrupt())
+        for number in ENDING:
+            if signal.getsignal(number) is not signal.SIG_IGN:
+                loop.add_signal_handler(number, _set, signalled, terminated(number))
         accepting = asyncio.ensure_future(self.accept(listener))
         accepting.add_done_callback(lambda task: None if task.cancelled() else _set(signalled, task.exception()))
         return await signalled

@@ -49,6 +49,8 @@ def run(options: argparse.Namespace) -> int:
     context = dialler.context(verify=not options.insecure)
     context.message_callback = tracer
     failure = _converse(dialler, context)
+    if tracer.failure is not None:
+        raise tracer.failure
     if options.json:
         document = {"host": dialler.host, "port": dialler.port, "error": failure}
         print_json({**document, "messages": [asdict(event) for event in tracer.events]})

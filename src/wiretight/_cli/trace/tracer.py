@@ -54,6 +54,7 @@ class Tracer:
         self.events: list[Event] = []
         self._stream, self._records, self._verbose, self._numbered = stream, records, verbose, numbered
         self._keeps, self._is_over = stream is None, False
+        self.failure: OutputError | None = None  # of stdout, if it is that
         self._start: float | None = None
         self._numbers: WeakKeyDictionary[Any, int] = WeakKeyDictionary()
         self._next_number = itertools.count(1)
@@ -82,8 +83,13 @@ class Tracer:
                 return
             try:
                 self._print(event)
-            except (OSError, OutputError, ValueError):  # nobody reads it any more, which is nothing to the connection
+            except (
+                OSError,
+                OutputError,
+                ValueError,
+            ) as error:  # which is nothing to the connection
                 self._is_over = True
+                self.failure = error if isinstance(error, OutputError) else None
 
     def _described(self, version: int, content_type: int, data: bytes) -> tuple[str, str, Details] | None:
         if content_type == _HANDSHAKE:
