@@ -23,6 +23,9 @@ record_sizes = st.one_of(st.integers(1, 300), st.integers(1, 16384), st.sampled_
 read_sizes = st.one_of(st.integers(1, 300), st.integers(1, 70000), st.sampled_from([16384, 16385, 32768, 65536]))
 
 
+RECORD = 16384  # RFC 8446, section 5.1: the most that one carries
+
+
 class Account:
     """A stream on its way to `peer.sock`, byte by byte."""
 
@@ -65,6 +68,8 @@ class Account:
             assert sock.pending() > 0 or readable(sock)
         else:
             assert sock.pending() == 0
+        if size >= RECORD:
+            assert sock.pending() == 0, "programs that read with such a buffer ask select() alone"
         return True
 
 
@@ -107,6 +112,21 @@ def test_a_recv_leaves_bytes_beyond_its_buffer_in_the_kernel(
         assert in_kernel(peer.sock) == len(first)
         assert len(peer.sock.recv(max(1, int(size * share)))) + peer.sock.pending() == size
         assert in_kernel(peer.sock) == 0
+
+
+@pytest.mark.parametrize("room", [100, 10_000, RECORD - 1])
+def test_a_record_that_does_not_fit_behind_another_stays_in_the_kernel(client_context, server_context, transport, room):
+    """What `ssl` does with every record after the first: select() alone is enough for whoever reads 16 KiB or more."""
+    with Peer(client_context, server_context, transport=transport) as peer:
+        first, second, large = (os.urandom(size) for size in (10_000, 6_000, RECORD))
+        peer.deliver(peer.encrypt(first) + peer.encrypt(second) + peer.encrypt(large))
+        received = peer.sock.recv(len(first + second) + room)
+        if received == first:  # over TLS in TLS, a record at a time
+            received += peer.sock.recv(RECORD)
+        assert received == first + second
+        assert peer.sock.pending() == 0
+        assert readable(peer.sock)
+        assert peer.sock.recv(RECORD) == large
 
 
 # --- What comes in the same segment, right behind data ----------------------------------------------------------------

@@ -43,6 +43,7 @@ cdef class Incoming(Outgoing):
     cdef void show(self, unsigned char *window, size_t size, size_t asked, bint taken) noexcept nogil
     cdef bint has_bytes(self) noexcept nogil
     cdef bint has_taken(self) noexcept nogil
+    cdef bint fits(self, const unsigned char *rest, size_t size) noexcept nogil
     cdef bint may_have_more(self) noexcept nogil
     cdef void keep_event(self) noexcept nogil
     cdef void report_event(self) noexcept nogil

@@ -41,6 +41,7 @@ cdef extern from "sockets.h" nogil:
 cdef enum:
     # How much longer than its plaintext a record can be (RFC 5246, 6.2.3; RFC 8446, 5.2), and the next header.
     OVERHEAD = 512
+    MOST_PLAINTEXT = 16384
     LOOK = 4096 - OVERHEAD      # a look costs what it copies, and a handshake's flight is seldom longer
     MOST_COPIED = 16384 + 64    # of what a step leaves over: a part of a record, not what the next steps will read
 
@@ -63,6 +64,8 @@ cdef class Incoming(Outgoing):
         cdef size_t share = self.window_size - self.consumed
         if share == 0:
             return self.fetch(into, size)
+        if self.has_data and not self.fits(self.window + self.consumed, share):
+            return -1
         if share > <size_t>size:
             share = size
         memcpy(into, self.window + self.consumed, share)
@@ -104,6 +107,8 @@ cdef class Incoming(Outgoing):
                 look = self.window != NULL
         if look:
             asked = self.look_size(size)
+        elif self.has_data:
+            return -1       # what comes may not fit
         while True:
             if look:
                 got = (wt_recv if taken else wt_peek)(self.fd, self.window, asked)
@@ -179,6 +184,16 @@ cdef class Incoming(Outgoing):
         """Between two steps: whether there is something to read that the kernel does not know of."""
         return self.has_taken() or self.has_event
 
+    cdef bint fits(self, const unsigned char *rest, size_t size) noexcept nogil:
+        """Whether the caller's space holds the record that begins there, if one does, as a whole.
+
+        A record that is read behind another one must: of one that is cut, OpenSSL keeps the rest, and select() would
+        not see it. The first one may be cut, as in `ssl`; programs that do not ask pending() read 16 KiB or more.
+        """
+        if self.records_in.body_left or self.records_in.header_size or size < HEADER:
+            return True
+        return self.space >= min((<size_t>rest[3] << 8) | rest[4], <size_t>MOST_PLAINTEXT)
+
     cdef bint may_have_more(self) noexcept nogil:
         """Whether a step that has data should try another record: the window has one, or there was no look yet."""
         return self.consumed < self.window_size or (self.on_socket and self.fetches == 0 and not self.drained)
@@ -230,6 +245,8 @@ cdef class Incoming(Outgoing):
     cdef void settle_window(self) noexcept nogil:
         if self.consumed and not self.taken:
             self.drop(self.consumed)
+        if self.consumed < self.window_size:
+            self.drained = False
         self.consumed = self.window_size = self.delivered = 0
 
     cdef void hold(self, const unsigned char *data, size_t size) noexcept nogil:
