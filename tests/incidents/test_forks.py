@@ -284,6 +284,70 @@ print("forked")
 
 
 @reference("python/cpython#137583")
+def test_a_connection_whose_thread_is_in_a_callback_has_no_heir(client_context, server_context):
+    """Though a new thread of the child may have the number of the one that is lost."""
+    entered, go_on, numbers = threading.Event(), threading.Event(), []
+
+    def choose(*_: Any) -> None:
+        numbers.append(threading.get_ident())
+        entered.set()
+        assert go_on.wait(PATIENCE)
+
+    server_context.sni_callback = choose
+    pair = Pair(client_context, server_context)
+    attempt(pair.client.do_handshake)
+    pair.pump()
+    shaking = Task(attempt, pair.server.do_handshake)
+    assert entered.wait(PATIENCE)
+
+    def look() -> int:
+        with contextlib.suppress(OSError):
+            pair.server.version()
+        return threading.get_ident()
+
+    def use() -> None:
+        for _ in range(20):
+            number = Task(look).result()
+            if number == numbers[0]:
+                break
+        with pytest.raises(OSError, match="when the process forked"):
+            pair.server.do_handshake()
+
+    try:
+        assert Child(use).succeeded()
+    finally:
+        go_on.set()
+        shaking.result()
+    pair.handshake()
+
+
+def test_idle_connections_that_threads_of_the_child_use_at_once(client_context, server_context, rounds):
+    """Each counts the threads of its process anew; then close() waits for nobody."""
+    pairs = [tls_sockets(client_context, server_context) for _ in range(20)]
+    with contextlib.ExitStack() as stack:
+        clients = [stack.enter_context(pair)[0] for pair in pairs]
+        for client in clients:
+            client.settimeout(0.01)
+
+        def use() -> None:
+            sys.setswitchinterval(1e-6)
+            barrier = threading.Barrier(2)
+
+            def look() -> None:
+                for client in clients:
+                    barrier.wait(PATIENCE)
+                    with contextlib.suppress(TimeoutError):
+                        client.recv(1)
+
+            for task in [Task(look), Task(look)]:
+                task.result()
+            for client in clients:
+                client.close()
+
+        for _ in range(rounds(3, 300)):
+            assert Child(use).succeeded()
+
+
 def test_a_fork_that_waits_for_a_lock_held_around_tls_calls(tmp_path):
     """Whoever registers a lock for fork() has it waited for in Python, and its owner may be in the middle of a call."""
     command = [sys.executable, "-W", "ignore", "-c", HOOKS, str(tmp_path)]

@@ -11,6 +11,7 @@
 #include <time.h>
 
 atomic_uint wt_process;
+atomic_ulong wt_forker;
 
 /* --- The gate --- */
 
@@ -268,6 +269,21 @@ int wt_mutex_adopt(wt_mutex *mutex) {
     return orphaned;
 }
 
+static pthread_mutex_t adoption = PTHREAD_MUTEX_INITIALIZER;
+
+int wt_adoption_begins(atomic_uint *process) {
+    pthread_mutex_lock(&adoption);
+    if (atomic_load(process) != atomic_load(&wt_process))
+        return 1;
+    pthread_mutex_unlock(&adoption);
+    return 0;
+}
+
+void wt_adoption_ends(atomic_uint *process) {
+    atomic_store(process, atomic_load(&wt_process));
+    pthread_mutex_unlock(&adoption);
+}
+
 /* The waiting threads exist only in the parent. */
 static void after_fork_in_child(void) {
     for (int i = 0; i < QUEUES; i++)
@@ -276,10 +292,11 @@ static void after_fork_in_child(void) {
         atomic_store(&paths[i].inside, 0);
     own = 0;
     atomic_store(&closed, 0);
-    gate = changes = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
+    gate = changes = adoption = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
     opened = (pthread_cond_t)PTHREAD_COND_INITIALIZER;
     changed = (pthread_cond_t)PTHREAD_COND_INITIALIZER;
     wait_edges = NULL;
+    atomic_store(&wt_forker, PyThread_get_thread_ident());
     atomic_fetch_add(&wt_process, 1);
 }
 

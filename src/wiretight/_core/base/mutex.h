@@ -38,6 +38,14 @@ enum { WT_FREE, WT_LOCKED, WT_CONTENDED };
 /* The number of forks between the first process and this one. */
 extern atomic_uint wt_process;
 
+/* The thread that forked this process; 0 if none did. A lost thread's number may be another's by now. */
+extern atomic_ulong wt_forker;
+
+/* What counts threads of the parent is set right by the first thread that uses it in a child. It is that thread if
+   wt_adoption_begins(), and others wait until wt_adoption_ends(). `process` is the one in which it was last right. */
+int wt_adoption_begins(atomic_uint *process);
+void wt_adoption_ends(atomic_uint *process);
+
 /* Enclose whatever OpenSSL does without the GIL and without a lock of ours. `key` selects a counter; pass the same one
    to both. */
 void wt_gate_enter(const void *key);

@@ -18,7 +18,7 @@ cdef class Descriptor:
     cdef PyObject *raised           # what a callback or a BIO raised, owned: for the verb that ran it
     cdef int waiting                # threads that wait for the descriptor
     cdef bint woken                 # by release()
-    cdef unsigned int process       # wt_process when it was last used
+    cdef atomic_uint process        # wt_process when it was last used
     cdef unsigned int first_process     # and when it was created
     cdef bint orphaned
 

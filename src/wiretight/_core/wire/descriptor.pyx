@@ -18,9 +18,9 @@ from libc.stdint cimport int64_t
 
 from wiretight._core.base.errors cimport OWN_CALLBACK, turn_refused
 from wiretight._core.base.mutex cimport (
-    WT_LEVEL_CONNECTION, wt_announce, wt_check_holds_none, wt_mutex_await, wt_mutex_await_caller, wt_mutex_init,
-    wt_mutex_is_contended, wt_mutex_is_orphaned, wt_mutex_lock, wt_mutex_lock_with_gil, wt_mutex_try, wt_mutex_unlock,
-    wt_process,
+    WT_LEVEL_CONNECTION, wt_adoption_begins, wt_adoption_ends, wt_announce, wt_check_holds_none, wt_forker,
+    wt_mutex_await, wt_mutex_await_caller, wt_mutex_init, wt_mutex_is_contended, wt_mutex_is_orphaned,
+    wt_mutex_lock, wt_mutex_lock_with_gil, wt_mutex_try, wt_mutex_unlock, wt_process,
 )
 from wiretight._core.base.ranking cimport foremost_of
 
@@ -59,12 +59,12 @@ cdef class Descriptor:
 
         Call it before taking the lock.
         """
-        if self.process != wt_process:
+        if self.process != wt_process and wt_adoption_begins(&self.process):
             # The threads that waited exist in the parent only.
-            self.orphaned = wt_mutex_is_orphaned(&self.lock) or (self.caller != 0 and not self.is_callback())
+            self.orphaned = wt_mutex_is_orphaned(&self.lock) or (self.caller != 0 and self.caller != wt_forker)
             self.waiting = self.others = 0
             self.watcher = 0
-            self.process = wt_process       # last: another thread of the child may check it meanwhile
+            wt_adoption_ends(&self.process)
         return self.orphaned
 
     cdef bint is_inherited(self) noexcept nogil:
