@@ -158,8 +158,10 @@ def progress(text: str) -> None:
 def save(results: dict[str, Any], name: str) -> None:
     folder = HERE / "results"
     folder.mkdir(exist_ok=True)
-    (folder / f"{name}.json").write_text(saved(results), encoding="utf-8")
-    (folder / f"{name}.md").write_text(markdown(results), encoding="utf-8")
+    text = saved(results)
+    (folder / f"{name}.json").write_text(text, encoding="utf-8")
+    # Of the shortened numbers: rounded once more, another one may come out.
+    (folder / f"{name}.md").write_text(markdown(json.loads(text)), encoding="utf-8")
     if not save_plots(results, folder, name):
         print("no plots: matplotlib is not installed", file=sys.stderr)
 

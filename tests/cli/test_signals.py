@@ -35,6 +35,7 @@ def run(options):
         threading.Event().wait()
 
 command.run = run
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # nohup has it ignored
 sys.exit(main.main(["demo"]))
 """
 PLACES = {
