@@ -62,9 +62,10 @@ def test_a_signal_is_not_lost_where_exceptions_are_only_printed(
 
 LEFT_ALONE = """
 import signal, sys
-from wiretight._cli import main
+from wiretight._cli import main, signals as ours
 from wiretight._cli.demo import command
 
+ours._AGAIN = 60
 signals = signal.SIGTERM, signal.SIGHUP, signal.SIGINT
 signal.signal(signal.SIGHUP, signal.SIG_IGN)
 before = [*map(signal.getsignal, signals), sys.unraisablehook]

@@ -284,7 +284,7 @@ print("forked")
 
 
 @reference("python/cpython#137583")
-def test_a_connection_whose_thread_is_in_a_callback_has_no_heir(client_context, server_context):
+def test_a_connection_whose_thread_is_in_a_callback_is_refused_in_a_child(client_context, server_context):
     """Though a new thread of the child may have the number of the one that is lost."""
     entered, go_on, numbers = threading.Event(), threading.Event(), []
 

@@ -61,7 +61,7 @@ def test_the_program_sees_no_difference(folder: Path, program: list[str]) -> Non
     assert (ours.returncode, ours.stderr) == (alone.returncode, alone.stderr)
 
 
-def test_the_folder_above_one_behind_a_link_is_that_of_the_link_s_target(folder: Path) -> None:
+def test_a_path_that_goes_up_behind_a_link_is_the_one_that_python_takes(folder: Path) -> None:
     (folder / "elsewhere" / "inner").mkdir(parents=True)
     (folder / "link").symlink_to(folder / "elsewhere" / "inner")
     (folder / "elsewhere" / "program.py").write_text("print(__file__)")

@@ -238,7 +238,8 @@ def _console(stream: TextIO) -> "rich.console.Console | None":
         return None
     theme = rich.theme.Theme(dict.fromkeys(("progress.remaining", "progress.elapsed", "progress.download"), FAINT))
     console = rich.console.Console(file=stream, highlight=False, theme=theme)
-    console.width = max(console.width, _NARROWEST)
+    if console.width < _NARROWEST:  # only then: one of a given width does not follow its terminal
+        console = rich.console.Console(file=stream, highlight=False, theme=theme, width=_NARROWEST)
     return None if console.is_dumb_terminal else console
 
 

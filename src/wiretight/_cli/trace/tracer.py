@@ -83,12 +83,8 @@ class Tracer:
                 return
             try:
                 self._print(event)
-            except (
-                OSError,
-                OutputError,
-                ValueError,
-            ) as error:  # which is nothing to the connection
-                self._is_over = True
+            except (OSError, OutputError, ValueError) as error:
+                self._is_over = True  # that nobody can read it is nothing to the connection
                 self.failure = error if isinstance(error, OutputError) else None
 
     def _described(self, version: int, content_type: int, data: bytes) -> tuple[str, str, Details] | None:
