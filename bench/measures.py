@@ -260,7 +260,7 @@ MEASURES = (
         (SUBJECT, "ssl", *OTHERS, "tlslite-ng"),
         {"imports": 5},
         {"imports": 2},
-        (Goal(1.5, ("ssl",)),),
+        (Goal(1.3, ("ssl",)),),
     ),
     Measure(
         "start",
