@@ -363,6 +363,24 @@ def test_an_exception_that_two_callbacks_raise_is_not_behind_itself(client_conte
     assert only.__context__ is not only
 
 
+def test_an_exception_that_hides_its_context_is_put_behind_the_failure_too(
+    client_context: Any, server_context: Any, unraisable: list[Any]
+) -> None:
+    class Hides(LookupError):
+        @property
+        def __context__(self) -> BaseException | None:
+            raise RuntimeError("nobody may ask")
+
+    def refuse(*_: Any) -> None:
+        raise Hides
+
+    client_context.verify_callback = refuse
+    with pytest.raises(tls.SSLCertVerificationError) as caught:
+        Pair(client_context, server_context).handshake()
+    assert type(caught.value.__context__) is Hides
+    assert not unraisable
+
+
 @pytest.mark.parametrize("kind", [KeyboardInterrupt, SystemExit])
 def test_what_was_behind_it_stays_there_beside_the_failure_of_the_call(
     client_context: Any, server_context: Any, kind: type[BaseException]

@@ -8,6 +8,7 @@ import ssl as standard
 import subprocess
 import sys
 from collections.abc import Iterator
+from errno import EBADF
 from typing import Any
 
 import pytest
@@ -283,6 +284,15 @@ def test_connect_ex_returns_the_error_of_the_connection(certificates: Certificat
             assert wrapped.connect_ex(server.address) == 0
             assert wrapped.version() == "TLSv1.3"
             wrapped.unwrap()
+
+
+def test_connecting_a_closed_socket_fails_as_without_tls(certificates: Certificates, version: Any) -> None:
+    wrapped = certificates.client_context(version).wrap_socket(socket.socket(), server_hostname=HOST)
+    wrapped.close()
+    assert wrapped.connect_ex((ADDRESS, 443)) == EBADF
+    with pytest.raises(OSError, match="Bad file descriptor") as caught:
+        wrapped.connect((ADDRESS, 443))
+    assert caught.value.errno == EBADF
 
 
 def test_a_refused_connection_can_be_retried(certificates: Certificates, version: Any) -> None:

@@ -73,7 +73,10 @@ class Connects(Negotiated, _Base):
         return self._real_connect(addr, True) or 0
 
     def _real_connect(self, addr: Any, connect_ex: bool) -> int | None:
-        sslobj = self._before_connect()
+        self._check_may_connect()
+        if connect_ex and PlainSocket.fileno(self) < 0:  # closed: no TLS can be made on it
+            return PlainSocket.connect_ex(self, addr)
+        sslobj = self._begin_tls()
         deadline = sslobj.deadline()
         if connect_ex:
             if result := PlainSocket.connect_ex(self, addr):
@@ -89,16 +92,18 @@ class Connects(Negotiated, _Base):
                 self._deadline = None
         return 0 if connect_ex else None
 
-    def _before_connect(self) -> _SSLSocket:
+    def _check_may_connect(self) -> None:
+        if self.server_side:
+            raise ValueError("can't connect in server-side mode")
+        if self._connected:
+            raise ValueError("attempt to connect already-connected SSLSocket!")
+
+    def _begin_tls(self) -> _SSLSocket:
         """Sets up TLS on the socket before it has a peer, and keeps it whatever happens.
 
         `ssl` removes it again if connect() fails, even with a connection in progress (EINPROGRESS, a timeout): data
         sent after that goes out in plaintext.
         """
-        if self.server_side:
-            raise ValueError("can't connect in server-side mode")
-        if self._connected:
-            raise ValueError("attempt to connect already-connected SSLSocket!")
         if self._sslobj is not None:
             self._sslobj.release(False)
         return self._wrap()

@@ -62,10 +62,12 @@ class SSLSocket(Connects, MoreVerbs, StreamOnly, MakesFiles, _Standard, metaclas
         origin = "Instances are returned by SSLContext.wrap_socket()."
         raise TypeError(f"{type(self).__name__} does not have a public constructor. {origin}")
 
-    def __setattr__(self, name: str, value: object) -> None:
-        object.__setattr__(self, name, value)
-        if name in OVERRIDABLE:
-            object.__setattr__(self, "_overridden", True)
+    if not TYPE_CHECKING:  # a checker would let every name be assigned
+
+        def __setattr__(self, name: str, value: object) -> None:
+            object.__setattr__(self, name, value)
+            if name in OVERRIDABLE:
+                object.__setattr__(self, "_overridden", True)
 
     @classmethod
     def _create(

@@ -1,5 +1,7 @@
 """Ranking: which of the exceptions that come up in one call it raises. The others are behind that one."""
 
+cdef object CONTEXT = BaseException.__context__     # past a property of this name in a program's class
+
 
 cdef object foremost_of(object earlier, object later):
     """Which of two exceptions a call raises: the last one, as in `ssl`, unless the earlier one ends more. The other is
@@ -25,10 +27,11 @@ cdef void put_behind(object error, object other) noexcept:
     each = other
     while each is not None and id(each) not in seen:
         seen.add(id(each))
-        each = each.__context__
+        each = CONTEXT.__get__(each)
     while id(error) not in seen:
         seen.add(id(error))
-        if error.__context__ is None:
-            error.__context__ = other
+        behind = CONTEXT.__get__(error)
+        if behind is None:
+            CONTEXT.__set__(error, other)
             return
-        error = error.__context__
+        error = behind
