@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import ssl as standard
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
 
-from tests.kit.certificates import Certificates
+from tests.kit.authority import issue
+from tests.kit.certificates import HOST, Certificates
 from tests.kit.pair import Pair
 from tests.kit.subject import tls
 from wiretight._core.base.tables import FEATURES
@@ -96,6 +99,32 @@ def test_the_group_of_the_key_exchange_is_chosen(certificates: Certificates, ver
     pair = Pair(client, server)
     pair.handshake()
     assert pair.client.group() == pair.server.group() == group
+
+
+@pytest.mark.parametrize("curve", [ec.SECP256K1(), ec.BrainpoolP384R1()], ids=lambda curve: curve.name)
+def test_a_server_negotiates_a_version_that_its_certificate_serves_for(
+    tmp_path: Path, curve: ec.EllipticCurve
+) -> None:
+    """TLS 1.3 has no signature algorithm for some curves; OpenSSL then takes TLS 1.2, unless a callback is there that
+    could choose another certificate."""
+    own = issue(HOST, names=[HOST], ca=True, key=ec.generate_private_key(curve))
+    client, server = client_of(tls), tls.SSLContext(tls.PROTOCOL_TLS_SERVER)
+    server.load_cert_chain(*own.write(tmp_path, "server"))
+    client.load_verify_locations(cadata=own.pem)
+    client.set_groups(f"X25519:{curve.name}")
+    pair = Pair(client, server)
+    pair.handshake()
+    assert pair.transfer(b"data", pair.client) == b"data"
+    if curve.name == "secp256k1":
+        assert pair.client.version() == pair.server.version() == "TLSv1.2"
+
+
+def test_a_server_without_a_certificate_has_no_cipher_to_share(certificates: Certificates) -> None:
+    """Also with a client of TLS 1.3, as with `ssl`."""
+    pair = Pair(certificates.client_context(), tls.SSLContext(tls.PROTOCOL_TLS_SERVER))
+    with pytest.raises(tls.SSLError) as caught:
+        pair.handshake()
+    assert caught.value.reason == "NO_SHARED_CIPHER"
 
 
 def test_without_a_common_group_there_is_no_connection(certificates: Certificates, version: Any) -> None:

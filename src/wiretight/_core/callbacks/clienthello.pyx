@@ -9,6 +9,8 @@ alert. That of client_hello_callback is the verb's.
 
 from libc.string cimport memchr, strcmp
 
+cimport cython
+
 from wiretight._core.base.coroutines cimport no_coroutine
 from wiretight._core.callbacks.failures cimport FAILS_VERB, UNRAISABLE, call_python, callable_or_none, subject_of
 from wiretight._core.callbacks.messages cimport hook_messages
@@ -17,11 +19,11 @@ from wiretight._core.connection.connection cimport Connection
 from wiretight._core.connection.virtualhost cimport choose_context, choose_credential
 from wiretight._core.context.context cimport Context, settings_of, update_settings
 from wiretight._core.context.material cimport Credential
-from wiretight._core.context.settings cimport Settings
+from wiretight._core.context.settings cimport Hook, Settings
 from wiretight._core.context.versions cimport PROTOCOL_TLS_CLIENT
 from wiretight._core.openssl.ssl cimport (
     SSL, SSL_AD_DECODE_ERROR, SSL_AD_HANDSHAKE_FAILURE, SSL_AD_INTERNAL_ERROR, SSL_AD_NO_APPLICATION_PROTOCOL,
-    SSL_CLIENT_HELLO_ERROR, SSL_CLIENT_HELLO_RETRY, SSL_CLIENT_HELLO_SUCCESS, SSL_CTX_set_client_hello_cb,
+    SSL_CLIENT_HELLO_ERROR, SSL_CLIENT_HELLO_RETRY, SSL_CLIENT_HELLO_SUCCESS, SSL_CTX, SSL_CTX_set_client_hello_cb,
     SSL_CTX_set_tlsext_servername_callback, SSL_TLSEXT_ERR_NOACK, SSL_TLSEXT_ERR_OK, SSL_alert_desc_string_long,
     SSL_client_hello_get0_ext, SSL_get_app_data, SSL_set_session_id_context, SSL_version, TLS1_3_VERSION,
     TLSEXT_MAXLEN_host_name, TLSEXT_NAMETYPE_host_name, TLSEXT_TYPE_application_layer_protocol_negotiation,
@@ -40,11 +42,29 @@ cdef struct Hello:
 
 
 cdef int install(Context context) noexcept:
-    """OpenSSL: SSL_CTX_set_client_hello_cb(3), SSL_CTX_set_tlsext_servername_callback(3)"""
+    """OpenSSL: SSL_CTX_set_client_hello_cb(3)"""
     if context._protocol != PROTOCOL_TLS_CLIENT:
         SSL_CTX_set_client_hello_cb(context.ctx, on_client_hello, NULL)
-        SSL_CTX_set_tlsext_servername_callback(context.ctx, acknowledge)
     return 0
+
+
+@cython.final
+cdef class NamedHook(Hook):
+    cdef bint install(self, SSL_CTX *ctx) noexcept:
+        """Not before it is needed: with a callback, OpenSSL expects another certificate from it, and negotiates TLS 1.3
+        even if those that it has, such as one with a Brainpool curve, serve only for TLS 1.2.
+
+        OpenSSL: SSL_CTX_set_tlsext_servername_callback(3)
+        """
+        SSL_CTX_set_tlsext_servername_callback(ctx, acknowledge)
+        return True
+
+
+cdef NamedHook NAMED = NamedHook()
+
+
+cdef int hook_names(Settings settings) except -1:
+    return settings.hook(NAMED, settings.values.has_sni_callback or settings.values.has_client_hello_callback)
 
 
 cdef int set_sni_callback(Context context, object callback) except -1:
@@ -55,6 +75,7 @@ cdef int set_sni_callback(Context context, object callback) except -1:
 
 cdef int put_sni_callback(Context _, Settings settings, object callback) except -1:
     settings.values.has_sni_callback = callback is not None
+    hook_names(settings)
     return settings.keep("sni_callback", callback)
 
 
@@ -82,6 +103,7 @@ def set_client_hello_callback(Context context not None, callback, /):
 cdef int put_client_hello_callback(Context _, Settings settings, object callback) except -1:
     settings.values.has_client_hello_callback = callback is not None
     settings.keep("client_hello_callback", callback)
+    hook_names(settings)
     return hook_messages(settings)
 
 
