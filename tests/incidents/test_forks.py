@@ -283,6 +283,10 @@ print("forked")
 """
 
 
+@pytest.mark.skipif(
+    "libtsan" in os.environ.get("SANITIZERS", ""),
+    reason="ThreadSanitizer ends a child in which a thread has the number of one that the fork has lost",
+)
 @reference("python/cpython#137583")
 def test_a_connection_whose_thread_is_in_a_callback_is_refused_in_a_child(client_context, server_context):
     """Though a new thread of the child may have the number of the one that is lost."""
