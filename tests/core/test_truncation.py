@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import socket
 import ssl as standard
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.core.peer import Peer
+from tests.incidents.forger import CLOSE_NOTIFY, USER_CANCELED, Forger
 from tests.incidents.references import reference
-from tests.kit.certificates import HOST
+from tests.kit.certificates import HOST, Certificates
+from tests.kit.deliveries import DELIVERIES, Delivery
 from tests.kit.pair import WANT, Pair, attempt
 from tests.kit.sockets import driven, unix_pair
+from tests.kit.subject import tls
 
 MESSAGES = [b"first", b"the second message", b"3"]
 
@@ -230,3 +235,39 @@ def test_a_forged_plaintext_close_notify_is_not_an_end(pair: Pair) -> None:
     assert not isinstance(error.value, standard.SSLWantReadError)
     with pytest.raises(standard.SSLError):
         pair.client.read()
+
+
+# --- A clean end that OpenSSL reports as a failure --------------------------------------------------------------------
+
+
+@pytest.fixture
+def canceling(certificates: Certificates, tmp_path: Path) -> Iterator[tuple[Peer, bytes]]:
+    """A client, and what a server sends that cancels before it closes, as those of Java 11 to 18 do."""
+    server_context = certificates.server_context(tls.TLSVersion.TLSv1_3)
+    server_context.num_tickets = 0
+    server_context.keylog_filename = str(tmp_path / "keys")
+    client_context = certificates.client_context(tls.TLSVersion.TLSv1_3)
+    client_context.set_ciphersuites("TLS_AES_128_GCM_SHA256")
+    with Peer(client_context, server_context, suppress_ragged_eofs=False) as peer:
+        forger = Forger(tmp_path / "keys")
+        forger.sequence = 1  # after the one with which the Peer ends its handshake
+        yield peer, forger.data(b"data") + forger.warning(USER_CANCELED) + forger.warning(CLOSE_NOTIFY)
+
+
+@reference("openssl/openssl#25254")
+@pytest.mark.parametrize("delivery", DELIVERIES)
+def test_a_peer_that_cancels_and_then_closes_has_closed(canceling: tuple[Peer, bytes], delivery: Delivery) -> None:
+    peer, flight = canceling
+    data = b""
+    for piece in delivery(flight):
+        peer.deliver(piece)
+        data += attempt_to_receive(peer.sock)
+    assert data == b"data"
+    assert peer.sock.recv(1) == peer.sock.recv(1) == b""
+    peer.sock.sendall(b"the other direction is open")
+    peer.sock.unwrap()
+
+
+def attempt_to_receive(sock: Any) -> bytes:
+    received = attempt(sock.recv, 100)
+    return b"" if received is WANT else received

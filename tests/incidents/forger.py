@@ -9,7 +9,9 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
 
-HANDSHAKE, APPLICATION_DATA = 22, 23
+ALERT, HANDSHAKE, APPLICATION_DATA = 21, 22, 23
+WARNING = 1
+CLOSE_NOTIFY, USER_CANCELED = 0, 90
 
 
 class Forger:
@@ -43,6 +45,9 @@ class Forger:
     def data(self, content: bytes = b"") -> bytes:
         """A record of application data; an empty one is allowed."""
         return self.record(APPLICATION_DATA, content)
+
+    def warning(self, alert: int) -> bytes:
+        return self.record(ALERT, bytes([WARNING, alert]))
 
     def key_update(self, *, requested: bool, padding: int = 0) -> bytes:
         """A KeyUpdate, and whether it requests one in return; the next record has the next key."""

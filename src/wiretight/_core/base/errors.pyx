@@ -18,8 +18,8 @@ from wiretight._core.openssl.err cimport (
 from wiretight._core.openssl.ssl cimport (
     SSL, SSL_AD_REASON_OFFSET, SSL_ERROR_NONE, SSL_ERROR_SSL, SSL_ERROR_SYSCALL, SSL_ERROR_WANT_CLIENT_HELLO_CB,
     SSL_ERROR_WANT_READ, SSL_ERROR_WANT_WRITE, SSL_ERROR_WANT_X509_LOOKUP, SSL_ERROR_ZERO_RETURN,
-    SSL_R_BAD_WRITE_RETRY, SSL_R_CERTIFICATE_VERIFY_FAILED, SSL_R_UNEXPECTED_EOF_WHILE_READING, SSL_get_error,
-    SSL_get_verify_result,
+    SSL_RECEIVED_SHUTDOWN, SSL_R_BAD_WRITE_RETRY, SSL_R_CERTIFICATE_VERIFY_FAILED, SSL_R_UNEXPECTED_EOF_WHILE_READING,
+    SSL_get_error, SSL_get_shutdown, SSL_get_verify_result,
 )
 from wiretight._core.openssl.x509 cimport (
     X509_V_ERR_HOSTNAME_MISMATCH, X509_V_ERR_IP_ADDRESS_MISMATCH, X509_verify_cert_error_string,
@@ -27,6 +27,9 @@ from wiretight._core.openssl.x509 cimport (
 
 cdef extern from "<errno.h>" nogil:
     int ECANCELED, EDEADLK
+
+cdef extern from "compat.h" nogil:
+    bint wt_in_error_state(const SSL *ssl)
 
 from wiretight._standard.system import os
 
@@ -59,6 +62,8 @@ cdef Status outcome(SSL *ssl, int ret, Failure *failure) noexcept nogil:
         return WANT_CALLBACK
     failure.code = ERR_peek_last_error()
     ERR_clear_error()
+    if error == SSL_ERROR_SYSCALL and failure.code == 0 and hides_close_notify(ssl):
+        return CLOSED
     if error == SSL_ERROR_SSL and failure.code == 0:
         # OpenSSL 4.0 no longer looks at its queue to tell an error of its own from one of the system.
         failure.ssl_error = SSL_ERROR_SYSCALL
@@ -68,6 +73,15 @@ cdef Status outcome(SSL *ssl, int ret, Failure *failure) noexcept nogil:
         elif ERR_GET_REASON(failure.code) == SSL_R_CERTIFICATE_VERIFY_FAILED:
             failure.verify_result = SSL_get_verify_result(ssl)
     return FAILED
+
+
+cdef bint hides_close_notify(SSL *ssl) noexcept nogil:
+    """Whether the peer has closed cleanly after an alert user_canceled, as Java's does: from that on, OpenSSL 3.2 and
+    newer call the end of the data a failure of the system (openssl/openssl#25254).
+
+    OpenSSL: SSL_get_shutdown(3)
+    """
+    return SSL_get_shutdown(ssl) & SSL_RECEIVED_SHUTDOWN and not wt_in_error_state(ssl)
 
 
 cdef Status failed(Failure *failure, int ssl_error, int errno_, unsigned long code) noexcept nogil:
