@@ -283,6 +283,36 @@ print("forked")
 """
 
 
+def test_a_callback_that_forks_goes_on_in_the_child_beside_another_thread(client_context, server_context, rounds):
+    def looks(connection: Any) -> None:
+        going_on.wait()  # the first look is while the verb goes on after the callback
+        while not done.is_set():
+            with contextlib.suppress(OSError):
+                connection.version()
+
+    def fork(*_: Any) -> None:
+        children.append(os.fork())
+        if children[-1] == 0:
+            threading.Thread(target=looks, args=(pair.server,), daemon=True).start()
+            going_on.set()
+
+    server_context.sni_callback = fork
+    parent = os.getpid()
+    for _ in range(rounds(20, 500)):
+        children: list[int] = []
+        going_on, done = threading.Event(), threading.Event()
+        pair = Pair(client_context, server_context)
+        try:
+            pair.handshake()
+            succeeded = pair.transfer(b"data", pair.server) == b"data"
+        except OSError:
+            succeeded = False
+        if os.getpid() != parent:
+            os._exit(not succeeded)
+        assert succeeded
+        assert os.waitpid(children[0], 0)[1] == 0
+
+
 @pytest.mark.skipif(
     "libtsan" in os.environ.get("SANITIZERS", ""),
     reason="ThreadSanitizer ends a child in which a thread has the number of one that the fork has lost",

@@ -72,8 +72,8 @@ cdef class Descriptor:
         return self.first_process != wt_process
 
     cdef bint is_callback(self) noexcept nogil:
-        """Whether this thread is inside a callback of this connection."""
-        return self.caller == PyThread_get_thread_ident()
+        """Whether this thread is inside a callback of this connection, and not one of a child that has its number."""
+        return not self.orphaned_by_fork() and self.caller == PyThread_get_thread_ident()
 
     # --- Turns --------------------------------------------------------------------------------------------------------
 
@@ -147,6 +147,8 @@ cdef class Descriptor:
         wt_check_holds_none()
 
     cdef void back_from_python(self) noexcept nogil:
+        # In the child of a callback that forks, before the lock is ours, which others there would take for a lost one.
+        self.orphaned_by_fork()
         if self.keeps_gil:
             lock_in_callback(self)
         else:
