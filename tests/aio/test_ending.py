@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import socket
 import ssl as standard
 import struct
 import sys
+import weakref
 
 import pytest
 
 from tests.aio.ends import over_sockets, works_and_closes
 from tests.aio.protocols import Echo, Recorder, fill
-from tests.kit.certificates import HOST
+from tests.kit.certificates import ADDRESS, HOST
 from tests.kit.sockets import tcp_pair
 from wiretight import asyncio as native
 
@@ -31,6 +33,61 @@ def test_close_sends_everything_that_was_written(loops, pairings):
             if pairings.server == "ours" or sys.version_info >= (3, 11):  # older ones only call connection_lost()
                 assert "eof" in server.told
             assert await client.lost() is None
+
+    loops.run(main)
+
+
+class Deaf(asyncio.Protocol):
+    """A protocol whose connection_lost() cannot even be looked up."""
+
+    @property
+    def connection_lost(self):
+        raise LookupError("no such method")
+
+
+def test_a_protocol_that_cannot_be_told_of_the_end_keeps_no_descriptor(loops, ends):
+    async def main():
+        reported = asyncio.get_running_loop().create_future()
+        asyncio.get_running_loop().set_exception_handler(lambda _, report: reported.set_result(report["exception"]))
+        async with ends.connected() as (client, server):
+            transport, sock = client.transport, client.transport.get_extra_info("socket")
+            transport.set_protocol(Deaf())
+            transport.abort()
+            await server.lost()
+            assert type(await reported) is LookupError
+            assert sock.fileno() == -1
+
+    loops.run(main)
+
+
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="an older Python's wait_closed() waits for no connection")
+def test_a_server_does_not_wait_for_a_connection_that_was_collected(loops, ends):
+    if loops.name == "uvloop":
+        pytest.skip("uvloop's wait_closed() waits for no connection")
+
+    async def main():
+        held = asyncio.Queue()
+
+        class Holding(asyncio.Protocol):
+            def connection_made(self, transport):
+                transport.pause_reading()
+                held.put_nowait(transport)
+
+        server = await native.create_server(Holding, ADDRESS, 0, ssl=ends.server_context())
+        address = server.sockets[0].getsockname()
+        near, _ = await native.create_connection(
+            asyncio.Protocol, *address, ssl=ends.client_context(), server_hostname=HOST
+        )
+        far = await held.get()
+        server.close()
+        closed = asyncio.ensure_future(server.wait_closed())
+        await asyncio.sleep(0)
+        reference = weakref.ref(far)
+        with pytest.warns(ResourceWarning):
+            far = gc.collect()
+        assert reference() is None
+        await closed
+        near.abort()
 
     loops.run(main)
 

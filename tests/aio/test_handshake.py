@@ -11,6 +11,7 @@ import pytest
 import wiretight
 from tests.aio.protocols import Echo, Recorder
 from tests.kit.certificates import ADDRESS, ELSEWHERE, HOST
+from tests.kit.threads import Task
 from wiretight import asyncio as native
 
 
@@ -32,6 +33,30 @@ def test_a_certificate_of_an_unknown_authority_is_refused(loops, ends, certifica
             client = await ends.connect(Recorder, address)  # the server still serves
             client.transport.close()
             assert await client.lost() is None
+
+    loops.run(main)
+
+
+@pytest.mark.parametrize(
+    "first", [b"220 mail.example ESMTP\r\n", bytes.fromhex("15030300020250")], ids=["text", "alert"]
+)
+def test_a_peer_that_speaks_first_is_heard(loops, ends, first):
+    """A server without TLS, or one that refuses at once: what it says is there before the ClientHello is made."""
+
+    def greet(listener):
+        sock, _ = listener.accept()
+        sock.sendall(first)
+        return sock
+
+    async def main():
+        for _ in range(20):
+            with socket.create_server((ADDRESS, 0)) as listener:
+                greeting = Task(greet, listener)
+                with pytest.raises(standard.SSLError):
+                    await native.create_connection(
+                        Recorder, *listener.getsockname(), ssl=ends.client_context(), server_hostname=HOST
+                    )
+                greeting.result().close()
 
     loops.run(main)
 

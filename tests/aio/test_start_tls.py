@@ -35,6 +35,18 @@ async def plain_pair(client=Recorder, server=Recorder):
     return near, far
 
 
+def test_a_datagram_transport_is_refused_and_goes_on(loops, ends):
+    async def main():
+        loop = asyncio.get_running_loop()
+        transport, protocol = await loop.create_datagram_endpoint(asyncio.DatagramProtocol, local_addr=(ADDRESS, 0))
+        with pytest.raises(TypeError):
+            await native.start_tls(transport, protocol, ends.client_context(), server_hostname=HOST)
+        assert not transport.is_closing()
+        transport.close()
+
+    loops.run(main)
+
+
 async def upgraded(ends, client, server):
     """Upgrades both sides at the same time."""
     client.transport, server.transport = await asyncio.gather(

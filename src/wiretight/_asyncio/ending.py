@@ -337,20 +337,24 @@ class Ending(Flow):
         except MemoryError:
             self._loop.call_soon(self._call_connection_lost, error)
             return
+        except BaseException:
+            self._leave_protocol()
+            raise
         try:
             if not self._call_connection_made:
                 connection_lost(error)
         finally:
-            if self._sock is not None:  # the protocol may have caused its destructor to run
-                self._abandon()
-            self._protocol_paused = False
-            self._set_protocol(None, False)
-            server, self._server = self._server, None
-            if server is not None:
-                server._detach(*self._server_arguments())
+            self._leave_protocol()
+
+    def _leave_protocol(self) -> None:
+        """The last thing that a transport does."""
+        if self._sock is not None:  # the protocol may have caused its destructor to run
+            self._abandon()
+        self._protocol_paused = False
+        self._set_protocol(None, False)
 
     def _abandon(self) -> None:
-        """Closes our descriptor, without informing the loop or the peer."""
+        """Closes our descriptor, without informing the loop or the peer; the server no longer waits for us."""
         self._is_over = True
         if self._state is not State.LOST:
             self._enter(State.LOST)
@@ -361,6 +365,7 @@ class Ending(Flow):
         finally:
             self._take_back()  # of a loop that was closed, or of a fork
             self._close_socket()
+            self._detach_from_server()
 
     # --- The server ---------------------------------------------------------------------------------------------------
 
@@ -369,6 +374,11 @@ class Ending(Flow):
         if server is not None:
             server._attach(*self._server_arguments())  # type: ignore[attr-defined]
         self._server = server
+
+    def _detach_from_server(self) -> None:
+        server, self._server = self._server, None
+        if server is not None and not self._loop.is_closed():
+            server._detach(*self._server_arguments())
 
     def _server_arguments(self) -> tuple[Ending, ...]:
         return (self,) if _SERVERS_KNOW_TRANSPORTS else ()

@@ -50,23 +50,28 @@ class NativeTLS:
             raise
 
     def transport_over(
-        self, loop: AbstractEventLoop, plain: Any, protocol: Any, waiter: Future[None] | None = None, **options: Any
+        self,
+        loop: AbstractEventLoop,
+        plain: Any,
+        protocol: Any,
+        waiter: Future[None] | None = None,
+        *,
+        early: bytes = b"",
+        **options: Any,
     ) -> SSLTransport:
         """The same for a connection whose loop, not asyncio's, has created a plain transport, which is aborted.
 
-        If no descriptor is left for a duplicate, it is a layer over the plain transport. Since 0.1.
+        If that has read the `early` bytes, or no descriptor is left for a duplicate, it is a layer over the plain
+        transport. Since 0.1.
         """
         try:
-            try:
-                sock = take_socket(plain)
-            except OSError as error:
-                if error.errno not in (EMFILE, ENFILE):
-                    raise
+            sock = None if early else _duplicate(plain)
+            if sock is None:
                 layered = LayeredSSLTransport(
                     loop, plain, self.context, handshake_timeout=self.handshake_timeout,
                     shutdown_timeout=self.shutdown_timeout, **options,
                 )  # fmt: skip
-                layered.begin(protocol, waiter, call_connection_made=True)
+                layered.begin(protocol, waiter, call_connection_made=True, early=early)
                 return layered
         except BaseException:
             plain.abort()
@@ -77,6 +82,16 @@ class NativeTLS:
         """The equivalent arguments for asyncio's own TLS, or uvloop's. Since 0.1."""
         options = {"ssl": self.context, "ssl_handshake_timeout": self.handshake_timeout}
         return options if version_info < (3, 11) else {**options, "ssl_shutdown_timeout": self.shutdown_timeout}
+
+
+def _duplicate(plain: Any) -> PlainSocket | None:
+    """The socket of a plain transport, which is aborted; None if no descriptor is left."""
+    try:
+        return take_socket(plain)
+    except OSError as error:
+        if error.errno not in (EMFILE, ENFILE):
+            raise
+        return None
 
 
 def accepts_native_tls(loop: AbstractEventLoop) -> bool:
@@ -128,8 +143,10 @@ async def connect(
         if not server_hostname:
             raise ValueError("You must set server_hostname when using ssl without a host")
     if arguments.get("sock") is None:
-        plain, _ = await getattr(loop, method)(PausedProtocol, **arguments)
-        return await _open(tls.transport_over, loop, plain, protocol_factory, server_hostname=server_hostname)
+        plain, paused = await getattr(loop, method)(PausedProtocol, **arguments)
+        return await _open(
+            tls.transport_over, loop, plain, protocol_factory, server_hostname=server_hostname, early=paused.early
+        )
     sock = _checked_socket(method, **arguments)
     return await over_socket(loop, tls, protocol_factory, sock, server_side=False, server_hostname=server_hostname)
 

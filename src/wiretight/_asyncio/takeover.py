@@ -10,8 +10,12 @@ from wiretight._standard.system import PlainSocket
 from wiretight._tls.context import OWN_WRAP_BIO, SSLContext
 from wiretight._tls.object import OWN_CREATE, OWN_STEPS, SSLObject
 
-# Modules whose plain transports read only from the kernel.
-_LOOPS = ("asyncio.selector_events", "uvloop.loop")
+# The loops' own transports over a stream socket, which read only from the kernel.
+_PLAIN = {
+    ("asyncio.selector_events", "_SelectorSocketTransport"),
+    ("uvloop.loop", "TCPTransport"),
+    ("uvloop.loop", "UnixTransport"),
+}
 
 
 def is_ours(context: object) -> bool:
@@ -38,18 +42,35 @@ def can_drive(context: object) -> bool:
 
 
 def is_plain(transport: Any) -> bool:
-    """Whether `transport` is one of the loop's, over a socket, without TLS. Since 0.1."""
-    if not type(transport).__module__.startswith(_LOOPS) or transport.is_closing():
+    """Whether `transport` is one of the loop's, over a stream socket, without TLS. Since 0.1."""
+    kind = type(transport)
+    if (kind.__module__, kind.__qualname__) not in _PLAIN or transport.is_closing():
         return False
     return transport.get_extra_info("socket") is not None and transport.get_extra_info("sslcontext") is None
 
 
 class PausedProtocol(Protocol):
-    """The protocol of a plain transport whose socket is to be taken over: it reads nothing."""
+    """The protocol of a plain transport whose socket is to be taken over: it leaves the data to the next transport.
+
+    uvloop reads all the same until it is told again, where the peer speaks first: `early` is what it has read.
+    """
+
+    early: bytes = b""
+    _transport: Any
 
     def connection_made(self, transport: Any) -> None:
-        """Leaves the data to the next transport. Since 0.1."""
+        """Pauses reading. Since 0.1."""
+        self._transport = transport
         transport.pause_reading()
+
+    def data_received(self, data: bytes) -> None:
+        """Keeps it, and pauses reading again. Since 0.1."""
+        self.early += data
+        self._transport.pause_reading()
+
+    def eof_received(self) -> bool:
+        """True: who takes the socket over meets the end, too. Since 0.1."""
+        return True
 
 
 def take_socket(transport: Any) -> PlainSocket:

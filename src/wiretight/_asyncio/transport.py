@@ -94,7 +94,7 @@ class SSLTransport(Handshake):
         self._timed_out = False
         self._ignored_writes = 0
         self._executor = handshake_executor(context)
-        self._step = self._reason = self._decision = None
+        self._step = self._reason = self._decision = self._server = None
         self._negotiated = {}
 
     def _start(
