@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import ssl as standard
 import sys
 from typing import Any
@@ -9,6 +10,8 @@ from typing import Any
 import pytest
 
 import wiretight
+from tests.kit.certificates import ADDRESS, Certificates
+from tests.kit.sockets import tls_sockets
 
 # Every class written in Python has it; it is where an object's attributes are.
 OF_THE_LANGUAGE = {"__dict__", "__weakref__"}
@@ -51,5 +54,59 @@ def test_a_context_defines_every_attribute_itself(name: str) -> None:
     }
 
 
-def test_a_context_has_no_standard_base_class() -> None:
-    assert not [base for base in wiretight.SSLContext.__mro__ if base.__module__ in {"ssl", "_ssl"}]
+def test_a_context_has_no_native_part_of_the_standard_class() -> None:
+    assert [base for base in wiretight.SSLContext.__mro__ if base.__module__ in {"ssl", "_ssl"}] == [
+        standard.SSLContext
+    ]
+    assert not [base for base in wiretight.SSLContext.__bases__ if issubclass(standard.SSLContext, base)]
+
+
+# --- What a program's super() finds ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", dir(socket.socket))
+def test_behind_our_socket_is_what_is_behind_the_standard_one(name: str) -> None:
+    assert provider_behind(wiretight.SSLSocket, name) is provider_behind(standard.SSLSocket, name)
+
+
+def provider_behind(cls: type, name: str) -> type:
+    return next(base for base in cls.__mro__[1:] if name in vars(base))
+
+
+def test_a_base_of_a_program_is_between_our_socket_and_the_plain_one() -> None:
+    class Base(socket.socket):
+        def recv(self, *args: Any) -> bytes:
+            return b"of the base"
+
+    class Mine(wiretight.SSLSocket, Base):
+        pass
+
+    behind = Mine.__mro__[Mine.__mro__.index(wiretight.SSLSocket) + 1 :]
+    assert behind[:2] == (Base, socket.socket)
+    assert provider(Mine, "recv") is wiretight.SSLSocket
+
+
+def test_a_half_close_past_the_tls_socket_leaves_tls_on_it(certificates: Certificates, version: Any) -> None:
+    """As programs do that want no close_notify: super(ssl.SSLSocket, sock).shutdown(SHUT_WR)."""
+    with tls_sockets(certificates.client_context(version), certificates.server_context(version)) as (near, far):
+        super(wiretight.SSLSocket, near).shutdown(socket.SHUT_WR)
+        far.sendall(b"the answer")
+        assert near.recv(100) == b"the answer"
+        assert near.version() is not None
+
+
+def test_a_shutdown_of_reading_past_the_tls_socket_sends_no_plaintext(certificates: Certificates, version: Any) -> None:
+    with tls_sockets(certificates.client_context(version), certificates.server_context(version)) as (near, far):
+        super(wiretight.SSLSocket, near).shutdown(socket.SHUT_RD)
+        near.sendall(b"the password")
+        assert far.recv(100) == b"the password"
+
+
+def test_accepting_past_the_tls_socket_gives_a_plain_one(certificates: Certificates) -> None:
+    with socket.create_server((ADDRESS, 0)) as plain:
+        address = plain.getsockname()
+        with certificates.server_context().wrap_socket(plain, server_side=True) as listener:
+            with socket.create_connection(address):
+                accepted, _ = super(wiretight.SSLSocket, listener).accept()
+                with accepted:
+                    assert type(accepted) is socket.socket

@@ -7,14 +7,16 @@ import copy
 import io
 import os
 import pickle
+import socket
 import threading
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.kit.certificates import HOST
 from tests.kit.pair import Pair
-from tests.kit.sockets import receive_exactly, tls_sockets, unix_pair
+from tests.kit.sockets import receive_exactly, tcp_pair, tls_sockets, unix_pair
 from tests.kit.subject import tls
 from tests.kit.threads import PATIENCE, Task
 
@@ -136,6 +138,20 @@ def test_sendall_sends_everything(client: Any, server: Any, kind: Any, size: int
     task = Task(receive_exactly, server, size)
     assert client.sendall(kind(data[:size])) is None
     assert task.result() == data[:size]
+
+
+def test_sendall_of_nothing_does_nothing(client_context: Any, server_context: Any) -> None:
+    """Before the handshake, which it does not begin, and after a close_notify, as in `ssl`."""
+    plain, peer = tcp_pair()
+    with peer, client_context.wrap_socket(plain, server_hostname=HOST, do_handshake_on_connect=False) as client:
+        assert client.sendall(b"") is client.sendall(bytearray()) is None
+        with pytest.raises(BlockingIOError):
+            peer.recv(1, socket.MSG_DONTWAIT)
+    with tls_sockets(client_context, server_context) as (client, _):
+        client.close_notify()
+        assert client.sendall(b"") is None
+        with pytest.raises(TypeError):
+            client.sendall("")
 
 
 def test_sendall_continues_after_a_partial_count(

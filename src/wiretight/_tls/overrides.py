@@ -1,12 +1,11 @@
-"""Overrides: which socket classes read or send through a method of the program."""
-
-# ruff: noqa: N805  the first argument of a metaclass is a class
+"""Overrides: which socket classes read or send through a method of the program, and what super() finds behind ours."""
 
 from __future__ import annotations
 
 from itertools import takewhile
 
 from wiretight._standard.passing import TakesStandard
+from wiretight._standard.system import PlainSocket
 from wiretight._standard.typing import Any
 
 # recv(), recv_into() and files of makefile() use read(); sendall(), sendfile() and such files use send().
@@ -26,6 +25,27 @@ class WatchesOverrides(TakesStandard):
     """
 
     _overridden: bool
+
+    def __new__(mcls, name: str, bases: tuple[type, ...], namespace: dict[str, Any], **options: Any) -> Any:
+        """Gives our own class the methods of its mix-ins, which are behind the socket's in the order below."""
+        if "_counterpart" in namespace:
+            for mixin in (kind for base in bases if not issubclass(base, PlainSocket) for kind in base.__mro__):
+                for attribute, value in vars(mixin).items():
+                    if not attribute.startswith("__"):
+                        namespace.setdefault(attribute, value)
+        return super().__new__(mcls, name, bases, namespace, **options)
+
+    def mro(cls) -> list[type]:
+        """The socket right behind our class, as in `ssl`, and the standard library's class last. Since 0.1.
+
+        What a program calls by super(SSLSocket, self) is the socket's, to which the bytes are ciphertext. In the order
+        of Python it would be the method of the standard class, which ends TLS in shutdown(), for one.
+        """
+        order = super().mro()
+        if "_counterpart" not in vars(cls):  # a program's class, for whose other bases the order is right, too
+            return order
+        sockets = [kind for kind in PlainSocket.__mro__ if kind is not object]
+        return [cls, *sockets, *(kind for kind in order[1:] if kind not in sockets)]
 
     def __init__(cls, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -1,8 +1,8 @@
 """SSLSocket: a socket that speaks TLS.
 
-It calls methods of the socket itself as `PlainSocket.X(self, …)`, never through super(): the class between the two is
-the standard library's SSLSocket, which is a base for isinstance() only. Nor as `socket.socket.X`: programs replace that
-class with their own (PySocks, tracers, pytest-socket), and ours is not a subclass of those.
+It calls methods of the socket itself as `PlainSocket.X(self, …)`, never through super(), behind which a program's class
+may be. Nor as `socket.socket.X`: programs replace that class with their own (PySocks, tracers, pytest-socket), and ours
+is not a subclass of those. The standard library's SSLSocket is a base for isinstance() only.
 
 Methods that `ssl` calls through `self`, where a program may override them, are called so here too.
 """
@@ -189,7 +189,8 @@ class SSLSocket(Connects, MoreVerbs, StreamOnly, MakesFiles, _Standard, metaclas
         return sslobj.write(data)
 
     def sendall(self, data: Buffer, flags: int = 0) -> None:
-        """Sends all of `data`, any buffer; `flags` must be 0. The timeout applies to all of it.
+        """Sends all of `data`, any buffer; `flags` must be 0. The timeout applies to all of it. Without data it does
+        nothing.
 
         After an exception, it is unknown how much was sent. Since 0.1.
         OpenSSL: SSL_write_ex(3)
@@ -197,12 +198,14 @@ class SSLSocket(Connects, MoreVerbs, StreamOnly, MakesFiles, _Standard, metaclas
         if (sslobj := self._sslobj) is None or flags != 0:
             self._refuse_flags("sendall", flags)
             return PlainSocket.sendall(self, data, flags)
-        sent = 0
+        sent, size = 0, len(data) if type(data) is bytes else memoryview(data).nbytes
+        if size == 0:  # not even a handshake, as in `ssl`
+            return None
         if self._overridden:
             send = part_sender(self, sslobj)
         else:
             sent = sslobj.write(data)
-            if sent == (len(data) if type(data) is bytes else memoryview(data).nbytes):
+            if sent == size:
                 return None
             if PlainSocket.gettimeout(self):  # with a timeout, a send of a part means that it expired
                 raise timed_out()
