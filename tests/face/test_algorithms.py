@@ -102,11 +102,8 @@ def test_the_group_of_the_key_exchange_is_chosen(certificates: Certificates, ver
 
 
 @pytest.mark.parametrize("curve", [ec.SECP256K1(), ec.BrainpoolP384R1()], ids=lambda curve: curve.name)
-def test_a_server_negotiates_a_version_that_its_certificate_serves_for(
-    tmp_path: Path, curve: ec.EllipticCurve
-) -> None:
-    """TLS 1.3 has no signature algorithm for some curves; OpenSSL then takes TLS 1.2, unless a callback is there that
-    could choose another certificate."""
+def test_a_server_negotiates_a_version_that_its_certificate_serves_for(tmp_path: Path, curve: ec.EllipticCurve) -> None:
+    """TLS 1.3 has no signature algorithm for some curves. OpenSSL then takes TLS 1.2, unless there is a callback."""
     own = issue(HOST, names=[HOST], ca=True, key=ec.generate_private_key(curve))
     client, server = client_of(tls), tls.SSLContext(tls.PROTOCOL_TLS_SERVER)
     server.load_cert_chain(*own.write(tmp_path, "server"))

@@ -6,6 +6,7 @@ import gc
 import ssl as standard
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -93,6 +94,31 @@ def test_so_may_the_text_of_our_own_methods() -> None:
     context.set_server_sigalgs(Text("ed25519"))
     with pytest.raises(TypeError, match="grouplist must be str, not bytes"):
         context.set_groups(b"prime256v1")  # type: ignore[arg-type]
+
+
+def test_so_may_the_text_of_connections_and_certificates(certificates: Certificates, pair: Pair) -> None:
+    pair.handshake()
+    assert len(pair.client.get_channel_binding(Text("tls-server-end-point"))) == 32
+    assert wiretight._txt2obj(Text("serverAuth"), True)[3] == "1.3.6.1.5.5.7.3.1"
+    certificate = wiretight.Certificate.from_der(pair.client.getpeercert(True))
+    assert certificate.fingerprint(Text("sha1")) == certificate.fingerprint("sha1")
+    with pytest.raises(TypeError):
+        certificate.fingerprint(b"sha1")  # type: ignore[arg-type]
+
+
+def test_a_verify_callback_may_refuse_with_such_text(client_context: Any, server_context: Any) -> None:
+    client_context.verify_callback = lambda _, verification: verification.refuse(Text("not on our list"))
+    with pytest.raises(wiretight.SSLCertVerificationError) as caught:
+        Pair(client_context, server_context).handshake()
+    assert caught.value.verify_message == "not on our list"
+
+
+@pytest.mark.parametrize("load", ["load_cert_chain", "load_dh_params", "load_verify_locations"])
+def test_a_folder_in_the_place_of_a_file_is_named(tmp_path: Path, load: str) -> None:
+    context = wiretight.SSLContext(wiretight.PROTOCOL_TLS_SERVER)
+    with pytest.raises(IsADirectoryError) as caught:
+        getattr(context, load)(tmp_path)
+    assert caught.value.filename == str(tmp_path)
 
 
 def test_an_sni_callback_is_not_called_for_an_unreferenced_connection(

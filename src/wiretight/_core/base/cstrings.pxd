@@ -1,4 +1,16 @@
-"""C strings for OpenSSL, encoded from str."""
+"""Text: what a program gives as one, and C strings for OpenSSL, encoded from it."""
+
+from cpython.unicode cimport PyUnicode_FromObject
+
+
+cdef inline str exact_text(object given, str argument):
+    """A str, made of one of a program's own class if need be, which an argument declared as str would refuse.
+
+    Raises TypeError, in Cython's words, for anything else.
+    """
+    if not isinstance(given, str):
+        raise TypeError(f"Argument '{argument}' has incorrect type (expected str, got {type(given).__name__})")
+    return PyUnicode_FromObject(given)
 
 
 cdef inline bytes c_string(str text):

@@ -1,7 +1,10 @@
 from collections.abc import Callable
-from typing import Any
+from typing import Any, final
 
 from wiretight._core.context.context import Context
+
+@final
+class NamedHook: ...
 
 def read_with(parse: Callable[[bytes, bool], Any], /) -> None: ...
 def set_client_hello_callback(context: Context, callback: Callable[..., Any] | None, /) -> None: ...

@@ -15,6 +15,7 @@ from libc.string cimport memcpy
 
 cimport cython
 
+from wiretight._core.base.cstrings cimport exact_text
 from wiretight._core.base.errors cimport check, forget_errors
 from wiretight._core.connection.connection cimport Connection
 from wiretight._core.connection.exporter cimport channel_binding
@@ -145,13 +146,13 @@ cdef class Negotiated(Connection):
         self.look(&facts)
         return facts.protocol.octets[:facts.protocol.size].decode("ascii") if facts.protocol.size else None
 
-    def get_channel_binding(self, str cb_type not None="tls-unique"):
+    def get_channel_binding(self, cb_type="tls-unique"):
         """Bytes that name this connection (RFC 5929, RFC 9266), or None while the handshake has not come so far.
 
         Raises ValueError for a type that is unknown, or not defined for this connection. Since 0.1.
         OpenSSL: SSL_get_finished(3), SSL_export_keying_material(3), X509_digest(3)
         """
-        return channel_binding(self, cb_type)
+        return channel_binding(self, exact_text(cb_type, "cb_type"))
 
     # --- Certificates -------------------------------------------------------------------------------------------------
 

@@ -14,6 +14,7 @@ cimport cython
 from libc.stdint cimport uint64_t
 from libc.string cimport memset
 
+from wiretight._core.base.cstrings cimport exact_text
 from wiretight._core.base.errors cimport raise_queue, verify_message
 from wiretight._core.openssl.x509 cimport (
     X509_NAME_cmp, X509_STORE_CTX_free, X509_STORE_CTX_get0_cert, X509_STORE_CTX_get0_chain, X509_STORE_CTX_get0_param,
@@ -369,7 +370,7 @@ cdef class Verification:
         cdef unsigned int bit = number
         self.tolerance.bits[bit // 64] |= <uint64_t>1 << bit % 64
 
-    def refuse(self, str message not None, code=X509_V_ERR_APPLICATION_VERIFICATION):
+    def refuse(self, message, code=X509_V_ERR_APPLICATION_VERIFICATION):
         """Refuses the chain: raises the SSLCertVerificationError that the handshake ends with. It cannot be taken back.
 
         `message` becomes its verify_message and `code` its verify_code, from which the alert to the peer follows:
@@ -379,6 +380,7 @@ cdef class Verification:
         OpenSSL: X509_STORE_CTX_set_error(3)
         """
         number = index(code)
+        message = exact_text(message, "message")
         self.check_open()
         if not is_tolerable(number) and number not in INTOLERABLE:
             raise ValueError(f"{number} is no X509_V_ERR_* number of this OpenSSL")

@@ -4,6 +4,7 @@ cimport cython
 from cpython.bytes cimport PyBytes_FromStringAndSize
 from libc.time cimport tm
 
+from wiretight._core.base.cstrings cimport exact_text
 from wiretight._core.base.errors cimport check, check_memory, forget_errors, raise_queue
 from wiretight._core.base.files cimport file_content
 from wiretight._core.openssl.asn1 cimport (
@@ -195,14 +196,14 @@ cdef class Certificate:
         """
         return pem(self.x509)
 
-    def fingerprint(self, str name not None="sha256"):
+    def fingerprint(self, name="sha256"):
         """The digest of its DER encoding (bytes); `name` is OpenSSL's for the hash function.
 
         Raises ValueError if OpenSSL has no such function. Since 0.1.
 
         OpenSSL: X509_digest(3)
         """
-        return fingerprint(self.x509, name)
+        return fingerprint(self.x509, exact_text(name, "name"))
 
     @property
     def spki_sha256(self):

@@ -1,6 +1,6 @@
 """Objects: the identifiers of ASN.1, by number, by name and by OpenSSL's own number (NID)."""
 
-from wiretight._core.base.cstrings cimport c_string
+from wiretight._core.base.cstrings cimport c_string, exact_text
 from wiretight._core.base.errors cimport check_memory
 from wiretight._core.openssl.asn1 cimport (
     ASN1_OBJECT, ASN1_OBJECT_free, NID_undef, OBJ_nid2ln, OBJ_nid2obj, OBJ_nid2sn, OBJ_obj2nid, OBJ_txt2obj,
@@ -11,7 +11,7 @@ from wiretight._core.x509.names cimport object_text
 from operator import index
 
 
-def txt2obj(str txt not None, bint name=False):
+def txt2obj(txt, bint name=False):
     """(NID, short name, long name, dotted number) of an object identifier given as text.
 
     `txt` is a dotted number, or with `name=True` also a short or long name. Raises ValueError if OpenSSL does not know
@@ -19,12 +19,13 @@ def txt2obj(str txt not None, bint name=False):
 
     OpenSSL: OBJ_txt2obj(3)
     """
+    cdef str text = exact_text(txt, "txt")
     cdef ASN1_OBJECT *identifier
     ERR_clear_error()
-    identifier = OBJ_txt2obj(c_string(txt), not name)
+    identifier = OBJ_txt2obj(c_string(text), not name)
     if identifier == NULL:
         check_memory()
-        raise ValueError(f"unknown object '{txt[:100]}'")
+        raise ValueError(f"unknown object '{text[:100]}'")
     try:
         return described_object(identifier)
     finally:
