@@ -334,18 +334,23 @@ def test_a_connection_whose_thread_is_in_a_callback_is_refused_in_a_child(client
     shaking = Task(attempt, pair.server.do_handshake)
     assert entered.wait(PATIENCE)
 
-    def look() -> int:
+    def refused() -> None:
+        with pytest.raises(OSError, match="when the process forked"):
+            pair.server.do_handshake()
+
+    def look() -> bool:
+        """Whether this thread has that number; then a child of its own is refused, too."""
         with contextlib.suppress(OSError):
             pair.server.version()
-        return threading.get_ident()
+        is_it = threading.get_ident() == numbers[0]
+        assert not is_it or Child(refused).succeeded()
+        return is_it
 
     def use() -> None:
         for _ in range(20):
-            number = Task(look).result()
-            if number == numbers[0]:
+            if Task(look).result():
                 break
-        with pytest.raises(OSError, match="when the process forked"):
-            pair.server.do_handshake()
+        refused()
 
     try:
         assert Child(use).succeeded()

@@ -60,8 +60,9 @@ cdef class Descriptor:
         Call it before taking the lock.
         """
         if self.process != wt_process and wt_adoption_begins(&self.process):
-            # The threads that waited exist in the parent only.
-            self.orphaned = wt_mutex_is_orphaned(&self.lock) or (self.caller != 0 and self.caller != wt_forker)
+            # The threads that waited exist in the parent only. What a parent's parent has lost stays lost.
+            if wt_mutex_is_orphaned(&self.lock) or (self.caller != 0 and self.caller != wt_forker):
+                self.orphaned = True
             self.waiting = self.others = 0
             self.watcher = 0
             wt_adoption_ends(&self.process)
