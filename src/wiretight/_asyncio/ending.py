@@ -377,8 +377,12 @@ class Ending(Flow):
 
     def _detach_from_server(self) -> None:
         server, self._server = self._server, None
-        if server is not None and not self._loop.is_closed():
+        if server is None or self._loop.is_closed():
+            return
+        if _get_running_loop() is self._loop:
             server._detach(*self._server_arguments())
+        else:  # a destructor, which runs in any thread
+            self._loop.call_soon_threadsafe(server._detach, *self._server_arguments())
 
     def _server_arguments(self) -> tuple[Ending, ...]:
         return (self,) if _SERVERS_KNOW_TRANSPORTS else ()

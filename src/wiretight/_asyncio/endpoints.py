@@ -225,7 +225,7 @@ class AcceptingProtocol(PausedProtocol):
 
     def connection_made(self, transport: Any) -> None:
         """Creates the native transport. Since 0.1."""
-        transport.pause_reading()
+        super().connection_made(transport)
         try:
             protocol = self.protocol_factory()
         except BaseException:

@@ -97,11 +97,14 @@ def _call_with_names(
 
 
 class _PassesForStandard(TakesStandard):
-    """Makes isinstance(context, standard.SSLContext) true. Not by a `__class__` that says so: programs call that."""
+    """Makes isinstance(context, standard.SSLContext) true of contexts of a program's subclass.
+
+    `__class__` does that for SSLContext itself, but in a subclass it must be the subclass.
+    """
 
     def __init__(cls, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        if HAS_STANDARD:
+        if HAS_STANDARD and "_counterpart" not in vars(cls):
             add_ancestor(cls, standard.SSLContext)
 
     def __subclasscheck__(cls, subclass: type) -> bool:
@@ -132,8 +135,8 @@ class SSLContext(  # type: ignore[misc, override]
     ValueError for an unknown one; the others, and no argument, are deprecated.
 
     It passes for the standard library's: isinstance(context, ssl.SSLContext) is true, and so is the reverse for that
-    library's own contexts. It has no part of that class: a real subclass would contain a second, unconfigured context,
-    which any method missing here would silently configure instead.
+    library's own contexts. It is not a subclass: that would contain a second, unconfigured context, which any method
+    missing here would silently configure instead.
 
     Since 0.1. Source: `ssl.SSLContext`.
     OpenSSL: SSL_CTX_new(3)
@@ -159,6 +162,16 @@ class SSLContext(  # type: ignore[misc, override]
         if protocol != PROTOCOL_TLS_CLIENT:
             import_for_operators()
         return _SSLContext.__new__(cls, protocol)
+
+    @property
+    def __class__(self) -> type:
+        return standard.SSLContext if HAS_STANDARD and type(self) is SSLContext else type(self)
+
+    @__class__.setter
+    def __class__(self, cls: type) -> None:  # sanic and eventlet assign it
+        if HAS_STANDARD and cls is standard.SSLContext:  # what it said before
+            cls = SSLContext
+        object.__dict__["__class__"].__set__(self, cls)
 
     # --- Connections --------------------------------------------------------------------------------------------------
 

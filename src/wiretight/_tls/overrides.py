@@ -28,7 +28,7 @@ class WatchesOverrides(TakesStandard):
 
     def __new__(mcls, name: str, bases: tuple[type, ...], namespace: dict[str, Any], **options: Any) -> Any:
         """Gives our own class the methods of its mix-ins, which are behind the socket's in the order below."""
-        if "_counterpart" in namespace:
+        if _own_class is None:  # it is being made
             for mixin in (kind for base in bases if not issubclass(base, PlainSocket) for kind in base.__mro__):
                 for attribute, value in vars(mixin).items():
                     if not attribute.startswith("__"):
@@ -42,7 +42,7 @@ class WatchesOverrides(TakesStandard):
         of Python it would be the method of the standard class, which ends TLS in shutdown(), for one.
         """
         order = super().mro()
-        if "_counterpart" not in vars(cls):  # a program's class, for whose other bases the order is right, too
+        if _own_class is not None:  # a program's class, for whose other bases the order is right, too
             return order
         sockets = [kind for kind in PlainSocket.__mro__ if kind is not object]
         return [cls, *sockets, *(kind for kind in order[1:] if kind not in sockets)]
