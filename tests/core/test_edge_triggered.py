@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from tests.core.peer import Peer, readable
-from tests.incidents.forger import Forger, Forger12
+from tests.incidents.forger import Forger, Forger12, forgeable_contexts
 from tests.kit.certificates import Certificates, Credentials
 from tests.kit.pair import WANT, attempt
 from tests.kit.sockets import tcp_pair, unix_pair
@@ -86,11 +86,7 @@ def roomy(request: pytest.FixtureRequest) -> Callable[[], tuple[socket.socket, s
 @pytest.fixture
 def forged(certificates: Certificates, tmp_path: Path, roomy: Any) -> Iterator[tuple[Peer, Forger]]:
     """A client, and the records that its server might send."""
-    server_context = certificates.server_context(tls.TLSVersion.TLSv1_3)
-    server_context.num_tickets = 0
-    server_context.keylog_filename = str(tmp_path / "keys")
-    client_context = certificates.client_context(tls.TLSVersion.TLSv1_3)
-    client_context.set_ciphersuites("TLS_AES_128_GCM_SHA256")
+    client_context, server_context = forgeable_contexts(certificates, tmp_path / "keys")
     with Peer(client_context, server_context, transport=roomy) as peer:
         forger = Forger(tmp_path / "keys")
         forger.sequence = 1  # after the one with which the Peer ends its handshake

@@ -11,13 +11,12 @@ from typing import Any
 import pytest
 
 from tests.core.peer import Peer
-from tests.incidents.forger import CLOSE_NOTIFY, USER_CANCELED, Forger
+from tests.incidents.forger import CLOSE_NOTIFY, USER_CANCELED, Forger, forgeable_contexts
 from tests.incidents.references import reference
 from tests.kit.certificates import HOST, Certificates
 from tests.kit.deliveries import DELIVERIES, Delivery
 from tests.kit.pair import WANT, Pair, attempt
 from tests.kit.sockets import driven, unix_pair
-from tests.kit.subject import tls
 
 MESSAGES = [b"first", b"the second message", b"3"]
 
@@ -243,11 +242,7 @@ def test_a_forged_plaintext_close_notify_is_not_an_end(pair: Pair) -> None:
 @pytest.fixture
 def canceling(certificates: Certificates, tmp_path: Path) -> Iterator[tuple[Peer, bytes]]:
     """A client, and what a server sends that cancels before it closes, as those of Java 11 to 18 do."""
-    server_context = certificates.server_context(tls.TLSVersion.TLSv1_3)
-    server_context.num_tickets = 0
-    server_context.keylog_filename = str(tmp_path / "keys")
-    client_context = certificates.client_context(tls.TLSVersion.TLSv1_3)
-    client_context.set_ciphersuites("TLS_AES_128_GCM_SHA256")
+    client_context, server_context = forgeable_contexts(certificates, tmp_path / "keys")
     with Peer(client_context, server_context, suppress_ragged_eofs=False) as peer:
         forger = Forger(tmp_path / "keys")
         forger.sequence = 1  # after the one with which the Peer ends its handshake

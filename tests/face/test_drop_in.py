@@ -99,6 +99,7 @@ def test_so_may_the_text_of_our_own_methods() -> None:
 def test_so_may_the_text_of_connections_and_certificates(certificates: Certificates, pair: Pair) -> None:
     pair.handshake()
     assert len(pair.client.get_channel_binding(Text("tls-server-end-point"))) == 32
+    assert len(pair.client.export_keying_material(Text("EXPERIMENTAL-of-ours"), 32)) == 32
     assert wiretight._txt2obj(Text("serverAuth"), True)[3] == "1.3.6.1.5.5.7.3.1"
     certificate = wiretight.Certificate.from_der(pair.client.getpeercert(True))
     assert certificate.fingerprint(Text("sha1")) == certificate.fingerprint("sha1")

@@ -4,14 +4,28 @@ from __future__ import annotations
 
 import hmac
 from pathlib import Path
+from typing import Any
 
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
 
+from tests.kit.certificates import Certificates
+from tests.kit.subject import tls
+
 ALERT, HANDSHAKE, APPLICATION_DATA = 21, 22, 23
 WARNING = 1
 CLOSE_NOTIFY, USER_CANCELED = 0, 90
+
+
+def forgeable_contexts(certificates: Certificates, key_log: Path) -> tuple[Any, Any]:
+    """A client's and a server's, whose records a Forger can make."""
+    server_context = certificates.server_context(tls.TLSVersion.TLSv1_3)
+    server_context.num_tickets = 0
+    server_context.keylog_filename = str(key_log)
+    client_context = certificates.client_context(tls.TLSVersion.TLSv1_3)
+    client_context.set_ciphersuites("TLS_AES_128_GCM_SHA256")
+    return client_context, server_context
 
 
 class Forger:

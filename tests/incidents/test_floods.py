@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.core.peer import Peer, until
-from tests.incidents.forger import Forger
+from tests.incidents.forger import Forger, forgeable_contexts
 from tests.incidents.references import reference
 from tests.incidents.sender import Sender
 from tests.kit.certificates import Certificates
@@ -61,11 +61,7 @@ def test_a_flood_of_session_tickets(
 @pytest.fixture
 def forged(certificates: Certificates, tmp_path: Path) -> Iterator[tuple[Peer, Forger]]:
     """A client's socket, and forged records of its server."""
-    server_context = certificates.server_context(tls.TLSVersion.TLSv1_3)
-    server_context.num_tickets = 0
-    server_context.keylog_filename = str(tmp_path / "keys")
-    client_context = certificates.client_context(tls.TLSVersion.TLSv1_3)
-    client_context.set_ciphersuites("TLS_AES_128_GCM_SHA256")
+    client_context, server_context = forgeable_contexts(certificates, tmp_path / "keys")
     with Peer(client_context, server_context, transport=unix_pair) as peer:
         forger = Forger(tmp_path / "keys")
         forger.data(b"!")  # what Peer has sent

@@ -14,7 +14,7 @@ import pytest
 
 from tests.aio.protocols import Recorder
 from tests.incidents.eventloops import UPGRADES, WAYS, Way
-from tests.incidents.forger import Forger
+from tests.incidents.forger import Forger, forgeable_contexts
 from tests.incidents.references import reference
 from tests.incidents.sender import Sender
 from tests.kit.pair import WANT, attempt
@@ -102,12 +102,7 @@ def way(request: pytest.FixtureRequest) -> Iterator[Way]:
 @pytest.fixture
 def contexts(certificates: Any, tmp_path: Path) -> tuple[Any, Any]:
     """A client's and a server's, whose records a Forger can make."""
-    server_context = certificates.server_context(tls.TLSVersion.TLSv1_3)
-    server_context.num_tickets = 0
-    server_context.keylog_filename = str(tmp_path / "keys")
-    client_context = certificates.client_context(tls.TLSVersion.TLSv1_3)
-    client_context.set_ciphersuites("TLS_AES_128_GCM_SHA256")
-    return client_context, server_context
+    return forgeable_contexts(certificates, tmp_path / "keys")
 
 
 def test_a_flood_of_session_tickets(certificates: Any, way: Way, rounds: Callable[[int, int], int]) -> None:

@@ -148,8 +148,8 @@ OF_CONNECTIONS: dict[str, list[Line]] = {
     "export_keying_material": [
         (lambda it: it.export_keying_material(), TYPE, "label"),
         (lambda it: it.export_keying_material(LABEL), TYPE, "length"),
-        (lambda it: it.export_keying_material(LABEL.encode(), 32), TYPE, "expected str, got bytes"),
-        (lambda it: it.export_keying_material(None, 32), TYPE, "expected str, got None"),
+        (lambda it: it.export_keying_material(LABEL.encode(), 32), TYPE, "must be str, not bytes"),
+        (lambda it: it.export_keying_material(None, 32), TYPE, "label must be str, not NoneType"),
         (lambda it: it.export_keying_material("", 32), VALUE, "1 to 249 ASCII characters"),
         (lambda it: it.export_keying_material("x" * 250, 32), VALUE, "1 to 249 ASCII characters"),
         (lambda it: it.export_keying_material("schlüssel", 32), VALUE, "1 to 249 ASCII characters"),
@@ -176,8 +176,8 @@ OF_CONNECTIONS: dict[str, list[Line]] = {
         (lambda it: it.get_channel_binding("tls-exporter "), VALUE, "not implemented"),
         (lambda it: it.get_channel_binding("TLS-EXPORTER"), VALUE, "not implemented"),
         (lambda it: it.get_channel_binding(""), VALUE, "not implemented"),
-        (lambda it: it.get_channel_binding(b"tls-exporter"), TYPE, "expected str, got bytes"),
-        (lambda it: it.get_channel_binding(None), TYPE, "expected str, got NoneType"),
+        (lambda it: it.get_channel_binding(b"tls-exporter"), TYPE, "must be str, not bytes"),
+        (lambda it: it.get_channel_binding(None), TYPE, "cb_type must be str, not NoneType"),
     ],
     "peek": [
         (lambda it: it.peek(-1), VALUE, "size should not be negative"),
@@ -563,7 +563,7 @@ OF_CONTEXTS: dict[str, list[Line]] = {
         (lambda it: Certificate.from_der(it.crl), SSL, "does not contain a certificate"),
     ],
     "Certificate.fingerprint": [
-        (lambda it: it.certificate.fingerprint(3), TYPE, "expected str, got int"),
+        (lambda it: it.certificate.fingerprint(3), TYPE, "name must be str, not int"),
         (lambda it: it.certificate.fingerprint(""), VALUE, "hash function"),
         (lambda it: it.certificate.fingerprint("sha256\0"), VALUE, "null character"),
         (lambda it: it.certificate.fingerprint("sha-257"), VALUE, "no hash function 'sha-257' for this: use 'sha256'"),

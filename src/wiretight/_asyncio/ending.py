@@ -381,7 +381,7 @@ class Ending(Flow):
             return
         if _get_running_loop() is self._loop:
             server._detach(*self._server_arguments())
-        else:  # a destructor, which runs in any thread
+        elif not self._is_inherited():  # in a destructor, which runs in any thread
             self._loop.call_soon_threadsafe(server._detach, *self._server_arguments())
 
     def _server_arguments(self) -> tuple[Ending, ...]:

@@ -1,5 +1,6 @@
 """_SSLContext: a Context with everything that can be loaded into it, in the shape of CPython's `_ssl._SSLContext`."""
 
+from wiretight._core.base.text cimport exact_text
 from wiretight._core.callbacks cimport (
     alerts, alpn, clienthello, keylog, messages, newsession, psk, serversessions, verify,
 )
@@ -10,18 +11,8 @@ from wiretight._core.drivers.sslsocket cimport for_bios, for_socket
 from wiretight._core.session.session cimport stats_of
 from wiretight._core.trust cimport locations, verifiedchains
 
-cdef extern from "Python.h":
-    object PyUnicode_FromObject(object text)
-
 cdef extern from "references.h":
     int add_to_lookup "wt_add_to_lookup"(object kind, object ancestor) except -1
-
-
-cdef str plain(object text, str argument):
-    """One of a subclass of str, such as a member of an enumeration, as a str: Cython takes no other."""
-    if not isinstance(text, str):
-        raise TypeError(f"{argument} must be str, not {type(text).__name__}")
-    return PyUnicode_FromObject(text)
 
 
 cdef class _SSLContext(Context):
@@ -42,7 +33,7 @@ cdef class _SSLContext(Context):
 
         OpenSSL: SSL_CTX_set_cipher_list(3)
         """
-        algorithms.set_ciphers(self, plain(cipherlist, "cipherlist"))
+        algorithms.set_ciphers(self, exact_text(cipherlist, "cipherlist"))
 
     def set_ciphersuites(self, ciphersuites, /):
         """Chooses the cipher suites of TLS 1.3: names joined by colons.
@@ -51,7 +42,7 @@ cdef class _SSLContext(Context):
 
         OpenSSL: SSL_CTX_set_ciphersuites(3)
         """
-        algorithms.set_ciphersuites(self, plain(ciphersuites, "ciphersuites"))
+        algorithms.set_ciphersuites(self, exact_text(ciphersuites, "ciphersuites"))
 
     def get_ciphers(self):
         """The enabled ciphers in order of preference, each a dictionary. Since 0.1.
@@ -76,7 +67,7 @@ cdef class _SSLContext(Context):
 
         OpenSSL: SSL_CTX_set1_groups_list(3)
         """
-        algorithms.set_groups(self, plain(grouplist, "grouplist"))
+        algorithms.set_groups(self, exact_text(grouplist, "grouplist"))
 
     def get_groups(self, *, bint include_aliases=False):
         """The names of the groups that set_groups() accepts here; with `include_aliases`, also their other names.
@@ -94,7 +85,7 @@ cdef class _SSLContext(Context):
 
         OpenSSL: SSL_CTX_set1_client_sigalgs_list(3)
         """
-        algorithms.set_client_sigalgs(self, plain(sigalgslist, "sigalgslist"))
+        algorithms.set_client_sigalgs(self, exact_text(sigalgslist, "sigalgslist"))
 
     def set_server_sigalgs(self, sigalgslist, /):
         """Chooses the signature algorithms for server certificates: names joined by colons.
@@ -103,7 +94,7 @@ cdef class _SSLContext(Context):
 
         OpenSSL: SSL_CTX_set1_sigalgs_list(3)
         """
-        algorithms.set_server_sigalgs(self, plain(sigalgslist, "sigalgslist"))
+        algorithms.set_server_sigalgs(self, exact_text(sigalgslist, "sigalgslist"))
 
     # --- certificates and trust --------------------------------------------------------------------------------------
     def load_cert_chain(self, certfile, keyfile=None, password=None):
@@ -337,7 +328,7 @@ cdef class _SSLContext(Context):
 
         OpenSSL: SSL_CTX_set_psk_server_callback(3), SSL_CTX_use_psk_identity_hint(3)
         """
-        hint = None if identity_hint is None else plain(identity_hint, "identity_hint")
+        hint = None if identity_hint is None else exact_text(identity_hint, "identity_hint")
         psk.set_psk_server_callback(self, callback, hint)
 
     @property

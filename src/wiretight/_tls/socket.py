@@ -1,8 +1,9 @@
 """SSLSocket: a socket that speaks TLS.
 
-It calls methods of the socket itself as `PlainSocket.X(self, …)`, never through super(), behind which a program's class
-may be. Nor as `socket.socket.X`: programs replace that class with their own (PySocks, tracers, pytest-socket), and ours
-is not a subclass of those. The standard library's SSLSocket is a base for isinstance() only.
+It calls methods of the socket itself as `PlainSocket.X(self, …)`, never through super(), which may find those of
+another base of a program's class. Nor as `socket.socket.X`: programs replace that class with their own (PySocks,
+tracers, pytest-socket), and ours is not a subclass of those. The standard library's SSLSocket is a base for
+isinstance() only.
 
 Methods that `ssl` calls through `self`, where a program may override them, are called so here too.
 """

@@ -76,8 +76,8 @@ cdef Status outcome(SSL *ssl, int ret, Failure *failure) noexcept nogil:
 
 
 cdef bint hides_close_notify(SSL *ssl) noexcept nogil:
-    """Whether the peer has closed cleanly after an alert user_canceled, as Java's does: from that on, OpenSSL 3.2 and
-    newer call the end of the data a failure of the system (openssl/openssl#25254).
+    """Whether the peer has closed cleanly after an alert user_canceled, as servers on Java do: OpenSSL 3.2 and newer
+    then report the end of the data as a failure of the system (openssl/openssl#25254).
 
     OpenSSL: SSL_get_shutdown(3)
     """

@@ -11,8 +11,8 @@ from libc.string cimport memcpy, strlen
 cimport cython
 
 from wiretight._core.base.coroutines cimport no_coroutine
-from wiretight._core.base.cstrings cimport c_string
 from wiretight._core.base.errors cimport ssl_error
+from wiretight._core.base.text cimport c_string
 from wiretight._core.callbacks.failures cimport UNRAISABLE, call_python, callable_or_none
 from wiretight._core.connection.connection cimport Connection
 from wiretight._core.context.context cimport settings_of, trial, update_settings

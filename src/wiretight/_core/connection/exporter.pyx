@@ -11,6 +11,7 @@ from libc.string cimport memset
 from operator import index
 
 from wiretight._core.base.errors cimport check_memory, forget_errors, raise_queue
+from wiretight._core.base.text cimport exact_text
 from wiretight._core.openssl.asn1 cimport (
     NID_auth_null, NID_auth_psk, NID_auth_srp, NID_md5, NID_sha1, NID_sha256, NID_undef, OBJ_nid2sn,
 )
@@ -65,7 +66,7 @@ cdef struct Export:
 
 
 def export_keying_material(
-    Connection connection not None, str label not None, length, context=None, *, bint early=False,
+    Connection connection not None, label, length, context=None, *, bint early=False,
 ):
     """`length` bytes of a secret that both ends derive for `label` and `context`, of this connection alone.
 
@@ -74,7 +75,7 @@ def export_keying_material(
     OpenSSL: SSL_export_keying_material(3)
     """
     cdef Export it
-    cdef bytes name = label_of(label)
+    cdef bytes name = label_of(exact_text(label, "label"))
     cdef bytes data = b"" if context is None else context_of(context)
     size = index(length)
     if not 1 <= size <= MOST:

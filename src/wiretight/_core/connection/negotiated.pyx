@@ -15,8 +15,8 @@ from libc.string cimport memcpy
 
 cimport cython
 
-from wiretight._core.base.cstrings cimport exact_text
 from wiretight._core.base.errors cimport check, forget_errors
+from wiretight._core.base.text cimport exact_text
 from wiretight._core.connection.connection cimport Connection
 from wiretight._core.connection.exporter cimport channel_binding
 from wiretight._core.connection.peer cimport ca_names_of, peer_certificate, sent_chain, verified_chain

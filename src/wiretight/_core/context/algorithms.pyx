@@ -2,8 +2,8 @@
 
 from cython cimport critical_section
 
-from wiretight._core.base.cstrings cimport c_string
 from wiretight._core.base.errors cimport raise_queue, ssl_error
+from wiretight._core.base.text cimport c_string
 from wiretight._core.context.ciphers cimport described
 from wiretight._core.context.context cimport settings_of, trial, update_settings
 from wiretight._core.openssl.asn1 cimport NID_undef, OBJ_sn2nid

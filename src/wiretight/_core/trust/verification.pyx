@@ -14,8 +14,8 @@ cimport cython
 from libc.stdint cimport uint64_t
 from libc.string cimport memset
 
-from wiretight._core.base.cstrings cimport exact_text
 from wiretight._core.base.errors cimport raise_queue, verify_message
+from wiretight._core.base.text cimport exact_text
 from wiretight._core.openssl.x509 cimport (
     X509_NAME_cmp, X509_STORE_CTX_free, X509_STORE_CTX_get0_cert, X509_STORE_CTX_get0_chain, X509_STORE_CTX_get0_param,
     X509_STORE_CTX_get0_store, X509_STORE_CTX_get0_untrusted, X509_STORE_CTX_get1_chain,

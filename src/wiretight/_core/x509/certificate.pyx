@@ -4,9 +4,9 @@ cimport cython
 from cpython.bytes cimport PyBytes_FromStringAndSize
 from libc.time cimport tm
 
-from wiretight._core.base.cstrings cimport exact_text
 from wiretight._core.base.errors cimport check, check_memory, forget_errors, raise_queue
 from wiretight._core.base.files cimport file_content
+from wiretight._core.base.text cimport exact_text
 from wiretight._core.openssl.asn1 cimport (
     ASN1_INTEGER, ASN1_STRING, ASN1_STRING_get0_data, ASN1_STRING_length, ASN1_STRING_type, ASN1_TIME, ASN1_TIME_print,
     ASN1_TIME_to_tm, NID_ad_OCSP, NID_ad_ca_issuers, V_ASN1_NEG_INTEGER, i2a_ASN1_INTEGER,

@@ -1,7 +1,7 @@
 """Digests of a certificate and of its public key."""
 
-from wiretight._core.base.cstrings cimport c_string
 from wiretight._core.base.errors cimport check_memory, forget_errors
+from wiretight._core.base.text cimport c_string
 from wiretight._core.openssl.crypto cimport OPENSSL_free
 from wiretight._core.openssl.evp cimport EVP_MAX_MD_SIZE, EVP_MD, EVP_MD_fetch, EVP_MD_free, SHA256
 from wiretight._core.openssl.x509 cimport X509_digest, X509_get_X509_PUBKEY, i2d_X509_PUBKEY

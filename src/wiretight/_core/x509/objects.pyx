@@ -1,7 +1,7 @@
 """Objects: the identifiers of ASN.1, by number, by name and by OpenSSL's own number (NID)."""
 
-from wiretight._core.base.cstrings cimport c_string, exact_text
 from wiretight._core.base.errors cimport check_memory
+from wiretight._core.base.text cimport c_string, exact_text
 from wiretight._core.openssl.asn1 cimport (
     ASN1_OBJECT, ASN1_OBJECT_free, NID_undef, OBJ_nid2ln, OBJ_nid2obj, OBJ_nid2sn, OBJ_obj2nid, OBJ_txt2obj,
 )

@@ -4,12 +4,9 @@ from cpython.unicode cimport PyUnicode_FromObject
 
 
 cdef inline str exact_text(object given, str argument):
-    """A str, made of one of a program's own class if need be, which an argument declared as str would refuse.
-
-    Raises TypeError, in Cython's words, for anything else.
-    """
+    """One of a subclass of str, such as a member of an enumeration, as a str: Cython takes no other."""
     if not isinstance(given, str):
-        raise TypeError(f"Argument '{argument}' has incorrect type (expected str, got {type(given).__name__})")
+        raise TypeError(f"{argument} must be str, not {type(given).__name__}")
     return PyUnicode_FromObject(given)
 
 
