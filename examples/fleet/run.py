@@ -30,10 +30,11 @@ EVENTS = {30: "Redis is killed", 45: "Redis is back, empty", 60: "two servers ar
 
 
 def free_port():
-    """One that nobody has now."""
-    with socket.socket() as it:
-        it.bind(("127.0.0.1", 0))
-        return it.getsockname()[1]
+    """One that nobody has now, below those that the system gives to clients."""
+    while True:
+        port = 16384 + secrets.randbelow(16384)
+        with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port
 
 
 def need(*programs):

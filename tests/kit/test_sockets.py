@@ -1,3 +1,4 @@
+import socket
 import ssl as standard
 
 import pytest
@@ -8,6 +9,7 @@ from tests.kit.sockets import (
     NON_BLOCKING,
     TRANSPORTS,
     driven,
+    free_port,
     receive_all,
     receive_exactly,
     send_all,
@@ -31,6 +33,19 @@ def test_a_plain_pair_is_connected_both_ways(transport):
         assert server.recv(10) == b"ping"
         server.sendall(b"pong")
         assert client.recv(10) == b"pong"
+
+
+def test_a_free_port_is_none_that_the_system_gives_to_others():
+    lowest_given = min(listening_port(0) for _ in range(100))
+    for _ in range(100):
+        port = free_port()
+        assert port < lowest_given
+        assert listening_port(port) == port
+
+
+def listening_port(wanted):
+    with socket.create_server(("", wanted)) as listener:
+        return listener.getsockname()[1]
 
 
 def test_tls_sockets_are_connected_both_ways(client_context, server_context, mode, transport):
