@@ -14,10 +14,12 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/types.h>
+#include <time.h>
 
 extern void *__libc_malloc(size_t);
 extern void *__libc_calloc(size_t, size_t);
 extern void *__libc_realloc(void *, size_t);
+extern void __libc_free(void *);
 
 static uintptr_t scope_start, scope_end;
 #define BY_THE_CORE \
@@ -234,4 +236,18 @@ void *faults_call(long at, void *function, void *arguments) {
     result = call(function, arguments);
     starving = 0;
     return result;
+}
+
+/* --- A thread's end ---------------------------------------------------------------------------------------------- */
+
+static _Thread_local int takes_its_time;
+
+/* From now on each free() of this thread takes ten milliseconds: what it does at its end can be met in the middle. */
+void faults_slow_frees(void) { takes_its_time = 1; }
+
+void free(void *old) {
+    static const struct timespec a_while = {0, 10000000};
+    if (takes_its_time)
+        nanosleep(&a_while, NULL);
+    __libc_free(old);
 }

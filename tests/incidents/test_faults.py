@@ -1,8 +1,8 @@
 """Faults: whatever system call or allocation fails, there is no crash, no hang and no wrong byte.
 
 Each test runs faulty.py (system calls), starved.py (allocations of a connection), starved_window.py (of a read that
-reads ahead), starved_loops.py (of what an event loop calls) or starved_making.py (of everything else) with faults.c
-preloaded; what is guaranteed is asserted there.
+reads ahead), starved_loops.py (of what an event loop calls), starved_making.py (of everything else) or slow_ends.py
+(threads that end slowly) with faults.c preloaded; what is guaranteed is asserted there.
 """
 
 from __future__ import annotations
@@ -173,3 +173,12 @@ def test_each_allocation_of_what_a_loop_calls_may_fail(run, tmp_path, way):
     if way.loop == "uvloop" and uvloop is None:
         pytest.skip("uvloop is not installed: it has no release for this Python")
     assert run("starved_loops.py", way, tmp_path)["ended"]
+
+
+# --- A thread's end ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("use", ["handshake", "connection", "context", "random"])
+@reference("openssl/openssl#19066")
+def test_a_fork_while_a_thread_that_used_openssl_is_ending(run, certificates, use):
+    assert run("slow_ends.py", certificates.folder, use)["completed"]

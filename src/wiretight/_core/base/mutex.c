@@ -4,6 +4,7 @@
 
 #include <Python.h>
 #include <errno.h>
+#include <openssl/crypto.h>
 #include <pthread.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -34,8 +35,47 @@ static atomic_int *path_of(const void *key) {
 /* How many times this thread is inside: an OpenSSL provider may fork there. */
 static _Thread_local int own;
 
+static _Thread_local int ends_inside;
+
+static void end_inside(void *unused) {
+    (void)unused;
+    wt_gate_enter(&ends_inside);
+    OPENSSL_thread_stop();
+    wt_gate_leave(&ends_inside);
+}
+
+/* Both call end_inside() at the end of this thread. OpenSSL uses the second, with a key that may be older than ours and
+   so has its turn before; glibc calls what the first was given before it comes to keys. */
+#ifdef __GLIBC__
+extern int __cxa_thread_atexit_impl(void (*function)(void *), void *argument, void *library);
+extern void *__dso_handle __attribute__((visibility("hidden")));
+
+static void create_end(void) {
+}
+
+static void prepare_end(void) {
+    ends_inside = __cxa_thread_atexit_impl(end_inside, NULL, &__dso_handle) == 0;
+}
+#else
+static pthread_key_t end;
+
+static void create_end(void) {
+    (void)pthread_key_create(&end, end_inside);
+}
+
+static void prepare_end(void) {
+    ends_inside = pthread_setspecific(end, &end) == 0;
+}
+#endif
+
+void wt_gate_at_thread_end(void) {
+    if (!ends_inside)
+        prepare_end();
+}
+
 void wt_gate_enter(const void *key) {
     atomic_int *inside = path_of(key);
+    wt_gate_at_thread_end();
     for (;;) {
         atomic_fetch_add(inside, 1);
         if (!atomic_load(&closed) || own > 0)
@@ -303,6 +343,7 @@ static void after_fork_in_child(void) {
 __attribute__((constructor)) static void set_up(void) {
     for (int i = 0; i < QUEUES; i++)
         pthread_mutex_init(&queues[i].lock, NULL);
+    create_end();
     (void)pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
 }
 

@@ -51,6 +51,11 @@ void wt_adoption_ends(atomic_uint *process);
 void wt_gate_enter(const void *key);
 void wt_gate_leave(const void *key);
 
+/* What OpenSSL keeps for this thread (its errors, its random generators) it frees at the thread's end under a lock of its
+   own, for which a child waits forever that was forked in the middle. So it is freed inside the gate. wt_gate_enter()
+   sees to it; a thread that uses OpenSSL only with the GIL calls this. */
+void wt_gate_at_thread_end(void);
+
 void wt_mutex_wait(wt_mutex *mutex);
 void wt_mutex_hand_over(wt_mutex *mutex);
 int wt_mutex_adopt(wt_mutex *mutex);

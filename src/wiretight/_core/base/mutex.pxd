@@ -27,6 +27,7 @@ cdef extern from "mutex.h" nogil:
     void wt_check_holds_none()
     void wt_gate_enter(const void *key)
     void wt_gate_leave(const void *key)
+    void wt_gate_at_thread_end()
 
 cdef extern from "mutex.h":
     void wt_mutex_lock_with_gil(wt_mutex *mutex)

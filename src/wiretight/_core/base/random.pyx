@@ -5,6 +5,7 @@ from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
 from libc.limits cimport INT_MAX
 
 from wiretight._core.base.errors cimport check
+from wiretight._core.base.mutex cimport wt_gate_at_thread_end
 from wiretight._core.openssl.crypto cimport RAND_bytes as fill, RAND_add as add, RAND_status as status
 from wiretight._core.openssl.err cimport ERR_clear_error
 
@@ -24,6 +25,7 @@ def RAND_bytes(Py_ssize_t n, /):
         raise OverflowError(f"at most {INT_MAX} bytes at once")
     result = bytearray(n)
     if n:
+        wt_gate_at_thread_end()
         ERR_clear_error()
         check(fill(<unsigned char *><char *>result, <int>n))
     return bytes(result)
@@ -35,6 +37,7 @@ def RAND_add(string, double entropy, /):
     The generator seeds itself even without it. Since 0.1. OpenSSL: RAND_add(3)
     """
     cdef Py_buffer view
+    wt_gate_at_thread_end()
     PyObject_GetBuffer(string.encode() if isinstance(string, str) else string, &view, PyBUF_SIMPLE)
     try:
         add(view.buf, <int>min(view.len, <Py_ssize_t>INT_MAX), entropy)
@@ -47,4 +50,5 @@ def RAND_status():
 
     OpenSSL: RAND_status(3)
     """
+    wt_gate_at_thread_end()
     return bool(status())

@@ -7,6 +7,7 @@ from libc.stdint cimport uint64_t
 cimport cython
 
 from wiretight._core.base.errors cimport raise_queue
+from wiretight._core.base.mutex cimport wt_gate_at_thread_end
 from wiretight._core.context.defaults cimport CERT_NONE, CERT_OPTIONAL, CERT_REQUIRED, defaults, openssl_mode
 from wiretight._core.context.owner cimport handle, set_owner
 from wiretight._core.context.settings cimport Hook, apply, put_properties, seal
@@ -69,6 +70,7 @@ cdef class Context:
         elif properties is None:
             warn_of(number)
         properties = properties or None
+        wt_gate_at_thread_end()
         ERR_clear_error()
         self.ctx = SSL_CTX_new_ex(NULL, <const char *>NULL if properties is None else <const char *>properties, method)
         if self.ctx == NULL:
@@ -440,6 +442,7 @@ cdef bint exchange_unsealed(Context context, Context other) except -1:
 
 cdef SSL *new_connection(Context context, Settings settings, bint server_side) except NULL:
     """An SSL for the caller to free. OpenSSL: SSL_new(3)"""
+    wt_gate_at_thread_end()
     make_sealed(context)
     return configured(SSL_new(context.ctx), context.sealed, settings, server_side)
 
