@@ -54,8 +54,11 @@ def test_a_context_defines_every_attribute_itself(name: str) -> None:
     }
 
 
-def test_a_context_has_no_standard_base_class() -> None:
-    assert not [base for base in wiretight.SSLContext.__mro__ if base.__module__ in {"ssl", "_ssl"}]
+def test_a_context_has_no_native_part_of_the_standard_class() -> None:
+    assert [base for base in wiretight.SSLContext.__mro__ if base.__module__ in {"ssl", "_ssl"}] == [
+        standard.SSLContext
+    ]
+    assert wiretight.SSLContext.__base__ is wiretight._SSLContext
 
 
 # --- What a program's super() finds ----------------------------------------------------------------------------------

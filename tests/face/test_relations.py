@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import copyreg
+import functools
+import gc
 import inspect
 import pickle
 import socket
 import ssl as standard
+import subprocess
+import sys
+import weakref
 from typing import Any, ClassVar
 
 import pytest
@@ -52,8 +57,29 @@ def test_it_is_the_standard_librarys_own_object(name: str) -> None:
 @beside_ssl
 def test_a_context_is_an_instance_of_the_standard_context(context: Any) -> None:
     assert isinstance(context, standard.SSLContext)
-    assert context.__class__ is standard.SSLContext
-    assert type(context) is wiretight.SSLContext
+    assert issubclass(wiretight.SSLContext, standard.SSLContext)
+
+
+def test_the_class_of_a_context_makes_another_one(context: Any) -> None:
+    assert type(context) is context.__class__ is wiretight.SSLContext
+    assert type(context.__class__(context.protocol)) is wiretight.SSLContext
+
+
+RECIPE = """
+import copyreg, pickle
+{preamble}
+copyreg.pickle(ssl.SSLContext, lambda context: (context.__class__, (context.protocol,)))
+copied = pickle.loads(pickle.dumps(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)))
+print(type(copied).__module__, int(copied.protocol))
+"""
+
+
+@pytest.mark.parametrize("preamble", ["import wiretight as ssl", "import wiretight; wiretight.install(); import ssl"])
+def test_the_recipe_with_which_programs_pickle_contexts_makes_one_of_ours(preamble: str) -> None:
+    """That of many projects: it names the class by `__class__`."""
+    program = RECIPE.format(preamble=preamble)
+    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert (ran.stdout, ran.stderr) == ("wiretight 16\n", "")
 
 
 def test_a_standard_context_is_an_instance_of_our_context() -> None:
@@ -225,3 +251,106 @@ def test_a_context_can_be_referenced_weakly_and_carry_attributes(context: Any) -
     context.note = 1
     assert context.note == 1
     assert "SSLContext" in repr(context)
+
+
+# --- What CPython keeps of a class ------------------------------------------------------------------------------------
+
+
+class OfAProgram(wiretight.SSLContext):
+    pass
+
+
+KINDS = pytest.mark.parametrize("kind", [wiretight.SSLContext, OfAProgram])
+
+
+@KINDS
+@pytest.mark.parametrize("name", ["of_a_library", "__repr__", "__call__", "__len__"])
+def test_a_patch_of_the_standard_class_that_is_taken_back_leaves_nothing(
+    kind: Any, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A lookup is answered from a cache, which holds no reference to what it has found."""
+    context = kind(wiretight.PROTOCOL_TLS_CLIENT)
+    for _ in range(3):
+        before = looked_up(context, name)
+        method = lambda self: "patched"  # noqa: E731
+        patched = weakref.ref(method)
+        with monkeypatch.context() as patch:
+            patch.setattr(standard.SSLContext, name, method, raising=False)
+            del method
+            during = looked_up(context, name)
+            assert getattr(during, "__func__", None) is patched() or during == before
+            del during
+        assert looked_up(context, name) == before
+        gc.collect()
+        assert patched() is None
+
+
+def looked_up(context: Any, name: str) -> Any:
+    found = None
+    for _ in range(100):  # it is in the cache, and in the instruction
+        found = getattr(context, name, None)
+    return found
+
+
+def test_a_slot_that_the_standard_class_gets_is_used_and_taken_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    context = OfAProgram(wiretight.PROTOCOL_TLS_CLIENT)
+    with monkeypatch.context() as patch:
+        patch.setattr(standard.SSLContext, "__len__", lambda self: 3, raising=False)
+        assert len(context) == 3
+    with pytest.raises(TypeError):
+        len(context)
+
+
+def test_a_class_of_a_program_is_collected() -> None:
+    class Mine(wiretight.SSLContext):
+        pass
+
+    Mine(wiretight.PROTOCOL_TLS_CLIENT)
+    gone = weakref.ref(Mine)
+    del Mine
+    gc.collect()
+    assert gone() is None
+
+
+def test_a_class_of_a_program_may_get_other_bases() -> None:
+    class Mine(wiretight.SSLContext):
+        pass
+
+    class Base(wiretight.SSLContext):
+        pass
+
+    Mine.__bases__ = (Base,)
+    context = Mine(wiretight.PROTOCOL_TLS_CLIENT)
+    assert isinstance(context, Base)
+    assert isinstance(context, standard.SSLContext)
+
+
+def test_a_class_is_made_again_from_its_bases() -> None:
+    """As decorators do that add slots."""
+    again = type(OfAProgram)("Again", OfAProgram.__bases__, dict(vars(OfAProgram)))
+    assert isinstance(again(wiretight.PROTOCOL_TLS_CLIENT), standard.SSLContext)
+
+
+def test_the_metaclass_alone_makes_no_context() -> None:
+    class Plugin(metaclass=type(wiretight.SSLContext)):
+        pass
+
+    assert not isinstance(Plugin(), standard.SSLContext)
+    assert not issubclass(Plugin, standard.SSLContext)
+
+
+def test_a_function_registered_for_the_standard_class_is_called_with_ours() -> None:
+    named = functools.singledispatch(lambda given: "another")
+    named.register(standard.SSLContext, lambda given: "context")
+    assert [named(kind(wiretight.PROTOCOL_TLS_CLIENT)) for kind in (wiretight.SSLContext, OfAProgram)] == [
+        "context"
+    ] * 2
+
+
+def test_a_native_method_of_the_standard_class_rejects_our_context(context: Any) -> None:
+    members = vars(standard.SSLContext.__base__).values()
+    natives = [member for member in members if hasattr(type(member), "__objclass__")]
+    assert natives
+    for native in natives:
+        with pytest.raises(TypeError):
+            native.__get__(context, type(context))()

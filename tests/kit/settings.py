@@ -6,9 +6,12 @@ import inspect
 
 from tests.kit.subject import tls
 
-# What can be set, and is no setting of connections: the classes that are made, a limit of accept(), what is gone, and a
-# session, which is returned.
-OTHERS = {"sslsocket_class", "sslobject_class", "handshake_timeout", "set_npn_protocols", "load_session"}
+# What can be set, and is no setting of connections: the classes that are made, a limit of accept(), what is gone, a
+# session, which is returned, and what the standard class has for Windows.
+OTHERS = {
+    "sslsocket_class", "sslobject_class", "handshake_timeout", "set_npn_protocols", "load_session",
+    "_load_windows_store_certs",
+}  # fmt: skip
 
 
 def is_setter(name: str) -> bool:

@@ -12,7 +12,7 @@ from wiretight._core.session.session cimport stats_of
 from wiretight._core.trust cimport locations, verifiedchains
 
 cdef extern from "references.h":
-    int add_to_lookup "wt_add_to_lookup"(object kind, object ancestor) except -1
+    int add_the_base "wt_add_base"(object kind, object base) except -1
 
 
 cdef class _SSLContext(Context):
@@ -450,11 +450,10 @@ cdef class _SSLContext(Context):
         return for_bios(self, incoming, outgoing, server_side, a_label(server_hostname), owner, session)
 
 
-def add_ancestor(kind, ancestor, /):
-    """Makes isinstance() and issubclass() treat `kind`, and classes derived from it later, as subclasses of `ancestor`.
+def add_base(kind, base, /):
+    """Makes `base` the last base of the class `kind`, although their layouts in memory differ, which Python rejects.
 
-    Their layouts in memory differ, so that Python itself would reject the base. Attributes that `kind` lacks are looked
-    up in `ancestor` last, and not in its base: a method that expects a native object of that raises here.
-    Since 0.1. Source: PEP 253; `PyType_IsSubtype()` follows the order in which attributes are looked up.
+    The bases of `base` are left out: their native methods would take an object of `kind` for one of theirs, and so raise
+    TypeError instead. Since 0.1. Source: PEP 253
     """
-    add_to_lookup(kind, ancestor)
+    add_the_base(kind, base)

@@ -11,7 +11,7 @@ from functools import partial
 from wiretight._core.context import executor as _executor
 from wiretight._core.context.keylifetime import key_update_after, set_key_update_after
 from wiretight._core.session.session import SSLSession
-from wiretight._core.sslcontext import _SSLContext, add_ancestor
+from wiretight._core.sslcontext import _SSLContext, add_base
 from wiretight._standard.errors import HAS_STANDARD, SSLError, standard
 from wiretight._standard.passing import TakesStandard
 from wiretight._standard.typing import TYPE_CHECKING, Any, ClassVar
@@ -97,15 +97,23 @@ def _call_with_names(
 
 
 class _PassesForStandard(TakesStandard):
-    """Makes isinstance(context, standard.SSLContext) true of contexts of a program's subclass.
-
-    `__class__` does that for SSLContext itself, but in a subclass it must be the subclass.
-    """
+    """Makes isinstance(context, standard.SSLContext) true: that class is a base, although its layout differs."""
 
     def __init__(cls, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        if HAS_STANDARD and "_counterpart" not in vars(cls):
-            add_ancestor(cls, standard.SSLContext)
+        cls._add_standard()
+
+    def __setattr__(cls, name: str, value: object) -> None:
+        super().__setattr__(name, value)
+        if name == "__bases__":
+            cls._add_standard()
+
+    def _add_standard(cls) -> None:
+        if HAS_STANDARD and _SSLContext in cls.__mro__ and standard.SSLContext not in cls.__mro__:
+            add_base(cls, standard.SSLContext)
+        subclasses: Any = cls.__subclasses__()
+        for subclass in subclasses:
+            subclass._add_standard()
 
     def __subclasscheck__(cls, subclass: type) -> bool:
         if super().__subclasscheck__(subclass):
@@ -114,7 +122,7 @@ class _PassesForStandard(TakesStandard):
         return counterpart is not None and issubclass(subclass, counterpart)
 
     def mro(cls) -> list[type]:
-        """Without the standard class, which Python itself would reject because its layout differs. Since 0.1."""
+        """Without the standard class, which Python would reject here. Since 0.1."""
         return [kind for kind in super().mro() if not HAS_STANDARD or kind is not standard.SSLContext]
 
 
@@ -135,8 +143,8 @@ class SSLContext(  # type: ignore[misc, override]
     ValueError for an unknown one; the others, and no argument, are deprecated.
 
     It passes for the standard library's: isinstance(context, ssl.SSLContext) is true, and so is the reverse for that
-    library's own contexts. It is not a subclass: that would contain a second, unconfigured context, which any method
-    missing here would silently configure instead.
+    library's own contexts. It has nothing native of that class: it would contain a second, unconfigured context, which
+    any method missing here would silently configure instead.
 
     Since 0.1. Source: `ssl.SSLContext`.
     OpenSSL: SSL_CTX_new(3)
@@ -162,16 +170,6 @@ class SSLContext(  # type: ignore[misc, override]
         if protocol != PROTOCOL_TLS_CLIENT:
             import_for_operators()
         return _SSLContext.__new__(cls, protocol)
-
-    @property
-    def __class__(self) -> type:
-        return standard.SSLContext if HAS_STANDARD and type(self) is SSLContext else type(self)
-
-    @__class__.setter
-    def __class__(self, cls: type) -> None:  # sanic and eventlet assign it
-        if HAS_STANDARD and cls is standard.SSLContext:  # what it said before
-            cls = SSLContext
-        object.__dict__["__class__"].__set__(self, cls)
 
     # --- Connections --------------------------------------------------------------------------------------------------
 

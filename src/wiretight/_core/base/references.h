@@ -1,4 +1,4 @@
-/* Weak references through the API of Python 3.13 or an older one, and the lookup order of a class. */
+/* Weak references through the API of Python 3.13 or an older one, and the bases of a class. */
 #ifndef WIRETIGHT_REFERENCES_H
 #define WIRETIGHT_REFERENCES_H
 
@@ -19,18 +19,50 @@ static inline PyObject *wt_referent(PyObject *reference) {
     return object;
 }
 
-/* Inserts `ancestor` before the last entry, `object`. The old tuple stays alive: another thread may be using it. */
-static inline int wt_add_to_lookup(PyObject *kind, PyObject *ancestor)
-{
-    PyTypeObject *type = (PyTypeObject *)kind;
-    PyObject *before = type->tp_mro;
-    Py_ssize_t last = PyTuple_GET_SIZE(before) - 1;
-    PyObject *order = PyTuple_New(last + 2);
+static inline PyObject *wt_with(PyObject *tuple, Py_ssize_t at, PyObject *item) {
+    Py_ssize_t size = PyTuple_GET_SIZE(tuple);
+    PyObject *result = PyTuple_New(size + 1);
+    for (Py_ssize_t i = 0; result != NULL && i <= size; i++)
+        PyTuple_SET_ITEM(result, i, Py_NewRef(i == at ? item : PyTuple_GET_ITEM(tuple, i - (i > at))));
+    return result;
+}
+
+/* Puts the class `added` right before `object` into the lookup order of the class `to`, as its last base unless a base of
+   `to` has it. Both were made in Python. CPython then meets them wherever it looks for bases and subclasses, so that a
+   change of `added` clears what it has cached of `to`. */
+static inline int wt_add_base(PyObject *to, PyObject *added) {
+    PyTypeObject *type = (PyTypeObject *)to, *base = (PyTypeObject *)added;
+    PyObject *old_order = type->tp_mro, *old_bases = type->tp_bases;
+    PyObject *order = wt_with(old_order, PyTuple_GET_SIZE(old_order) - 1, added);
+    int inherited = 0;
     if (order == NULL)
         return -1;
-    for (Py_ssize_t i = 0; i <= last + 1; i++)
-        PyTuple_SET_ITEM(order, i, Py_NewRef(i == last ? ancestor : PyTuple_GET_ITEM(before, i < last ? i : last)));
+    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(old_bases); i++)
+        inherited |= PyType_IsSubtype((PyTypeObject *)PyTuple_GET_ITEM(old_bases, i), base);
+    if (!inherited) {
+        PyObject *bases = wt_with(old_bases, PyTuple_GET_SIZE(old_bases), added);
+        PyObject *key = PyLong_FromVoidPtr(type);
+        PyObject *reference = PyWeakref_NewRef(to, NULL);
+        int error = bases == NULL || key == NULL || reference == NULL;
+        if (!error && base->tp_subclasses == NULL)
+            error = (base->tp_subclasses = (void *)PyDict_New()) == NULL;
+        if (!error)
+            error = PyDict_SetItem((PyObject *)base->tp_subclasses, key, reference) < 0;
+        Py_XDECREF(key);
+        Py_XDECREF(reference);
+        if (error) {
+            Py_XDECREF(bases);
+            Py_DECREF(order);
+            return -1;
+        }
+        type->tp_bases = bases;
+        Py_DECREF(old_bases);
+    }
+#if defined(Py_GIL_DISABLED) && PY_VERSION_HEX >= 0x030E0000
+    (void)PyUnstable_Object_EnableDeferredRefcount(order); /* like CPython's: another thread reads it without a lock */
+#endif
     type->tp_mro = order;
+    Py_DECREF(old_order);
     PyType_Modified(type);
     return 0;
 }
