@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl as standard
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -113,6 +114,57 @@ def test_a_peer_that_hangs_up_is_a_reset(loops, ends):
         with pytest.raises(ConnectionResetError):
             await ends.connect(Recorder, server.sockets[0].getsockname())
         server.close()
+
+    loops.run(main)
+
+
+CLOSE_NOTIFY = bytes.fromhex("15030300020100")
+
+
+@pytest.mark.parametrize("executor", [None, "threads"])
+def test_a_server_that_closes_in_the_middle_is_an_end_of_tls(loops, ends, executor):
+    """As asyncio's own TLS says it, and nothing is reported: loops.run() fails otherwise."""
+
+    async def handle(reader, writer):
+        await reader.read(4096)
+        writer.write(CLOSE_NOTIFY)
+        await reader.read()
+        writer.close()
+
+    async def main():
+        server = await asyncio.start_server(handle, ADDRESS, 0)
+        context = ends.client_context()
+        address = server.sockets[0].getsockname()
+        async with server:
+            with ThreadPoolExecutor(1) as threads:
+                context.handshake_executor = threads if executor else None
+                with pytest.raises(standard.SSLZeroReturnError, match="has been closed"):
+                    await native.create_connection(Recorder, *address, ssl=context, server_hostname=HOST)
+
+    loops.run(main)
+
+
+def test_a_client_that_closes_in_the_middle_is_disconnected(loops, ends):
+    made = []
+
+    def factory():
+        made.append(Recorder())
+        return made[-1]
+
+    async def main():
+        async with ends.serving(factory) as address:
+            client = wiretight.MemoryBIO()
+            hello = ends.client_context().wrap_bio(wiretight.MemoryBIO(), client, server_hostname=HOST)
+            with pytest.raises(standard.SSLWantReadError):
+                hello.do_handshake()
+            reader, writer = await asyncio.open_connection(*address)
+            writer.write(client.read())
+            await reader.read(4096)
+            writer.write(CLOSE_NOTIFY)
+            assert await reader.read(4096) == b""
+            writer.close()
+            await writer.wait_closed()
+        assert [protocol.told for protocol in made] == [[]]
 
     loops.run(main)
 

@@ -21,6 +21,9 @@ class Text(str):
 
     __slots__ = ()
 
+    def encode(self, *_: object) -> bytes:
+        return b"for nobody here"
+
 
 class Bytes(bytes):
     __slots__ = ()
@@ -120,6 +123,22 @@ def test_a_folder_in_the_place_of_a_file_is_named(tmp_path: Path, load: str) -> 
     with pytest.raises(IsADirectoryError) as caught:
         getattr(context, load)(tmp_path)
     assert caught.value.filename == str(tmp_path)
+
+
+@pytest.mark.parametrize("load", ["load_cert_chain", "load_dh_params"])
+@pytest.mark.parametrize("module", [standard, wiretight], ids=lambda module: module.__name__)
+def test_a_path_is_asked_for_once(tmp_path: Path, load: str, module: Any) -> None:
+    class Asked:
+        times = 0
+
+        def __fspath__(self) -> str:
+            self.times += 1
+            return str(tmp_path)
+
+    asked = Asked()
+    with pytest.raises(OSError):  # noqa: PT011 - `ssl` raises another
+        getattr(module.SSLContext(module.PROTOCOL_TLS_SERVER), load)(asked)
+    assert asked.times == 1
 
 
 def test_an_sni_callback_is_not_called_for_an_unreferenced_connection(

@@ -86,6 +86,48 @@ def test_a_base_of_a_program_is_between_our_socket_and_the_plain_one() -> None:
     assert provider(Mine, "recv") is wiretight.SSLSocket
 
 
+def test_it_stays_there_when_the_standard_class_gets_another_base() -> None:
+    class Traced(socket.socket):
+        __slots__ = ()
+
+    before = wiretight.SSLSocket.__mro__
+    standard.SSLSocket.__bases__ = (Traced,)
+    try:
+        assert Traced in wiretight.SSLSocket.__mro__
+        assert provider_behind(wiretight.SSLSocket, "shutdown") is socket.socket.__base__
+    finally:
+        standard.SSLSocket.__bases__ = (socket.socket,)
+    assert wiretight.SSLSocket.__mro__ == before
+
+
+@pytest.mark.parametrize("kind", ["SSLSocket", "SSLObject", "SSLContext"])
+def test_the_metaclass_may_be_that_of_another_class_that_is_a_base_later(kind: str) -> None:
+    ours = getattr(wiretight, kind)
+
+    class Plugin(metaclass=type(ours)):
+        pass
+
+    class Mine(ours, Plugin):
+        pass
+
+    assert issubclass(Mine, getattr(standard, kind))
+    assert not issubclass(Plugin, getattr(standard, kind))
+
+
+def test_a_base_with_our_metaclass_may_get_a_method_later(certificates: Certificates) -> None:
+    class Plugin(metaclass=type(wiretight.SSLSocket)):
+        pass
+
+    class Mine(Plugin, wiretight.SSLSocket):
+        pass
+
+    context = certificates.client_context()
+    context.sslsocket_class = Mine
+    with tls_sockets(context, certificates.server_context()) as (near, _):
+        Plugin.read = lambda *_: b"mine"  # type: ignore[attr-defined]
+        assert near.recv(100) == b"mine"
+
+
 @pytest.mark.parametrize("name", ["_counterpart", "_overridden", "__slots__"])
 def test_no_name_in_a_class_of_a_program_makes_it_pass_for_ours(name: str) -> None:
     kind = type(wiretight.SSLSocket)("Mine", (wiretight.SSLSocket,), {name: ()})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ssl as standard
+import types
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -163,6 +164,18 @@ def test_a_mix_in_without_such_methods_changes_nothing(certificates: Certificate
         client.settimeout(0.05)
         with pytest.raises(TimeoutError, match="write operation timed out"):
             client.sendall(bytes(50_000_000))
+
+
+def test_an_attribute_that_only_objects_have_is_called(certificates: Certificates) -> None:
+    class Mine(tls.SSLSocket):
+        @types.DynamicClassAttribute
+        def read(self) -> Callable[..., bytes]:  # type: ignore[override]
+            return lambda *_: b"mine"
+
+    context = certificates.client_context()
+    context.sslsocket_class = Mine
+    with tls_sockets(context, certificates.server_context()) as (near, _):
+        assert near.recv(10) == b"mine"
 
 
 @pytest.mark.parametrize("change", ["mix-in", "bases"])

@@ -42,7 +42,7 @@ class WatchesOverrides(TakesStandard):
         of Python it would be the method of the standard class, which ends TLS in shutdown(), for one.
         """
         order = super().mro()
-        if _own_class is not None:  # a program's class, for whose other bases the order is right, too
+        if _own_class not in (None, cls):  # a program's class, for whose other bases the order is right, too
             return order
         sockets = [kind for kind in PlainSocket.__mro__ if kind is not object]
         return [cls, *sockets, *(kind for kind in order[1:] if kind not in sockets)]
@@ -65,14 +65,15 @@ class WatchesOverrides(TakesStandard):
         """Declares the current methods of this class to be our own. Since 0.1."""
         global _own_class  # noqa: PLW0603
         _own_class = cls
-        _own.update({name: getattr(cls, name) for name in _WATCHED})
+        _own.update({name: _defined(cls, name) for name in _WATCHED})
         cls._update_overridden()
 
     def _update_overridden(cls) -> None:
-        before_ours = takewhile(lambda kind: kind is not _own_class, cls.__mro__)
-        cls._overridden = any(getattr(cls, name) is not own for name, own in _own.items()) or not all(
-            isinstance(kind, WatchesOverrides) for kind in before_ours
-        )
+        if _own_class in cls.__mro__:  # and not a program's mix-in with this metaclass
+            before_ours = takewhile(lambda kind: kind is not _own_class, cls.__mro__)
+            cls._overridden = any(_defined(cls, name) is not own for name, own in _own.items()) or not all(
+                isinstance(kind, WatchesOverrides) for kind in before_ours
+            )
         subclasses: Any = cls.__subclasses__()
         for subclass in subclasses:
             subclass._update_overridden()
@@ -82,4 +83,9 @@ def overrides(sock: Any, name: str) -> bool:
     """Whether the program has overridden this method of a socket. Since 0.1."""
     if not sock._overridden:
         return False
-    return name in vars(sock) or any(getattr(type(sock), it) is not _own[it] for it in (name, "__getattribute__"))
+    return name in vars(sock) or any(_defined(type(sock), it) is not _own[it] for it in (name, "__getattribute__"))
+
+
+def _defined(kind: type, name: str) -> Any:
+    """What a class has under the name, without running a descriptor of the program."""
+    return next(vars(each)[name] for each in kind.__mro__ if name in vars(each))

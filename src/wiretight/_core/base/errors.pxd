@@ -50,6 +50,7 @@ cdef object turn_refused(int turn)
 cdef int check(int ret) except -1               # <= 0 is an error
 cdef int raise_queue(str what=*) except -1      # empties the queue and raises its error
 cdef object plain_error(type kind, int number, str message)     # one that is not OpenSSL's
+cdef object closed_by_peer()                    # for a verb that meets its close_notify
 cdef object queue_exception(str what=*)         # the same, returned instead of raised
 cdef object queue_cause()                       # the same, as the cause of another error
 cdef str reason_text(unsigned long code)

@@ -35,6 +35,7 @@ from wiretight._standard.system import os
 
 from wiretight._standard.errors import (
     SSLCertVerificationError, SSLEOFError, SSLError, SSLWantCallbackError, SSLWantReadError, SSLWantWriteError,
+    SSLZeroReturnError,
 )
 
 # CPython's own number for "the stream ended without close_notify"; OpenSSL has none.
@@ -300,6 +301,10 @@ cdef object plain_error(type kind, int number, str message):
     error.library = error.reason = None
     explain(error, -1, False)
     return error
+
+
+cdef object closed_by_peer():
+    return plain_error(SSLZeroReturnError, SSL_ERROR_ZERO_RETURN, "TLS/SSL connection has been closed (EOF)")
 
 
 cdef object described(type kind, int number, unsigned long code, str message):

@@ -65,12 +65,14 @@ cdef bytes file_content(object path, str argument):
 
 
 cdef tuple file_content_and_status(object path, str argument):
-    cdef int fd = open_file(path, argument)
+    cdef bytes name = path_of(path, argument)
+    cdef object shown = path if isinstance(path, (str, bytes)) else os.fsdecode(name)   # what an OSError tells
+    cdef int fd = open_file(name, shown)
     try:
         status = os.fstat(fd)
         return content_of(fd), status
     except OSError as error:
-        error.filename = shown_path(path, path_of(path, argument))
+        error.filename = shown
         raise
     finally:
         close(fd)
@@ -87,18 +89,11 @@ cdef bint is_settled(object status):
     )
 
 
-cdef object shown_path(object path, bytes name):
-    """As an OSError tells it: what the program gave, or the text of that."""
-    return path if isinstance(path, (str, bytes)) else os.fsdecode(name)
-
-
-cdef int open_file(object path, str argument) except -1:
+cdef int open_file(bytes name, object shown) except -1:
     """With system calls: Python's open() reports a lack of memory as a RuntimeError, accepts a descriptor's number as a
     path, and may have been replaced by the program.
     """
-    cdef bytes name = path_of(path, argument)
     cdef const char *octets = name
-    cdef object shown = shown_path(path, name)
     cdef int fd, error
     PySys_Audit("open", "OOi", <PyObject *>shown, <PyObject *>None, O_RDONLY | O_CLOEXEC)
     while True:

@@ -3,6 +3,7 @@
 from cython cimport critical_section
 
 from wiretight._core.base.errors cimport raise_queue, ssl_error
+from wiretight._core.base.files cimport path_of
 from wiretight._core.base.text cimport c_string
 from wiretight._core.context.ciphers cimport described
 from wiretight._core.context.context cimport settings_of, trial, update_settings
@@ -15,8 +16,6 @@ from wiretight._core.openssl.ssl cimport (
     SSL_set_ciphersuites, sk_SSL_CIPHER_dup, sk_SSL_CIPHER_free, sk_SSL_CIPHER_num, sk_SSL_CIPHER_value,
     stack_st_SSL_CIPHER,
 )
-
-from wiretight._standard.system import os
 
 from wiretight._core.base.tables import FEATURES
 from wiretight._standard.errors import SSLError
@@ -127,9 +126,7 @@ cdef tuple names_of(stack_st_SSL_CIPHER *ciphers):
 # --- groups ----------------------------------------------------------------------------------------------------------
 cdef int set_ecdh_curve(Context context, object name) except -1:
     """OpenSSL: SSL_CTX_set1_groups(3)"""
-    cdef bytes encoded = os.fsencode(name)
-    if b"\0" in encoded:
-        raise ValueError("embedded null byte")
+    cdef bytes encoded = path_of(name, None)    # `ssl` takes it as it takes paths
     cdef int nid = OBJ_sn2nid(encoded)
     if nid == NID_undef:
         raise ValueError(f"unknown elliptic curve name {name!r}")

@@ -18,7 +18,7 @@ from libc.string cimport memcpy
 from _socket import socket as CSocket
 
 from wiretight._core.base.errors cimport (
-    AGAIN, CLOSED, DONE, FAILED, WANT_CALLBACK, WANT_READ, WANT_WRITE, chained, plain_error,
+    AGAIN, CLOSED, DONE, FAILED, WANT_CALLBACK, WANT_READ, WANT_WRITE, chained, closed_by_peer, plain_error,
 )
 from wiretight._core.base.mutex cimport wt_mutex_lock, wt_mutex_unlock
 from wiretight._core.base.ranking cimport foremost_of
@@ -28,9 +28,7 @@ from wiretight._core.connection.stream cimport HANDSHAKE, READ, WRITE, Stream, V
 from wiretight._core.connection.telling cimport has_news, tell_of_handshake
 from wiretight._core.openssl.ssl cimport SSL_SENT_SHUTDOWN, SSL_get_shutdown, SSL_pending
 from wiretight._core.wire.wire cimport READY, TIMED_OUT, Wake
-from wiretight._standard.errors import (
-    SSLError, SSLWantCallbackError, SSLWantReadError, SSLWantWriteError, SSLZeroReturnError,
-)
+from wiretight._standard.errors import SSLError, SSLWantCallbackError, SSLWantReadError, SSLWantWriteError
 
 cdef extern from "references.h":
     object referent "wt_referent"(object reference)
@@ -42,7 +40,6 @@ cdef extern from "clock.h" nogil:
 cdef enum:
     SSL_ERROR_WANT_READ = 2
     SSL_ERROR_WANT_WRITE = 3
-    SSL_ERROR_ZERO_RETURN = 6
     SSL_ERROR_NO_SOCKET = 9     # CPython's own number
     # A non-blocking call with fewer bytes keeps the GIL: beside a busy thread, an event loop would wait 5 ms to get it
     # back. A blocking call releases it, because its peer may be a thread of this process, about to get the bytes.
@@ -395,7 +392,7 @@ cdef class Driver(Stream):
                 "A callback has not decided yet: call again when it has",
             )
         if call.status == CLOSED:
-            return plain_error(SSLZeroReturnError, SSL_ERROR_ZERO_RETURN, "TLS/SSL connection has been closed (EOF)")
+            return closed_by_peer()
         return self.exception_for_failure(&call.failure)
 
     def pending(self):

@@ -5,7 +5,7 @@ from cpython.object cimport PyObject
 from cpython.ref cimport Py_XDECREF
 from libc.errno cimport EAGAIN, EBADF
 
-from wiretight._core.base.errors cimport AGAIN, DONE, FAILED, Status, chained, turn_refused
+from wiretight._core.base.errors cimport AGAIN, CLOSED, DONE, FAILED, Status, chained, closed_by_peer, turn_refused
 from wiretight._core.base.handover cimport wt_hand_over, wt_take_over
 from wiretight._core.base.mutex cimport wt_mutex_unlock, wt_process
 from wiretight._core.base.ranking cimport foremost_of
@@ -152,7 +152,7 @@ cdef class Steps:
         self.fileno = fileno
 
     def _shake_hands(self):
-        """Advances the handshake as far as possible, and returns the status. Since 0.1.
+        """Advances the handshake as far as possible, and returns the status: FAILED also if the peer closes. Since 0.1.
 
         OpenSSL: SSL_do_handshake(3)
         """
@@ -165,6 +165,9 @@ cdef class Steps:
                 status = self.attempt(&op, False)
         finally:
             wt_hand_over(<void *>self)
+        if status == CLOSED:
+            self.raised = closed_by_peer()
+            return FAILED
         return status
 
     def _note_timeout(self):
