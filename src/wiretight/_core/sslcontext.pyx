@@ -451,9 +451,9 @@ cdef class _SSLContext(Context):
 
 
 def add_base(kind, base, /):
-    """Makes `base` the last base of the class `kind`, although their layouts in memory differ, which Python rejects.
+    """Makes `base` the last base of the class `kind`. Python rejects it, because their layouts in memory differ.
 
-    The bases of `base` are left out: their native methods would take an object of `kind` for one of theirs, and so raise
-    TypeError instead. Since 0.1. Source: PEP 253
+    The bases of `base` are left out: their native methods would take an object of `kind` for one of theirs. So they
+    raise TypeError. Since 0.1. Source: PEP 253
     """
     add_the_base(kind, base)
