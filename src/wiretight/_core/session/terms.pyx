@@ -114,9 +114,10 @@ cdef Terms new_terms(SSL *ssl, Settings settings, str server_name, bint is_name_
         terms.is_server = is_server
         terms.trust = settings.trust if verifies else None
         terms.credentials = () if is_server else settings.credentials
-        if len(settings.terms) >= CACHE_SIZE:
-            settings.terms.clear()
-        settings.terms[text] = terms
+        with cython.critical_section(settings.terms):
+            if len(settings.terms) >= CACHE_SIZE:
+                settings.terms.clear()
+            settings.terms[text] = terms
     return terms
 
 
