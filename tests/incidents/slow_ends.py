@@ -6,6 +6,7 @@ that, the process forks again and again until it has gone, and a new thread of e
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import threading
 import warnings
@@ -30,8 +31,14 @@ def uses(certificates: Certificates) -> dict[str, Callable[[], object]]:
         "handshake": lambda: Pair(client, server).handshake(),
         "connection": lambda: Pair(client, server),
         "context": lambda: wiretight.SSLContext(wiretight.PROTOCOL_TLS_CLIENT),
+        "error": lambda: refused(client),
         "random": lambda: wiretight.RAND_bytes(1),
     }
+
+
+def refused(context: wiretight.SSLContext) -> None:
+    with contextlib.suppress(wiretight.SSLError):
+        context.set_ciphers("none such")
 
 
 def main() -> Counter[str]:

@@ -21,6 +21,7 @@
 #ifndef WIRETIGHT_MUTEX_H
 #define WIRETIGHT_MUTEX_H
 
+#include <openssl/err.h>
 #include <stdatomic.h>
 #include <stdint.h>
 
@@ -53,8 +54,14 @@ void wt_gate_leave(const void *key);
 
 /* What OpenSSL keeps for this thread (its errors, its random generators) it frees at the thread's end under a lock of its
    own, for which a child waits forever that was forked in the middle. So it is freed inside the gate. wt_gate_enter()
-   sees to it; a thread that uses OpenSSL only with the GIL calls this. */
+   sees to it, and so does wt_clear_error(), with which nearly every use of OpenSSL with the GIL begins; the others call
+   this. */
 void wt_gate_at_thread_end(void);
+
+static inline void wt_clear_error(void) {
+    wt_gate_at_thread_end();
+    ERR_clear_error();
+}
 
 void wt_mutex_wait(wt_mutex *mutex);
 void wt_mutex_hand_over(wt_mutex *mutex);

@@ -25,7 +25,6 @@ def RAND_bytes(Py_ssize_t n, /):
         raise OverflowError(f"at most {INT_MAX} bytes at once")
     result = bytearray(n)
     if n:
-        wt_gate_at_thread_end()
         ERR_clear_error()
         check(fill(<unsigned char *><char *>result, <int>n))
     return bytes(result)

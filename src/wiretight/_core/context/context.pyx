@@ -70,7 +70,6 @@ cdef class Context:
         elif properties is None:
             warn_of(number)
         properties = properties or None
-        wt_gate_at_thread_end()
         ERR_clear_error()
         self.ctx = SSL_CTX_new_ex(NULL, <const char *>NULL if properties is None else <const char *>properties, method)
         if self.ctx == NULL:
