@@ -326,6 +326,64 @@ def test_a_class_of_a_program_may_get_other_bases() -> None:
     assert isinstance(context, standard.SSLContext)
 
 
+def test_a_mix_in_of_a_program_may_get_other_bases() -> None:
+    class Base:
+        pass
+
+    class Other:
+        pass
+
+    class MixIn(Base):
+        pass
+
+    class Mixed(MixIn, wiretight.SSLContext):
+        pass
+
+    MixIn.__bases__ = (Other,)
+
+    class Mine(Mixed):
+        pass
+
+    assert Mine.__bases__ == (Mixed,)
+    assert isinstance(Mine(wiretight.PROTOCOL_TLS_CLIENT), standard.SSLContext)
+    Mixed.__bases__ = (MixIn, wiretight.SSLContext)
+    assert isinstance(Mixed(wiretight.PROTOCOL_TLS_CLIENT), standard.SSLContext)
+
+
+def test_the_standard_class_may_get_other_bases() -> None:
+    native = standard.SSLContext.__base__
+    standard.SSLContext.__bases__ = standard.SSLContext.__bases__
+    assert native not in wiretight.SSLContext.__mro__
+    assert wiretight.SSLContext(wiretight.PROTOCOL_TLS_CLIENT).protocol == wiretight.PROTOCOL_TLS_CLIENT
+    wiretight.SSLContext.__bases__ = wiretight.SSLContext.__bases__
+    assert native not in wiretight.SSLContext.__mro__
+    assert issubclass(wiretight.SSLContext, standard.SSLContext)
+
+
+REPLACED = """
+import ssl
+from unittest import mock
+original = ssl.SSLContext
+class Another(original):
+    __slots__ = ("theirs",)
+with mock.patch("ssl.SSLContext", {replacement}):
+    import wiretight
+    class Mine(wiretight.SSLContext): pass
+class Later(wiretight.SSLContext): pass
+kinds = wiretight.SSLContext, Mine, Later
+print([isinstance(kind(wiretight.PROTOCOL_TLS_CLIENT), original) for kind in kinds])
+print(hasattr(Mine(wiretight.PROTOCOL_TLS_CLIENT), "theirs"))
+"""
+
+
+@pytest.mark.parametrize("replacement", ["mock.MagicMock()", "lambda *_: None", "Another"])
+def test_what_a_program_puts_in_place_of_the_standard_class_is_no_base(replacement: str) -> None:
+    """As truststore and mock.patch() do, also before the import."""
+    command = [sys.executable, "-c", REPLACED.format(replacement=replacement)]
+    ran = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (ran.stdout, ran.stderr) == ("[True, True, True]\nFalse\n", "")
+
+
 def test_a_class_is_made_again_from_its_bases() -> None:
     """As decorators do that add slots."""
     again = type(OfAProgram)("Again", OfAProgram.__bases__, dict(vars(OfAProgram)))

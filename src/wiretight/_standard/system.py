@@ -5,7 +5,8 @@ replaces `os.stat` or `open` for its own tests (mock.patch, pyfakefs) must not d
 pytest-dev/pyfakefs#674. Each is in an object of its own, because such tools go through the globals of modules too.
 
 PlainSocket is what is under our SSLSocket, of which the standard one is a base. What a program (PySocks, pytest-socket)
-has put into `socket.socket` since `ssl` was imported is no base of either.
+has put into `socket.socket` since `ssl` was imported is no base of either. StandardContext is the context of `ssl`,
+whatever a program (truststore, mock.patch) has put into `ssl.SSLContext`; None where there is no `ssl`.
 """
 
 # ruff: noqa: PLC0414  the alias marks an exported name for type checkers
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     import time as time
 
     PlainSocket = socket.socket
+    StandardContext: type | None
 else:
     import errno as _errno
     import io as _io
@@ -37,3 +39,6 @@ else:
 
     _kinds = standard.SSLSocket.__mro__ if HAS_STANDARD else (_socket.socket,)
     PlainSocket = next(kind for kind in _kinds if not hasattr(kind, "do_handshake"))
+
+    _contexts = standard._ssl._SSLContext.__subclasses__() if HAS_STANDARD else ()
+    StandardContext = next((kind for kind in _contexts if kind.__module__ == "ssl"), None)

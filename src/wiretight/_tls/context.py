@@ -11,9 +11,10 @@ from functools import partial
 from wiretight._core.context import executor as _executor
 from wiretight._core.context.keylifetime import key_update_after, set_key_update_after
 from wiretight._core.session.session import SSLSession
-from wiretight._core.sslcontext import _SSLContext, add_base
-from wiretight._standard.errors import HAS_STANDARD, SSLError, standard
+from wiretight._core.sslcontext import _SSLContext, add_base, add_to_order
+from wiretight._standard.errors import SSLError
 from wiretight._standard.passing import TakesStandard
+from wiretight._standard.system import StandardContext
 from wiretight._standard.typing import TYPE_CHECKING, Any, ClassVar
 from wiretight._tls.constants import (
     HOSTFLAG_NEVER_CHECK_SUBJECT,
@@ -58,6 +59,7 @@ if TYPE_CHECKING:
 else:
     _Base = _SSLContext
 
+_NATIVE: Any = StandardContext.__base__ if StandardContext is not None else None  # what must never be a base of ours
 _native: Any = _SSLContext  # its descriptors implement the properties of the same names
 
 _MESSAGE_TYPES = {
@@ -97,20 +99,23 @@ def _call_with_names(
 
 
 class _PassesForStandard(TakesStandard):
-    """Makes isinstance(context, standard.SSLContext) true: that class is a base, although its layout differs."""
+    """Makes isinstance(context, ssl.SSLContext) true: that class is a base, although its layout differs."""
 
     def __init__(cls, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         cls._add_standard()
 
-    def __setattr__(cls, name: str, value: object) -> None:
-        super().__setattr__(name, value)
+    def __setattr__(cls, name: str, value: Any) -> None:
         if name == "__bases__":
+            super().__setattr__(name, tuple(kind for kind in value if kind is not StandardContext))
             cls._add_standard()
+        else:
+            super().__setattr__(name, value)
 
     def _add_standard(cls) -> None:
-        if HAS_STANDARD and _SSLContext in cls.__mro__ and standard.SSLContext not in cls.__mro__:
-            add_base(cls, standard.SSLContext)
+        if StandardContext is not None and _SSLContext in cls.__mro__ and StandardContext not in cls.__mro__:
+            add = add_base if _SSLContext in cls.__bases__ else add_to_order
+            add(cls, StandardContext)
         subclasses: Any = cls.__subclasses__()
         for subclass in subclasses:
             subclass._add_standard()
@@ -122,8 +127,11 @@ class _PassesForStandard(TakesStandard):
         return counterpart is not None and issubclass(subclass, counterpart)
 
     def mro(cls) -> list[type]:
-        """Without the standard class, which Python would reject here. Since 0.1."""
-        return [kind for kind in super().mro() if not HAS_STANDARD or kind is not standard.SSLContext]
+        """Without the standard classes, which Python would reject here. Since 0.1."""
+        order = super().mro()
+        if StandardContext is None:
+            return order
+        return [kind for kind in order if not issubclass(kind, _NATIVE)]
 
 
 class SSLContext(  # type: ignore[misc, override]
@@ -153,7 +161,7 @@ class SSLContext(  # type: ignore[misc, override]
     __module__ = "wiretight"
     # isinstance() must accept a context of the standard library: a library whose check fails could continue without
     # a context, that is, without verification. Our subclasses do not inherit this.
-    _counterpart: ClassVar[type | None] = standard.SSLContext if HAS_STANDARD else None
+    _counterpart: ClassVar[type | None] = StandardContext
 
     sslsocket_class: type[SSLSocket] = SSLSocket
     sslobject_class: type[SSLObject] = SSLObject

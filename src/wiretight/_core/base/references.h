@@ -27,43 +27,44 @@ static inline PyObject *wt_with(PyObject *tuple, Py_ssize_t at, PyObject *item) 
     return result;
 }
 
-/* Puts the class `added` right before `object` into the lookup order of the class `to`, as its last base unless a base of
-   `to` has it. Both were made in Python. CPython then meets them wherever it looks for bases and subclasses, so that a
-   change of `added` clears what it has cached of `to`. */
-static inline int wt_add_base(PyObject *to, PyObject *added) {
-    PyTypeObject *type = (PyTypeObject *)to, *base = (PyTypeObject *)added;
-    PyObject *old_order = type->tp_mro, *old_bases = type->tp_bases;
-    PyObject *order = wt_with(old_order, PyTuple_GET_SIZE(old_order) - 1, added);
-    int inherited = 0;
+/* Puts the class `added` right before `object` into the lookup order of the class `to`. A base of `to` must have it as a
+   base, however far: CPython clears what it has cached of `to` where it finds `to` below what has changed. */
+static inline int wt_add_to_order(PyObject *to, PyObject *added) {
+    PyTypeObject *type = (PyTypeObject *)to;
+    PyObject *before = type->tp_mro;
+    PyObject *order = wt_with(before, PyTuple_GET_SIZE(before) - 1, added);
     if (order == NULL)
         return -1;
-    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(old_bases); i++)
-        inherited |= PyType_IsSubtype((PyTypeObject *)PyTuple_GET_ITEM(old_bases, i), base);
-    if (!inherited) {
-        PyObject *bases = wt_with(old_bases, PyTuple_GET_SIZE(old_bases), added);
-        PyObject *key = PyLong_FromVoidPtr(type);
-        PyObject *reference = PyWeakref_NewRef(to, NULL);
-        int error = bases == NULL || key == NULL || reference == NULL;
-        if (!error && base->tp_subclasses == NULL)
-            error = (base->tp_subclasses = (void *)PyDict_New()) == NULL;
-        if (!error)
-            error = PyDict_SetItem((PyObject *)base->tp_subclasses, key, reference) < 0;
-        Py_XDECREF(key);
-        Py_XDECREF(reference);
-        if (error) {
-            Py_XDECREF(bases);
-            Py_DECREF(order);
-            return -1;
-        }
-        type->tp_bases = bases;
-        Py_DECREF(old_bases);
-    }
 #if defined(Py_GIL_DISABLED) && PY_VERSION_HEX >= 0x030E0000
     (void)PyUnstable_Object_EnableDeferredRefcount(order); /* like CPython's: another thread reads it without a lock */
 #endif
     type->tp_mro = order;
-    Py_DECREF(old_order);
+    Py_DECREF(before);
     PyType_Modified(type);
     return 0;
+}
+
+/* Makes the class `added` the last base of the class `to`, in all places where CPython looks for one. Both were made in
+   Python. */
+static inline int wt_add_base(PyObject *to, PyObject *added) {
+    PyTypeObject *type = (PyTypeObject *)to, *base = (PyTypeObject *)added;
+    PyObject *before = type->tp_bases;
+    PyObject *bases = wt_with(before, PyTuple_GET_SIZE(before), added);
+    PyObject *key = PyLong_FromVoidPtr(type);
+    PyObject *reference = PyWeakref_NewRef(to, NULL);
+    int error = bases == NULL || key == NULL || reference == NULL;
+    if (!error && base->tp_subclasses == NULL)
+        error = (base->tp_subclasses = (void *)PyDict_New()) == NULL;
+    if (!error)
+        error = PyDict_SetItem((PyObject *)base->tp_subclasses, key, reference) < 0;
+    Py_XDECREF(key);
+    Py_XDECREF(reference);
+    if (error) {
+        Py_XDECREF(bases);
+        return -1;
+    }
+    type->tp_bases = bases;
+    Py_DECREF(before);
+    return wt_add_to_order(to, added);
 }
 #endif
