@@ -9,7 +9,7 @@ from cpython.exc cimport PyErr_CheckSignals
 from libc.errno cimport EAGAIN
 
 from wiretight._core.base.errors cimport check, failure_exception, forget_errors, raise_queue, turn_refused
-from wiretight._core.base.mutex cimport wt_mutex_lock, wt_mutex_lock_with_gil, wt_mutex_try, wt_mutex_unlock
+from wiretight._core.base.mutex cimport wt_mutex_lock, wt_mutex_try, wt_mutex_unlock
 from wiretight._core.context.context cimport new_connection
 from wiretight._core.context.reloading cimport fresh_settings
 from wiretight._core.openssl.asn1 cimport ASN1_STRING, ASN1_STRING_free, ASN1_STRING_get0_data, ASN1_STRING_length
@@ -96,7 +96,7 @@ cdef class Connection:
         cdef Terms terms = terms_of(self.ssl, self.settings, name)
         cdef bytes binding = digest_of(terms) if self.server_side else None
         cdef int taken = 1
-        wt_mutex_lock_with_gil(&self.descriptor.lock)
+        self.descriptor.lock_with_gil()
         with critical_section(self):
             self.terms, self.session_key = terms, None
         if self.server_side:
@@ -109,7 +109,7 @@ cdef class Connection:
 
     cdef int unbind_sessions(self) except -1:
         """Makes the session of this connection unusable for others."""
-        wt_mutex_lock_with_gil(&self.descriptor.lock)
+        self.descriptor.lock_with_gil()
         with critical_section(self):
             self.terms = None
         wt_mutex_unlock(&self.descriptor.lock)

@@ -35,6 +35,7 @@ cdef class Descriptor:
     cdef bint is_callback(self) noexcept nogil
 
     # Turns: one verb after the other
+    cdef void lock_with_gil(self) noexcept
     cdef bint try_turn(self) noexcept nogil
     cdef int take_turn(self, int64_t deadline=*) noexcept nogil
     cdef int take_turn_with_gil(self) except -1

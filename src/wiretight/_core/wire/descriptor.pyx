@@ -76,6 +76,11 @@ cdef class Descriptor:
         """Whether this thread is inside a callback of this connection, and not one of a child that has its number."""
         return not self.orphaned_by_fork() and self.caller == PyThread_get_thread_ident()
 
+    cdef void lock_with_gil(self) noexcept:
+        """The lock alone, at the end of a callback as well, which may have forked."""
+        self.orphaned_by_fork()
+        wt_mutex_lock_with_gil(&self.lock)
+
     # --- Turns --------------------------------------------------------------------------------------------------------
 
     cdef bint try_turn(self) noexcept nogil:
@@ -106,7 +111,7 @@ cdef class Descriptor:
         cdef int error = 0
         self.refuse_orphan()
         if self.is_callback():
-            wt_mutex_lock_with_gil(&self.lock)
+            self.lock_with_gil()
             return 0
         while not self.try_turn():
             with nogil:
