@@ -350,6 +350,7 @@ def test_a_mix_in_of_a_program_may_get_other_bases() -> None:
     assert isinstance(Mixed(wiretight.PROTOCOL_TLS_CLIENT), standard.SSLContext)
 
 
+@beside_ssl
 def test_the_standard_class_may_get_other_bases() -> None:
     native = standard.SSLContext.__base__
     standard.SSLContext.__bases__ = standard.SSLContext.__bases__
