@@ -180,5 +180,5 @@ def test_each_allocation_of_what_a_loop_calls_may_fail(run, tmp_path, way):
 
 @pytest.mark.parametrize("use", ["handshake", "connection", "context", "error", "random"])
 @reference("openssl/openssl#19066")
-def test_a_fork_while_a_thread_that_used_openssl_is_ending(run, certificates, use):
-    assert run("slow_ends.py", certificates.folder, use)["completed"]
+def test_a_fork_while_a_thread_that_used_openssl_is_ending(run, tmp_path, use):
+    assert run("slow_ends.py", tmp_path, use)["completed"]
