@@ -38,6 +38,8 @@ class Certificates:
         other_ca = trustme.CA()
         self.ca_file = folder / "ca.pem"
         self.other_ca_file = folder / "other_ca.pem"
+        if self.ca_file.exists():
+            raise FileExistsError(f"{folder} has certificates already, of the same names, which other tests use")
         ca.cert_pem.write_to_path(self.ca_file)
         other_ca.cert_pem.write_to_path(self.other_ca_file)
 

@@ -2,6 +2,7 @@ import ssl as standard
 
 import pytest
 
+from tests.kit.certificates import Certificates
 from tests.kit.pair import Pair
 from tests.kit.subject import tls
 
@@ -42,3 +43,8 @@ def test_a_client_certificate_is_accepted_by_a_server_that_requires_it(certifica
     pair = Pair(client, certificates.server_context(version, client_ca=certificates.ca_file))
     pair.handshake()
     assert ("commonName", "client") in [name[0] for name in pair.server.getpeercert()["subject"]]
+
+
+def test_they_are_not_made_in_the_folder_of_others(certificates):
+    with pytest.raises(FileExistsError, match="has certificates already"):
+        Certificates(certificates.folder)
