@@ -21,7 +21,7 @@
 #ifndef WIRETIGHT_MUTEX_H
 #define WIRETIGHT_MUTEX_H
 
-#include <openssl/err.h>
+#include <Python.h>
 #include <stdatomic.h>
 #include <stdint.h>
 
@@ -54,14 +54,8 @@ void wt_gate_leave(const void *key);
 
 /* What OpenSSL keeps for this thread (its errors, its random generators) it frees at the thread's end under a lock of its
    own, for which a child waits forever that was forked in the middle. So it is freed inside the gate. wt_gate_enter()
-   sees to it, and so does wt_clear_error(), with which nearly every use of OpenSSL with the GIL begins; the others call
-   this. */
+   sees to it, and so does forget_errors(), with which most uses of OpenSSL with the GIL begin; the others call this. */
 void wt_gate_at_thread_end(void);
-
-static inline void wt_clear_error(void) {
-    wt_gate_at_thread_end();
-    ERR_clear_error();
-}
 
 void wt_mutex_wait(wt_mutex *mutex);
 void wt_mutex_hand_over(wt_mutex *mutex);
@@ -94,13 +88,23 @@ static inline int wt_mutex_is_orphaned(wt_mutex *mutex) {
     return wt_mutex_adopt(mutex);
 }
 
-/* With the GIL or without. */
+/* With the GIL or without. Where there is no GIL, nothing but the gate keeps a fork away from its holder. */
 static inline int wt_mutex_try(wt_mutex *mutex) {
     int expected = WT_FREE;
-    int got = atomic_compare_exchange_strong_explicit(
+    int got;
+#ifdef Py_GIL_DISABLED
+    wt_gate_enter(mutex);
+#endif
+    got = atomic_compare_exchange_strong_explicit(
         &mutex->state, &expected, WT_LOCKED, memory_order_acquire, memory_order_relaxed);
     if (got)
         wt_check_locked(mutex->level);
+#ifdef Py_GIL_DISABLED
+    if (got)
+        mutex->is_inside = 1;
+    else
+        wt_gate_leave(mutex);
+#endif
     return got;
 }
 
