@@ -21,6 +21,7 @@ from tests.incidents.faulty import reported
 from tests.incidents.processes import Child
 from tests.kit.certificates import Certificates
 from tests.kit.pair import Pair
+from tests.kit.threads import PATIENCE
 
 THREADS = Path("/proc/self/task")
 
@@ -62,7 +63,7 @@ def main() -> Counter[str]:
     warnings.filterwarnings("ignore", message=".*multi-threaded, use of fork")
     thread = threading.Thread(target=use_and_end_slowly)
     thread.start()
-    is_ending.wait()  # join() waits for all of the end, from Python 3.13 on
+    assert is_ending.wait(PATIENCE)  # join() waits for all of the end, from Python 3.13 on
     while (THREADS / str(number)).exists():
         assert Child(use_in_a_thread).succeeded(), f"fork {outcomes.total() + 1} left a lock behind"
         outcomes["completed"] += 1

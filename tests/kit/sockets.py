@@ -39,13 +39,11 @@ def tcp_pair() -> tuple[socket.socket, socket.socket]:
 
 
 def free_port() -> int:
-    """For servers that need a number: free now, and one that systems do not choose themselves for port 0.
+    """For servers that need a number: free now, and below those from which Linux, BSD and Windows choose for port 0.
 
-    A number of theirs is chosen again by one in 8,000 of the sockets that other tests open meanwhile.
+    One of those is chosen again by one in 8,000 of the sockets that other tests open meanwhile.
     """
-    for port in random.SystemRandom().sample(
-        range(16384, 32768), 1000
-    ):  # below what Linux, BSD and Windows choose from
+    for port in random.SystemRandom().sample(range(16384, 32768), 1000):
         with contextlib.suppress(OSError), socket.create_server(("", port)):
             return port
     raise AssertionError("none of 1,000 ports is free")

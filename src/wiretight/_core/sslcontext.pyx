@@ -12,8 +12,8 @@ from wiretight._core.session.session cimport stats_of
 from wiretight._core.trust cimport locations, verifiedchains
 
 cdef extern from "references.h":
-    int add_the_base "wt_add_base"(object kind, object base) except -1
-    int add_the_place "wt_add_to_order"(object kind, object base) except -1
+    int wt_add_base(object kind, object base) except -1
+    int wt_add_to_order(object kind, object base) except -1
 
 
 cdef class _SSLContext(Context):
@@ -457,9 +457,9 @@ def add_base(kind, base, /):
     The bases of `base` are left out: their native methods would take an object of `kind` for one of theirs. So they
     raise TypeError. Since 0.1. Source: PEP 253
     """
-    add_the_base(kind, base)
+    wt_add_base(kind, base)
 
 
 def add_to_order(kind, base, /):
-    """Puts `base`, which add_base() has made one of a base of `kind`, last into the lookup order of that. Since 0.1."""
-    add_the_place(kind, base)
+    """Puts `base`, which add_base() has made a base of a base of `kind`, at the end of its lookup order. Since 0.1."""
+    wt_add_to_order(kind, base)

@@ -59,7 +59,8 @@ if TYPE_CHECKING:
 else:
     _Base = _SSLContext
 
-_NATIVE: Any = StandardContext.__base__ if StandardContext is not None else None  # what must never be a base of ours
+# No class of ours may have it as a base: its methods would take our contexts for theirs.
+_STANDARD_NATIVE: Any = StandardContext.__base__ if StandardContext is not None else None
 _native: Any = _SSLContext  # its descriptors implement the properties of the same names
 
 _MESSAGE_TYPES = {
@@ -131,7 +132,7 @@ class _PassesForStandard(TakesStandard):
         order = super().mro()
         if StandardContext is None:
             return order
-        return [kind for kind in order if not issubclass(kind, _NATIVE)]
+        return [kind for kind in order if not issubclass(kind, _STANDARD_NATIVE)]
 
 
 class SSLContext(  # type: ignore[misc, override]

@@ -1,5 +1,6 @@
 """The error funnel: every OpenSSL return value and the thread's error queue are read here and nowhere else."""
 
+from wiretight._core.base.mutex cimport wt_gate_at_thread_end
 from wiretight._core.openssl.err cimport ERR_clear_error, ERR_peek_error
 from wiretight._core.openssl.ssl cimport SSL
 
@@ -33,6 +34,7 @@ cdef inline void forget_errors() noexcept nogil:
 
     OpenSSL: ERR_clear_error(3)
     """
+    wt_gate_at_thread_end()
     if ERR_peek_error():
         ERR_clear_error()
 

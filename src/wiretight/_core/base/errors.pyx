@@ -13,7 +13,7 @@ from wiretight._core.base.ranking cimport put_behind
 from wiretight._core.base.tables cimport library_name, reason_name
 from wiretight._core.openssl.err cimport (
     ERR_GET_LIB, ERR_GET_REASON, ERR_LIB_SSL, ERR_RFLAG_COMMON, ERR_R_MALLOC_FAILURE, ERR_R_NESTED_ASN1_ERROR,
-    ERR_SYSTEM_ERROR, ERR_clear_error, ERR_get_error, ERR_peek_error, ERR_peek_last_error, ERR_reason_error_string,
+    ERR_SYSTEM_ERROR, ERR_get_error, ERR_peek_error, ERR_peek_last_error, ERR_reason_error_string,
 )
 from wiretight._core.openssl.ssl cimport (
     SSL, SSL_AD_REASON_OFFSET, SSL_ERROR_NONE, SSL_ERROR_SSL, SSL_ERROR_SYSCALL, SSL_ERROR_WANT_CLIENT_HELLO_CB,
@@ -62,7 +62,7 @@ cdef Status outcome(SSL *ssl, int ret, Failure *failure) noexcept nogil:
     if error == SSL_ERROR_WANT_CLIENT_HELLO_CB or error == SSL_ERROR_WANT_X509_LOOKUP:
         return WANT_CALLBACK
     failure.code = ERR_peek_last_error()
-    ERR_clear_error()
+    forget_errors()
     if error == SSL_ERROR_SYSCALL and failure.code == 0 and hides_close_notify(ssl):
         return CLOSED
     if error == SSL_ERROR_SSL and failure.code == 0:

@@ -44,8 +44,9 @@ static void end_inside(void *unused) {
     wt_gate_leave(&ends_inside);
 }
 
-/* Both call end_inside() at the end of this thread. OpenSSL uses the second, with a key that may be older than ours and
-   so has its turn before; glibc calls what the first was given before it comes to keys. */
+/* prepare_end() registers end_inside() for the end of this thread, which must come before OpenSSL's own destructor, of a key
+   of pthreads. Destructors of keys run in the order of the keys, and OpenSSL's may be older than ours; glibc runs those of
+   C++, to which the first of the two adds, before any. */
 #ifdef __GLIBC__
 extern int __cxa_thread_atexit_impl(void (*function)(void *), void *argument, void *library);
 extern void *__dso_handle __attribute__((visibility("hidden")));

@@ -4,10 +4,9 @@ from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
 
 from libc.limits cimport INT_MAX
 
-from wiretight._core.base.errors cimport check
+from wiretight._core.base.errors cimport check, forget_errors
 from wiretight._core.base.mutex cimport wt_gate_at_thread_end
 from wiretight._core.openssl.crypto cimport RAND_bytes as fill, RAND_add as add, RAND_status as status
-from wiretight._core.openssl.err cimport ERR_clear_error
 
 
 def RAND_bytes(Py_ssize_t n, /):
@@ -25,7 +24,7 @@ def RAND_bytes(Py_ssize_t n, /):
         raise OverflowError(f"at most {INT_MAX} bytes at once")
     result = bytearray(n)
     if n:
-        ERR_clear_error()
+        forget_errors()
         check(fill(<unsigned char *><char *>result, <int>n))
     return bytes(result)
 

@@ -19,7 +19,8 @@ static inline PyObject *wt_referent(PyObject *reference) {
     return object;
 }
 
-static inline PyObject *wt_with(PyObject *tuple, Py_ssize_t at, PyObject *item) {
+/* A new tuple, with `item` in the place `at`. */
+static inline PyObject *wt_inserted(PyObject *tuple, Py_ssize_t at, PyObject *item) {
     Py_ssize_t size = PyTuple_GET_SIZE(tuple);
     PyObject *result = PyTuple_New(size + 1);
     for (Py_ssize_t i = 0; result != NULL && i <= size; i++)
@@ -32,7 +33,7 @@ static inline PyObject *wt_with(PyObject *tuple, Py_ssize_t at, PyObject *item) 
 static inline int wt_add_to_order(PyObject *to, PyObject *added) {
     PyTypeObject *type = (PyTypeObject *)to;
     PyObject *before = type->tp_mro;
-    PyObject *order = wt_with(before, PyTuple_GET_SIZE(before) - 1, added);
+    PyObject *order = wt_inserted(before, PyTuple_GET_SIZE(before) - 1, added);
     if (order == NULL)
         return -1;
 #if defined(Py_GIL_DISABLED) && PY_VERSION_HEX >= 0x030E0000
@@ -49,7 +50,7 @@ static inline int wt_add_to_order(PyObject *to, PyObject *added) {
 static inline int wt_add_base(PyObject *to, PyObject *added) {
     PyTypeObject *type = (PyTypeObject *)to, *base = (PyTypeObject *)added;
     PyObject *before = type->tp_bases;
-    PyObject *bases = wt_with(before, PyTuple_GET_SIZE(before), added);
+    PyObject *bases = wt_inserted(before, PyTuple_GET_SIZE(before), added);
     PyObject *key = PyLong_FromVoidPtr(type);
     PyObject *reference = PyWeakref_NewRef(to, NULL);
     int error = bases == NULL || key == NULL || reference == NULL;

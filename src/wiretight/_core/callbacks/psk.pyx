@@ -11,14 +11,13 @@ from libc.string cimport memcpy, strlen
 cimport cython
 
 from wiretight._core.base.coroutines cimport no_coroutine
-from wiretight._core.base.errors cimport ssl_error
+from wiretight._core.base.errors cimport forget_errors, ssl_error
 from wiretight._core.base.text cimport c_string
 from wiretight._core.callbacks.failures cimport UNRAISABLE, call_python, callable_or_none
 from wiretight._core.connection.connection cimport Connection
 from wiretight._core.context.context cimport settings_of, trial, update_settings
 from wiretight._core.context.settings cimport Hook, Settings, unlike_others
 from wiretight._core.context.versions cimport PROTOCOL_TLS_CLIENT, PROTOCOL_TLS_SERVER
-from wiretight._core.openssl.err cimport ERR_clear_error
 from wiretight._core.openssl.ssl cimport SSL, SSL_free, SSL_get_app_data
 
 from wiretight._core.base.tables import FEATURES
@@ -100,7 +99,7 @@ cdef int check_hint(Context context, bytes hint) except -1:
     cdef bint accepted = wt_set_psk_hint(ssl, hint)
     SSL_free(ssl)
     if not accepted:
-        ERR_clear_error()
+        forget_errors()
         raise ValueError("failed to set identity hint")
     return 0
 

@@ -11,13 +11,12 @@ choice; nor its verify_callback, by the choice of a context that verifies nobody
 cimport cython
 from libc.stdint cimport uint64_t
 
-from wiretight._core.base.errors cimport raise_queue
+from wiretight._core.base.errors cimport forget_errors, raise_queue
 from wiretight._core.base.mutex cimport wt_mutex_unlock
 from wiretight._core.context.algorithms cimport ciphers_of
 from wiretight._core.context.context cimport make_sealed
 from wiretight._core.context.reloading cimport fresh_settings
 from wiretight._core.context.settings cimport Settings, apply, apply_hooks, apply_loaded
-from wiretight._core.openssl.err cimport ERR_clear_error
 from wiretight._core.openssl.ssl cimport (
     SSL, SSL_OP_NO_SSLv3, SSL_OP_NO_TLSv1, SSL_OP_NO_TLSv1_1, SSL_OP_NO_TLSv1_2, SSL_VERIFY_PEER,
     SSL_VERIFY_POST_HANDSHAKE, SSL_certs_clear, SSL_copy_session_id, SSL_free, SSL_get0_param, SSL_get_certificate,
@@ -107,7 +106,7 @@ cdef int choose_credential(Connection connection, Credential credential) except 
     settings = before.copy()
     settings.credentials = (credential,)
     connection.descriptor.take_turn_with_gil()
-    ERR_clear_error()
+    forget_errors()
     SSL_certs_clear(connection.ssl)
     used = SSL_use_cert_and_key(connection.ssl, credential.leaf, credential.key, credential.chain, 1) > 0
     with cython.critical_section(connection):
@@ -150,7 +149,7 @@ cdef bint keep_former(Connection connection, Former kept) noexcept:
         connection.shown = owned(SSL_get_certificate(connection.ssl))
     kept.context = connection._context
     if not SSL_is_init_finished(connection.ssl):
-        ERR_clear_error()
+        forget_errors()
         kept.certificates = SSL_new(kept.context.ctx)
         if kept.certificates == NULL or not SSL_copy_session_id(kept.certificates, connection.ssl):
             return False
@@ -179,7 +178,7 @@ cdef bint switch_context(
     cdef unsigned long flags = X509_VERIFY_PARAM_get_flags(SSL_get0_param(ssl))
     cdef int minimum = SSL_get_min_proto_version(ssl)
     cdef uint64_t forbidden = SSL_get_options(ssl) & OLDER_VERSIONS
-    ERR_clear_error()
+    forget_errors()
     if SSL_set_SSL_CTX(ssl, context.ctx) == NULL:
         return False
     wt_remove_psk(ssl)      # hooks only add

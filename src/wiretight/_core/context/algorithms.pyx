@@ -2,14 +2,13 @@
 
 from cython cimport critical_section
 
-from wiretight._core.base.errors cimport raise_queue, ssl_error
+from wiretight._core.base.errors cimport forget_errors, raise_queue, ssl_error
 from wiretight._core.base.files cimport path_of
 from wiretight._core.base.text cimport c_string
 from wiretight._core.context.ciphers cimport described
 from wiretight._core.context.context cimport settings_of, trial, update_settings
 from wiretight._core.openssl.asn1 cimport NID_undef, OBJ_sn2nid
 from wiretight._core.openssl.crypto cimport OPENSSL_free
-from wiretight._core.openssl.err cimport ERR_clear_error
 from wiretight._core.openssl.ssl cimport (
     SSL_CIPHER_get_name, SSL_CTX, SSL_CTX_get_ciphers, SSL_free, SSL_get_cipher_list_stack, SSL_get_security_level,
     SSL_set1_client_sigalgs_list, SSL_set1_groups_list, SSL_set1_sigalgs_list, SSL_set_cipher_list,
@@ -42,7 +41,7 @@ cdef int put_ciphers(Context context, Settings settings, object ciphers) except 
     cdef SSL *ssl = trial(context, settings)
     try:
         if not SSL_set_cipher_list(ssl, <bytes>ciphers):
-            ERR_clear_error()
+            forget_errors()
             raise SSLError("No cipher can be selected.")
         settings.values.security_level = SSL_get_security_level(ssl)
     finally:
@@ -55,7 +54,7 @@ cdef int set_ciphersuites(Context context, str ciphersuites) except -1:
     """OpenSSL: SSL_CTX_set_ciphersuites(3)"""
     cdef bytes names = c_string(ciphersuites)
     if not is_accepted(context, CIPHERSUITES, names):
-        ERR_clear_error()
+        forget_errors()
         raise ssl_error(0, 0, "No cipher suite can be selected.")
     return update_settings(context, put_ciphersuites, names)
 
@@ -139,7 +138,7 @@ cdef int set_groups(Context context, str groups) except -1:
     """OpenSSL: SSL_CTX_set1_groups_list(3)"""
     cdef bytes names = c_string(groups)
     if not is_accepted(context, GROUPS, names):
-        ERR_clear_error()
+        forget_errors()
         raise ssl_error(0, 0, "unrecognized group")
     return update_settings(context, put_groups, names)
 
@@ -155,7 +154,7 @@ cdef list get_groups(Context context, bint include_aliases):
     cdef list found = []
     cdef int i
     need("HAS_IMPLEMENTED_GROUPS", "listing the groups", "3.5")
-    ERR_clear_error()
+    forget_errors()
     with critical_section(context):     # until the first connection, a policy may replace the SSL_CTX
         names = wt_implemented_groups(context.ctx, include_aliases)
     if names == NULL:
@@ -192,7 +191,7 @@ cdef int put_server_sigalgs(Context _, Settings settings, object names) except -
 cdef bytes checked_sigalgs(Context context, Names which, str sigalgs):
     cdef bytes names = c_string(sigalgs)
     if not is_accepted(context, which, names):
-        ERR_clear_error()
+        forget_errors()
         raise ssl_error(0, 0, "unrecognized signature algorithm")
     return names
 
@@ -206,7 +205,7 @@ def get_sigalgs():
     """
     cdef char *joined
     need("HAS_BUILTIN_SIGALGS", "listing the signature algorithms", "3.4")
-    ERR_clear_error()
+    forget_errors()
     joined = wt_builtin_sigalgs()
     if joined == NULL:
         raise_queue()

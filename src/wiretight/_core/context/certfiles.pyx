@@ -6,7 +6,7 @@ only if both files look the same before and after they were read, and fit.
 
 cimport cython
 
-from wiretight._core.base.errors cimport ssl_error
+from wiretight._core.base.errors cimport forget_errors, ssl_error
 from wiretight._core.base.files cimport (
     absolute, file_content_and_status, identity_of, is_settled, working_directory,
 )
@@ -16,7 +16,6 @@ from wiretight._core.context.credentials cimport (
 )
 from wiretight._core.context.material cimport Credential, give_key, new_credential
 from wiretight._core.context.settings cimport Settings
-from wiretight._core.openssl.err cimport ERR_clear_error
 from wiretight._core.x509.octets cimport wipe
 from wiretight._core.x509.password cimport Password, standard_password
 from wiretight._core.x509.pem cimport read_chain
@@ -60,7 +59,7 @@ cdef class CertFiles:
         chain, first = file_content_and_status(self.certfile, "certfile")
         self.looks, self.settled = (first,), is_settled(first)
         try:
-            ERR_clear_error()
+            forget_errors()
             credential = new_credential(read_chain(chain, secret, self.certfile))
             check_strength(context, credential)     # before the key is read, as in `ssl`
             if self.keyfile is None:

@@ -6,7 +6,7 @@ from libc.stdint cimport uint64_t
 
 cimport cython
 
-from wiretight._core.base.errors cimport raise_queue
+from wiretight._core.base.errors cimport forget_errors, raise_queue
 from wiretight._core.base.mutex cimport wt_gate_at_thread_end
 from wiretight._core.context.defaults cimport CERT_NONE, CERT_OPTIONAL, CERT_REQUIRED, defaults, openssl_mode
 from wiretight._core.context.owner cimport handle, set_owner
@@ -15,7 +15,6 @@ from wiretight._core.context.versions cimport (
     MAXIMUM_SUPPORTED, MINIMUM_SUPPORTED, PROTOCOL_TLS_CLIENT, PROTOCOL_TLS_SERVER, check_version, method_of,
     only_version, shown_limit, warn_of,
 )
-from wiretight._core.openssl.err cimport ERR_clear_error
 from wiretight._core.openssl.ssl cimport (
     SSL, SSL_CTX_free, SSL_CTX_new_ex, SSL_METHOD, SSL_OP_NO_SSLv3, SSL_OP_NO_TLSv1, SSL_OP_NO_TLSv1_1,
     SSL_OP_NO_TLSv1_2, SSL_OP_NO_TLSv1_3, SSL_VERIFY_FAIL_IF_NO_PEER_CERT, SSL_VERIFY_NONE, SSL_VERIFY_PEER, SSL_free,
@@ -70,7 +69,7 @@ cdef class Context:
         elif properties is None:
             warn_of(number)
         properties = properties or None
-        ERR_clear_error()
+        forget_errors()
         self.ctx = SSL_CTX_new_ex(NULL, <const char *>NULL if properties is None else <const char *>properties, method)
         if self.ctx == NULL:
             raise_queue()
@@ -470,7 +469,7 @@ cdef bint is_limit(Context context, int version, bint highest) except -1:
     cdef bint accepted
     accepted = SSL_set_max_proto_version(ssl, version) if highest else SSL_set_min_proto_version(ssl, version)
     SSL_free(ssl)
-    ERR_clear_error()
+    forget_errors()
     return accepted
 
 

@@ -4,13 +4,12 @@ Everything is read and checked before the settings change: a failed load leaves 
 password callback may use the context.
 """
 
-from wiretight._core.base.errors cimport check, raise_queue
+from wiretight._core.base.errors cimport check, forget_errors, raise_queue
 from wiretight._core.base.files cimport file_content
 from wiretight._core.context.context cimport check_not_frozen, settings_of, trial, update_settings
 from wiretight._core.context.material cimport Credential
 from wiretight._core.context.settings cimport Parameters, Settings
 from wiretight._core.openssl.bio cimport BIO, BIO_free
-from wiretight._core.openssl.err cimport ERR_clear_error
 from wiretight._core.openssl.evp cimport EVP_PKEY_free, EVP_PKEY_get0_type_name, EVP_PKEY_up_ref
 from wiretight._core.openssl.pem cimport PEM_write_bio_Parameters
 from wiretight._core.openssl.ssl cimport (
@@ -122,7 +121,7 @@ cdef int use_dh_params(Context context, bytes content, object path) except -1:
     """OpenSSL: SSL_set0_tmp_dh_pkey(3)"""
     cdef Parameters loaded = Parameters.__new__(Parameters)
     cdef SSL *ssl
-    ERR_clear_error()
+    forget_errors()
     loaded.key = read_dh_parameters(content, path)
     ssl = trial(context, settings_of(context))
     try:

@@ -7,9 +7,8 @@ decoders had in memory, they free as it is.
 cimport cython
 from cpython.object cimport PyObject
 
-from wiretight._core.base.errors cimport queue_cause, raise_queue, ssl_error
+from wiretight._core.base.errors cimport forget_errors, queue_cause, raise_queue, ssl_error
 from wiretight._core.openssl.asn1 cimport ASN1_OBJECT
-from wiretight._core.openssl.err cimport ERR_clear_error
 from wiretight._core.openssl.evp cimport EVP_PKEY_free, EVP_PKEY_get0_type_name
 from wiretight._core.openssl.x509 cimport (
     X509_PUBKEY_get0_param, X509_check_private_key, X509_free, X509_get0_pubkey, X509_get_X509_PUBKEY,
@@ -261,7 +260,7 @@ cdef int check_known(Credential credential) except -1:
     OpenSSL: X509_get0_pubkey(3), X509_PUBKEY_get0_param(3)
     """
     cdef ASN1_OBJECT *algorithm = NULL
-    ERR_clear_error()
+    forget_errors()
     if X509_get0_pubkey(credential.leaf) != NULL:
         return 0
     cause = queue_cause()

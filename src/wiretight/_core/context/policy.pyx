@@ -2,7 +2,7 @@
 
 from libc.stdint cimport uint64_t
 
-from wiretight._core.base.errors cimport check, raise_queue
+from wiretight._core.base.errors cimport check, forget_errors, raise_queue
 from wiretight._core.context.algorithms cimport (
     CIPHERS, CIPHERSUITES, CLIENT_SIGALGS, GROUPS, Names, is_accepted, names_of,
 )
@@ -11,7 +11,6 @@ from wiretight._core.context.context cimport (
 )
 from wiretight._core.context.settings cimport Parameters, Settings, put_properties
 from wiretight._core.context.versions cimport check_version
-from wiretight._core.openssl.err cimport ERR_clear_error
 from wiretight._core.openssl.evp cimport (
     EVP_MD, EVP_MD_fetch, EVP_MD_free, EVP_PKEY_CTX, EVP_PKEY_CTX_free, EVP_PKEY_CTX_new_from_name,
     EVP_PKEY_CTX_set_group_name, EVP_PKEY_paramgen, EVP_PKEY_paramgen_init,
@@ -62,7 +61,7 @@ def needs_another(Context context not None, dict policy, /):
         return False
     digest = EVP_MD_fetch(NULL, "SHA2-256", <bytes>properties)
     if digest == NULL:
-        ERR_clear_error()
+        forget_errors()
         raise NotImplementedError(
             f"policy {policy['name']!r} needs OpenSSL's FIPS provider, which is not active: activate it in openssl.cnf "
             "as fips_module(7) describes; an OpenSSL inside wiretight (OPENSSL_STATIC) cannot load it"
@@ -123,7 +122,7 @@ cdef str advice(str openssl):
 cdef int add_missing(list missing, Context context, Names which, list names) except -1:
     for name in names:
         if not is_accepted(context, which, name.encode()):
-            ERR_clear_error()
+            forget_errors()
             missing.append(name)
     return 0
 
@@ -157,7 +156,7 @@ cdef Parameters named_parameters(bytes group):
     """A group of RFC 7919. OpenSSL: EVP_PKEY_CTX_set_group_name(3)"""
     cdef Parameters parameters = Parameters.__new__(Parameters)
     cdef EVP_PKEY_CTX *generator
-    ERR_clear_error()
+    forget_errors()
     generator = EVP_PKEY_CTX_new_from_name(NULL, "DH", NULL)
     if generator == NULL:
         raise_queue()

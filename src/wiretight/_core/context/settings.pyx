@@ -14,10 +14,9 @@ instead (Settings.keep), and what is to be done to each new SSL is a Hook of its
 
 cimport cython
 
-from wiretight._core.base.errors cimport check, raise_queue
+from wiretight._core.base.errors cimport check, forget_errors, raise_queue
 from wiretight._core.context.material cimport Credential
 from wiretight._core.openssl.crypto cimport RAND_bytes
-from wiretight._core.openssl.err cimport ERR_clear_error
 from wiretight._core.openssl.evp cimport EVP_PKEY_free, EVP_PKEY_up_ref, SHA256, SHA256_DIGEST_LENGTH
 from wiretight._core.openssl.ssl cimport (
     SSL_CTX_set0_tmp_dh_pkey, SSL_CTX_set1_cert_store, SSL_CTX_set1_client_sigalgs_list, SSL_CTX_set1_groups_list,
@@ -272,7 +271,7 @@ cdef bytes policy_of(Settings settings):
         return b""
     if settings.policy_id is None or settings.values.has_credential_callback:
         return unlike_others()
-    ERR_clear_error()
+    forget_errors()
     if SHA256(settings.policy_id, len(settings.policy_id), digest) == NULL:
         raise MemoryError
     return digest[:SHA256_DIGEST_LENGTH]
@@ -281,7 +280,7 @@ cdef bytes policy_of(Settings settings):
 cdef bytes unlike_others():
     """OpenSSL: RAND_bytes(3)"""
     cdef unsigned char octets[SHA256_DIGEST_LENGTH]
-    ERR_clear_error()
+    forget_errors()
     check(RAND_bytes(octets, SHA256_DIGEST_LENGTH))
     return octets[:SHA256_DIGEST_LENGTH]
 
@@ -291,7 +290,7 @@ cdef int seal(SSL_CTX *ctx, Settings settings) except -1:
 
     OpenSSL: SSL_CTX_set_cipher_list(3), SSL_CTX_use_cert_and_key(3)
     """
-    ERR_clear_error()
+    forget_errors()
     try:
         SSL_CTX_set_security_level(ctx, 0)      # certificates were checked when they were loaded, as in `ssl`
         seal_loaded(ctx, settings)
@@ -335,7 +334,7 @@ cdef bint apply(SSL *ssl, Settings sealed, Settings settings, bint server_side) 
     cdef Values *values = &settings.values
     cdef X509_VERIFY_PARAM *parameters = SSL_get0_param(ssl)
     cdef int mode = values.verify_mode
-    ERR_clear_error()
+    forget_errors()
     SSL_clear_options(ssl, SSL_get_options(ssl) & ~values.options)
     SSL_set_options(ssl, values.options)
     if not SSL_set_min_proto_version(ssl, values.minimum_version):

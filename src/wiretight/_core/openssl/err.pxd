@@ -1,13 +1,11 @@
 """openssl/err.h: declarations only, in the order of the manual pages."""
 
-cdef extern from "mutex.h" nogil:
-    void ERR_clear_error "wt_clear_error"()
-
 cdef extern from "openssl/err.h" nogil:
     unsigned long ERR_get_error()
     unsigned long ERR_get_error_all(const char **file, int *line, const char **func, const char **data, int *flags)
     unsigned long ERR_peek_error()
     unsigned long ERR_peek_last_error()
+    void ERR_clear_error()
     void ERR_raise(int lib, int reason)
     int ERR_set_mark()
     int ERR_pop_to_mark()

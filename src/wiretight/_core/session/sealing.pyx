@@ -11,9 +11,8 @@ cimport cython
 from libc.stdint cimport uint64_t
 from libc.string cimport memcmp, memcpy
 
-from wiretight._core.base.errors cimport check, raise_queue
+from wiretight._core.base.errors cimport check, forget_errors, raise_queue
 from wiretight._core.openssl.crypto cimport OPENSSL_cleanse, OPENSSL_clear_free, OPENSSL_zalloc, RAND_bytes
-from wiretight._core.openssl.err cimport ERR_clear_error
 from wiretight._core.openssl.evp cimport (
     EVP_CIPHER, EVP_CIPHER_CTX, EVP_CIPHER_CTX_ctrl, EVP_CIPHER_CTX_free, EVP_CIPHER_CTX_new, EVP_CIPHER_fetch,
     EVP_CIPHER_free, EVP_CTRL_AEAD_GET_TAG, EVP_CTRL_AEAD_SET_TAG, EVP_DecryptFinal_ex, EVP_DecryptInit_ex,
@@ -140,7 +139,7 @@ def sealed(
         plaintext.write_key(&keys.keys[i])
     memcpy(header, SHARED_MAGIC if shared else MAGIC, HEADER_SIZE - 1)
     header[HEADER_SIZE - 1] = VERSION
-    ERR_clear_error()
+    forget_errors()
     check(RAND_bytes(nonce, NONCE_SIZE))
     if not crypt(wrapping_key, header, plaintext, nonce + NONCE_SIZE, True):
         raise_queue()
@@ -173,9 +172,9 @@ def opened(data, WrappingKey wrapping_key not None, bint shared=False, /):
     if size < TIMES_SIZE or (size - TIMES_SIZE) % KEY_SIZE or size > TIMES_SIZE + MOST_KEYS * KEY_SIZE:
         raise ValueError("these ticket keys are damaged: a part is missing, or there is one too many")
     plaintext = plaintext_of(size)
-    ERR_clear_error()
+    forget_errors()
     if not crypt(wrapping_key, octets.data, plaintext, <unsigned char *>octets.data + HEADER_SIZE + NONCE_SIZE, False):
-        ERR_clear_error()
+        forget_errors()
         raise ValueError("these ticket keys were sealed under another wrapping key, or are damaged")
     rotate_every = plaintext.read_number()
     accept_for = plaintext.read_number()

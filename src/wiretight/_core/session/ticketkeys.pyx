@@ -16,10 +16,9 @@ from libc.stdint cimport int64_t
 from libc.string cimport memcmp, memcpy
 from posix.time cimport CLOCK_REALTIME, clock_gettime, timespec
 
-from wiretight._core.base.errors cimport check
+from wiretight._core.base.errors cimport check, forget_errors
 from wiretight._core.context.reloading cimport report_unraisable
 from wiretight._core.openssl.crypto cimport OPENSSL_cleanse, OPENSSL_clear_free, OPENSSL_zalloc, RAND_bytes
-from wiretight._core.openssl.err cimport ERR_clear_error
 from wiretight._core.openssl.evp cimport (
     EVP_CIPHER, EVP_CIPHER_fetch, EVP_CIPHER_free, EVP_DecryptInit_ex, EVP_EncryptInit_ex, EVP_MAC_init,
 )
@@ -158,7 +157,7 @@ cdef class KeySet:
         key = &result.keys[alive.count]
         for i in range(alive.count):
             result.keys[i] = alive.keys[i]
-        ERR_clear_error()
+        forget_errors()
         check(RAND_bytes(key.name, NAME_SIZE))
         check(RAND_bytes(key.cipher_key, sizeof(key.cipher_key)))
         check(RAND_bytes(key.mac_key, sizeof(key.mac_key)))

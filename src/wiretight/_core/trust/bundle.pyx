@@ -2,10 +2,9 @@
 
 cimport cython
 
-from wiretight._core.base.errors cimport raise_queue
+from wiretight._core.base.errors cimport forget_errors, raise_queue
 from wiretight._core.base.mutex cimport wt_gate_enter, wt_gate_leave
 from wiretight._core.openssl.crypto cimport OPENSSL_free
-from wiretight._core.openssl.err cimport ERR_clear_error
 from wiretight._core.openssl.evp cimport EVP_sha256, SHA256, SHA256_DIGEST_LENGTH
 from wiretight._core.openssl.x509 cimport (
     X509, X509_CRL_digest, X509_INFO, X509_LU_CRL, X509_LU_X509, X509_OBJECT, X509_OBJECT_free,
@@ -34,7 +33,7 @@ cdef class Bundle:
             store = self.decoded
         if store != NULL:
             return store
-        ERR_clear_error()
+        forget_errors()
         with nogil:
             wt_gate_enter(<void *>self)
             store = store_of_index(self.index)
@@ -116,7 +115,7 @@ cdef bytes digest_of(X509_OBJECT *entry):
     cdef unsigned char *encoding = NULL
     cdef int length
     cdef bint done
-    ERR_clear_error()
+    forget_errors()
     if X509_OBJECT_get_type(entry) == X509_LU_X509:
         length = i2d_X509_AUX(X509_OBJECT_get0_X509(entry), &encoding)
         done = length > 0 and SHA256(encoding, length, digest) != NULL
@@ -185,7 +184,7 @@ cdef Bundle bundle_of(stack_st_X509 *certificates, stack_st_X509_CRL *crls):
     """OpenSSL: X509_STORE_add_cert(3), X509_STORE_add_crl(3)"""
     cdef Bundle bundle = Bundle.__new__(Bundle)
     cdef bint complete
-    ERR_clear_error()
+    forget_errors()
     with nogil:
         wt_gate_enter(<void *>bundle)
         bundle.decoded = new_store()

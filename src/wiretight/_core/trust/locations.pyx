@@ -5,12 +5,12 @@ A context that loads something has a trust of its own from then on: what other c
 
 cimport cython
 
+from wiretight._core.base.errors cimport forget_errors
 from wiretight._core.base.files cimport path_of
 from wiretight._core.base.mutex cimport wt_gate_enter, wt_gate_leave
 from wiretight._core.context.context cimport check_not_frozen, renew_settings, settings_of, update_settings
 from wiretight._core.context.reloading cimport present_settings
 from wiretight._core.context.settings cimport Settings, Trust, TrustSource, trust_of
-from wiretight._core.openssl.err cimport ERR_clear_error
 from wiretight._core.openssl.x509 cimport (
     X509_LU_CRL, X509_LU_X509, X509_OBJECT, X509_OBJECT_get0_X509, X509_OBJECT_get_type, X509_STORE,
     X509_STORE_get0_objects, X509_STORE_lock, X509_STORE_unlock, X509_V_FLAG_CRL_CHECK, X509_check_ca,
@@ -35,7 +35,7 @@ cdef int load_verify_locations(Context context, object cafile, object capath, ob
     if capath is not None:
         directory = path_of(capath, "capath")
     check_not_frozen(context)
-    ERR_clear_error()
+    forget_errors()
     if cadata is not None:
         additions.append(of_data(cadata, None, None))
     if cafile is not None:
@@ -178,7 +178,7 @@ cdef dict cert_store_stats(Context context):
                 crl += 1
         X509_STORE_unlock(store)
         wt_gate_leave(store)
-    ERR_clear_error()
+    forget_errors()
     return {"x509": x509, "crl": crl, "x509_ca": ca}
 
 

@@ -6,11 +6,10 @@ was there: a failed addition adds nothing, and no handshake sees a store that ch
 
 cimport cython
 
-from wiretight._core.base.errors cimport check, raise_queue
+from wiretight._core.base.errors cimport check, forget_errors, raise_queue
 from wiretight._core.base.files cimport absolute, path_of, working_directory
 from wiretight._core.base.mutex cimport wt_gate_enter, wt_gate_leave
 from wiretight._core.context.settings cimport trust_of
-from wiretight._core.openssl.err cimport ERR_clear_error
 from wiretight._core.openssl.crypto cimport RAND_bytes
 from wiretight._core.openssl.evp cimport SHA256, SHA256_DIGEST_LENGTH
 from wiretight._core.openssl.x509 cimport (
@@ -194,7 +193,7 @@ cdef TrustStore store_with(Trust trust, bint frozen):
 # --- what it trusts --------------------------------------------------------------------------------------------------
 cdef Trust empty_trust():
     cdef Trust trust = Trust.__new__(Trust)
-    ERR_clear_error()
+    forget_errors()
     trust.store = new_store()
     if trust.store == NULL:
         raise_queue()
@@ -309,7 +308,7 @@ cdef list certificates_of(Trust trust):
     cdef X509_STORE *store = trust.store
     cdef Chain certificates
     complete(trust)
-    ERR_clear_error()
+    forget_errors()
     with nogil:
         wt_gate_enter(store)
         certificates.certificates = X509_STORE_get1_all_certs(store)

@@ -1,11 +1,10 @@
 """Verifier: a chain of certificates without a connection, verified as a context's handshakes verify one."""
 
-from wiretight._core.base.errors cimport check, raise_queue
+from wiretight._core.base.errors cimport check, forget_errors, raise_queue
 from wiretight._core.base.mutex cimport wt_gate_enter, wt_gate_leave
 from wiretight._core.context.context cimport Context
 from wiretight._core.context.reloading cimport present_settings
 from wiretight._core.context.settings cimport Settings
-from wiretight._core.openssl.err cimport ERR_clear_error
 from wiretight._core.openssl.x509 cimport (
     X509_STORE_CTX, X509_STORE_CTX_free, X509_STORE_CTX_get0_chain, X509_STORE_CTX_get0_param, X509_STORE_CTX_init,
     X509_STORE_CTX_new, X509_STORE_CTX_set_default, X509_VERIFY_PARAM, X509_VERIFY_PARAM_set1_host,
@@ -35,7 +34,7 @@ def verify_chain(Context context not None, list chain not None, str name, bint o
     certificates = stack_of(chain)
     verification = X509_STORE_CTX_new()
     try:
-        ERR_clear_error()
+        forget_errors()
         if verification == NULL or not X509_STORE_CTX_init(
             verification, settings.trust.store, (<Certificate>chain[0]).x509, certificates
         ):
@@ -46,7 +45,7 @@ def verify_chain(Context context not None, list chain not None, str name, bint o
             wt_gate_enter(<void *>chain)
             verify(verification, &settings.values, &findings)
             wt_gate_leave(<void *>chain)
-        ERR_clear_error()
+        forget_errors()
         try:
             built.certificates = X509_STORE_CTX_get0_chain(verification)
             built.is_starved = False
@@ -71,7 +70,7 @@ cdef int configure(X509_VERIFY_PARAM *parameters, Settings settings, str name) e
         return 0
     host = name.encode("ascii")
     if not X509_VERIFY_PARAM_set1_ip_asc(parameters, host):
-        ERR_clear_error()
+        forget_errors()
         check(X509_VERIFY_PARAM_set1_host(parameters, host, len(host)))
     return 0
 

@@ -13,7 +13,6 @@ from wiretight._core.openssl.asn1 cimport (
 )
 from wiretight._core.openssl.bio cimport BIO, BIO_free
 from wiretight._core.openssl.crypto cimport OPENSSL_free
-from wiretight._core.openssl.err cimport ERR_clear_error
 from wiretight._core.openssl.evp cimport EVP_PKEY, EVP_PKEY_get0_type_name, EVP_PKEY_get_bits, SHA256_DIGEST_LENGTH
 from wiretight._core.openssl.pem cimport PEM_write_bio_X509
 from wiretight._core.openssl.x509 cimport (
@@ -146,9 +145,9 @@ cdef class Certificate:
         Empty without the extension, and for one that cannot be decoded. Since 0.1.
         Source: RFC 5280, section 4.2.1.6. OpenSSL: X509_get_ext_d2i(3)
         """
-        ERR_clear_error()
+        forget_errors()
         names = alternative_names(self.x509)
-        ERR_clear_error()
+        forget_errors()
         return list(names or ())
 
     @property
@@ -255,9 +254,9 @@ cdef class Certificate:
 cdef EVP_PKEY *public_key(X509 *x509):
     """OpenSSL: X509_get0_pubkey(3)"""
     cdef EVP_PKEY *key
-    ERR_clear_error()
+    forget_errors()
     key = X509_get0_pubkey(x509)
-    ERR_clear_error()
+    forget_errors()
     return key
 
 
@@ -356,7 +355,7 @@ cdef object moment(const ASN1_TIME *when):
 # --- the dictionary of getpeercert() ---------------------------------------------------------------------------------
 cdef dict decoded(X509 *x509):
     """OpenSSL: X509_get_subject_name(3), X509_get0_notBefore(3), X509_get_ext_d2i(3)"""
-    ERR_clear_error()
+    forget_errors()
     cdef dict info = {
         "subject": distinguished_name(X509_get_subject_name(x509)),
         "issuer": distinguished_name(X509_get_issuer_name(x509)),

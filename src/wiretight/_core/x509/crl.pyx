@@ -5,11 +5,11 @@ OpenSSL reads without the GIL, inside the gate that a fork closes (see mutex.h):
 
 from cpython.bytes cimport PyBytes_FromStringAndSize
 
-from wiretight._core.base.errors cimport check, queue_exception, ssl_error
+from wiretight._core.base.errors cimport check, forget_errors, queue_exception, ssl_error
 from wiretight._core.base.mutex cimport wt_gate_enter, wt_gate_leave
 from wiretight._core.openssl.bio cimport BIO, BIO_eof, BIO_free
 from wiretight._core.openssl.crypto cimport OPENSSL_free
-from wiretight._core.openssl.err cimport ERR_LIB_PEM, ERR_PACK, ERR_clear_error, ERR_peek_last_error
+from wiretight._core.openssl.err cimport ERR_LIB_PEM, ERR_PACK, ERR_peek_last_error
 from wiretight._core.openssl.pem cimport PEM_R_NO_START_LINE, PEM_read_bio_X509_CRL
 from wiretight._core.openssl.x509 cimport (
     X509_CRL, X509_CRL_free, d2i_X509_CRL_bio, i2d_X509_CRL, sk_X509_CRL_new_null, sk_X509_CRL_num,
@@ -33,12 +33,12 @@ cdef stack_st_X509_CRL *parse_crls(object data, str argument) except NULL:
     with nogil:
         wt_gate_enter(<void *>octets)
         crls = sk_X509_CRL_new_null()
-        ERR_clear_error()
+        forget_errors()
         complete = crls != NULL and (append_der(crls, bio) if is_der else append_pem(crls, bio))
         BIO_free(bio)
         wt_gate_leave(<void *>octets)
     if complete and sk_X509_CRL_num(crls):
-        ERR_clear_error()
+        forget_errors()
         return crls
     error = reason_of(sk_X509_CRL_num(crls), is_der, argument)
     sk_X509_CRL_pop_free(crls, X509_CRL_free)

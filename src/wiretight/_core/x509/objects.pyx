@@ -1,11 +1,10 @@
 """Objects: the identifiers of ASN.1, by number, by name and by OpenSSL's own number (NID)."""
 
-from wiretight._core.base.errors cimport check_memory
+from wiretight._core.base.errors cimport check_memory, forget_errors
 from wiretight._core.base.text cimport c_string, exact_text
 from wiretight._core.openssl.asn1 cimport (
     ASN1_OBJECT, ASN1_OBJECT_free, NID_undef, OBJ_nid2ln, OBJ_nid2obj, OBJ_nid2sn, OBJ_obj2nid, OBJ_txt2obj,
 )
-from wiretight._core.openssl.err cimport ERR_clear_error
 from wiretight._core.x509.names cimport object_text
 
 from operator import index
@@ -21,7 +20,7 @@ def txt2obj(txt, bint name=False):
     """
     cdef str text = exact_text(txt, "txt")
     cdef ASN1_OBJECT *identifier
-    ERR_clear_error()
+    forget_errors()
     identifier = OBJ_txt2obj(c_string(text), not name)
     if identifier == NULL:
         check_memory()
@@ -43,7 +42,7 @@ def nid2obj(nid, /):
     cdef int number = index(nid)
     if number < NID_undef:
         raise ValueError("NID must be positive.")
-    ERR_clear_error()
+    forget_errors()
     cdef const ASN1_OBJECT *identifier = OBJ_nid2obj(number)
     if identifier == NULL:
         check_memory()

@@ -7,9 +7,9 @@ cimport cython
 from cpython.buffer cimport PyObject_CheckBuffer
 from libc.string cimport memcpy
 
+from wiretight._core.base.errors cimport forget_errors
 from wiretight._core.base.coroutines cimport no_coroutine
 from wiretight._core.base.mutex cimport wt_gate_enter, wt_gate_leave
-from wiretight._core.openssl.err cimport ERR_clear_error
 from wiretight._core.x509.octets cimport Octets, octets_of_text
 
 
@@ -81,7 +81,7 @@ cdef int ask_password(char *buffer, int size, Password password) noexcept:
 cdef int raise_password_error(Password password) except -1:
     """Raises the exception of the callable, instead of OpenSSL's error about it."""
     if password.error is not None:
-        ERR_clear_error()
+        forget_errors()
         raise password.error
     return 0
 

@@ -3,13 +3,14 @@
 OpenSSL reads without the GIL, inside the gate that a fork closes (see mutex.h).
 """
 
-from wiretight._core.base.errors cimport check_memory, queue_cause, queue_exception, raise_queue, ssl_error
+from wiretight._core.base.errors cimport (
+    check_memory, forget_errors, queue_cause, queue_exception, raise_queue, ssl_error,
+)
 from wiretight._core.base.mutex cimport wt_gate_enter, wt_gate_leave
 from wiretight._core.openssl.bio cimport BIO, BIO_eof, BIO_free, BIO_get_mem_data
 from wiretight._core.openssl.crypto cimport OPENSSL_free
 from wiretight._core.openssl.err cimport (
-    ERR_GET_LIB, ERR_GET_REASON, ERR_LIB_PEM, ERR_LIB_X509, ERR_PACK, ERR_R_PEM_LIB, ERR_clear_error,
-    ERR_peek_last_error,
+    ERR_GET_LIB, ERR_GET_REASON, ERR_LIB_PEM, ERR_LIB_X509, ERR_PACK, ERR_R_PEM_LIB, ERR_peek_last_error,
 )
 from wiretight._core.openssl.evp cimport EVP_PKEY_free, EVP_PKEY_is_a
 from wiretight._core.openssl.pem cimport (
@@ -82,7 +83,7 @@ cdef X509 *read_certificate(bytes content) except NULL:
     cdef X509 *x509
     with nogil:
         wt_gate_enter(<void *>content)
-        ERR_clear_error()
+        forget_errors()
         x509 = PEM_read_bio_X509(bio, NULL, no_password, NULL)
         BIO_free(bio)
         wt_gate_leave(<void *>content)
@@ -113,7 +114,7 @@ cdef stack_st_X509 *read_chain(bytes content, Password password, object path) ex
     try:
         raise_password_error(password)
         if chain == NULL or ending == OUT_OF_MEMORY:
-            ERR_clear_error()
+            forget_errors()
             raise MemoryError
         if sk_X509_num(chain) == 0:
             raise_unreadable("certificate", path, password)
@@ -127,7 +128,7 @@ cdef stack_st_X509 *read_chain(bytes content, Password password, object path) ex
     except BaseException:
         sk_X509_pop_free(chain, X509_free)
         raise
-    ERR_clear_error()
+    forget_errors()
     return chain
 
 
@@ -140,7 +141,7 @@ cdef stack_st_X509_INFO *read_entries(bytes content) except NULL:
     cdef stack_st_X509_INFO *entries
     with nogil:
         wt_gate_enter(<void *>content)
-        ERR_clear_error()
+        forget_errors()
         entries = PEM_X509_INFO_read_bio(bio, NULL, no_password, NULL)
         BIO_free(bio)
         wt_gate_leave(<void *>content)
@@ -181,15 +182,15 @@ cdef stack_st_X509 *parse_sequence(
     with nogil:
         wt_gate_enter(data)
         certificates = sk_X509_new_null()
-        ERR_clear_error()
+        forget_errors()
         ending = append_pem(certificates, bio) if is_pem else append_der(certificates, bio)
         BIO_free(bio)
         wt_gate_leave(data)
     if certificates != NULL and ending == COMPLETE and sk_X509_num(certificates):
-        ERR_clear_error()
+        forget_errors()
         return certificates
     if certificates == NULL or ending == OUT_OF_MEMORY:
-        ERR_clear_error()
+        forget_errors()
         error = MemoryError()
     elif sk_X509_num(certificates) and not ERR_peek_last_error():
         # An empty block, or OpenSSL had no memory to say so: what follows is not known to be nothing.
@@ -246,7 +247,7 @@ cdef Py_ssize_t end_of_dh_block(bytes content) except -1:
     cdef bint found
     with nogil:
         wt_gate_enter(<void *>content)
-        ERR_clear_error()
+        forget_errors()
         found = PEM_bytes_read_bio(&octets, &length, NULL, "DH PARAMETERS", bio, no_password, NULL)
         left = BIO_get_mem_data(bio, &rest)
         BIO_free(bio)

@@ -2,13 +2,11 @@
 
 from libc.string cimport memchr
 
-from wiretight._core.base.errors cimport check_decoder_memory, queue_cause, reason_text, ssl_error
+from wiretight._core.base.errors cimport check_decoder_memory, forget_errors, queue_cause, reason_text, ssl_error
 from wiretight._core.base.mutex cimport wt_gate_enter, wt_gate_leave
 from wiretight._core.openssl.bio cimport BIO, BIO_eof, BIO_free
 from wiretight._core.openssl.crypto cimport OPENSSL_cleanse
-from wiretight._core.openssl.err cimport (
-    ERR_GET_LIB, ERR_GET_REASON, ERR_LIB_PKCS12, ERR_R_UNSUPPORTED, ERR_clear_error, ERR_peek_error,
-)
+from wiretight._core.openssl.err cimport ERR_GET_LIB, ERR_GET_REASON, ERR_LIB_PKCS12, ERR_R_UNSUPPORTED, ERR_peek_error
 from wiretight._core.openssl.evp cimport EVP_PKEY, EVP_PKEY_free
 from wiretight._core.openssl.pkcs12 cimport (
     PKCS12, PKCS12_R_MAC_VERIFY_FAILURE, PKCS12_free, PKCS12_parse, d2i_PKCS12_bio,
@@ -33,7 +31,7 @@ cdef int read_pkcs12(Octets data, Password password, Bundle *bundle) except -1:
     bio = data.bio()
     with nogil:
         wt_gate_enter(<void *>data)
-        ERR_clear_error()
+        forget_errors()
         pkcs12 = d2i_PKCS12_bio(bio, NULL)
         is_whole = BIO_eof(bio)
         BIO_free(bio)
@@ -73,7 +71,7 @@ cdef int decrypt(PKCS12 *pkcs12, Password password, Bundle *bundle) except -1:
         OPENSSL_cleanse(secret, sizeof(secret))
     if not is_open:
         raise_closed(password)
-    ERR_clear_error()
+    forget_errors()
     try:
         if key == NULL:
             raise ssl_error(0, 0, "the PKCS#12 data has no private key")
@@ -94,7 +92,7 @@ cdef bint parse(
 ) noexcept:
     """OpenSSL: PKCS12_parse(3)"""
     cdef bint is_open
-    ERR_clear_error()
+    forget_errors()
     with nogil:
         wt_gate_enter(pkcs12)
         is_open = PKCS12_parse(pkcs12, secret, key, leaf, others)
@@ -134,9 +132,9 @@ cdef stack_st_X509 *chain_from(X509 *leaf, stack_st_X509 *others) except NULL:
     if not complete:
         X509_free(last)
         sk_X509_pop_free(chain, X509_free)
-        ERR_clear_error()
+        forget_errors()
         raise MemoryError
-    ERR_clear_error()
+    forget_errors()
     return chain
 
 

@@ -4,14 +4,14 @@ OpenSSL reads without the GIL, inside the gate that a fork closes (see mutex.h).
 free without overwriting it.
 """
 
-from wiretight._core.base.errors cimport queue_cause, raise_queue, ssl_error
+from wiretight._core.base.errors cimport forget_errors, queue_cause, raise_queue, ssl_error
 from wiretight._core.base.mutex cimport wt_gate_enter, wt_gate_leave
 from wiretight._core.openssl.bio cimport BIO, BIO_free
 from wiretight._core.openssl.decoder cimport (
     EVP_PKEY_KEYPAIR, OSSL_DECODER_CTX, OSSL_DECODER_CTX_free, OSSL_DECODER_CTX_new_for_pkey,
     OSSL_DECODER_CTX_set_pem_password_cb, OSSL_DECODER_from_data,
 )
-from wiretight._core.openssl.err cimport ERR_LIB_SSL, ERR_PACK, ERR_R_PEM_LIB, ERR_clear_error
+from wiretight._core.openssl.err cimport ERR_LIB_SSL, ERR_PACK, ERR_R_PEM_LIB
 from wiretight._core.openssl.evp cimport EVP_PKEY_free
 from wiretight._core.openssl.pem cimport PEM_read_bio_PrivateKey
 from wiretight._core.x509.octets cimport check_length, content_bio
@@ -51,7 +51,7 @@ cdef EVP_PKEY *decode_key(Octets der, Password password, object origin) except N
     if left == 0:
         raise ValueError(f"{origin} is empty")
     check_length(der.length)
-    ERR_clear_error()
+    forget_errors()
     with nogil:
         wt_gate_enter(<void *>password)
         decoder = OSSL_DECODER_CTX_new_for_pkey(&key, "DER", NULL, NULL, EVP_PKEY_KEYPAIR, NULL, NULL)
@@ -62,7 +62,7 @@ cdef EVP_PKEY *decode_key(Octets der, Password password, object origin) except N
     if decoder == NULL:
         raise_queue()
     if decoded and left == 0:
-        ERR_clear_error()
+        forget_errors()
         return key
     EVP_PKEY_free(key)
     raise_password_error(password)
